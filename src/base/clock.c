@@ -1,0 +1,18 @@
+#include "config.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+
+int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_unix(void)
+{
+	return (int64_t)time(NULL);
+}

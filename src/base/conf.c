@@ -1,0 +1,513 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/number.h"
+
+#define PREFIX "DRAWBRIDGE_"
+#define CONF_FILE "/etc/drawbridge/drawbridge.conf"
+
+enum { FILE_MOST = 64 * 1024, SECRET_LEAST = 32 };
+
+/*
+ * A reader turns the text of a setting into a member of struct conf. NULL is
+ * success; else it says what is allowed.
+ */
+struct row;
+typedef const char *reader(const struct row *row, const char *text, void *to);
+
+static reader read_number, read_text, read_list, read_secrets, read_redis,
+	read_mount, read_switch, read_level, read_prefix, read_origins,
+	read_ice_urls;
+
+struct row {
+	const char *name;
+	const char *preset;		/* NULL: none */
+	reader *read;
+	size_t at;			/* in struct conf */
+	long least, most;		/* of numbers */
+	bool secret;			/* never shown */
+};
+
+#define AT(member) offsetof(struct conf, member)
+
+static const struct row rows[] = {
+	{ "SECRET", NULL, read_secrets, AT(secrets), 0, 0, true },
+	{ "REDIS_URL", "redis://127.0.0.1:6379/0", read_redis, AT(redis), 0, 0, true },
+	{ "PREFIX", NULL, read_prefix, AT(prefix), 0, 0, false },
+	{ "MOUNT", "/", read_mount, AT(mount), 0, 0, false },
+	{ "ACCESS", "on", read_switch, AT(access), 0, 0, false },
+	{ "ACCESS_RATE", "60", read_number, AT(access_rate), 0, 1000000, false },
+	{ "TOKEN_TTL", "3600", read_number, AT(token_ttl), 10, 31536000, false },
+	{ "ORIGINS", NULL, read_origins, AT(origins), 0, 0, false },
+	{ "PING", "10", read_number, AT(ping), 1, 60, false },
+	{ "GRACE", "10", read_number, AT(grace), 1, 600, false },
+	{ "STREAM_AGE", "3600", read_number, AT(stream_age), 1, 86400, false },
+	{ "SEND_TIMEOUT", "30", read_number, AT(send_timeout), 1, 600, false },
+	{ "MAILBOX", "256", read_number, AT(mailbox), 4, 100000, false },
+	{ "MAILBOX_TTL", "60", read_number, AT(mailbox_ttl), 2, 86400, false },
+	{ "BODY_MAX", "65536", read_number, AT(body_max), 1024, 1000000, false },
+	{ "ROOM_PEERS", "32", read_number, AT(room_peers), 2, 1024, false },
+	{ "PEER_ROOMS", "16", read_number, AT(peer_rooms), 1, 64, false },
+	{ "RATE", "100", read_number, AT(rate), 0, 1000000, false },
+	{ "RATE_BYTES", "262144", read_number, AT(rate_bytes), 0, 1000000000, false },
+	{ "WORKERS", "16", read_number, AT(workers), 1, 256, false },
+	{ "STREAMS", "10000", read_number, AT(streams), 1, 1000000, false },
+	{ "STUN_URLS", NULL, read_ice_urls, AT(stun_urls), 0, 0, false },
+	{ "TURN_URLS", NULL, read_ice_urls, AT(turn_urls), 0, 0, false },
+	{ "TURN_SECRET", NULL, read_text, AT(turn_secret), 0, 0, true },
+	{ "TURN_TTL", "3600", read_number, AT(turn_ttl), 60, 604800, false },
+	{ "METRICS_FROM", "127.0.0.1 ::1", read_list, AT(metrics_from), 0, 0, false },
+	{ "METRICS_TOKEN", NULL, read_text, AT(metrics_token), 0, 0, true },
+	{ "LOG", "info", read_level, AT(log), 0, 0, false },
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+/* What is set, before it is read. */
+struct given {
+	char *text[ROWS];		/* NULL: not set */
+	bool file[ROWS];		/* the text names a file */
+};
+
+/* Readers */
+
+static const char *read_number(const struct row *row, const char *text, void *to)
+{
+	static _Thread_local char allowed[64];
+	long value;
+
+	if (number_parse(text, strlen(text), row->least, row->most, &value)) {
+		*(unsigned *)to = (unsigned)value;
+		return NULL;
+	}
+	snprintf(allowed, sizeof allowed, "a number from %ld to %ld",
+		 row->least, row->most);
+	return allowed;
+}
+
+static const char *read_text(const struct row *row, const char *text, void *to)
+{
+	(void)row;
+	*(char **)to = xstrdup(text);
+	return NULL;
+}
+
+static void split(const char *text, const char *separators, struct list *list)
+{
+	list->words = xcalloc(strlen(text) / 2 + 2, sizeof *list->words);
+	list->count = 0;
+	while (*(text += strspn(text, separators))) {
+		size_t len = strcspn(text, separators);
+
+		list->words[list->count++] = xstrndup(text, len);
+		text += len;
+	}
+}
+
+static const char *read_list(const struct row *row, const char *text, void *to)
+{
+	(void)row;
+	split(text, " \t\r\n,", to);
+	return NULL;
+}
+
+static const char *read_secrets(const struct row *row, const char *text, void *to)
+{
+	struct list *list = to;
+
+	read_list(row, text, to);
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->words[i]) < SECRET_LEAST)
+			list->count = 0;
+	return list->count ? NULL :
+		"keys of at least 32 bytes each, one a line or separated by commas";
+}
+
+static const char *read_redis(const struct row *row, const char *text, void *to)
+{
+	const char *allowed;
+
+	(void)row;
+	return redis_url_parse(text, to, &allowed) ? NULL : allowed;
+}
+
+static bool plain(const char *text, const char *more)
+{
+	for (const char *p = text; *p; p++)
+		if (!id_valid(p, 1) && !strchr(more, *p))
+			return false;
+	return true;
+}
+
+static const char *read_prefix(const struct row *row, const char *text, void *to)
+{
+	/* It is put into scripts as a Lua string. */
+	if (strlen(text) > 64 || !plain(text, "{}:./@"))
+		return "up to 64 letters, digits and any of - _ { } : . / @";
+	return read_text(row, text, to);
+}
+
+static const char *read_mount(const struct row *row, const char *text, void *to)
+{
+	size_t len = strlen(text);
+	struct buf b = BUF_INIT(1024);
+
+	(void)row;
+	if (*text != '/' || len > 256 || !plain(text, "/.~") ||
+	    strstr(text, "//") || strstr(text, "/."))
+		return "a path as /draw/: letters, digits and any of - _ . ~ /";
+	buf_str(&b, text);
+	if (text[len - 1] != '/')
+		buf_char(&b, '/');
+	*(char **)to = b.data;
+	return NULL;
+}
+
+static const char *read_word(const char *const *words, const char *text,
+			     unsigned *to)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (!strcmp(words[i], text)) {
+			*to = i;
+			return NULL;
+		}
+	return "";
+}
+
+static const char *read_switch(const struct row *row, const char *text, void *to)
+{
+	static const char *const words[] = { "off", "on", NULL };
+
+	(void)row;
+	return read_word(words, text, to) ? "on or off" : NULL;
+}
+
+static const char *read_level(const struct row *row, const char *text, void *to)
+{
+	(void)row;
+	return read_word(log_levels, text, to) ?
+		"error, warn, info or debug" : NULL;
+}
+
+static const char *read_origins(const struct row *row, const char *text, void *to)
+{
+	struct list *list = to;
+
+	read_list(row, text, to);
+	for (size_t i = 0; i < list->count; i++) {
+		const char *host = strstr(list->words[i], "://");
+
+		if (!host || host == list->words[i] || !host[3] ||
+		    strpbrk(host + 3, "/?#@*"))
+			return "origins as https://draw.example or http://host:8080, "
+				"separated by spaces or commas";
+	}
+	return NULL;
+}
+
+static const char *read_ice_urls(const struct row *row, const char *text, void *to)
+{
+	struct list *list = to;
+	bool turn = row->at == AT(turn_urls);
+
+	read_list(row, text, to);
+	for (size_t i = 0; i < list->count; i++) {
+		const char *scheme = turn ? "turn" : "stun";
+		const char *rest = list->words[i];
+
+		if (strncmp(rest, scheme, 4))
+			rest = "";
+		else
+			rest += rest[4] == 's' ? 5 : 4;
+		if (*rest != ':' || !rest[1])
+			return turn ? "turn:host[:port][?transport=udp|tcp] or turns:..."
+				: "stun:host[:port] or stuns:...";
+	}
+	return NULL;
+}
+
+/* What is given */
+
+static bool complain(struct buf *why, const struct row *row, const char *text,
+		     const char *allowed)
+{
+	buf_fmt(why, PREFIX "%s=%s: allowed is %s", row->name,
+		row->secret ? "(not shown)" : text, allowed);
+	return false;
+}
+
+/* 0 to ROWS - 1, or -1. name ends at len; *file: it was NAME_FILE. */
+static int row_named(const char *name, size_t len, bool *file)
+{
+	for (*file = false;; *file = true) {
+		for (int i = 0; i < ROWS; i++)
+			if (strlen(rows[i].name) == len &&
+			    !memcmp(rows[i].name, name, len))
+				return i;
+		if (*file || len < 5 || memcmp(name + len - 5, "_FILE", 5))
+			return -1;
+		len -= 5;
+	}
+}
+
+static bool put(struct given *g, int i, const char *text, bool file,
+		struct buf *why)
+{
+	if (g->text[i] && g->file[i] != file) {
+		buf_fmt(why, PREFIX "%s and " PREFIX "%s_FILE are both set: "
+			"set one of them", rows[i].name, rows[i].name);
+		return false;
+	}
+	free(g->text[i]);
+	g->text[i] = xstrdup(text);
+	g->file[i] = file;
+	return true;
+}
+
+static bool take_environment(struct given *g, char *const *environment,
+			     const char **conf_file, struct buf *why,
+			     struct buf *warnings)
+{
+	for (; *environment; environment++) {
+		const char *name = *environment, *eq = strchr(name, '=');
+		bool file;
+		int i;
+
+		if (!eq || strncmp(name, PREFIX, strlen(PREFIX)) || !eq[1])
+			continue;
+		name += strlen(PREFIX);
+		if (!strncmp(name, "CONF=", 5)) {
+			*conf_file = eq + 1;
+			continue;
+		}
+		i = row_named(name, (size_t)(eq - name), &file);
+		if (i < 0)
+			buf_fmt(warnings, PREFIX "%.*s in the environment is no "
+				"setting\n", (int)(eq - name), name);
+		else if (!put(g, i, eq + 1, file, why))
+			return false;
+	}
+	return true;
+}
+
+/* The file's content without the white space at its end. NULL: errno. */
+static char *slurp(const char *name)
+{
+	FILE *f = fopen(name, "re");
+	char *text;
+	size_t n;
+
+	if (!f)
+		return NULL;
+	text = xmalloc(FILE_MOST + 1);
+	n = fread(text, 1, FILE_MOST + 1, f);
+	if (ferror(f) || n > FILE_MOST || memchr(text, '\0', n)) {
+		if (!ferror(f))
+			errno = EFBIG;
+		free(text);
+		text = NULL;
+	} else {
+		while (n && strchr(" \t\r\n", text[n - 1]))
+			n--;
+		text[n] = '\0';
+	}
+	fclose(f);
+	return text;
+}
+
+/* A line of the file: nothing, a comment, or DRAWBRIDGE_NAME=value. */
+static bool take_line(struct given *g, const struct given *set, char *line,
+		      const char *file_name, int number, struct buf *why)
+{
+	char *eq, *end;
+	bool file;
+	int i;
+
+	line += strspn(line, " \t");
+	end = line + strlen(line);
+	while (end > line && strchr(" \t\r", end[-1]))
+		*--end = '\0';
+	if (!*line || *line == '#')
+		return true;
+	eq = strchr(line, '=');
+	if (!eq || strncmp(line, PREFIX, strlen(PREFIX))) {
+		buf_fmt(why, "%s:%d: lines are " PREFIX "NAME=value",
+			file_name, number);
+		return false;
+	}
+	line += strlen(PREFIX);
+	i = row_named(line, (size_t)(eq - line), &file);
+	if (i < 0) {
+		buf_fmt(why, "%s:%d: " PREFIX "%.*s is no setting",
+			file_name, number, (int)(eq - line), line);
+		return false;
+	}
+	if (set->text[i] || !eq[1])
+		return true;
+	return put(g, i, eq + 1, file, why);
+}
+
+static bool take_file(struct given *g, const char *name, struct buf *why)
+{
+	char *text = slurp(name), *line = text, *next;
+	struct given set = *g;		/* what the environment decided */
+	bool good = true;
+
+	if (!text && errno == ENOENT)
+		return true;
+	if (!text) {
+		buf_fmt(why, PREFIX "CONF=%s: %s", name, strerror(errno));
+		return false;
+	}
+	for (int number = 1; good && line; line = next, number++) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		good = take_line(g, &set, line, name, number, why);
+	}
+	free(text);
+	return good;
+}
+
+static bool read_row(struct conf *c, int i, struct given *g, struct buf *why)
+{
+	const struct row *row = &rows[i];
+	const char *text, *allowed;
+	char *content = NULL;
+
+	if (g->text[i] && g->file[i]) {
+		content = slurp(g->text[i]);
+		if (!content) {
+			buf_fmt(why, PREFIX "%s_FILE=%s: %s", row->name,
+				g->text[i], strerror(errno));
+			return false;
+		}
+		free(g->text[i]);
+		g->text[i] = content;
+	}
+	text = g->text[i] ? g->text[i] : row->preset ? row->preset : "";
+	allowed = row->read(row, text, (char *)c + row->at);
+	if (!allowed)
+		return true;
+	if (!g->text[i]) {
+		buf_fmt(why, PREFIX "%s is required: %s", row->name, allowed);
+		return false;
+	}
+	return complain(why, row, text, allowed);
+}
+
+/* Settings that others bound from below. One that is not set follows. */
+static const struct {
+	size_t at, times, of;
+} bounds[] = {
+	{ AT(grace), 1, AT(ping) },
+	{ AT(mailbox), 2, AT(room_peers) },
+	{ AT(mailbox_ttl), 2, AT(grace) },
+};
+
+static int row_at(size_t at)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (rows[i].at == at)
+			return i;
+	abort();
+}
+
+static bool check_bounds(struct conf *c, const struct given *g, struct buf *why)
+{
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		unsigned *value = (unsigned *)((char *)c + bounds[i].at);
+		unsigned least = (unsigned)bounds[i].times *
+			*(unsigned *)((char *)c + bounds[i].of);
+		int row = row_at(bounds[i].at);
+
+		if (*value >= least)
+			continue;
+		if (!g->text[row]) {
+			*value = least;
+			continue;
+		}
+		buf_fmt(why, PREFIX "%s=%u: allowed is at least %u (%zu times "
+			PREFIX "%s)", rows[row].name, *value, least,
+			bounds[i].times, rows[row_at(bounds[i].of)].name);
+		return false;
+	}
+	if (c->rate_bytes && c->rate_bytes < c->body_max / 6 + 1) {
+		buf_fmt(why, PREFIX "RATE_BYTES=%u: allowed is 0 or at least %u (a "
+			"sixth of " PREFIX "BODY_MAX)", c->rate_bytes,
+			c->body_max / 6 + 1);
+		return false;
+	}
+	return true;
+}
+
+bool conf_read(struct conf *c, char *const *environment, struct buf *why)
+{
+	struct given g = { 0 };
+	struct buf warnings = BUF_INIT(16 * 1024);
+	const char *conf_file = CONF_FILE;
+	bool good;
+
+	memset(c, 0, sizeof *c);
+	good = take_environment(&g, environment, &conf_file, why, &warnings) &&
+		take_file(&g, conf_file, why);
+	for (int i = 0; good && i < ROWS; i++)
+		good = read_row(c, i, &g, why);
+	good = good && check_bounds(c, &g, why);
+	if (good && warnings.len)
+		buf_add(why, warnings.data, warnings.len);
+	buf_free(&warnings);
+	for (int i = 0; i < ROWS; i++)
+		free(g.text[i]);
+	if (!good)
+		conf_free(c);
+	return good;
+}
+
+static void list_free(struct list *list)
+{
+	for (size_t i = 0; list->words && list->words[i]; i++)
+		free(list->words[i]);
+	free(list->words);
+}
+
+void conf_free(struct conf *c)
+{
+	list_free(&c->secrets);
+	list_free(&c->origins);
+	list_free(&c->stun_urls);
+	list_free(&c->turn_urls);
+	list_free(&c->metrics_from);
+	redis_url_free(&c->redis);
+	free(c->prefix);
+	free(c->mount);
+	free(c->turn_secret);
+	free(c->metrics_token);
+	memset(c, 0, sizeof *c);
+}
+
+extern char **environ;
+
+void conf_load(struct conf *c)
+{
+	struct buf why = BUF_INIT(32 * 1024);
+	char *line, *end;
+
+	if (!conf_read(c, environ, &why)) {
+		log_error("conf.load", "%s", why.data);
+		exit(1);
+	}
+	log_set_level(c->log);
+	for (line = why.data; line && (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		log_warn("conf.load", "%s", line);
+	}
+	buf_free(&why);
+}

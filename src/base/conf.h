@@ -1,0 +1,66 @@
+/*
+ * conf.h - the settings, read once at the start.
+ *
+ * From the environment (DRAWBRIDGE_NAME, or DRAWBRIDGE_NAME_FILE: the name of a
+ * file that holds the value), and from the file DRAWBRIDGE_CONF with lines
+ * NAME=value for what the environment does not set. An empty value is as none.
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/redis_url.h"
+
+/* Words of a list; words[count] is NULL. */
+struct list {
+	char **words;
+	size_t count;
+};
+
+struct conf {
+	struct list secrets;		/* the first signs, all verify */
+	struct redis_url redis;
+	char *prefix;
+	char *mount;			/* begins and ends with '/' */
+	unsigned access;		/* 0 or 1 */
+	unsigned access_rate;		/* a minute and address; 0: any */
+	unsigned token_ttl;		/* seconds */
+	struct list origins;
+	unsigned ping;			/* seconds */
+	unsigned grace;			/* seconds */
+	unsigned stream_age;		/* seconds */
+	unsigned send_timeout;		/* seconds */
+	unsigned mailbox;		/* messages */
+	unsigned mailbox_ttl;		/* seconds */
+	unsigned body_max;		/* bytes */
+	unsigned room_peers;
+	unsigned peer_rooms;
+	unsigned rate;			/* messages a second; 0: any */
+	unsigned rate_bytes;		/* a second; 0: any */
+	unsigned workers;
+	unsigned streams;
+	struct list stun_urls;
+	struct list turn_urls;
+	char *turn_secret;
+	unsigned turn_ttl;		/* seconds */
+	struct list metrics_from;
+	char *metrics_token;
+	unsigned log;			/* enum log_level */
+};
+
+/*
+ * environment is as environ(7). False: why holds one line that names the
+ * setting, its value (secrets are not shown) and what is allowed. Where it is
+ * true, why holds warnings, a line each, or is empty.
+ */
+bool conf_read(struct conf *c, char *const *environment, struct buf *why);
+void conf_free(struct conf *c);
+
+/* For main(): reads, sets the log level, logs the warnings; ends the program
+ * where a setting is wrong. */
+void conf_load(struct conf *c);
+
+#endif

@@ -1,0 +1,31 @@
+#include "config.h"
+
+#include "base/err.h"
+
+static const char *const words[ERR_COUNT] = {
+	[OK] = "ok",
+	[ERR_ROUTE] = "no-route",
+	[ERR_METHOD] = "method",
+	[ERR_NO_TOKEN] = "no-token",
+	[ERR_TOKEN] = "token",
+	[ERR_ROOM_DENIED] = "room-denied",
+	[ERR_ORIGIN] = "origin",
+	[ERR_ACCEPT] = "accept",
+	[ERR_LENGTH] = "length",
+	[ERR_TOO_LARGE] = "too-large",
+	[ERR_MEDIA] = "media-type",
+	[ERR_INPUT] = "input",
+	[ERR_NO_PEER] = "no-peer",
+	[ERR_NOT_MEMBER] = "not-member",
+	[ERR_ROOM_FULL] = "room-full",
+	[ERR_MANY_ROOMS] = "many-rooms",
+	[ERR_RATE] = "rate",
+	[ERR_BUSY] = "busy",
+	[ERR_STORE] = "redis",
+	[ERR_GONE] = "gone",
+};
+
+const char *err_word(enum err e)
+{
+	return words[e];
+}

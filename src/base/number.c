@@ -1,0 +1,22 @@
+#include "config.h"
+
+#include <limits.h>
+
+#include "base/number.h"
+
+bool number_parse(const char *s, size_t len, long least, long most, long *to)
+{
+	long value = 0;
+
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9' || value > (LONG_MAX - 9) / 10)
+			return false;
+		value = value * 10 + (s[i] - '0');
+	}
+	if (value < least || value > most)
+		return false;
+	*to = value;
+	return true;
+}

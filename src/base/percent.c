@@ -1,0 +1,29 @@
+#include "config.h"
+
+#include "base/percent.h"
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool percent_decode(const char *s, size_t len, char *to, size_t *to_len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] != '%') {
+			to[n++] = s[i];
+			continue;
+		}
+		if (len - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
+			return false;
+		to[n++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+		i += 2;
+	}
+	*to_len = n;
+	return true;
+}

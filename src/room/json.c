@@ -1,0 +1,166 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "room/json.h"
+
+enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
+
+json_t *json_read(const char *text, size_t len, char why[128])
+{
+	json_error_t error;
+	json_t *json = json_loadb(text, len, FLAGS, &error);
+
+	if (!json)
+		snprintf(why, 128, "The body is not JSON: at byte %d.",
+			 error.position);
+	return json;
+}
+
+size_t json_value(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *json = json_loadb(text, len, FLAGS | JSON_DISABLE_EOF_CHECK,
+				  &error);
+
+	json_decref(json);
+	return json ? (size_t)error.position : 0;
+}
+
+void json_put_string(struct buf *b, const char *s)
+{
+	json_t *json = json_string(s);
+	char *text = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
+
+	buf_str(b, text ? text : "\"\"");
+	free(text);
+	json_decref(json);
+}
+
+void json_put_raw(struct buf *b, const char *text, size_t len)
+{
+	char *to = buf_space(b, len);
+
+	if (!to)
+		return;
+	for (size_t i = 0; i < len; i++)
+		to[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
+	to[len] = '\0';
+	b->len += len;
+}
+
+bool json_name_valid(const char *s, size_t len)
+{
+	json_t *json = json_stringn(s, len);	/* NULL where it is no UTF-8 */
+	size_t characters = 0;
+
+	json_decref(json);
+	if (!json)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < ' ' || c == 0x7f ||
+		    (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
+			return false;
+		characters += (c & 0xc0) != 0x80;
+	}
+	return characters >= 1 && characters <= 64;
+}
+
+struct cursor {
+	const char *at, *end;
+};
+
+static bool take(struct cursor *c, char want)
+{
+	while (c->at < c->end && strchr(" \t\r\n", *c->at))
+		c->at++;
+	if (c->at == c->end || *c->at != want)
+		return false;
+	c->at++;
+	return true;
+}
+
+/* A member of an item: its name and the bytes of its value. */
+static bool take_member(struct cursor *c, char name[8], const char **value,
+			size_t *len)
+{
+	size_t n = json_value(c->at, (size_t)(c->end - c->at));
+	const char *key = c->at;
+
+	key += strspn(key, " \t\r\n");
+	if (!n || *key != '"' || (size_t)(c->at + n - key) > 9)
+		return false;
+	snprintf(name, 8, "%.*s", (int)(c->at + n - key) - 2, key + 1);
+	c->at += n;
+	if (!take(c, ':'))
+		return false;
+	*len = json_value(c->at, (size_t)(c->end - c->at));
+	*value = c->at;
+	c->at += *len;
+	return *len;
+}
+
+static bool take_event(struct item *item, const char *text, size_t len)
+{
+	char why[128];
+	json_t *json = json_read(text, len, why);
+	const char *s = json_string_value(json);
+	bool good = s && json_string_length(json) < sizeof item->name &&
+		strlen(s) == json_string_length(json);
+
+	if (good)
+		strcpy(item->name, s);
+	item->event = item->name;
+	json_decref(json);
+	return good;
+}
+
+static bool take_item(struct cursor *c, struct item *item)
+{
+	const char *value;
+	char name[8];
+	size_t len;
+
+	memset(item, 0, sizeof *item);
+	if (!take(c, '{'))
+		return false;
+	do {
+		if (!take_member(c, name, &value, &len))
+			return false;
+		if (!strcmp(name, "event") && !item->event) {
+			if (!take_event(item, value, len))
+				return false;
+		} else if (!strcmp(name, "data") && !item->data) {
+			item->data = value;
+			item->data_len = len;
+		} else {
+			return false;
+		}
+	} while (take(c, ','));
+	return item->event && item->data && take(c, '}');
+}
+
+int json_batch(const char *text, size_t len, struct item *items, int most,
+	       char why[128])
+{
+	struct cursor c = { text, text + len };
+	json_t *whole = json_read(text, len, why);
+	int n = 0;
+
+	if (!whole)
+		return -1;
+	json_decref(whole);
+	snprintf(why, 128, "The body is an array of 1 to %d objects "
+		 "{\"event\":name,\"data\":any}.", most);
+	if (!take(&c, '['))
+		return -1;
+	do {
+		if (n == most || !take_item(&c, &items[n++]))
+			return -1;
+	} while (take(&c, ','));
+	return take(&c, ']') ? n : -1;
+}

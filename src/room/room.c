@@ -1,0 +1,371 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "room/room.h"
+
+enum { KEY_MOST = 256, USER_MOST = 2048, MESSAGE_MOST = 2 * 1024 * 1024 };
+
+/* KEYS and ARGV of a step, put together word by word. */
+struct words {
+	struct arg args[REDIS_ARGS];
+	size_t count, keys;
+	char text[8][KEY_MOST];		/* of the keys */
+};
+
+static void key(struct words *w, const struct conf *c, const char *before,
+		const char *id, const char *behind)
+{
+	char *to = w->text[w->keys++];
+	int len = snprintf(to, KEY_MOST, "%s%s%s%s", c->prefix, before, id,
+			   behind);
+
+	w->args[w->count++] = (struct arg){ to, (size_t)len };
+}
+
+static void word(struct words *w, const char *s, size_t len)
+{
+	w->args[w->count++] = (struct arg){ s, len };
+}
+
+static void text(struct words *w, const char *s)
+{
+	word(w, s, strlen(s));
+}
+
+static enum err run(struct redis *r, enum script s, const struct words *w,
+		    struct reply **reply)
+{
+	return redis_run(r, s, w->keys, w->args, w->count, reply);
+}
+
+static void keys_of_peer(struct words *w, const struct conf *c, const char *id)
+{
+	key(w, c, "peer:", id, "");
+	key(w, c, "mailbox:", id, "");
+	key(w, c, "", id, ":channels");
+	key(w, c, "present", "", "");
+	key(w, c, "leaving", "", "");
+}
+
+char *room_channel(const struct conf *c, const char *peer)
+{
+	struct buf b = BUF_INIT(KEY_MOST);
+
+	buf_fmt(&b, "%smessages:%s", c->prefix, peer);
+	return b.data;
+}
+
+static void put_peers(struct buf *b, const struct reply *reply)
+{
+	buf_char(b, '[');
+	for (size_t i = 0; i < reply_count(reply); i++) {
+		size_t len;
+		const char *user = reply_string(reply_at(reply, i), &len);
+
+		if (i)
+			buf_char(b, ',');
+		buf_add(b, user, len);
+	}
+	buf_char(b, ']');
+}
+
+enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
+		   const char *room, struct buf *peers)
+{
+	struct words w = { .count = 0 };
+	struct buf user = BUF_INIT(USER_MOST);
+	struct reply *reply = NULL;
+	enum err e;
+
+	peer_put(&user, p);
+	key(&w, c, "channels:", room, "");
+	key(&w, c, "", p->id, ":channels");
+	key(&w, c, "peer:", p->id, "");
+	key(&w, c, "mailbox:", p->id, "");
+	key(&w, c, "present", "", "");
+	key(&w, c, "leaving", "", "");
+	text(&w, p->id);
+	text(&w, room);
+	word(&w, user.data, user.len);
+	w.args[w.count++] = ARG_SERVER;
+	e = run(r, SCRIPT_JOIN, &w, &reply);
+	if (!e && reply_kind(reply) == REPLY_NUMBER)
+		e = reply_number(reply) == -1 ? ERR_ROOM_FULL : ERR_MANY_ROOMS;
+	if (!e)
+		put_peers(peers, reply);
+	reply_free(reply);
+	buf_free(&user);
+	return e;
+}
+
+enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	key(&w, c, "channels:", room, "");
+	key(&w, c, "", p->id, ":channels");
+	key(&w, c, "peer:", p->id, "");
+	text(&w, p->id);
+	text(&w, room);
+	e = run(r, SCRIPT_LEAVE, &w, &reply);
+	reply_free(reply);
+	return e;
+}
+
+enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room, struct buf *peers)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	key(&w, c, "channels:", room, "");
+	text(&w, p->id);
+	e = run(r, SCRIPT_PEERS, &w, &reply);
+	if (!e && reply_kind(reply) != REPLY_LIST)
+		e = ERR_NOT_MEMBER;
+	if (!e)
+		put_peers(peers, reply);
+	reply_free(reply);
+	return e;
+}
+
+/*
+ * Both limits in one number: a message costs its bytes, and at least what makes
+ * RATE of them fill the window.
+ */
+static unsigned long cost_least(const struct conf *c)
+{
+	if (!c->rate)
+		return 0;
+	return c->rate_bytes > c->rate ? c->rate_bytes / c->rate : 1;
+}
+
+static unsigned long cost_most(const struct conf *c)
+{
+	if (!c->rate && !c->rate_bytes)
+		return 0;
+	if (c->rate && (!c->rate_bytes || c->rate_bytes < c->rate))
+		return (unsigned long)c->rate * RATE_WINDOW_S;
+	return (unsigned long)c->rate_bytes * RATE_WINDOW_S;
+}
+
+static unsigned long cost_of(const struct conf *c, size_t len)
+{
+	unsigned long least = cost_least(c);
+
+	if (!c->rate_bytes)
+		return least;
+	return len > least ? len : least;
+}
+
+/* A message as deliver.lua wants it: without the opening brace. */
+static void put_message(struct buf *b, const char *user, const struct item *m)
+{
+	buf_fmt(b, "\"event\":\"%s\",\"data\":{\"peer\":%s,\"data\":", m->event,
+		user);
+	json_put_raw(b, m->data, m->data_len);
+	buf_str(b, "}}");
+}
+
+/* A number, or {ms} for who is over the rate. */
+static enum err outcome(const struct reply *reply, enum err apart, int *n,
+			int *wait_ms)
+{
+	if (reply_kind(reply) == REPLY_LIST) {
+		*wait_ms = reply_count(reply) ?
+			(int)reply_number(reply_at(reply, 0)) : 0;
+		return ERR_RATE;
+	}
+	*n = (int)reply_number(reply);
+	return *n < 0 ? apart : OK;
+}
+
+enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *to, const struct item *items, int count,
+		    int *streams, int *wait_ms)
+{
+	struct words w = { .count = 0 };
+	struct buf user = BUF_INIT(USER_MOST), all = BUF_INIT(MESSAGE_MOST);
+	size_t *ends = xcalloc((size_t)count, sizeof *ends);
+	struct reply *reply = NULL;
+	char cost[24], most[24];
+	unsigned long sum = 0;
+	size_t begin = 0;
+	enum err e;
+
+	peer_put(&user, p);
+	for (int i = 0; i < count; i++) {
+		size_t before = all.len;
+
+		put_message(&all, user.data, &items[i]);
+		ends[i] = all.len;
+		sum += cost_of(c, all.len - before);
+	}
+	e = buf_ok(&all) ? OK : ERR_TOO_LARGE;
+	snprintf(cost, sizeof cost, "%lu", sum);
+	snprintf(most, sizeof most, "%lu", cost_most(c));
+	key(&w, c, "", p->id, ":channels");
+	key(&w, c, "", to, ":channels");
+	key(&w, c, "rate:", p->id, "");
+	text(&w, to);
+	text(&w, cost);
+	text(&w, most);
+	for (int i = 0; !e && i < count; begin = ends[i++])
+		word(&w, all.data + begin, ends[i] - begin);
+	if (!e)
+		e = run(r, SCRIPT_RELAY, &w, &reply);
+	if (!e)
+		e = outcome(reply, ERR_NO_PEER, streams, wait_ms);
+	reply_free(reply);
+	buf_free(&user);
+	buf_free(&all);
+	free(ends);
+	return e;
+}
+
+enum err room_broadcast(struct redis *r, const struct conf *c,
+			const struct peer *p, const char *room,
+			const struct item *item, int *peers, int *wait_ms)
+{
+	struct words w = { .count = 0 };
+	struct buf user = BUF_INIT(USER_MOST), message = BUF_INIT(MESSAGE_MOST);
+	struct reply *reply = NULL;
+	char cost[24], most[24];
+	enum err e;
+
+	peer_put(&user, p);
+	put_message(&message, user.data, item);
+	snprintf(cost, sizeof cost, "%lu", cost_of(c, message.len));
+	snprintf(most, sizeof most, "%lu", cost_most(c));
+	key(&w, c, "channels:", room, "");
+	key(&w, c, "rate:", p->id, "");
+	text(&w, p->id);
+	text(&w, cost);
+	text(&w, most);
+	word(&w, message.data, message.len);
+	e = run(r, SCRIPT_BROADCAST, &w, &reply);
+	if (!e)
+		e = outcome(reply, ERR_NOT_MEMBER, peers, wait_ms);
+	reply_free(reply);
+	buf_free(&user);
+	buf_free(&message);
+	return e;
+}
+
+enum err room_access(struct redis *r, const struct conf *c, const char *address,
+		     int *wait_ms)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	char most[24];
+	int allowed;
+	enum err e;
+
+	/* '@' is in no id, so this is no peer's rate. */
+	key(&w, c, "rate:@", address, "");
+	snprintf(most, sizeof most, "%u", c->access_rate);
+	text(&w, most);
+	e = run(r, SCRIPT_ACCESS, &w, &reply);
+	if (!e)
+		e = outcome(reply, ERR_RATE, &allowed, wait_ms);
+	reply_free(reply);
+	return e;
+}
+
+enum err presence_connect(struct redis *r, const struct conf *c,
+			  const struct peer *p, const char *position,
+			  struct presence *to)
+{
+	struct words w = { .count = 0 };
+	struct buf user = BUF_INIT(USER_MOST);
+	enum err e;
+
+	memset(to, 0, sizeof *to);
+	peer_put(&user, p);
+	keys_of_peer(&w, c, p->id);
+	text(&w, p->id);
+	text(&w, position);
+	word(&w, user.data, user.len);
+	w.args[w.count++] = ARG_SERVER;
+	e = run(r, SCRIPT_CONNECT, &w, &to->reply);
+	buf_free(&user);
+	if (e)
+		return e;
+	to->resumed = reply_number(reply_at(to->reply, 0));
+	snprintf(to->position, sizeof to->position, "%s",
+		 reply_string(reply_at(to->reply, 1), NULL));
+	snprintf(to->life, sizeof to->life, "%s",
+		 reply_string(reply_at(to->reply, 2), NULL));
+	to->rooms = reply_at(to->reply, 3);
+	to->missed = reply_at(to->reply, 4);
+	return OK;
+}
+
+static void take_later(const struct reply *list, size_t at, struct later *later)
+{
+	later->moved = reply_number(reply_at(list, at));
+	later->more = reply_number(reply_at(list, at + 1));
+}
+
+enum err presence_beat(struct redis *r, const struct conf *c,
+		       const struct peer *p, const char *life, bool *live,
+		       struct later *later)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	memset(later, 0, sizeof *later);
+	keys_of_peer(&w, c, p->id);
+	text(&w, p->id);
+	text(&w, life);
+	e = run(r, SCRIPT_BEAT, &w, &reply);
+	if (e)
+		return e;
+	*live = reply_number(reply_at(reply, 0)) == 1;
+	if (*live)
+		take_later(reply, 1, later);
+	reply_free(reply);
+	return OK;
+}
+
+enum err presence_end(struct redis *r, const struct conf *c,
+		      const struct peer *p, bool *leaving)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	key(&w, c, "present", "", "");
+	key(&w, c, "leaving", "", "");
+	text(&w, p->id);
+	e = run(r, SCRIPT_END, &w, &reply);
+	if (e)
+		return e;
+	*leaving = reply_number(reply) == 1;
+	reply_free(reply);
+	return OK;
+}
+
+enum err presence_due(struct redis *r, const struct conf *c, struct later *later)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	key(&w, c, "present", "", "");
+	key(&w, c, "leaving", "", "");
+	e = run(r, SCRIPT_DUE, &w, &reply);
+	if (e)
+		return e;
+	take_later(reply, 0, later);
+	reply_free(reply);
+	return OK;
+}

@@ -1,0 +1,76 @@
+/*
+ * room.h - what a peer does in rooms: each is one script in Redis.
+ *
+ * Ids are checked by the caller. Each may return ERR_STORE; then it is not
+ * known whether it was done, and join and leave can be repeated.
+ */
+#ifndef ROOM_ROOM_H
+#define ROOM_ROOM_H
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "room/json.h"
+#include "room/peer.h"
+#include "store/redis.h"
+
+/* Twice is as once, and announces again. peers gets the others as a JSON array.
+ * ERR_ROOM_FULL, ERR_MANY_ROOMS. */
+enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
+		   const char *room, struct buf *peers);
+
+/* Also where p is no member. */
+enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room);
+
+/* As join's answer. ERR_NOT_MEMBER. */
+enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room, struct buf *peers);
+
+/* All or none, in order. *streams: how many took them; 0: kept. ERR_NO_PEER;
+ * ERR_RATE, and *wait_ms says for how long. */
+enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *to, const struct item *items, int count,
+		    int *streams, int *wait_ms);
+
+/* *peers: to how many. ERR_NOT_MEMBER; ERR_RATE as above. */
+enum err room_broadcast(struct redis *r, const struct conf *c,
+			const struct peer *p, const char *room,
+			const struct item *item, int *peers, int *wait_ms);
+
+/* May this address have a fresh token? ERR_RATE as above. */
+enum err room_access(struct redis *r, const struct conf *c, const char *address,
+		     int *wait_ms);
+
+/* Presence: what a stream does. */
+struct presence {
+	bool resumed;
+	char position[48];		/* the id that `connected` says */
+	char life[48];			/* for the beats */
+	const struct reply *rooms;	/* names */
+	const struct reply *missed;	/* {id, {"m", message}} each */
+	struct reply *reply;		/* owns these two: free it */
+};
+
+struct later {
+	bool moved;			/* look again in GRACE + PING / 2 */
+	bool more;			/* look again at once */
+};
+
+/* position may be empty. */
+enum err presence_connect(struct redis *r, const struct conf *c,
+			  const struct peer *p, const char *position,
+			  struct presence *to);
+/* *live false: subscribe and connect again. */
+enum err presence_beat(struct redis *r, const struct conf *c,
+		       const struct peer *p, const char *life, bool *live,
+		       struct later *later);
+/* *leaving: look again in GRACE. */
+enum err presence_end(struct redis *r, const struct conf *c,
+		      const struct peer *p, bool *leaving);
+enum err presence_due(struct redis *r, const struct conf *c,
+		      struct later *later);
+
+/* The channel of a peer: PREFIX messages:PEER. Owned by the caller. */
+char *room_channel(const struct conf *c, const char *peer);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * dial.h - a new connection to Redis. For this folder alone.
+ *
+ * Together with one command a request waits less than 2 s, then it is told 503.
+ * While Redis is away one thread tries, a few times a second, and the others
+ * fail at once: nothing piles up behind a server that does not answer.
+ */
+#ifndef STORE_DIAL_H
+#define STORE_DIAL_H
+
+#include <hiredis/hiredis.h>
+
+#include "base/err.h"
+#include "store/script.h"
+
+enum {
+	CONNECT_MS = 400,
+	GREET_MS = 500,
+	COMMAND_MS = 1000,
+	SHA1_LEN = 40,
+};
+
+struct dialled {
+	redisContext *context;
+	char server[64];		/* run_id */
+};
+
+/* Connects, authenticates and waits COMMAND_MS for what comes then. With
+ * scripts also loads these and asks for the run_id. */
+enum err dial(struct dialled *to, bool scripts);
+
+/* Loads the scripts, again where Redis has forgotten them. */
+enum err dial_scripts(redisContext *context);
+const char *dial_sha1(enum script which);
+
+const struct conf *dial_conf(void);
+
+/* The connection is of no use any more: logs why, the first time. */
+void dial_lost(const char *at, const redisContext *context);
+/* Redis answered with an error: logs it, now and then. Returns whether
+ * another connection may do better. */
+bool dial_refused(const char *at, const char *error);
+
+#endif

@@ -1,0 +1,34 @@
+#!/bin/sh
+# embed.sh FILE.lua ... - the scripts as C strings, without their comments.
+set -eu
+
+# Lua's escapes that matter to C too are the backslash and the quote. Comment
+# lines go: Redis would keep them in memory.
+string() {
+	sed -e '/^[[:space:]]*--/d' -e '/^[[:space:]]*$/d' \
+		-e 's/[\\"]/\\&/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$1"
+}
+
+printf '/* Made by embed.sh from lua/. */\n#include "config.h"\n\n'
+printf '#include "store/script.h"\n'
+for file; do
+	name=$(basename "$file" .lua)
+	case $name in
+	deliver | presence)
+		printf '\nconst char script_%s[] =\n' "$name"
+		string "$file"
+		printf ';\n'
+		;;
+	esac
+done
+printf '\nconst char *const script_bodies[SCRIPT_COUNT] = {\n'
+for file; do
+	name=$(basename "$file" .lua)
+	case $name in
+	deliver | presence) continue ;;
+	esac
+	printf '[SCRIPT_%s] =\n' "$(printf %s "$name" | tr '[:lower:]' '[:upper:]')"
+	string "$file"
+	printf ',\n'
+done
+printf '};\n'

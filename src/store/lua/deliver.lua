@@ -1,0 +1,30 @@
+-- deliver.lua - what every step shares. The loader puts a line of settings
+-- before it (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS,
+-- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE) and the step behind it.
+
+-- Keys that only the script can know, as the peers of a room.
+local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end
+local function channel(peer) return PREFIX .. 'messages:' .. peer end
+
+-- A message is the JSON object without its opening brace: the id goes first.
+-- Returns how many streams took it, and its id (none: a peer of the Node
+-- application, which has no mailbox).
+local function deliver(peer, message)
+  local id = redis.call('XADD', key_mailbox(peer), 'NOMKSTREAM',
+    'MAXLEN', '~', MAILBOX, '*', 'm', message)
+  if not id then return redis.call('PUBLISH', channel(peer), '{' .. message) end
+  return redis.call('PUBLISH', channel(peer),
+    '{"id":"' .. id .. '",' .. message), id
+end
+
+-- Whether cost is within most; if not, also in how many ms the window ends.
+-- A window begins with its first charge. A clock set back would stretch it to
+-- hours: whoever is refused cuts it to the most that it can be.
+local function charge(rate, cost, most)
+  if most == 0 then return true end
+  local used = redis.call('INCRBY', rate, cost)
+  if used == cost then redis.call('PEXPIRE', rate, RATE_WINDOW_MS) end
+  if used <= most then return true end
+  redis.call('PEXPIRE', rate, RATE_WINDOW_MS, 'LT')
+  return false, redis.call('PTTL', rate)
+end

@@ -1,0 +1,90 @@
+-- presence.lua - who is here, and for how long: put between deliver.lua and the
+-- steps that need it.
+local PRESENT_MS = PING_MS * 1.5
+local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
+local PRESENT, LEAVING = PREFIX .. 'present', PREFIX .. 'leaving'
+
+local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
+local function key_members(room) return PREFIX .. 'channels:' .. room end
+local function key_rooms(peer) return PREFIX .. peer .. ':channels' end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function keep(...)
+  for _, key in ipairs({...}) do redis.call('PEXPIRE', key, KEEP_MS) end
+end
+
+local function user_of(peer)
+  return redis.call('HGET', key_peer(peer), 'user') or '{"id":"' .. peer .. '"}'
+end
+
+-- How many streams are subscribed. Always asked inside the script: between
+-- two round trips it would be stale.
+local function streams_of(peer)
+  return redis.call('PUBSUB', 'NUMSUB', channel(peer))[2]
+end
+
+-- Returns whether the peer was a member. Begins with a removal.
+local function leave_room(peer, room, user)
+  local members = key_members(room)
+  local was = redis.call('SREM', members, peer)
+  redis.call('SREM', key_rooms(peer), room)
+  if was == 0 then return false end
+  local message = '"event":"remove-peer","data":{"peer":' .. user ..
+    ',"roomId":"' .. room .. '"}}'
+  local ours = false
+  for _, other in ipairs(redis.call('SMEMBERS', members)) do
+    local _, id = deliver(other, message)
+    if id then ours = true end
+  end
+  -- Nobody is left who beats: the room is the Node application's again.
+  if not ours then redis.call('PERSIST', members) end
+  return true
+end
+
+local function leave_all(peer)
+  local user = user_of(peer)
+  for _, room in ipairs(redis.call('SMEMBERS', key_rooms(peer))) do
+    leave_room(peer, room, user)
+  end
+end
+
+-- A new life: one mark in the mailbox, above every id before, and nothing
+-- else, so no older position is known. Its id names the life. Streams of the
+-- older life hear of it and connect again.
+local function begin_life(peer, server)
+  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, '*', 'm', '')
+  redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
+  redis.call('PUBLISH', channel(peer),
+    '{"id":"' .. life .. '","event":"ping","data":{}}')
+  return life
+end
+
+-- Those that are due, a few at a time. Returns moved, more (see due.lua).
+local function due(now)
+  local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now,
+    'LIMIT', 0, DUE_AT_ONCE)
+  for _, peer in ipairs(gone) do
+    redis.call('ZREM', LEAVING, peer)
+    leave_all(peer)
+    redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
+  end
+  local silent = redis.call('ZRANGEBYSCORE', PRESENT, '-inf', now,
+    'LIMIT', 0, DUE_AT_ONCE)
+  for _, peer in ipairs(silent) do
+    redis.call('ZREM', PRESENT, peer)
+    redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+  end
+  -- Further ahead than can be: the clock went back.
+  for set, most in pairs({[PRESENT] = now + PRESENT_MS, [LEAVING] = now + LAPSE_MS}) do
+    for _, peer in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. most, '+inf',
+        'LIMIT', 0, DUE_AT_ONCE)) do
+      redis.call('ZADD', set, most, peer)
+    end
+  end
+  local moved, more = #silent > 0, math.max(#gone, #silent) >= DUE_AT_ONCE
+  return moved and 1 or 0, more and 1 or 0
+end

@@ -1,0 +1,54 @@
+/*
+ * redis.h - a connection to Redis that runs our scripts, kept between requests
+ * and made anew when it is lost. One thread at a time uses it.
+ * Protocol: RESP2, by hiredis.
+ */
+#ifndef STORE_REDIS_H
+#define STORE_REDIS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "store/script.h"
+
+struct redis;
+struct reply;
+
+/* One word of KEYS or ARGV, borrowed. */
+struct arg {
+	const char *data;
+	size_t len;
+};
+
+/* Stands for the run_id of the Redis that the script runs on. */
+#define ARG_SERVER ((struct arg){ NULL, 0 })
+
+/* Connects at its first use. */
+struct redis *redis_new(void);
+void redis_free(struct redis *r);
+
+/*
+ * One round trip. args are the KEYS, keys of them, then the ARGV; at most
+ * REDIS_ARGS. OK: *reply is the script's result, to be freed. ERR_STORE:
+ * Redis is away, refuses, or did not answer in time (then the script may
+ * have run, or may still run).
+ */
+enum { REDIS_ARGS = 80 };
+enum err redis_run(struct redis *r, enum script which, size_t keys,
+		   const struct arg *args, size_t count, struct reply **reply);
+
+/* PUBLISH, for the health check. */
+enum err redis_publish(struct redis *r, const char *channel,
+		       const char *message);
+
+/* Results. Strings may hold any byte, and end with a NUL. */
+enum reply_kind { REPLY_NUMBER, REPLY_STRING, REPLY_LIST, REPLY_NONE };
+
+enum reply_kind reply_kind(const struct reply *r);
+long long reply_number(const struct reply *r);	/* 0 where it is none */
+const char *reply_string(const struct reply *r, size_t *len); /* or "" */
+size_t reply_count(const struct reply *r);	/* 0 where it is no list */
+const struct reply *reply_at(const struct reply *r, size_t i);
+void reply_free(struct reply *r);
+
+#endif

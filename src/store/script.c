@@ -1,0 +1,36 @@
+#include "config.h"
+
+#include "base/buf.h"
+#include "store/script.h"
+
+enum {
+	TEXT_MOST = 64 * 1024,
+	KEEP_S = 24 * 60 * 60,
+	DUE_AT_ONCE = 8,
+};
+
+/* Redis makes each function anew for each call of a script, so the most
+ * frequent ones go without those that they do not use. */
+static bool light(enum script which)
+{
+	return which == SCRIPT_RELAY || which == SCRIPT_BROADCAST ||
+		which == SCRIPT_ACCESS;
+}
+
+char *script_text(enum script which, const struct conf *c)
+{
+	struct buf b = BUF_INIT(TEXT_MOST);
+
+	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
+		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE = "
+		"'%s', %u, %u, %u, %u, %u, %u, %d, %d, %d\n",
+		c->prefix, c->ping * 1000, c->grace * 1000, c->mailbox,
+		c->mailbox_ttl * 1000, c->room_peers, c->peer_rooms,
+		(which == SCRIPT_ACCESS ? ACCESS_WINDOW_S : RATE_WINDOW_S) * 1000,
+		KEEP_S * 1000, DUE_AT_ONCE);
+	buf_str(&b, script_deliver);
+	if (!light(which))
+		buf_str(&b, script_presence);
+	buf_str(&b, script_bodies[which]);
+	return b.data;
+}

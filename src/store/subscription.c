@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "store/dial.h"
+#include "store/subscription.h"
+
+struct subscription {
+	redisContext *context;
+	redisReply *current;		/* what the last message points into */
+	bool unanswered;		/* a PING */
+};
+
+/* The bytes of part i of a push named kind, as "message" or "pong". */
+static const redisReply *part(const redisReply *r, const char *kind, size_t i)
+{
+	if (!r || r->type != REDIS_REPLY_ARRAY || r->elements <= i ||
+	    r->element[0]->type != REDIS_REPLY_STRING ||
+	    strcmp(r->element[0]->str, kind))
+		return NULL;
+	return r->element[i];
+}
+
+enum err subscription_open(const char *channel, struct subscription **to)
+{
+	struct dialled d;
+	struct subscription *s;
+	redisReply *r;
+	enum err e = dial(&d, false);
+
+	if (e)
+		return e;
+	r = redisCommand(d.context, "SUBSCRIBE %s", channel);
+	if (!part(r, "subscribe", 2)) {
+		if (!r)
+			dial_lost("redis.subscribe", d.context);
+		else if (r->type == REDIS_REPLY_ERROR)
+			dial_refused("redis.subscribe", r->str);
+		if (r)
+			freeReplyObject(r);
+		redisFree(d.context);
+		return ERR_STORE;
+	}
+	freeReplyObject(r);
+	s = xcalloc(1, sizeof *s);
+	s->context = d.context;
+	*to = s;
+	return OK;
+}
+
+int subscription_fd(const struct subscription *s)
+{
+	return s->context->fd;
+}
+
+enum err subscription_read(struct subscription *s)
+{
+	return redisBufferRead(s->context) == REDIS_OK ? OK : ERR_STORE;
+}
+
+bool subscription_next(struct subscription *s, const char **message, size_t *len)
+{
+	for (;;) {
+		const redisReply *text;
+
+		if (s->current)
+			freeReplyObject(s->current);
+		s->current = NULL;
+		if (redisReaderGetReply(s->context->reader,
+					(void **)&s->current) != REDIS_OK ||
+		    !s->current)
+			return false;
+		if (part(s->current, "pong", 1))
+			s->unanswered = false;
+		text = part(s->current, "message", 2);
+		if (text && text->type == REDIS_REPLY_STRING) {
+			*message = text->str;
+			*len = (size_t)text->len;
+			return true;
+		}
+	}
+}
+
+enum err subscription_ping(struct subscription *s)
+{
+	int done = 0;
+
+	if (s->unanswered)
+		return ERR_STORE;
+	redisAppendCommand(s->context, "PING");
+	while (!done)
+		if (redisBufferWrite(s->context, &done) != REDIS_OK)
+			return ERR_STORE;
+	s->unanswered = true;
+	return OK;
+}
+
+void subscription_free(struct subscription *s)
+{
+	if (!s)
+		return;
+	if (s->current)
+		freeReplyObject(s->current);
+	redisFree(s->context);
+	free(s);
+}

@@ -1,0 +1,34 @@
+/*
+ * subscription.h - a connection to Redis that is subscribed to one channel.
+ * Whoever holds it waits on its descriptor together with others, then reads.
+ */
+#ifndef STORE_SUBSCRIPTION_H
+#define STORE_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct subscription;
+
+/* OK: Redis has confirmed it, so nothing published from now on is missed. */
+enum err subscription_open(const char *channel, struct subscription **to);
+
+int subscription_fd(const struct subscription *s);
+
+/* Once the descriptor is readable; never blocks then. ERR_STORE: it is lost.
+ * What was read before can still be taken. */
+enum err subscription_read(struct subscription *s);
+
+/* The next message, which lives until the next call. False: none is left. */
+bool subscription_next(struct subscription *s, const char **message,
+		       size_t *len);
+
+/* Asks whether the connection lives. ERR_STORE: it does not, or the PING
+ * before was not answered. */
+enum err subscription_ping(struct subscription *s);
+
+void subscription_free(struct subscription *s);
+
+#endif

@@ -1,0 +1,95 @@
+// http.js - requests as any client makes them, and as none should.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import net from 'node:net';
+import { within } from './wait.js';
+
+// Sockets that idle go before the web servers close them (5 s), or a request could
+// be written into a connection that is just being closed.
+export const agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: 2_000 });
+
+class Answer {
+  constructor(status, headers, bytes) {
+    Object.assign(this, { status, headers, bytes });
+  }
+
+  get text() { return this.bytes.toString('utf8'); }
+
+  get json() {
+    try {
+      return JSON.parse(this.text);
+    } catch {
+      return assert.fail(`no JSON: ${this.status} ${this.text.slice(0, 500)}`);
+    }
+  }
+}
+
+/**
+ * @param {URL} url
+ * @param {{method?: string, headers?: object, body?: string | Buffer, chunked?: boolean,
+ *     connection?: http.Agent | false}} [options]  chunked: the body without its length
+ */
+export function request(url, { method = 'GET', headers = {}, body, chunked, connection = agent } = {}) {
+  const length = method === 'GET' || method === 'HEAD' || chunked ? {}
+    : { 'Content-Length': body === undefined ? 0 : Buffer.byteLength(body) };
+  const answer = new Promise((resolve, reject) => {
+    const call = http.request({
+      method,
+      agent: connection,
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port,
+      path: url.pathname + url.search,
+      headers: { ...length, ...(chunked ? { 'Transfer-Encoding': 'chunked' } : {}), ...headers },
+    });
+    call.on('error', reject);
+    call.on('response', (response) => {
+      const bytes = [];
+      response.on('error', reject);
+      response.on('data', (some) => bytes.push(some));
+      response.on('end', () => resolve(
+        new Answer(response.statusCode, response.headers, Buffer.concat(bytes))));
+    });
+    call.end(body);
+  });
+  return within(30_000, answer, `an answer to ${method} ${url.pathname}`);
+}
+
+/** Writes bytes as they are and reads what comes until the server closes; it is told to. */
+export async function raw(url, bytes) {
+  const socket = net.connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) });
+  const got = [];
+  socket.on('data', (some) => got.push(some));
+  socket.on('error', () => {}); // a server may close before it has read all
+  socket.write(bytes);
+  await within(30_000, new Promise((resolve) => { socket.on('close', resolve); }),
+    `the end of the answer to ${JSON.stringify(bytes.toString('latin1').slice(0, 80))}`);
+  const all = Buffer.concat(got);
+  const end = all.indexOf('\r\n\r\n');
+  const [first, ...lines] = all.toString('latin1', 0, end).split('\r\n');
+  const headers = Object.fromEntries(lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  }));
+  return new Answer(Number(first.split(' ')[1]), headers, all.subarray(end + 4));
+}
+
+/** An answer with this status, and all that DESIGN promises of a refusal. */
+export function refused(answer, status, why = '') {
+  assert.equal(answer.status, status, `${why}: ${answer.status} ${answer.text.slice(0, 500)}`);
+  assert.match(answer.headers['content-type'] ?? '', /^application\/problem\+json\b/, why);
+  assert.equal(answer.headers['cache-control'], 'no-store', why);
+  const { json } = answer;
+  assert.equal(json.status, status, why);
+  for (const member of ['type', 'title', 'detail']) {
+    assert.equal(typeof json[member], 'string', `${why}: ${member}`);
+    assert.notEqual(json[member], '', `${why}: ${member}`);
+  }
+  if (status === 429 || status === 503) assert.match(answer.headers['retry-after'], /^[0-9]+$/, why);
+  return answer;
+}
+
+/** A refusal where the web server may be quicker than we: any page of its own will do. */
+export function refusedBySome(answer, statuses, why = '') {
+  assert.ok(statuses.includes(answer.status),
+    `${why}: ${answer.status}, not ${statuses.join(' or ')}: ${answer.text.slice(0, 500)}`);
+}

@@ -1,0 +1,88 @@
+// peer.js - a client of Drawbridge: one id, its token, its streams.
+import assert from 'node:assert/strict';
+import { nowSeconds, randomId, sign } from './tokens.js';
+import { Stream } from './sse.js';
+
+export class Peer {
+  /**
+   * @param {import('./site.js').Site} site
+   * @param {{id?: string, username?: string, rooms?: string[], exp?: number}} [claims]
+   */
+  constructor(site, { id = randomId('p'), username = 'ann', exp = nowSeconds() + 600, ...more } = {}) {
+    this.site = site;
+    this.id = id;
+    this.user = { id, username };
+    this.token = sign({ id, username, exp, ...more }, site.secret);
+  }
+
+  /** Any request with our token; an object as body goes as JSON. */
+  ask(method, path, body, headers = {}) {
+    return this.site.request(method, path, { token: this.token, body, headers });
+  }
+
+  /** A stream whose `connected` is there, as stream.connected. `after`: where it goes on. */
+  async open({ after, headers = {}, base } = {}) {
+    const stream = await this.try({ after, headers, base });
+    assert.equal(stream.status, 200, stream.text);
+    const event = await stream.next();
+    assert.equal(event.event, 'connected');
+    stream.connected = { id: event.id, ...JSON.parse(event.data) };
+    return stream;
+  }
+
+  /** A stream, whatever its status. */
+  try({ after, headers = {}, base } = {}) {
+    return Stream.open(this.site.url('/connect', base), {
+      Authorization: `Bearer ${this.token}`,
+      ...(after === undefined ? {} : { 'Last-Event-ID': after }),
+      ...headers,
+    });
+  }
+
+  /** The others in the room. */
+  async join(room) {
+    const answer = await this.ask('POST', `/${room}/join`);
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.room, room);
+    return answer.json.peers;
+  }
+
+  async leave(room) {
+    const answer = await this.ask('POST', `/${room}/leave`);
+    assert.equal(answer.status, 200, answer.text);
+  }
+
+  /** Whether a stream took it; a refusal fails. */
+  async relay(to, event, data) {
+    const answer = await this.ask('POST', `/relay/${to.id}/${event}`, JSON.stringify(data));
+    assert.ok(answer.status === 200 || answer.status === 202, `${answer.status} ${answer.text}`);
+    assert.deepEqual(answer.json, { delivered: answer.status === 200 });
+    return answer.json.delivered;
+  }
+
+  /** What the room says of itself: ids, sorted. */
+  async others(room) {
+    const answer = await this.ask('GET', `/${room}/peers`);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.peers.map((peer) => peer.id).sort();
+  }
+}
+
+/** The event is this relayed message, with an id. */
+export function isRelayed(event, from, name, data) {
+  assert.equal(event.event, name);
+  assert.match(event.id ?? '', /^[0-9]+-[0-9]+$/);
+  assert.deepEqual(JSON.parse(event.data), { peer: from.user, data });
+}
+
+/** The event is add-peer of this peer. */
+export function isAdded(event, peer, room, offer) {
+  assert.equal(event.event, 'add-peer');
+  assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room, offer });
+}
+
+/** The event is remove-peer of this peer. */
+export function isRemoved(event, peer, room) {
+  assert.equal(event.event, 'remove-peer', JSON.stringify(event));
+  assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room });
+}

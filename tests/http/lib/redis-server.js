@@ -1,0 +1,78 @@
+// redis-server.js - a Redis of the test's own, which it may kill, stall and empty.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from './resp.js';
+import { signal } from './processes.js';
+import { until } from './wait.js';
+
+const running = new Set();
+process.on('exit', () => running.forEach((child) => signal(child.pid, 'SIGKILL')));
+
+// Below those that the kernel gives to connections, so that it is still free when
+// the server comes back.
+const FIRST_PORT = 18_000;
+const PORTS = 10_000;
+
+async function freePort() {
+  return until(() => new Promise((resolve) => {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const probe = net.createServer();
+    probe.once('error', () => resolve(0));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+  }), 'a free port');
+}
+
+export class RedisServer {
+  #child;
+  #dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
+
+  /** @param {string} [password] */
+  static async start(password) {
+    const server = new RedisServer();
+    server.port = await freePort();
+    server.password = password;
+    await server.start();
+    return server;
+  }
+
+  get url() { return `redis://${this.password ? `:${this.password}@` : ''}127.0.0.1:${this.port}`; }
+
+  /** Comes up, empty. */
+  async start() {
+    const child = spawn('redis-server', ['--port', this.port, '--bind', '127.0.0.1', '--save', '',
+      '--appendonly', 'no', '--dir', this.#dir, '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
+      '--enable-debug-command', 'yes', ...(this.password ? ['--requirepass', this.password] : [])].map(String),
+    { stdio: 'ignore' });
+    this.#child = child;
+    running.add(child);
+    this.exited = new Promise((resolve) => { child.once('exit', resolve); });
+    this.exited.then(() => running.delete(child));
+    await until(() => this.ask('PING').catch(() => ''), 'Redis to answer');
+  }
+
+  /** One command on a connection of its own. */
+  async ask(...words) {
+    const redis = await Redis.open(this.url);
+    try {
+      return await redis.ask(...words);
+    } finally {
+      redis.close();
+    }
+  }
+
+  async kill() {
+    signal(this.#child.pid, 'SIGKILL');
+    await this.exited;
+  }
+
+  stall() { signal(this.#child.pid, 'SIGSTOP'); }
+  goOn() { signal(this.#child.pid, 'SIGCONT'); }
+
+  async remove() {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

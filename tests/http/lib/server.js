@@ -1,0 +1,107 @@
+// server.js - one web server with the programs behind it, as ./quickstart starts it.
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, fstatSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { descendants, isAlive, signal } from './processes.js';
+import { pause, until } from './wait.js';
+
+const QUICKSTART = fileURLToPath(new URL('../../../quickstart', import.meta.url));
+const running = new Set();
+
+// Whatever ends a test, nothing of it stays.
+process.on('exit', () => running.forEach((child) => signal(child.pid, 'SIGTERM')));
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1));
+
+export class Server {
+  #child;
+  #said = '';
+  #files = new Map();
+
+  /**
+   * @param {{kind: string, mount: string, redis?: string, settings: object}} options
+   *     settings: without their DRAWBRIDGE_
+   */
+  static async start({ kind, mount, redis, settings }) {
+    const server = new Server();
+    const args = ['--server', kind, '--port', '0', '--mount', mount, ...(redis ? ['--redis', redis] : [])];
+    const env = Object.fromEntries([
+      ...Object.entries(process.env).filter(([name]) => !name.startsWith('DRAWBRIDGE_')),
+      ...Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, String(value)]),
+    ]);
+    const child = spawn(QUICKSTART, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    server.#child = child;
+    server.kind = kind;
+    server.exited = new Promise((resolve) => {
+      child.on('error', resolve);
+      child.on('close', resolve);
+    });
+    running.add(child);
+    server.exited.then(() => { running.delete(child); server.isOver = true; });
+    child.stdout.on('data', (text) => { server.#said += text; });
+    child.stderr.on('data', (text) => { server.#said += text; });
+    const line = (word) => new RegExp(`^ *${word}: (\\S+)\\n`, 'm').exec(server.#said)?.[1];
+    await until(() => {
+      if (server.isOver) throw new Error(`quickstart ended:\n${server.#said}`);
+      return line('open') && line('logs') && line('redis');
+    }, () => `quickstart to be ready; it said:\n${server.#said}`, 120_000);
+    server.base = new URL(line('open'));
+    server.logs = line('logs');
+    server.redis = line('redis');
+    return server;
+  }
+
+  get pid() { return this.#child.pid; }
+
+  /** Ids of the processes of this name, as signal.fcgi. */
+  processes(comm) {
+    return descendants(this.pid).filter((one) => one.comm === comm).map((one) => one.pid);
+  }
+
+  /** What each log file holds by now: [[name, text], …]. They can be read after the
+   *  run folder has been removed, which is when all is in them. */
+  read() {
+    this.#keep();
+    return [...this.#files].map(([name, file]) => {
+      const bytes = Buffer.alloc(fstatSync(file).size);
+      const length = readSync(file, bytes, 0, bytes.length, 0);
+      return [name, bytes.toString('utf8', 0, length)];
+    });
+  }
+
+  /** Ends it by SIGTERM, which is to be all that it takes. */
+  async stop() {
+    if (this.isOver) throw new Error(`quickstart ended by itself:\n${this.#said}`);
+    this.#keep();
+    const all = descendants(this.pid);
+    const start = performance.now();
+    signal(this.pid, 'SIGTERM');
+    await until(() => this.isOver && !all.some((one) => isAlive(one.pid)), 'quickstart and all its processes to end');
+    const ms = performance.now() - start;
+    const texts = this.read();
+    this.#files.forEach(closeSync);
+    this.#files.clear();
+    return { ms, texts, left: existsSync(this.logs) };
+  }
+
+  /** For when a test went wrong: ends it as hard as it takes, and shows what it logged. */
+  async abandon() {
+    if (this.isOver) return;
+    const all = descendants(this.pid);
+    signal(this.pid, 'SIGTERM');
+    for (let i = 0; i < 250 && !this.isOver; i++) await pause(20);
+    if (!this.isOver) signal(this.pid, 'SIGKILL');
+    for (const { pid } of all) if (isAlive(pid)) signal(pid, 'SIGKILL');
+  }
+
+  #keep() {
+    if (!existsSync(this.logs)) return;
+    for (const name of readdirSync(this.logs, { recursive: true })) {
+      const file = path.join(this.logs, name);
+      if (this.#files.has(name)) continue;
+      const descriptor = openSync(file, 'r');
+      if (fstatSync(descriptor).isFile()) this.#files.set(name, descriptor);
+      else closeSync(descriptor);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+// site.js - one deployment: a Redis, and one web server or two on it.
+import { Redis } from './resp.js';
+import { agent, raw, request } from './http.js';
+import { Peer } from './peer.js';
+import { Server } from './server.js';
+import { randomSecret } from './tokens.js';
+import { unexpected } from './logs.js';
+
+// Short times, so that what takes three pings and a grace takes seconds.
+const SETTINGS = { PING: 1, GRACE: 2, ACCESS_RATE: 0 };
+
+export class Site {
+  servers = [];
+  #turn = 0;
+  #redis;
+
+  /**
+   * @param {{servers: [string, string][], redis?: string, settings?: object}} options
+   *     servers: kind and mount of each; redis: one of the test's own
+   */
+  static async start({ servers, redis, settings = {} }) {
+    const site = new Site();
+    site.settings = { SECRET: randomSecret(), ...SETTINGS, ...settings };
+    site.secret = site.settings.SECRET.split(',')[0]; // the first signs
+    for (const [kind, mount] of servers) {
+      site.servers.push(await Server.start({
+        kind, mount, redis: redis ?? site.servers[0]?.redis, settings: site.settings,
+      }).catch(async (error) => {
+        await site.abandon();
+        throw error;
+      }));
+    }
+    return site;
+  }
+
+  /** One server after the other takes a request, so that nothing can depend on which. */
+  base() {
+    return this.servers[this.#turn++ % this.servers.length].base;
+  }
+
+  url(path, base = this.base()) {
+    return new URL(base.pathname.replace(/\/$/, '') + path, base);
+  }
+
+  /** Paths begin with / and are below the mount. */
+  request(method, path, { token, body, headers = {}, base, ...more } = {}) {
+    return request(this.url(path, base), {
+      method,
+      headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers },
+      body: body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+      ...more,
+    });
+  }
+
+  /** Bytes as they are; {path} in `head` is the path with the mount before it. */
+  raw(method, path, { token, headers = {}, body = '' } = {}) {
+    const base = this.base();
+    const lines = { Host: base.host, Connection: 'close', ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers };
+    const head = `${method} ${base.pathname.replace(/\/$/, '')}${path} HTTP/1.1\r\n${
+      Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+    return raw(base, Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]));
+  }
+
+  peer(claims) {
+    return new Peer(this, claims);
+  }
+
+  /** Peers with streams in one room, one after the other; what they heard of that is read. */
+  async room(name, count, claims = () => ({})) {
+    const all = [];
+    for (let i = 0; i < count; i++) {
+      const peer = this.peer(claims(i));
+      peer.stream = await peer.open();
+      await peer.join(name);
+      for (const other of all) {
+        await other.stream.next();
+        await peer.stream.next();
+      }
+      all.push(peer);
+    }
+    return all;
+  }
+
+  /** A look into its Redis. */
+  async redis(...words) {
+    this.#redis ??= await Redis.open(this.servers[0].redis);
+    return this.#redis.ask(...words);
+  }
+
+  processes(comm) {
+    return this.servers.flatMap((server) => server.processes(comm));
+  }
+
+  /** Ends it. Gives what ought not to be: in the logs, or in how it ended. */
+  async finish(allowed = []) {
+    agent.destroy();
+    this.#redis?.close();
+    const wrong = [];
+    for (const server of this.servers.reverse()) {
+      const { ms, texts, left } = await server.stop();
+      if (ms > 2_500) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
+      if (left) wrong.push(`${server.kind} left ${server.logs} behind`);
+      for (const [name, text] of texts) {
+        wrong.push(...unexpected(text, [...allowed]).map((line) => `${server.kind} ${name}: ${line}`));
+        if (text.includes(this.secret)) wrong.push(`${server.kind} ${name}: the secret`);
+      }
+    }
+    this.servers = [];
+    return wrong;
+  }
+
+  /** What the logs say by now, for a person. */
+  logs() {
+    return this.servers.map((server) => server.read().map(([name, text]) =>
+      `--- ${server.kind} ${name}\n${text.split('\n').slice(-40).join('\n')}`).join('\n')).join('\n');
+  }
+
+  async abandon() {
+    agent.destroy();
+    this.#redis?.close();
+    for (const server of this.servers.reverse()) await server.abandon();
+  }
+}

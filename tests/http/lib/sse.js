@@ -1,0 +1,156 @@
+// sse.js - a client of event streams, after WHATWG HTML, "Server-sent events".
+// It reconnects only when it is told to, so that tests see each stream on its own.
+import http from 'node:http';
+import { once } from 'node:events';
+import { within } from './wait.js';
+
+/** The parsing rules alone: bytes in, {id, event, data} out. */
+export class Parser {
+  #decoder = new TextDecoder('utf-8'); // drops one leading BOM, as the standard says
+  #line = '';
+  #afterCr = false;
+  #data = '';
+  #type = '';
+  #own = null;
+
+  lastEventId = '';
+  retry = null;
+
+  /** @param {(event: {id: string|null, event: string, data: string}) => void} dispatch
+   *  id: as that event itself had it, null if it had none */
+  constructor(dispatch) {
+    this.dispatch = dispatch;
+  }
+
+  take(bytes) {
+    for (const char of this.#decoder.decode(bytes, { stream: true })) {
+      if (char === '\n' && this.#afterCr) {
+        this.#afterCr = false; // the second half of CRLF
+        continue;
+      }
+      this.#afterCr = char === '\r';
+      if (char === '\n' || char === '\r') {
+        this.#process(this.#line);
+        this.#line = '';
+      } else {
+        this.#line += char;
+      }
+    }
+  }
+
+  #process(line) {
+    if (line === '') return this.#blank();
+    const colon = line.indexOf(':');
+    if (colon === 0) return undefined;
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (field === 'event') this.#type = value;
+    else if (field === 'data') this.#data += `${value}\n`;
+    else if (field === 'id' && !value.includes('\0')) this.#own = this.lastEventId = value;
+    else if (field === 'retry' && /^[0-9]+$/.test(value)) this.retry = Number(value);
+    return undefined;
+  }
+
+  #blank() {
+    if (this.#data !== '') {
+      this.dispatch({ id: this.#own, event: this.#type || 'message', data: this.#data.slice(0, -1) });
+    }
+    this.#data = this.#type = '';
+    this.#own = null;
+  }
+}
+
+/** One response that is an event stream, or was to be one. */
+export class Stream {
+  events = [];
+  pings = 0;
+  #parser = new Parser((event) => this.#dispatch(event));
+  #seen = 0;
+  #waiting = new Set();
+  #request;
+
+  /** How it ended: undefined while it is open, 'end' with its last chunk, else 'cut'. */
+  ended;
+
+  /** Resolves once there are headers; see status. */
+  static async open(url, headers = {}) {
+    const stream = new Stream();
+    stream.#request = http.get(url, { agent: false, headers: { Accept: 'text/event-stream', ...headers } });
+    const [response] = await within(10_000, once(stream.#request, 'response'), `an answer to ${url.pathname}`);
+    stream.status = response.statusCode;
+    stream.headers = response.headers;
+    stream.text = '';
+    response.on('data', (bytes) => {
+      if (stream.status === 200) stream.#parser.take(bytes);
+      else stream.text += bytes;
+    });
+    response.on('error', () => {});
+    response.on('close', () => {
+      stream.ended ??= response.complete ? 'end' : 'cut';
+      stream.#wake();
+    });
+    stream.#request.on('error', () => {});
+    return stream;
+  }
+
+  get lastEventId() { return this.#parser.lastEventId; }
+  get retry() { return this.#parser.retry; }
+
+  /** As a page or a network that goes away. */
+  cut() {
+    this.ended ??= 'ours';
+    this.#request.destroy();
+  }
+
+  /** The next event but for pings: strictly the next, so that nothing slips through. */
+  async next(ms = 10_000) {
+    await this.#until(() => this.#seen < this.events.length, ms, 'another event');
+    return this.events[this.#seen++];
+  }
+
+  /** The next that is meant, whatever comes before it. */
+  async find(meant, ms = 10_000) {
+    for (const end = Date.now() + ms; ;) {
+      const event = await this.next(Math.max(1, end - Date.now()));
+      if (meant(event)) return event;
+    }
+  }
+
+  /** Lets so many more pings pass: time as the server counts it. */
+  async ping(count = 1, ms = 10_000) {
+    const goal = this.pings + count;
+    await this.#until(() => this.pings >= goal, ms, `${count} pings`);
+  }
+
+  /** Waits for the end, and tells how it was. */
+  async end(ms = 10_000) {
+    await this.#until(() => this.ended, ms, 'the end of the stream', true);
+    return this.ended;
+  }
+
+  #dispatch(event) {
+    if (event.event === 'ping') this.pings++;
+    else this.events.push(event);
+    this.onEvent?.(event);
+    this.#wake();
+  }
+
+  async #until(ready, ms, what, endIsFine = false) {
+    const end = Date.now() + ms;
+    while (!ready()) {
+      const left = end - Date.now();
+      const recent = () => JSON.stringify(this.events.slice(-5)).slice(0, 2000);
+      if (this.ended && !endIsFine) throw new Error(`the stream is over (${this.ended}), waited for ${what} after ${recent()}`);
+      if (left <= 0) throw new Error(`waited ${ms} ms for ${what} after ${recent()}`);
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#waiting.add(() => { clearTimeout(timer); resolve(); });
+      });
+    }
+  }
+
+  #wake() {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,53 @@
+// suite.js - tests that share one deployment, which is checked and ended by the last of them.
+//
+// SERVER  lighttpd, apache or apache-proxy: which one; spread: the peers of each room over
+//         lighttpd at / and Apache at /draw/
+// MOUNT   where it is mounted
+import assert from 'node:assert/strict';
+import { after, before, describe, it as test } from 'node:test';
+import { Site } from './site.js';
+
+export const SERVER = process.env.SERVER || 'lighttpd';
+export const MOUNT = process.env.MOUNT || '/';
+
+/** What takes long runs on one server only: there it is as true as on the others. */
+export const FULL = SERVER === 'lighttpd';
+
+/** How many pings it may take until a client that closes is noticed (shared between
+ *  the web servers: lighttpd tells at once, Apache when it writes). */
+export const NOTICE_PINGS = SERVER === 'lighttpd' ? 0 : 2;
+
+const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
+
+/**
+ * @param {string} name
+ * @param {{settings?: object, redis?: () => Promise<string>, allowed?: RegExp[]}} options
+ *     redis: starts one of the test's own and gives its URL; allowed: lines in logs
+ * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
+ */
+export function suite(name, { settings, redis, allowed }, define) {
+  describe(`${name} (${SERVER} ${SERVER === 'spread' ? '' : MOUNT})`, () => {
+    const site = new Site();
+    let failed = false;
+
+    before(async () => {
+      Object.assign(site, await Site.start({ servers: SERVERS, settings, redis: await redis?.() }));
+    }, { timeout: 150_000 });
+
+    define(site, (title, run) => test(title, { timeout: 60_000 }, async () => {
+      try {
+        await run();
+      } catch (error) {
+        if (!failed) console.error(`${error.stack}\n${site.logs()}`);
+        failed = true;
+        throw error;
+      }
+    }));
+
+    test('no token is in any log, nothing unexpected, and all of it ends within 2 s', async () => {
+      assert.deepEqual(await site.finish(allowed), []);
+    });
+
+    after(() => site.abandon());
+  });
+}

@@ -1,0 +1,41 @@
+// wait.js - waiting for what must become true, never for time alone.
+import { setTimeout as pause } from 'node:timers/promises';
+
+export { pause };
+
+/**
+ * Asks until the answer is truthy, and gives that.
+ * @param {() => any} ask  may be async
+ * @param {string | (() => string)} what  completes "waited … ms for"
+ */
+export async function until(ask, what, ms = 10_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) {
+      throw new Error(`waited ${ms} ms for ${typeof what === 'function' ? what() : what}`);
+    }
+    await pause(20);
+  }
+}
+
+/** A promise with a bound. */
+export async function within(ms, promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How long it took, in milliseconds, beside what it gave. */
+export async function timed(promise) {
+  const start = performance.now();
+  const value = await promise;
+  return { value, ms: performance.now() - start };
+}

@@ -1,0 +1,484 @@
+#!/bin/sh
+# smoke.sh - does this deployment of Drawbridge work? POSIX sh and curl, from anywhere.
+#
+#   tests/smoke.sh [-k] [-t SECONDS] URL
+#
+# URL is where Drawbridge is mounted: http://127.0.0.1:8080/ or https://example.org/draw/.
+# Two peers get tokens, open streams, join a room, relay, are cut off and resume, and leave.
+# Each line says what works, or what does not and where to look; the exit status is 0 only if
+# all does. It takes about 20 seconds, most of them waiting for a ping.
+#
+#   -k          accept any certificate (curl -k)
+#   -t SECONDS  hold a stream for so long (20): a proxy that cuts streams after a minute, or
+#               after five, shows only to one who waits
+
+# shellcheck disable=SC2317,SC2329 # some functions run from a trap, or as an argument of within
+
+set -u
+umask 077
+
+SHORT=5 # seconds that any answer but a stream may take: ours come within 2
+
+usage() {
+	echo "usage: $0 [-k] [-t SECONDS] URL" >&2
+	exit 2
+}
+
+# ---- what to look at, by the web server that answers ----------------------------------------
+
+hint_buffered() {
+	case $server in
+	*lighttpd*) echo "server.stream-response-body = 2 in lighttpd's configuration" ;;
+	*Apache*) echo "FcgidOutputBufferSize 0 (mod_fcgid), or flushpackets=on (mod_proxy_fcgi)" ;;
+	*nginx*) echo "proxy_buffering off, and no proxy_ignore_headers X-Accel-Buffering" ;;
+	*) echo "server.stream-response-body = 2 (lighttpd), FcgidOutputBufferSize 0 or flushpackets=on (Apache), proxy_buffering off (nginx)" ;;
+	esac
+}
+
+hint_compressed() {
+	case $server in
+	*lighttpd*) echo "deflate.mimetypes: leave text/event-stream out" ;;
+	*Apache*) echo "mod_deflate, mod_brotli: SetEnvIf Request_URI \"/connect\$\" no-gzip=1 no-brotli=1" ;;
+	*nginx*) echo "gzip_types: leave text/event-stream out" ;;
+	*) echo "SetEnvIf ... no-gzip=1 (Apache), deflate.mimetypes (lighttpd), gzip_types (nginx)" ;;
+	esac
+}
+
+hint_full() {
+	case $server in
+	*lighttpd*) echo "stream.fcgi runs? server.max-connections and server.max-fds not used up?" ;;
+	*Apache*) echo "stream.fcgi runs? FcgidMaxProcesses, FcgidMaxProcessesPerClass (a process a stream) and MaxRequestWorkers not used up?" ;;
+	*) echo "stream.fcgi runs? limits of connections and processes not used up?" ;;
+	esac
+}
+
+hint_cut() {
+	case $server in
+	*lighttpd*) echo "server.max-write-idle above DRAWBRIDGE_PING; did stream.fcgi die? see its log" ;;
+	*Apache*) echo "FcgidIOTimeout (or timeout= of the proxy) above DRAWBRIDGE_PING, FcgidBusyTimeout above DRAWBRIDGE_STREAM_AGE; did stream.fcgi die? see its log" ;;
+	*nginx*) echo "proxy_read_timeout above DRAWBRIDGE_PING; or what stands behind nginx" ;;
+	*) echo "idle and total timeouts of what stands between; did stream.fcgi die? see its log" ;;
+	esac
+}
+
+# hint_status STATUS - for an answer that should have been 200.
+hint_status() {
+	case $1 in
+	000) sed 's/^curl: //' "$T/error" | tail -n 1 ;;
+	401) echo "the token does not reach the program: CGIPassAuth On (Apache)? one DRAWBRIDGE_SECRET for both programs and all hosts?" ;;
+	403 | 405) echo "the web server answers itself: is this URL Drawbridge's mount?" ;;
+	404) echo "is this URL Drawbridge's mount, in the web server and in DRAWBRIDGE_MOUNT?" ;;
+	411 | 413) echo "the web server refuses the body: server.max-request-size, FcgidMaxRequestLen" ;;
+	429) echo "a rate limit: DRAWBRIDGE_ACCESS_RATE or DRAWBRIDGE_RATE; try again in a minute" ;;
+	503) echo "Redis: DRAWBRIDGE_REDIS_URL, and the log of the program, which says why; or the web server cannot start the program: see its error log" ;;
+	5??) echo "the program does not start or died: see the web server's error log" ;;
+	*) echo "is this URL Drawbridge's mount?" ;;
+	esac
+}
+
+# ---- counting --------------------------------------------------------------------------------
+
+passed=0
+failed=0
+
+ok() {
+	passed=$((passed + 1))
+	echo "ok    $1"
+}
+
+fail() {
+	failed=$((failed + 1))
+	echo "FAIL  $1: $2"
+}
+
+# For what all the rest needs: more failures would say nothing new.
+give_up() {
+	fail "$1" "$2"
+	finish
+}
+
+finish() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+clean_up() {
+	for f in "$T"/*.pid; do
+		[ -f "$f" ] && kill "$(cat "$f")" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$T"
+}
+
+# ---- asking ----------------------------------------------------------------------------------
+
+# Tokens go to curl in files: what stands on a command line can be read by every user (ps).
+# ask METHOD PATH WHO [BODY] - WHO is ann, bob or nobody. Sets status; answer and headers lie in $T.
+ask() {
+	: >"$T/answer"
+	: >"$T/head"
+	set -- "$1" "$2" "$T/$3.auth" "${4-}"
+	case $1 in
+	GET) set -- "$2" --config "$3" ;;
+	HEAD) set -- "$2" --config "$3" --head ;;
+	*) set -- "$2" --config "$3" -X "$1" -H 'Content-Type: application/json' --data-binary "$4" ;;
+	esac
+	path=$1
+	shift
+	status=$(curl -sS ${insecure:+-k} --max-time $SHORT -D "$T/head" -o "$T/answer" \
+		-w '%{http_code}' "$@" "$url$path" 2>"$T/error")
+}
+
+# header FILE NAME - the value of a header in the last answer of FILE.
+header() {
+	tr -d '\r' <"$1" | grep -i "^$2:" | sed 's/^[^:]*: *//' | tail -n 1
+}
+
+# member NAME - the string of this name in the answer, which is JSON of our own.
+member() {
+	tr -d '\n' <"$T/answer" | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"
+}
+
+# access WHO - a token for WHO, and where curl finds it: in a header, and in an address.
+access() {
+	ask POST access nobody "{\"username\":\"smoke-$1\"}"
+	case $status in
+	200) ;;
+	404) give_up "access" "404: DRAWBRIDGE_ACCESS is off (this test needs it on), or the mount is another: DRAWBRIDGE_MOUNT" ;;
+	*) give_up "access" "status $status for POST ${url}access: $(hint_status "$status")" ;;
+	esac
+	token=$(member token)
+	[ -n "$token" ] || give_up "access" "200, but no token in the answer: something else answers at ${url}access"
+	echo "header = \"Authorization: Bearer $token\"" >"$T/$1.auth"
+	{
+		cat "$T/$1.auth"
+		echo "url = \"${url}connect\""
+	} >"$T/$1.by-header"
+	echo "url = \"${url}connect?token=$token\"" >"$T/$1.by-query"
+}
+
+# ---- streams ---------------------------------------------------------------------------------
+
+# stream NAME CONFIG [OPTION...] - a stream in the background: its events are in $T/NAME.
+# When it has ended by itself $T/NAME.end is not empty, and $T/NAME.error says if it was cut.
+stream() {
+	name=$1 config=$2
+	shift 2
+	: >"$T/$name"
+	: >"$T/$name.head"
+	: >"$T/$name.end"
+	curl -sSN ${insecure:+-k} --max-time $((hold + 60)) --config "$config" \
+		-D "$T/$name.head" -o "$T/$name" -w 'ended %{http_code}' "$@" \
+		>"$T/$name.end" 2>"$T/$name.error" &
+	echo $! >"$T/$name.pid"
+}
+
+cut_stream() {
+	kill "$(cat "$T/$1.pid")" 2>/dev/null
+	wait "$(cat "$T/$1.pid")" 2>/dev/null
+	rm "$T/$1.pid"
+}
+
+ended() { [ -s "$T/$1.end" ]; }
+
+# events NAME EVENT - the data of each such event.
+events() {
+	sed -n "/^event: $2\$/{n;s/^data: //p;}" "$T/$1"
+}
+
+has_event() { events "$1" "$2" | grep -qF "${3-}"; }
+
+headers_came() { ended "$1" || tr -d '\r' <"$T/$1.head" | grep -q '^$'; }
+
+opened() { ended "$1" || has_event "$1" connected; }
+
+last_id() { sed -n 's/^id: //p' "$T/$1" | tail -n 1; }
+
+# within SECONDS COMMAND... - waits until it is so. Sets waited, in tenths of a second.
+within() {
+	most=$(($1 * 10)) waited=0
+	shift
+	until "$@"; do
+		[ $waited -lt $most ] || return 1
+		sleep 0.1
+		waited=$((waited + 1))
+	done
+}
+
+seconds() { echo "$((waited / 10)).$((waited % 10)) s"; }
+
+# why_closed NAME - a stream without `connected`: is it refused, held back, or never begun?
+why_closed() {
+	code=$(sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$T/$1.head" | tail -n 1)
+	if ended "$1" && [ -z "$code" ]; then
+		echo "no answer: $(tail -n 1 "$T/$1.error")"
+	elif [ -n "$code" ] && [ "$code" != 200 ]; then
+		echo "status $code: $(hint_status "$code")"
+	elif ended "$1"; then
+		echo "200, but it ended without \`connected\`: $(hint_cut)"
+	elif [ -n "$code" ]; then
+		echo "buffered: headers came, events do not: $(hint_buffered)"
+	else
+		# The answer to HEAD ends at once, so that no buffer holds it back.
+		ask HEAD connect "${1%%-*}"
+		case $status in
+		200) echo "buffered: nothing comes in $SHORT s, though the program answers: $(hint_buffered)" ;;
+		*) echo "no answer in $SHORT s, nor to HEAD: $(hint_full)" ;;
+		esac
+	fi
+}
+
+# why_ended NAME - a stream that ended while it should not.
+why_ended() {
+	if grep -qi '<html' "$T/$1"; then
+		echo "Apache's error page came in the stream: FcgidBusyTimeout too short, or stream.fcgi died: see the error log"
+	elif [ -s "$T/$1.error" ]; then
+		echo "cut ($(sed 's/^curl: //' "$T/$1.error" | tail -n 1)): $(hint_cut)"
+	else
+		echo "ended in order by stream.fcgi: was it stopped, or is DRAWBRIDGE_STREAM_AGE or DRAWBRIDGE_TOKEN_TTL below $hold s?"
+	fi
+}
+
+# arrives NAME EVENT TEXT WHAT - one event, at once. A late one means a buffer.
+arrives() {
+	if ! within $SHORT has_event "$1" "$2" "$3"; then
+		if ended "$1"; then
+			fail "$4" "no $2 on the stream of ${1%%-*}, which ended: $(why_ended "$1")"
+		else
+			fail "$4" "no $2 on the stream of ${1%%-*} in $SHORT s: $(hint_buffered)"
+		fi
+	elif [ $waited -gt 10 ]; then
+		fail "$4" "$2 came after $(seconds), so it is buffered: $(hint_buffered)"
+	else
+		ok "$4"
+	fi
+}
+
+# ---- the checks, in the order of a session ---------------------------------------------------
+
+check_answers() {
+	ask GET health/live nobody
+	server=$(header "$T/head" server)
+	case $status in
+	200) ok "answers: signal.fcgi runs${server:+, behind $server}" ;;
+	000) give_up "answers" "$(hint_status 000); is the URL right (-k takes any certificate)?" ;;
+	3??) give_up "answers" "it redirects to $(header "$T/head" location): use that as URL" ;;
+	*) give_up "answers" "status $status for ${url}health/live: $(hint_status "$status")" ;;
+	esac
+	ask GET health/ready nobody
+	case $status in
+	200) ok "redis: a message that was published came back" ;;
+	*) give_up "redis" "status $status for ${url}health/ready: $(hint_status 503)" ;;
+	esac
+}
+
+check_page() {
+	ask GET '' nobody
+	location=$(header "$T/head" location)
+	room=${location##*/}
+	case $status:$room in
+	302:?*) ok "room: $url leads to a fresh room" ;;
+	*)
+		fail "room" "status $status for $url, not 302 to a room: it must go to signal.fcgi"
+		room=smoke-$$
+		;;
+	esac
+
+	ask GET "$room" nobody
+	case $status:$(header "$T/head" content-type) in
+	200:text/html*)
+		file=$(sed -n 's/.*"\(static\/[^"]*\.m\{0,1\}js\)".*/\1/p' "$T/answer" | head -n 1)
+		ask GET "${file:-static/}" nobody
+		case $status:$(header "$T/head" content-type) in
+		200:*javascript*) ok "page: /ROOM is the board, and its scripts load" ;;
+		*) fail "page" "status $status, type \"$(header "$T/head" content-type)\" for $url${file:-static/}: alias of /static/, and the type of .js" ;;
+		esac
+		;;
+	*) fail "page" "status $status, type \"$(header "$T/head" content-type)\" for a room: is the page installed where the configuration says?" ;;
+	esac
+
+	ask POST "$room" nobody '{}'
+	case $status in
+	405) ok "routes: a POST on a page is refused" ;;
+	*) fail "routes" "status $status for a POST on a page, not 405: only GET and HEAD of a room are files" ;;
+	esac
+}
+
+check_access() {
+	access ann
+	access bob
+	ok "access: two tokens"
+	ask POST "$room/join" nobody
+	case $status in
+	401) ok "refusal: no token, no room" ;;
+	*) fail "refusal" "status $status for a join without a token, not 401" ;;
+	esac
+}
+
+# Ann's token comes in the address, as EventSource sends it, and she takes compressed answers,
+# as browsers do; bob's token comes in the header.
+check_streams() {
+	stream ann "$T/ann.by-query" -H 'Accept-Encoding: gzip, deflate, br'
+	stream bob "$T/bob.by-header"
+
+	within $SHORT headers_came ann
+	if [ -n "$(header "$T/ann.head" content-encoding)" ]; then
+		fail "plain" "compressed ($(header "$T/ann.head" content-encoding)): $(hint_compressed)"
+		cut_stream ann
+		stream ann "$T/ann.by-query"
+	fi
+
+	within $SHORT opened bob
+	has_event bob connected || give_up "stream" "token in the header: $(why_closed bob)"
+	within $SHORT opened ann
+	has_event ann connected || give_up "stream" "token in the address: $(why_closed ann)"
+	ok "streams: two are open, one with its token in a header, one in the address"
+
+	ann=$(events ann connected | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+	bob=$(events bob connected | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+}
+
+# must WHAT METHOD PATH WHO [BODY] - an answer that is not 200 or 202 ends the test.
+must() {
+	what=$1
+	shift
+	ask "$@"
+	case $status in
+	200 | 202) ;;
+	*) give_up "$what" "status $status for $1 $url$2: $(hint_status "$status")" ;;
+	esac
+}
+
+check_join() {
+	must "join" POST "$room/join" ann
+	must "join" POST "$room/join" bob
+	grep -qF "$ann" "$T/answer" || fail "join" "bob's answer does not name ann: do both reach the same Redis?"
+	arrives ann add-peer "$bob" "join: ann hears that bob came"
+	arrives bob add-peer '"offer":true' "join: bob hears of ann, and that it is he who offers"
+}
+
+check_relay() {
+	text='"ä <&> \u00e4 1.50"'
+	must "relay" POST "relay/$bob/smoke" ann "{\"text\":$text}"
+	arrives bob smoke "$text" "relay: ann to bob, byte for byte, at once"
+	must "relay" POST "relay/$ann/smoke" bob "[$text]"
+	arrives ann smoke "$text" "relay: bob to ann"
+}
+
+# Until the server has noticed that bob's stream is gone his messages are "delivered" to it, and
+# kept all the same. Apache notices only when it writes twice, which these relays make it do.
+check_cut() {
+	cut_stream bob
+	sent=''
+	n=0
+	status=200
+	while [ "$status" = 200 ] && [ $n -lt 25 ]; do
+		n=$((n + 1))
+		must "cut" POST "relay/$bob/smoke" ann "{\"n\":$n}"
+		sent="$sent$n "
+		[ "$status" = 202 ] || sleep 0.2
+	done
+	case $status in
+	202) ok "cut: what comes for bob while he is away is kept (202, after $n)" ;;
+	*) fail "cut" "bob's stream was closed $((n / 5)) s ago and still counts as open: \"tcp-fin-propagate\" => \"enable\" (lighttpd), or a proxy in front that does not pass the end on" ;;
+	esac
+}
+
+numbers() { events "$1" smoke | sed -n 's/.*"data":{"n":\([0-9]*\)}.*/\1/p' | tr '\n' ' '; }
+
+got_all() { [ "$(numbers bob-again)" = "$sent" ] || ended bob-again; }
+
+check_resume() {
+	echo "header = \"Last-Event-ID: $(last_id bob)\"" >>"$T/bob.by-header"
+	stream bob-again "$T/bob.by-header"
+	within $SHORT opened bob-again
+	has_event bob-again connected || give_up "resume" "$(why_closed bob-again)"
+	if ! has_event bob-again connected '"resumed":true'; then
+		fail "resume" "bob came back with his position and was not resumed: does Last-Event-ID reach stream.fcgi? do all hosts use one Redis?"
+		return
+	fi
+	within $SHORT got_all
+	if [ "$(numbers bob-again)" = "$sent" ]; then
+		ok "resume: bob is back and got what he missed, once and in order"
+	else
+		fail "resume" "bob missed $sent but got $(numbers bob-again)"
+	fi
+	if has_event ann remove-peer; then
+		fail "grace" "ann was told that bob left while he was only cut off: DRAWBRIDGE_GRACE"
+	fi
+}
+
+check_leave() {
+	must "leave" POST "$room/leave" bob
+	arrives ann remove-peer "$bob" "leave: ann hears that bob left"
+	cut_stream bob-again
+}
+
+pinged() { ended ann || has_event ann ping; }
+
+check_hold() {
+	within "$hold" pinged
+	if ended ann; then
+		fail "hold" "$(why_ended ann)"
+		return
+	elif ! has_event ann ping; then
+		fail "hold" "no ping in $hold s: is DRAWBRIDGE_PING longer? then try with -t; else $(hint_buffered)"
+		return
+	fi
+	ok "ping: an idle stream is kept alive"
+	if [ "$hold" -gt 20 ]; then
+		within $((hold - waited / 10)) ended ann
+		if ended ann; then
+			fail "hold" "$(why_ended ann)"
+		else
+			ok "hold: the stream is open after $hold s"
+		fi
+	fi
+	ask POST "$room/leave" ann
+}
+
+# ---- begin -----------------------------------------------------------------------------------
+
+insecure=''
+hold=20
+server=''
+while getopts kt: option; do
+	case $option in
+	k) insecure=yes ;;
+	t) hold=$OPTARG ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -eq 1 ] || usage
+case $hold in
+'' | *[!0-9]*) usage ;;
+esac
+case $1 in
+*[?#\"\ ]*) usage ;;
+http://?* | https://?*) url=${1%/}/ ;;
+*) usage ;;
+esac
+command -v curl >/dev/null || {
+	echo "$0: curl is missing: apt install curl" >&2
+	exit 2
+}
+
+T=$(mktemp -d) || exit 2
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+: >"$T/nobody.auth"
+
+check_answers
+check_page
+check_access
+check_streams
+check_join
+check_relay
+check_cut
+check_resume
+check_leave
+check_hold
+finish

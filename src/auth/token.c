@@ -33,7 +33,7 @@ static double take_date(jwt_t *jwt, const char *name)
 	double date = json_is_number(json) ? json_number_value(json) : NAN;
 
 	json_decref(json);
-	jwt_free_str(text);
+	free(text);
 	return date;
 }
 
@@ -54,7 +54,7 @@ static bool take_rooms(jwt_t *jwt, char **rooms)
 	if (good)
 		*rooms = xstrdup(text);
 	json_decref(json);
-	jwt_free_str(text);
+	free(text);
 	return good;
 }
 

@@ -1,6 +1,7 @@
 // Streams that are cut: what was missed comes once and in order, or one is told.
 import assert from 'node:assert/strict';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
+import { Stream } from './lib/sse.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause } from './lib/wait.js';
@@ -42,7 +43,6 @@ suite('resume', { settings }, (site, it) => {
 
   it('the header comes before ?lastEventId=, which does alone as well', async () => {
     const [ann, bob] = await site.room(randomId('r'), 2);
-    const { Stream } = await import('./lib/sse.js');
     const open = async (query, headers = {}) => {
       const stream = await Stream.open(site.url(`/connect?token=${bob.token}&lastEventId=${query}`), headers);
       return { stream, connected: JSON.parse((await stream.next()).data) };

@@ -1,0 +1,45 @@
+/*
+ * json.h - JSON (RFC 8259) as jansson 2.14 reads it: any value at the top,
+ * numbers of any size, \u0000 allowed in strings, depth bounded.
+ */
+#ifndef ROOM_JSON_H
+#define ROOM_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+/* NULL: not JSON, and why (128 bytes) says where. Free with json_decref. */
+json_t *json_read(const char *text, size_t len, char why[128]);
+
+/* The length of the first value of text, white space before it included; 0:
+ * there is none. */
+size_t json_value(const char *text, size_t len);
+
+/* Appends s as a JSON string; it must be UTF-8. */
+void json_put_string(struct buf *b, const char *s);
+
+/* Appends a text of valid JSON byte for byte, but with spaces for line breaks:
+ * these can stand between tokens only. */
+void json_put_raw(struct buf *b, const char *text, size_t len);
+
+/* A name that a person chose: 1 to 64 characters of UTF-8, none of them a
+ * control character. */
+bool json_name_valid(const char *s, size_t len);
+
+struct item {
+	const char *event;
+	const char *data;	/* as it came */
+	size_t data_len;
+	char name[65];		/* what event points to */
+};
+
+/* Takes [{"event":...,"data":...},...] apart, 1 to most items. Returns how
+ * many; -1: it is none, and why says so. */
+int json_batch(const char *text, size_t len, struct item *items, int most,
+	       char why[128]);
+
+#endif

@@ -1,0 +1,79 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "room/room.h"
+#include "signal/routes.h"
+
+enum { BATCH_MOST = 64 };
+
+static enum err input(struct call *c, const char *detail)
+{
+	snprintf(c->detail, sizeof c->detail, "%s", detail);
+	return ERR_INPUT;
+}
+
+static enum err relay(struct call *c, const struct item *items, int count)
+{
+	int streams = 0;
+	enum err e;
+
+	if (!strcmp(c->peer, c->who.peer.id))
+		return input(c, "A peer cannot relay to itself.");
+	e = room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
+		       &streams, &c->wait_ms);
+	c->status = streams ? 200 : 202;
+	buf_fmt(&c->out, "{\"delivered\":%s}", streams ? "true" : "false");
+	return e;
+}
+
+static enum err body_item(struct call *c, struct item *item)
+{
+	if (!c->body.len)
+		return input(c, "A body is needed: any JSON.");
+	item->event = c->event;
+	item->data = c->body.data;
+	item->data_len = c->body.len;
+	return OK;
+}
+
+enum err run_relay(struct call *c)
+{
+	struct item item;
+	enum err e = body_item(c, &item);
+
+	return e ? e : relay(c, &item, 1);
+}
+
+enum err run_relay_many(struct call *c)
+{
+	struct item *items = xcalloc(BATCH_MOST, sizeof *items);
+	int count = json_batch(c->body.data ? c->body.data : "", c->body.len,
+			       items, BATCH_MOST, c->detail);
+	enum err e = count > 0 ? OK : ERR_INPUT;
+
+	for (int i = 0; !e && i < count; i++)
+		if (!http_event_valid(items[i].event))
+			e = input(c, "An event's name is 1 to 64 of A-Z a-z 0-9 "
+				  "_ -, and none of the server's own events.");
+	if (!e)
+		e = relay(c, items, count);
+	free(items);
+	return e;
+}
+
+enum err run_broadcast(struct call *c)
+{
+	struct item item;
+	int peers = 0;
+	enum err e = body_item(c, &item);
+
+	if (!e)
+		e = room_broadcast(c->redis, c->conf, &c->who.peer, c->room,
+				   &item, &peers, &c->wait_ms);
+	buf_fmt(&c->out, "{\"peers\":%d}", peers);
+	return e;
+}

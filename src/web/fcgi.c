@@ -1,0 +1,268 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "web/fcgi.h"
+
+enum {
+	RECORD_MOST = 65528,		/* a multiple of 8 below 64 KiB */
+	STDOUT = 6, END_REQUEST = 3,	/* record types */
+	WRITE_MS = 10000,
+};
+
+struct fcgi {
+	FCGX_Request request;
+	int fd;				/* written to */
+	int id;				/* of the request */
+	bool cgi, light;
+};
+
+extern char **environ;
+
+static int stop_pipe[2] = { -1, -1 };
+static _Thread_local int waiter = -1;	/* epoll of this thread */
+
+static void on_stop(int sig)
+{
+	int kept = errno;
+	ssize_t n = write(stop_pipe[1], "", 1);
+
+	(void)sig;
+	(void)n;
+	errno = kept;
+}
+
+int fcgi_stop_fd(void)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+
+	if (stop_pipe[0] >= 0)
+		return stop_pipe[0];
+	/* Never drained: it wakes everybody who waits, and stays so. */
+	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK))
+		abort();
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	return stop_pipe[0];
+}
+
+bool fcgi_init(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	bool listening;
+
+	fcgi_stop_fd();
+	if (FCGX_Init())
+		abort();
+	listening = !FCGX_IsCGI();
+	/* After FCGX_Init, which has handlers of its own. */
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGUSR1, &ignore, NULL);
+	if (listening)
+		fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+	return listening;
+}
+
+static void watch(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.fd = fd };
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Waits for a connection; false: stop. Of the threads that wait, the kernel
+ * wakes one for each connection. */
+static bool wait_for_one(void)
+{
+	struct epoll_event e;
+
+	if (waiter < 0) {
+		waiter = epoll_create1(EPOLL_CLOEXEC);
+		watch(waiter, 0, EPOLLIN | EPOLLEXCLUSIVE);
+		watch(waiter, stop_pipe[0], EPOLLIN);
+	}
+	while (epoll_wait(waiter, &e, 1, -1) < 0)
+		if (errno != EINTR)
+			abort();
+	return e.data.fd == 0;
+}
+
+struct fcgi *fcgi_accept(void)
+{
+	struct fcgi *f = xcalloc(1, sizeof *f);
+
+	for (;;) {
+		int e;
+
+		if (!wait_for_one())
+			break;
+		FCGX_InitRequest(&f->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
+		e = FCGX_Accept_r(&f->request);
+		if (e >= 0) {
+			f->fd = f->request.ipcFd;
+			f->id = f->request.requestId;
+			return f;
+		}
+		if (e == -EMFILE || e == -ENFILE || e == -ENOMEM) {
+			log_error("fcgi.accept", "why=%s", strerror(-e));
+			/* Or this would spin until a descriptor is free. */
+			poll(&(struct pollfd){ stop_pipe[0], POLLIN, 0 }, 1, 100);
+		}
+	}
+	free(f);
+	return NULL;
+}
+
+struct fcgi *fcgi_cgi(void)
+{
+	struct fcgi *f = xcalloc(1, sizeof *f);
+
+	f->cgi = true;
+	f->fd = 1;
+	f->request.envp = environ;
+	fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
+	return f;
+}
+
+const char *fcgi_env(const struct fcgi *f, const char *name)
+{
+	return f->light ? NULL : FCGX_GetParam(name, f->request.envp);
+}
+
+ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
+{
+	ssize_t n;
+
+	if (!f->cgi)
+		return FCGX_GetStr(to, (int)size, f->request.in);
+	do
+		n = read(0, to, size);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+void fcgi_lighten(struct fcgi *f)
+{
+	if (!f->cgi && !f->light)
+		FCGX_Free(&f->request, 0);
+	f->light = true;
+}
+
+int fcgi_fd(const struct fcgi *f)
+{
+	return f->fd;
+}
+
+bool fcgi_is_cgi(const struct fcgi *f)
+{
+	return f->cgi;
+}
+
+bool fcgi_gone(const struct fcgi *f)
+{
+	char bytes[64];
+
+	if (f->cgi)
+		return true;	/* a pipe that only tells of its end */
+	/* The web server sends nothing more but its end. */
+	return recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0 &&
+		errno != EAGAIN;
+}
+
+static bool wait_default(void *arg)
+{
+	struct pollfd p = { *(int *)arg, POLLOUT, 0 };
+
+	return poll(&p, 1, WRITE_MS) > 0;
+}
+
+static bool write_parts(struct fcgi *f, struct iovec *v, int count,
+			fcgi_wait *wait, void *arg)
+{
+	if (!wait) {
+		wait = wait_default;
+		arg = &f->fd;
+	}
+	while (count) {
+		struct msghdr m = { .msg_iov = v, .msg_iovlen = (size_t)count };
+		ssize_t n = f->cgi ? writev(f->fd, v, count) :
+			sendmsg(f->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno != EAGAIN || !wait(arg)))
+			return false;
+		for (; count && n >= (ssize_t)v->iov_len; v++, count--)
+			n -= (ssize_t)v->iov_len;
+		if (count && n > 0) {
+			v->iov_base = (char *)v->iov_base + n;
+			v->iov_len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+static void header(const struct fcgi *f, unsigned char *to, int type, size_t len)
+{
+	const unsigned char bytes[8] = {
+		1, (unsigned char)type,
+		(unsigned char)(f->id >> 8), (unsigned char)f->id,
+		(unsigned char)(len >> 8), (unsigned char)len, 0, 0,
+	};
+
+	memcpy(to, bytes, sizeof bytes);
+}
+
+bool fcgi_write(struct fcgi *f, const char *data, size_t len, bool last,
+		fcgi_wait *wait, void *arg)
+{
+	unsigned char head[8], end[32] = { 0 };
+
+	if (f->cgi) {
+		struct iovec v = { (void *)(uintptr_t)data, len };
+
+		return !len || write_parts(f, &v, 1, wait, arg);
+	}
+	header(f, end, STDOUT, 0);
+	header(f, end + 8, END_REQUEST, 8);	/* then 8 zeros: complete */
+	do {
+		size_t n = len < RECORD_MOST ? len : RECORD_MOST;
+		bool close = last && n == len;
+		struct iovec v[3] = {
+			{ head, n ? sizeof head : 0 },
+			{ (void *)(uintptr_t)data, n },
+			{ end, close ? 24 : 0 },
+		};
+
+		header(f, head, STDOUT, n);
+		if (!write_parts(f, v, 3, wait, arg))
+			return false;
+		data += n;
+		len -= n;
+	} while (len);
+	return true;
+}
+
+void fcgi_free(struct fcgi *f)
+{
+	if (!f)
+		return;
+	fcgi_lighten(f);
+	/* The request was read to its end, so closing at once cuts nothing. */
+	if (!f->cgi)
+		close(f->fd);
+	free(f);
+}

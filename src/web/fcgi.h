@@ -1,0 +1,59 @@
+/*
+ * fcgi.h - one request from the web server: FastCGI 1.0 (responder) by libfcgi,
+ * or CGI/1.1 (RFC 3875) where standard input is no listening socket.
+ *
+ * libfcgi reads the request; what goes out is written here, as records of our
+ * own: so its buffers can be freed while a stream lives, a short answer is one
+ * write, and no write waits longer than its caller allows.
+ */
+#ifndef WEB_FCGI_H
+#define WEB_FCGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct fcgi;
+
+/* Call once. Returns whether standard input is a listening socket; else there
+ * is one request of CGI. */
+bool fcgi_init(void);
+
+/* Makes SIGTERM and SIGINT end fcgi_accept. Returns a descriptor that is
+ * readable from then on, for the poll of whoever waits longer. All threads
+ * inherit that these signals are blocked but for the caller of fcgi_stop_wait. */
+int fcgi_stop_fd(void);
+
+/* The next request; NULL: the program is to stop. Any number of threads. */
+struct fcgi *fcgi_accept(void);
+/* The one request of CGI. */
+struct fcgi *fcgi_cgi(void);
+
+/* A parameter, as REQUEST_URI; NULL: none. */
+const char *fcgi_env(const struct fcgi *f, const char *name);
+/* The body's next bytes; 0: its end; -1: the web server is gone. */
+ssize_t fcgi_read(struct fcgi *f, char *to, size_t size);
+
+/* Forgets the parameters and buffers: only writing is left. */
+void fcgi_lighten(struct fcgi *f);
+
+/* The connection to the web server, to be waited on: see fcgi_gone. */
+int fcgi_fd(const struct fcgi *f);
+bool fcgi_is_cgi(const struct fcgi *f);
+/* Once the descriptor is readable: has the client, or the server, gone? */
+bool fcgi_gone(const struct fcgi *f);
+
+/*
+ * Writes all of it, and with last also the request's end. What the connection
+ * does not take at once waits for wait(arg), which polls the descriptor for
+ * POLLOUT and returns false to give up. NULL: at most 10 s.
+ */
+typedef bool fcgi_wait(void *arg);
+bool fcgi_write(struct fcgi *f, const char *data, size_t len, bool last,
+		fcgi_wait *wait, void *arg);
+
+/* Closes and frees. */
+void fcgi_free(struct fcgi *f);
+
+#endif

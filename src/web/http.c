@@ -1,0 +1,398 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "room/json.h"
+#include "web/http.h"
+
+enum { TOKEN_MOST = 5000, OUT_MOST = 4 * 1024 * 1024, DRAIN_MOST = 8 << 20 };
+
+static const struct {
+	int status;
+	const char *title, *detail;
+} errors[ERR_COUNT] = {
+	[OK] = { 200, "OK", "" },
+	[ERR_ROUTE] = { 404, "Not Found", "There is nothing at this path." },
+	[ERR_METHOD] = { 405, "Method Not Allowed", "This path has the methods that Allow names." },
+	[ERR_NO_TOKEN] = { 401, "Unauthorized", "A token is needed, as Authorization: Bearer, ?token= or cookie." },
+	[ERR_TOKEN] = { 401, "Unauthorized", "The token is not valid here, or has expired." },
+	[ERR_ROOM_DENIED] = { 403, "Forbidden", "The token does not cover this room." },
+	[ERR_ORIGIN] = { 403, "Forbidden", "A page of another origin cannot use the cookie." },
+	[ERR_ACCEPT] = { 406, "Not Acceptable", "The answer is text/event-stream." },
+	[ERR_LENGTH] = { 411, "Length Required", "The body needs a Content-Length." },
+	[ERR_TOO_LARGE] = { 413, "Content Too Large", "The body is too large." },
+	[ERR_MEDIA] = { 415, "Unsupported Media Type", "A body is application/json, or text/plain that holds JSON." },
+	[ERR_INPUT] = { 400, "Bad Request", "The request is malformed." },
+	[ERR_NO_PEER] = { 404, "Not Found", "There is no such peer in a room that you share." },
+	[ERR_NOT_MEMBER] = { 404, "Not Found", "You are in no such room." },
+	[ERR_ROOM_FULL] = { 409, "Conflict", "The room is full." },
+	[ERR_MANY_ROOMS] = { 409, "Conflict", "You are in too many rooms: leave one." },
+	[ERR_RATE] = { 429, "Too Many Requests", "You are over the rate: wait as Retry-After says." },
+	[ERR_BUSY] = { 503, "Service Unavailable", "This server holds as many streams as it may." },
+	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach its store; try again soon." },
+	[ERR_GONE] = { 400, "Bad Request", "The request ended too early." },
+};
+
+int http_status(enum err e, const char **title)
+{
+	*title = errors[e].title;
+	return errors[e].status;
+}
+
+/* Routes */
+
+/* "{" begins a segment of a route that is any. */
+static bool route_fits(const char *pattern, const struct path *p)
+{
+	int i = 0;
+
+	while (*pattern == '/' && pattern[1]) {
+		size_t len = strcspn(++pattern, "/");
+
+		if (i == p->count || (*pattern != '{' &&
+		    (p->len[i] != len || memcmp(p->segment[i], pattern, len))))
+			return false;
+		pattern += len;
+		i++;
+	}
+	return i == p->count;
+}
+
+static bool method_is(const char *method, const char *of_route)
+{
+	return !strcmp(method, of_route) ||
+		(!strcmp(method, "HEAD") && !strcmp(of_route, "GET"));
+}
+
+static void put_allow(const struct route *routes, const struct path *p,
+		      const char *pattern, struct buf *head)
+{
+	buf_str(head, "Allow: OPTIONS");
+	for (const struct route *r = routes; r->method; r++)
+		if (!strcmp(r->path, pattern) && route_fits(r->path, p))
+			buf_fmt(head, ", %s%s", r->method,
+				strcmp(r->method, "GET") ? "" : ", HEAD");
+	buf_str(head, "\r\n");
+}
+
+/* The first path that fits decides, so literal ones stand before ids. */
+static enum err find_route(struct call *c, const struct route *routes,
+			   const char *method)
+{
+	const struct route *r = routes;
+
+	while (r->method && !route_fits(r->path, &c->path))
+		r++;
+	if (c->path.count < 0 || !r->method)
+		return ERR_ROUTE;
+	for (const struct route *same = r; same->method; same++)
+		if (!strcmp(same->path, r->path) &&
+		    method_is(method, same->method)) {
+			c->route = same;
+			return OK;
+		}
+	put_allow(routes, &c->path, r->path, &c->head);
+	if (!strcmp(method, "OPTIONS")) {
+		c->status = 204;
+		return OK;
+	}
+	return ERR_METHOD;
+}
+
+/* Where a request comes from */
+
+static bool known_origin(const struct call *c, const char *origin)
+{
+	for (size_t i = 0; i < c->conf->origins.count; i++)
+		if (!strcasecmp(c->conf->origins.words[i], origin))
+			return true;
+	return false;
+}
+
+/* Ours but for the scheme, which a proxy in front may have changed. */
+static bool foreign_origin(const struct call *c)
+{
+	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
+	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
+
+	if (!origin || known_origin(c, origin))
+		return false;
+	at = strstr(origin, "://");
+	return !at || !host || strcasecmp(at + 3, host);
+}
+
+/* Who it is */
+
+static bool take_bearer(const struct call *c, char *to)
+{
+	const char *header = fcgi_env(c->fcgi, "HTTP_AUTHORIZATION");
+
+	if (!header || strncasecmp(header, "Bearer ", 7))
+		return false;
+	header += 7 + strspn(header + 7, " ");
+	snprintf(to, TOKEN_MOST, "%s", header);
+	return true;
+}
+
+static enum err authenticate(struct call *c, const char *method)
+{
+	char token[TOKEN_MOST];
+	bool cookie = false;
+
+	c->bearer = take_bearer(c, token);
+	if (!c->bearer && c->route->open)
+		return OK;
+	if (!c->bearer &&
+	    !query_get(c->path.query, "token", token, sizeof token)) {
+		cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"),
+				    "drawbridge", token, sizeof token);
+		if (!cookie)
+			return ERR_NO_TOKEN;
+	}
+	if (c->route->open && strcmp(c->route->path, "/access"))
+		return OK;
+	if (token_verify(c->conf, token, c->now, &c->who, &c->why))
+		return ERR_TOKEN;
+	if (cookie && !strcmp(method, "POST") && foreign_origin(c))
+		return ERR_ORIGIN;
+	return OK;
+}
+
+/* Body */
+
+static bool media_ok(const char *type)
+{
+	size_t len;
+
+	if (!type || !*type)
+		return true;
+	len = strcspn(type, "; \t");
+	return (len == 16 && !strncasecmp(type, "application/json", len)) ||
+		(len == 10 && !strncasecmp(type, "text/plain", len)) ||
+		(len > 17 && !strncasecmp(type, "application/", 12) &&
+		 !strncasecmp(type + len - 5, "+json", 5));
+}
+
+/* Reads to the end in any case: a server that still sends would call it a
+ * failure of ours. */
+static enum err read_body(struct call *c)
+{
+	const char *length = fcgi_env(c->fcgi, "CONTENT_LENGTH");
+	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
+	bool known = length && *length;
+	size_t left = known ? strtoul(length, NULL, 10) : 0, total = 0;
+	char bytes[4096];
+	ssize_t n = 0;
+
+	if (!known && coding && fcgi_is_cgi(c->fcgi))
+		return ERR_LENGTH;
+	c->body.most = c->conf->body_max;
+	while (total < DRAIN_MOST && (!fcgi_is_cgi(c->fcgi) || total < left)) {
+		n = fcgi_read(c->fcgi, bytes, sizeof bytes);
+		if (n <= 0)
+			break;
+		total += (size_t)n;
+		buf_add(&c->body, bytes, (size_t)n);
+	}
+	if (!buf_ok(&c->body)) {
+		snprintf(c->detail, sizeof c->detail,
+			 "The body is larger than %u bytes.", c->conf->body_max);
+		return ERR_TOO_LARGE;
+	}
+	if (n < 0 || (known && total != left))
+		return ERR_GONE;
+	return OK;
+}
+
+static enum err check_body(struct call *c)
+{
+	json_t *json;
+
+	if (!c->body.len)
+		return OK;
+	if (!media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")))
+		return ERR_MEDIA;
+	json = json_read(c->body.data, c->body.len, c->detail);
+	json_decref(json);
+	return json ? OK : ERR_INPUT;
+}
+
+/* Ids */
+
+static const char *const server_events[] = {
+	"connected", "add-peer", "remove-peer", "ping",
+};
+
+bool http_event_valid(const char *s)
+{
+	if (!id_valid(s, strlen(s)))
+		return false;
+	for (size_t i = 0; i < sizeof server_events / sizeof *server_events; i++)
+		if (!strcmp(server_events[i], s))
+			return false;
+	return true;
+}
+
+static enum err take_ids(struct call *c)
+{
+	const char *pattern = c->route->path;
+
+	for (int i = 0; i < c->path.count; i++) {
+		const char *s = c->path.segment[i];
+		size_t len = c->path.len[i];
+		const char **to = NULL;
+
+		pattern += strcspn(pattern, "/") + 1;
+		if (!strncmp(pattern, "{room}", 6))
+			to = &c->room;
+		else if (!strncmp(pattern, "{peer}", 6))
+			to = &c->peer;
+		else if (!strncmp(pattern, "{event}", 7))
+			to = &c->event;
+		if (!to)
+			continue;
+		if (to == &c->event ? strlen(s) != len || !http_event_valid(s) : !id_valid_name(s, len)) {
+			snprintf(c->detail, sizeof c->detail, to == &c->event ?
+				"An event's name is 1 to 64 of A-Z a-z 0-9 _ -, "
+				"and none of the server's own events." :
+				"An id is 1 to 64 of A-Z a-z 0-9 _ -, and no word "
+				"of the server's own paths.");
+			return ERR_INPUT;
+		}
+		*to = s;
+	}
+	return OK;
+}
+
+enum err http_begin(struct call *c, const struct route *routes)
+{
+	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
+	const char *uri = fcgi_env(c->fcgi, "REQUEST_URI");
+	enum err e, ids = OK, body;
+
+	c->now = clock_unix();
+	c->head.most = c->out.most = OUT_MOST;
+	body = read_body(c);
+	path_parse(uri ? uri : "", c->conf->mount, &c->path);
+	e = find_route(c, routes, method ? method : "");
+	if (e || c->status)
+		return e;
+	e = authenticate(c, method);
+	if (!e) {
+		ids = take_ids(c);
+		if (!ids && c->room && !c->route->open &&
+		    !token_covers(&c->who, c->room))
+			e = ERR_ROOM_DENIED;
+	}
+	if (!e)
+		e = body;
+	if (!e)
+		e = check_body(c);
+	return e ? e : ids;
+}
+
+/* Answers */
+
+void http_common_head(const struct call *c, struct buf *head)
+{
+	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
+
+	if (c->conf->origins.count)
+		buf_str(head, "Vary: Origin\r\n");
+	if (!origin || !known_origin(c, origin))
+		return;
+	buf_fmt(head, "Access-Control-Allow-Origin: %s\r\n"
+		"Access-Control-Allow-Credentials: true\r\n"
+		"Access-Control-Expose-Headers: Retry-After\r\n", origin);
+	if (fcgi_env(c->fcgi, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"))
+		buf_str(head, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
+			"Access-Control-Allow-Headers: Authorization, "
+			"Content-Type, Last-Event-ID\r\n"
+			"Access-Control-Max-Age: 600\r\n");
+}
+
+static void put_problem(struct call *c, enum err e)
+{
+	buf_clear(&c->out);
+	buf_fmt(&c->out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+		"\"detail\":", errors[e].title, errors[e].status);
+	json_put_string(&c->out, c->detail[0] ? c->detail : errors[e].detail);
+	buf_char(&c->out, '}');
+	switch (errors[e].status) {
+	case 401:
+		buf_fmt(&c->head, "WWW-Authenticate: Bearer%s\r\n",
+			e == ERR_TOKEN ? " error=\"invalid_token\"" : "");
+		break;
+	case 429:
+		buf_fmt(&c->head, "Retry-After: %d\r\n",
+			c->wait_ms > 0 ? (c->wait_ms + 999) / 1000 : 1);
+		break;
+	case 503:
+		buf_fmt(&c->head, "Retry-After: %u\r\n", random_between(1, 3));
+		break;
+	}
+}
+
+static void log_refusal(const struct call *c, enum err e)
+{
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+
+	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s",
+		 errors[e].status, err_word(e), c->route ? c->route->path : "-",
+		 c->who.peer.id[0] ? c->who.peer.id : "-",
+		 remote ? remote : "-", c->why ? " why=" : "",
+		 c->why ? c->why : "");
+}
+
+void http_finish(struct call *c, enum err e)
+{
+	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
+	int status = c->status ? c->status : errors[e].status;
+	struct buf all = BUF_INIT(OUT_MOST);
+
+	if (e) {
+		status = errors[e].status;
+		log_refusal(c, e);
+		put_problem(c, e);
+	}
+	buf_fmt(&all, "Status: %d %s\r\n", status,
+		e ? errors[e].title : status == 302 ? "Found" :
+		status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK");
+	if (c->out.len)
+		buf_fmt(&all, "Content-Type: application/%s\r\n",
+			e ? "problem+json" : "json");
+	if (status != 204)
+		buf_fmt(&all, "Content-Length: %zu\r\n", c->out.len);
+	buf_str(&all, "Cache-Control: no-store\r\n");
+	if (c->head.len)
+		buf_add(&all, c->head.data, c->head.len);
+	http_common_head(c, &all);
+	buf_str(&all, "\r\n");
+	if (c->out.len && method && strcmp(method, "HEAD"))
+		buf_add(&all, c->out.data, c->out.len);
+	fcgi_write(c->fcgi, all.data, all.len, true, NULL, NULL);
+	buf_free(&all);
+	buf_free(&c->body);
+	buf_free(&c->head);
+	buf_free(&c->out);
+	claims_free(&c->who);
+}
+
+void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
+		const struct route *routes)
+{
+	struct call c = { .conf = conf, .fcgi = f, .redis = redis };
+	enum err e = http_begin(&c, routes);
+
+	if (!e && !c.status)
+		e = c.route->run(&c);
+	http_finish(&c, e);
+	fcgi_free(f);
+}

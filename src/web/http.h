@@ -1,0 +1,90 @@
+/*
+ * http.h - a request as our routes see it, and the answer to it.
+ * Paths come from REQUEST_URI alone, which is the one parameter that no web
+ * server has decoded.
+ */
+#ifndef WEB_HTTP_H
+#define WEB_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+#include "base/buf.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "store/redis.h"
+#include "web/fcgi.h"
+
+enum { SEGMENTS_MOST = 4, SEGMENT_MOST = 200 };
+
+/* What stands for a segment of a route's path that is any. */
+struct path {
+	int count;		/* -1: outside of the mount */
+	char segment[SEGMENTS_MOST][SEGMENT_MOST];	/* decoded */
+	size_t len[SEGMENTS_MOST];
+	char query[8192];	/* as it came, without the '?' */
+};
+
+void path_parse(const char *request_uri, const char *mount, struct path *to);
+
+/* The decoded value of a name in a query; false: it is not there, is too long
+ * or holds a NUL. */
+bool query_get(const char *query, const char *name, char *to, size_t size);
+
+/* The value of a cookie (RFC 6265, 5.4). */
+bool cookie_get(const char *header, const char *name, char *to, size_t size);
+
+/* Does this Accept header (RFC 9110, 12.5.1) take event streams? */
+bool accepts_event_stream(const char *accept);
+
+struct call;
+
+struct route {
+	const char *method;	/* GET stands for HEAD too */
+	const char *path;	/* "/{room}/join": a part in braces is an id */
+	bool open;		/* needs no token */
+	enum err (*run)(struct call *c);
+};
+
+struct call {
+	const struct conf *conf;
+	struct fcgi *fcgi;
+	struct redis *redis;
+	const struct route *route;
+	int64_t now;			/* Unix seconds */
+	struct path path;
+	const char *room, *peer, *event;	/* from the path; or NULL */
+	struct claims who;
+	bool bearer;			/* the token came by Authorization */
+	struct buf body;
+	/* the answer */
+	int status;			/* 0: by the error, or 200 */
+	struct buf head;		/* header lines of the route's own */
+	struct buf out;			/* JSON */
+	char detail[200];		/* of an error, for the person */
+	const char *why;		/* for the log alone; or NULL */
+	int wait_ms;			/* of ERR_RATE */
+};
+
+/* May a peer relay an event of this name? */
+bool http_event_valid(const char *name);
+
+/* The status of an error; *title its name. */
+int http_status(enum err e, const char **title);
+
+/* Takes one request to the point where its route can run: path, method, token,
+ * rights, body, ids. routes end with a row without method. */
+enum err http_begin(struct call *c, const struct route *routes);
+
+/* Sends the answer: what the route made, or the error; frees the call. */
+void http_finish(struct call *c, enum err e);
+
+/* The answer's header lines that are the same for all: CORS. */
+void http_common_head(const struct call *c, struct buf *head);
+
+/* Both at once, for routes that answer at once. */
+void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
+		const struct route *routes);
+
+#endif

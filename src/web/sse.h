@@ -1,0 +1,16 @@
+/*
+ * sse.h - one server-sent event as bytes.
+ * Format: WHATWG HTML, "Parsing an event stream". A line there ends at CR, LF
+ * or CRLF, so data is split at all three.
+ */
+#ifndef WEB_SSE_H
+#define WEB_SSE_H
+
+#include "base/buf.h"
+
+/* id may be empty: then the event has none. name and id hold no line end; data
+ * is any UTF-8, and may be empty. */
+void sse_event(struct buf *out, const char *id, const char *name,
+	       const char *data, size_t len);
+
+#endif

@@ -1,0 +1,142 @@
+// How much is too much: rooms, rates, bodies; and settings that switch things off.
+import assert from 'node:assert/strict';
+import { refused } from './lib/http.js';
+import { isRelayed, isRemoved } from './lib/peer.js';
+import { FULL, suite } from './lib/suite.js';
+import { randomId } from './lib/tokens.js';
+import { until } from './lib/wait.js';
+
+// Of messages a burst of 60 in 6 s; of bytes 6,000.
+const settings = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 1000, BODY_MAX: 4096, ACCESS_RATE: 5, GRACE: 10 };
+
+suite('limits', { settings }, (site, it) => {
+  it('409: a room that is full, where a member may still join again', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 3);
+    const late = site.peer();
+    refused(await late.ask('POST', `/${room}/join`), 409);
+    refused(await late.ask('GET', `/${room}/peers`), 404); // not half in
+    assert.equal(await site.redis('EXISTS', `${late.id}:channels`), 0);
+    assert.equal((await ann.join(room)).length, 2);
+    await bob.leave(room);
+    assert.equal((await late.join(room)).length, 2);
+  });
+
+  it('409: too many rooms for one peer', async () => {
+    const ann = site.peer();
+    const rooms = [randomId('r'), randomId('r'), randomId('r')];
+    await ann.join(rooms[0]);
+    await ann.join(rooms[1]);
+    refused(await ann.ask('POST', `/${rooms[2]}/join`), 409);
+    await ann.join(rooms[1]);
+    await ann.leave(rooms[0]);
+    await ann.join(rooms[2]);
+  });
+
+  it('of many that join at once no more are let in than there is room for', async () => {
+    const room = randomId('r');
+    const answers = await Promise.all(Array.from({ length: 12 }, () => site.peer().ask('POST', `/${room}/join`)));
+    const statuses = answers.map((answer) => answer.status).sort();
+    assert.deepEqual(statuses, [200, 200, 200, ...Array(9).fill(409)]);
+    assert.equal(await site.redis('SCARD', `channels:${room}`), 3);
+  });
+
+  it('429: over the rate of messages, of which none arrives; after Retry-After it goes on', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    let sent = 0;
+    let answer;
+    for (; sent < 100; sent++) {
+      answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(sent));
+      if (answer.status !== 200) break;
+    }
+    refused(answer, 429);
+    assert.equal(sent, 60);
+    const wait = Number(answer.headers['retry-after']);
+    assert.ok(wait >= 1 && wait <= 6, `${wait} s`);
+    assert.equal(await bob.relay(ann, 'back', 1), true); // it is each peer's own
+    for (let i = 0; i < sent; i++) isRelayed(await bob.stream.next(), ann, 'n', i);
+    if (!FULL) return;
+    await until(async () => (await ann.ask('POST', `/relay/${bob.id}/n`, '"on"')).status === 200, 'the rate to let it go on', wait * 1000 + 500);
+    isRelayed(await bob.stream.next(), ann, 'n', 'on');
+  });
+
+  it('429: over the rate of bytes', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const body = `"${'x'.repeat(1990)}"`;
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await ann.ask('POST', `/relay/${bob.id}/n`, body)).status);
+    assert.equal(statuses[0], 200);
+    assert.equal(statuses.at(-1), 429);
+    const passed = statuses.filter((status) => status === 200).length;
+    assert.ok(passed === 2 || passed === 3, `${statuses}`); // what counts beside the body is ours to say
+    assert.deepEqual(statuses, [...Array(passed).fill(200), ...Array(5 - passed).fill(429)]);
+  });
+
+  it('429: a batch is let through whole or not at all', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const batch = (count) => Array.from({ length: count }, (_, i) => ({ event: 'n', data: i }));
+    assert.equal((await ann.ask('POST', `/relay/${bob.id}`, batch(40))).status, 200);
+    refused(await ann.ask('POST', `/relay/${bob.id}`, batch(40)), 429);
+    for (let i = 0; i < 40; i++) isRelayed(await bob.stream.next(), ann, 'n', i);
+    await bob.leave((await site.redis('SMEMBERS', `${ann.id}:channels`))[0]);
+    assert.equal((await ann.stream.next()).event, 'remove-peer');
+    assert.deepEqual(bob.stream.events.filter((event) => event.event === 'n').length, 40);
+  });
+
+  it('429: a broadcast costs as much as it has recipients', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 3);
+    let sent = 0;
+    let answer;
+    for (; sent < 60; sent++) {
+      answer = await ann.ask('POST', `/${room}/broadcast/n`, String(sent));
+      if (answer.status !== 200) break;
+    }
+    refused(answer, 429);
+    assert.equal(sent, 30);
+    for (let i = 0; i < sent; i++) isRelayed(await bob.stream.next(), ann, 'n', i);
+  });
+
+  it('413: the limit is the setting', async () => {
+    const ann = site.peer();
+    refused(await ann.ask('POST', '/relay/bob/x', `"${'x'.repeat(4095)}"`), 413);
+    refused(await ann.ask('POST', '/relay/bob/x', `"${'x'.repeat(4094)}"`), 404);
+  });
+
+  it('429: an address gets only so many fresh tokens a minute, but renews as it likes', async () => {
+    const statuses = [];
+    let token;
+    for (let i = 0; i < 7; i++) {
+      const answer = await site.request('POST', '/access', { body: { username: 'ann' } });
+      statuses.push(answer.status);
+      if (answer.status === 200) token = answer.json.token;
+      else refused(answer, 429);
+    }
+    assert.deepEqual(statuses, [200, 200, 200, 200, 200, 429, 429]);
+    for (let i = 0; i < 10; i++) assert.equal((await site.request('POST', '/access', { body: {}, token })).status, 200);
+    // Who says to come for somebody else is not believed.
+    refused(await site.request('POST', '/access', { body: { username: 'ann' }, headers: { 'X-Forwarded-For': '192.0.2.1' } }), 429);
+  });
+});
+
+if (FULL) {
+  suite('prefix', { settings: { ACCESS: 'off', PREFIX: '{site}:' } }, (site, it) => {
+    it('404: /access is switched off where a site mints tokens itself, and these work', async () => {
+      refused(await site.request('POST', '/access', { body: { username: 'ann' } }), 404);
+      refused(await site.request('POST', '/access', { body: { username: 'ann' }, token: site.peer().token }), 404);
+      assert.equal((await site.peer().ask('POST', `/${randomId('r')}/join`)).status, 200);
+    });
+
+    it('all keys and channels begin with the prefix', async () => {
+      const room = randomId('r');
+      const [ann, bob] = await site.room(room, 2);
+      assert.equal(await ann.relay(bob, 'x', 1), true);
+      isRelayed(await bob.stream.next(), ann, 'x', 1);
+      const keys = await site.redis('KEYS', '*');
+      assert.ok(keys.includes(`{site}:channels:${room}`), `${keys}`);
+      for (const name of [...keys, ...await site.redis('PUBSUB', 'CHANNELS', '*')]) assert.ok(name.startsWith('{site}:'), name);
+      bob.stream.cut();
+      isRemoved(await ann.stream.next(), bob, room);
+    });
+  });
+}

@@ -1,0 +1,49 @@
+// SIGTERM: open streams end properly, and the program is gone within a second.
+import assert from 'node:assert/strict';
+import { isRelayed } from './lib/peer.js';
+import { isAlive, signal } from './lib/processes.js';
+import { SERVER, suite } from './lib/suite.js';
+import { randomId } from './lib/tokens.js';
+import { until } from './lib/wait.js';
+
+// Behind the proxy nobody would start the programs again.
+if (SERVER === 'lighttpd' || SERVER === 'apache') {
+  suite('stop', { settings: { GRACE: 5 }, allowed: [/gw_backend\.c.*child exited: 0/, /AH[0-9]+|mod_fcgid/] }, (site, it) => {
+    it('streams end whole, their program goes at once, and clients resume at the next', async () => {
+      const room = randomId('r');
+      const [ann, bob] = await site.room(room, 2);
+      const pids = site.processes('stream.fcgi');
+      assert.ok(pids.length > 0);
+      const start = performance.now();
+      for (const pid of pids) signal(pid, 'SIGTERM');
+      await until(() => !pids.some(isAlive), 'stream.fcgi to be gone', 1_000);
+      assert.equal(await ann.stream.end(1_000), 'end');
+      assert.equal(await bob.stream.end(1_000), 'end');
+      assert.ok(performance.now() - start < 1_000);
+      for (const peer of [ann, bob]) {
+        peer.stream = await until(async () => {
+          const stream = await peer.try({ after: peer.stream.lastEventId });
+          if (stream.status === 200) return stream;
+          stream.cut();
+          return null;
+        }, 'a stream at the next process');
+        assert.equal(JSON.parse((await peer.stream.next()).data).resumed, true);
+      }
+      assert.equal(await ann.relay(bob, 'x', 1), true);
+      isRelayed(await bob.stream.next(), ann, 'x', 1);
+    });
+
+    it('signal.fcgi goes at once too, and the next answers', async () => {
+      await site.request('GET', '/health/live');
+      const pids = site.processes('signal.fcgi');
+      assert.ok(pids.length > 0);
+      for (const pid of pids) signal(pid, 'SIGTERM');
+      await until(() => !pids.some(isAlive), 'signal.fcgi to be gone', 1_000);
+      await until(async () => (await site.request('GET', '/health/live').catch(() => ({}))).status === 200, 'the next to answer', 5_000);
+    });
+
+    it('and all of it, with streams open, within 2 s', async () => {
+      await site.room(randomId('r'), 2); // the last test stops it all
+    });
+  });
+}

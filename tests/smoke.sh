@@ -322,15 +322,16 @@ check_streams() {
 	stream ann "$T/ann.by-query" -H 'Accept-Encoding: gzip, deflate, br'
 	stream bob "$T/bob.by-header"
 
+	within $SHORT opened bob
+	has_event bob connected || give_up "stream" "token in the header: $(why_closed bob)"
+
 	within $SHORT headers_came ann
-	if [ -n "$(header "$T/ann.head" content-encoding)" ]; then
-		fail "plain" "compressed ($(header "$T/ann.head" content-encoding)): $(hint_compressed)"
+	coding=$(header "$T/ann.head" content-encoding)
+	if [ -n "$coding" ]; then
+		fail "plain" "compressed ($coding): $(hint_compressed)"
 		cut_stream ann
 		stream ann "$T/ann.by-query"
 	fi
-
-	within $SHORT opened bob
-	has_event bob connected || give_up "stream" "token in the header: $(why_closed bob)"
 	within $SHORT opened ann
 	has_event ann connected || give_up "stream" "token in the address: $(why_closed ann)"
 	ok "streams: two are open, one with its token in a header, one in the address"

@@ -210,6 +210,7 @@ function storeName(name) {
 
 element('link').value = location.origin + location.pathname;
 element('name').value = signaling.username;
+storeName(signaling.username);
 element('name').addEventListener('change', rename);
 element('copy').addEventListener('click', copy);
 element('paper').addEventListener('pointerdown', down);

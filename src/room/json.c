@@ -10,8 +10,10 @@ enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
 
 json_t *json_read(const char *text, size_t len, char why[128])
 {
-	json_error_t error;
-	json_t *json = json_loadb(text, len, FLAGS, &error);
+	json_error_t error = { .position = 0 };
+	/* A NUL ends jansson's reading as the end of the text would. */
+	json_t *json = memchr(text, '\0', len) ? NULL :
+		json_loadb(text, len, FLAGS, &error);
 
 	if (!json)
 		snprintf(why, 128, "The body is not JSON: at byte %d.",

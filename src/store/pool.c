@@ -3,10 +3,11 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "store/pool.h"
 
 /* Redis has one thread: more connections would only wait there. */
-enum { POOL_MOST = 4, PATIENCE_S = 1 };
+enum { POOL_MOST = 8, PATIENCE_S = 1 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t freed = PTHREAD_COND_INITIALIZER;
@@ -31,6 +32,9 @@ struct redis *pool_take(void)
 		r = redis_new();
 	}
 	pthread_mutex_unlock(&lock);
+	if (!r)
+		log_warn("pool.take", "why=no connection to Redis was free for %d s",
+			 PATIENCE_S);
 	return r;
 }
 

@@ -48,7 +48,8 @@ int http_status(enum err e, const char **title)
 
 /* Routes */
 
-/* "{" begins a segment of a route that is any. */
+/* "{" begins a segment of a route that is any; a page is only where a room's
+ * name is one. */
 static bool route_fits(const char *pattern, const struct path *p)
 {
 	int i = 0;
@@ -56,8 +57,13 @@ static bool route_fits(const char *pattern, const struct path *p)
 	while (*pattern == '/' && pattern[1]) {
 		size_t len = strcspn(++pattern, "/");
 
-		if (i == p->count || (*pattern != '{' &&
-		    (p->len[i] != len || memcmp(p->segment[i], pattern, len))))
+		if (i == p->count)
+			return false;
+		if (*pattern != '{' &&
+		    (p->len[i] != len || memcmp(p->segment[i], pattern, len)))
+			return false;
+		if (!strncmp(pattern, "{page}", len) &&
+		    !id_valid_name(p->segment[i], p->len[i]))
 			return false;
 		pattern += len;
 		i++;

@@ -45,7 +45,9 @@ suite('errors', { settings: { RATE: 0 } }, (site, it) => {
   async function nothingHappened() {
     const mark = randomId('mark');
     await ann.relay(bob, 'mark', mark);
-    isRelayed(await bob.stream.next(), ann, 'mark', mark);
+    const heard = [];
+    await bob.stream.find((event) => event.data.includes(mark) || heard.push(event) === 0);
+    assert.deepEqual(heard, []);
     assert.deepEqual(await ann.others(room), [bob.id]);
     assert.deepEqual((await site.redis('KEYS', '*')).filter((key) => /^channels:|:channels$/.test(key)).sort(),
       [`channels:${room}`, `${ann.id}:channels`, `${bob.id}:channels`].sort());
@@ -343,7 +345,7 @@ suite('errors', { settings: { RATE: 0 } }, (site, it) => {
   it('reserved words are no rooms and no peers', async () => {
     for (const word of ['access', 'connect', 'ice', 'health', 'metrics', 'static', 'channels']) {
       const body = '[{"event":"x","data":1}]';
-      refusedBySome(await ann.ask('POST', `/${word}/join`), [400, 404], word);
+      refusedBySome(await ann.ask('POST', `/${word}/join`), [400, 404, 405], word);
       refused(await ann.ask('POST', `/relay/${word}`, body), 400, word);
     }
     await nothingHappened();
@@ -407,7 +409,7 @@ suite('errors', { settings: { RATE: 0 } }, (site, it) => {
     };
     const pick = (list) => list[random(list.length)];
     const words = [room, ann.id, bob.id, 'relay', 'join', 'leave', 'peers', 'broadcast', 'access', 'health', 'x', '..', '.',
-      '%00', '%0a', '%2f', '%', '?', '&', '#', ';', '', 'token=', '\xff', '%ff', ' ', '\x01', 'y'.repeat(70)];
+      '%00', '%0a', '%2f', '%', '?', '&', '#', ';', '', '\xff', '%ff', ' ', '\x01', 'y'.repeat(70)];
     const bodies = ['', '1', '{', '[{"event":"x","data":1}]', '{"username":"a"}', '\xff\xfe', '[[[', '\0\0\0', '"\\ud800"'];
     for (let i = 0; i < (SERVER === 'lighttpd' ? 400 : 150); i++) {
       const path = `/${Array.from({ length: 1 + random(4) }, () => pick(words)).join(pick(['/', '/', '/', '']))}`;

@@ -45,7 +45,8 @@ export function suite(name, { settings, redis, allowed }, define) {
     }));
 
     test('no token is in any log, nothing unexpected, and all of it ends within 2 s', async () => {
-      assert.deepEqual(await site.finish(allowed), []);
+      const wrong = await site.finish(allowed);
+      assert.equal(wrong.length, 0, wrong.slice(0, 20).join('\n'));
     });
 
     after(() => site.abandon());

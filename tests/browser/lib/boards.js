@@ -1,0 +1,157 @@
+// boards.js - a browser, and boards in it, as a person has them before them.
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+import { until } from '../../http/lib/wait.js';
+
+const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+  '--disable-background-networking', '--disable-component-update',
+  // Addresses on loopback are offered as they are: names under .local need an mDNS responder.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+const WAIT_MS = 15_000;
+const NO_ICE = /\/ice .*\b404\b/; // from a server that offers none
+
+/** The profile is a new one, in a temporary folder that goes with the browser. */
+export function launch() {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+/** What a test must know and a page does not say. */
+function watch() {
+  const facts = { connections: 0, fewest: Infinity };
+  globalThis.watched = facts;
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...args) {
+      super(...args);
+      facts.connections += 1;
+    }
+  };
+  new MutationObserver(() => {
+    const open = document.querySelectorAll('#people li[data-state=open]').length - 1;
+    facts.fewest = Math.min(facts.fewest, open);
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+}
+
+export class Board {
+  /** Errors in the console or of the page that no test has allowed. */
+  errors = [];
+  #allowed = [];
+
+  /** @param {import('playwright-core').Page} page */
+  constructor(page) {
+    this.page = page;
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() !== 'error') return;
+      const line = `${message.location().url.replace(/\?.*/, '')} ${message.text()}`;
+      if (!this.#allowed.some((pattern) => pattern.test(line))) this.errors.push(line);
+    });
+  }
+
+  /** Somebody's browser, that is one with a store of its own. */
+  static async of(browser, options) {
+    const context = await browser.newContext(options);
+    await context.addInitScript(watch);
+    return new Board(await context.newPage());
+  }
+
+  /** Goes to a room. A board may be used for one test after the other: pages are dear. */
+  async enter(url) {
+    this.errors = [];
+    this.#allowed = [NO_ICE];
+    await this.page.goto(url);
+  }
+
+  /** Another tab of the same browser, opened by this one. */
+  async tab() {
+    const opened = this.page.context().waitForEvent('page');
+    await this.page.evaluate(() => { globalThis.open(location.href); });
+    const board = new Board(await opened);
+    board.allow(NO_ICE);
+    return board;
+  }
+
+  allow(pattern) {
+    this.#allowed.push(pattern);
+  }
+
+  facts() {
+    return this.page.evaluate(() => ({ ...document.documentElement.dataset }));
+  }
+
+  watched() {
+    return this.page.evaluate(() => ({ ...globalThis.watched }));
+  }
+
+  /** From now on the fewest open channels count anew. */
+  countAnew() {
+    return this.page.evaluate(() => { globalThis.watched.fewest = Infinity; });
+  }
+
+  status() {
+    return this.page.textContent('#status');
+  }
+
+  /** The others, as the list shows them. */
+  others() {
+    return this.page.$$eval('#people li:not(#me)', (items) => items.map((item) => item.textContent));
+  }
+
+  /** Waits until <html> says all of this. */
+  async until(wanted, ms = WAIT_MS) {
+    const words = Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, String(value)]));
+    const all = (want) => Object.entries(want).every(([name, value]) => document.documentElement.dataset[name] === value);
+    await this.page.waitForFunction(all, words, { timeout: ms, polling: 20 }).catch(async () => {
+      assert.deepEqual({ ...await this.facts(), text: await this.status() }, words, `after ${ms} ms`);
+    });
+  }
+
+  /** In the room, with so many others. */
+  meets(others, ms) {
+    return this.until({ state: 'connected', peers: others }, ms);
+  }
+
+  async draw(points, { colour = 0, width = 3 } = {}) {
+    const { page } = this;
+    await page.check(`[name=colour][value="${colour}"]`);
+    await page.check(`[name=width][value="${width}"]`);
+    const [[x, y], ...rest] = points;
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    for (const point of rest) await page.mouse.move(...point);
+    await page.mouse.up();
+  }
+
+  /** What is seen: a checksum of the pixels, and how many of them are not empty. */
+  picture() {
+    return this.page.evaluate(() => {
+      const canvas = document.getElementById('paper');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let sum = 0;
+      let ink = 0;
+      for (const pixel of new Uint32Array(data.buffer)) {
+        sum = (Math.imul(sum, 31) + pixel) | 0;
+        if (pixel) ink += 1;
+      }
+      return { sum, ink };
+    });
+  }
+}
+
+/** Waits until all canvases show the same, and not nothing. */
+export async function alike(boards, strokes) {
+  for (const board of boards) await board.until({ strokes });
+  let pictures;
+  await until(async () => {
+    pictures = await Promise.all(boards.map((board) => board.picture()));
+    return pictures[0].ink > 0 && pictures.every(({ sum }) => sum === pictures[0].sum);
+  }, () => `canvases that are alike: ${JSON.stringify(pictures)}`, WAIT_MS);
+  return pictures[0];
+}
+
+/** A wave, from left to right. */
+export function wave(x, y, steps = 20) {
+  return Array.from({ length: steps }, (_, i) => [x + 12 * i, y + Math.round(40 * Math.sin(i / 2))]);
+}

@@ -46,9 +46,9 @@ hint_compressed() {
 
 hint_full() {
 	case $server in
-	*lighttpd*) echo "stream.fcgi runs? server.max-connections and server.max-fds not used up?" ;;
-	*Apache*) echo "stream.fcgi runs? FcgidMaxProcesses, FcgidMaxProcessesPerClass (a process a stream) and MaxRequestWorkers not used up?" ;;
-	*) echo "stream.fcgi runs? limits of connections and processes not used up?" ;;
+	*lighttpd*) echo "do the programs run? server.max-connections and server.max-fds not used up?" ;;
+	*Apache*) echo "do the programs run? FcgidMaxProcesses, MaxProcesses of FcgidCmdOptions (a process a stream) and MaxRequestWorkers not used up?" ;;
+	*) echo "do the programs run? limits of connections and processes not used up?" ;;
 	esac
 }
 
@@ -64,7 +64,13 @@ hint_cut() {
 # hint_status STATUS - for an answer that should have been 200.
 hint_status() {
 	case $1 in
-	000) sed 's/^curl: //' "$T/error" | tail -n 1 ;;
+	000)
+		why=$(sed 's/^curl: //' "$T/error" | tail -n 1)
+		case $why in
+		"(28)"*) why="$why: $(hint_full)" ;;
+		esac
+		echo "$why"
+		;;
 	401) echo "the token does not reach the program: CGIPassAuth On (Apache)? one DRAWBRIDGE_SECRET for both programs and all hosts?" ;;
 	403 | 405) echo "the web server answers itself: is this URL Drawbridge's mount?" ;;
 	404) echo "is this URL Drawbridge's mount, in the web server and in DRAWBRIDGE_MOUNT?" ;;
@@ -187,7 +193,7 @@ events() {
 	sed -n "/^event: $2\$/{n;s/^data: //p;}" "$T/$1"
 }
 
-has_event() { events "$1" "$2" | grep -qF "${3-}"; }
+has_event() { events "$1" "$2" | grep -qF -e "${3-}"; }
 
 headers_came() { ended "$1" || tr -d '\r' <"$T/$1.head" | grep -q '^$'; }
 
@@ -232,7 +238,7 @@ why_closed() {
 # why_ended NAME - a stream that ended while it should not.
 why_ended() {
 	if grep -qi '<html' "$T/$1"; then
-		echo "Apache's error page came in the stream: FcgidBusyTimeout too short, or stream.fcgi died: see the error log"
+		echo "Apache's error page came in the stream: FcgidIOTimeout not above DRAWBRIDGE_PING, FcgidBusyTimeout not above DRAWBRIDGE_STREAM_AGE, or stream.fcgi died: see the error log"
 	elif [ -s "$T/$1.error" ]; then
 		echo "cut ($(sed 's/^curl: //' "$T/$1.error" | tail -n 1)): $(hint_cut)"
 	else
@@ -354,7 +360,7 @@ must() {
 check_join() {
 	must "join" POST "$room/join" ann
 	must "join" POST "$room/join" bob
-	grep -qF "$ann" "$T/answer" || fail "join" "bob's answer does not name ann: do both reach the same Redis?"
+	grep -qF -e "$ann" "$T/answer" || fail "join" "bob's answer does not name ann: do both reach the same Redis?"
 	arrives ann add-peer "$bob" "join: ann hears that bob came"
 	arrives bob add-peer '"offer":true' "join: bob hears of ann, and that it is he who offers"
 }

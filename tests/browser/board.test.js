@@ -5,7 +5,7 @@ import { alike, wave } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 
 // The grace is long: who goes within it was not waited for, but said goodbye.
-suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: [/fastcgi|mod_fcgid|fcgi|backend/i] }, (test) => {
+suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: [] }, (test) => {
   test('three boards over two servers show all strokes, and the same picture', async (room) => {
     const [ann, bob, cat] = await room.people(3);
     await ann.draw(wave(200, 200));

@@ -56,18 +56,17 @@ class NodePeer {
   }
 }
 
-suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
-  let node;
+suite('node peer', { settings: { RATE: 0 }, together: true }, (site, it) => {
   const fresh = (run) => async () => {
-    node = await NodePeer.connect(site);
+    const node = await NodePeer.connect(site);
     try {
-      await run();
+      await run(node);
     } finally {
       node.close();
     }
   };
 
-  it('it joins our room: told in its own words, without an id', fresh(async () => {
+  it('it joins our room: told in its own words, without an id', fresh(async (node) => {
     const room = randomId('r');
     const [ann] = await site.room(room, 1);
     await node.join(room);
@@ -78,7 +77,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     assert.deepEqual((await ann.ask('GET', `/${room}/peers`)).json.peers, [{ id: node.id }]);
   }));
 
-  it('we join its room: it is told as its own are, without an id, and is not told to offer', fresh(async () => {
+  it('we join its room: it is told as its own are, without an id, and is not told to offer', fresh(async (node) => {
     const room = randomId('r');
     await node.join(room);
     const ann = site.peer();
@@ -90,7 +89,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     assert.deepEqual([event.event, JSON.parse(event.data)], ['add-peer', { peer: { id: node.id }, roomId: room, offer: true }]);
   }));
 
-  it('relays go both ways, and neither has what the other does not expect', fresh(async () => {
+  it('relays go both ways, and neither has what the other does not expect', fresh(async (node) => {
     const room = randomId('r');
     await node.join(room);
     const [ann] = await site.room(room, 1);
@@ -112,7 +111,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     assert.equal(await site.redis('EXISTS', `mailbox:${node.id}`, `peer:${node.id}`), 0);
   }));
 
-  it('its messages move no position: who was cut resumes behind them', fresh(async () => {
+  it('its messages move no position: who was cut resumes behind them', fresh(async (node) => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     await node.join(room);
@@ -131,7 +130,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     isRelayed(await again.next(), bob, 'n', 2);
   }));
 
-  it('whoever leaves, the other hears it', fresh(async () => {
+  it('whoever leaves, the other hears it', fresh(async (node) => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     await node.join(room);
@@ -147,7 +146,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     assert.equal((await ann.ask('POST', `/relay/${node.id}/x`, '1')).status, 404);
   }));
 
-  it('one of ours that dies is told to it after the grace, and the room is its own again', fresh(async () => {
+  it('one of ours that dies is told to it after the grace, and the room is its own again', fresh(async (node) => {
     const room = randomId('r');
     await node.join(room);
     const [ann] = await site.room(room, 1);
@@ -161,7 +160,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     watcher.cut();
   }));
 
-  it('its peer stays, though it has no stream of ours', fresh(async () => {
+  it('its peer stays, though it has no stream of ours', fresh(async (node) => {
     const room = randomId('r');
     await node.join(room);
     const [ann] = await site.room(room, 1);
@@ -171,7 +170,7 @@ suite('node peer', { settings: { RATE: 0 } }, (site, it) => {
     assert.deepEqual(await ann.others(room), [node.id]);
   }));
 
-  it('whatever it publishes that is no message of these does no harm', fresh(async () => {
+  it('whatever it publishes that is no message of these does no harm', fresh(async (node) => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     for (const text of ['', '{', 'null', '[]', '{}', '{"event":1,"data":1}', '{"event":"a\\nb","data":1}', '{"event":"x"}', 'x'.repeat(100_000)]) {

@@ -1,13 +1,13 @@
 // Who is there: peers that close, return, reload, and have two streams.
 import assert from 'node:assert/strict';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
-import { NOTICE_PINGS, suite } from './lib/suite.js';
+import { suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
 const PING = 1, GRACE = 2; // seconds
 
-suite('presence', { settings: { PING, GRACE, RATE: 0 } }, (site, it) => {
+suite('presence', { settings: { PING, GRACE, RATE: 0 }, together: true }, (site, it) => {
   const subscribers = async (peer) => (await site.redis('PUBSUB', 'NUMSUB', `messages:${peer.id}`))[1];
 
   it('a client that closes is gone for the others after the grace, not before', async () => {
@@ -136,7 +136,7 @@ suite('presence', { settings: { PING, GRACE, RATE: 0 } }, (site, it) => {
     const { ms } = await timed(bob.leave(room).then(() => ann.stream.next()).then((event) => isRemoved(event, bob, room)));
     assert.ok(ms < GRACE * 1000 / 2, `after ${ms} ms`);
     bob.stream.cut();
-    await ann.stream.ping(GRACE + (2 + NOTICE_PINGS) * PING);
+    await ann.stream.ping(GRACE + 4 * PING);
     const cat = site.peer();
     await cat.join(room);
     isAdded(await ann.stream.next(), cat, room, false);

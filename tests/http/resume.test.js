@@ -8,7 +8,7 @@ import { pause } from './lib/wait.js';
 
 const settings = { GRACE: 3, RATE: 0, MAILBOX: 64, MAILBOX_TTL: 6 };
 
-suite('resume', { settings }, (site, it) => {
+suite('resume', { settings, together: true }, (site, it) => {
   it('what was missed follows, once and in order, after the client’s own position', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);

@@ -4,7 +4,7 @@ import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 
-suite('rooms', { settings: { RATE: 0 } }, (site, it) => {
+suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
   it('joining names the others; each of both sides hears of the other, one to offer', async () => {
     const room = randomId('r');
     const [ann, bob, cat] = ['ann', 'bob', 'cat'].map((username) => site.peer({ username }));

@@ -11,7 +11,7 @@ import { until } from './lib/wait.js';
 
 const subscribers = async (site, peer) => (await site.redis('PUBSUB', 'NUMSUB', `messages:${peer.id}`))[1];
 
-suite('stream', {}, (site, it) => {
+suite('stream', { together: true }, (site, it) => {
   it('begins with who one is, that nothing was resumed, and an id', async () => {
     const ann = site.peer({ username: 'ann "é"' });
     const stream = await ann.open();

@@ -13,20 +13,18 @@ export const MOUNT = process.env.MOUNT || '/';
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
 
-/** How many pings it may take until a client that closes is noticed (shared between
- *  the web servers: lighttpd tells at once, Apache when it writes). */
-export const NOTICE_PINGS = SERVER === 'lighttpd' ? 0 : 2;
-
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /**
  * @param {string} name
- * @param {{settings?: object, redis?: () => Promise<string>, allowed?: RegExp[]}} options
- *     redis: starts one of the test's own and gives its URL; allowed: lines in logs
+ * @param {{settings?: object, redis?: () => Promise<string>, allowed?: RegExp[],
+ *     together?: boolean}} options
+ *     redis: starts one of the test's own and gives its URL; allowed: lines in logs;
+ *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
-export function suite(name, { settings, redis, allowed }, define) {
-  describe(`${name} (${SERVER} ${SERVER === 'spread' ? '' : MOUNT})`, () => {
+export function suite(name, { settings, redis, allowed, together }, define) {
+  describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, () => {
     const site = new Site();
     let failed = false;
 
@@ -34,15 +32,17 @@ export function suite(name, { settings, redis, allowed }, define) {
       Object.assign(site, await Site.start({ servers: SERVERS, settings, redis: await redis?.() }));
     }, { timeout: 150_000 });
 
-    define(site, (title, run) => test(title, { timeout: 60_000 }, async () => {
-      try {
-        await run();
-      } catch (error) {
-        if (!failed) console.error(`${error.stack}\n${site.logs()}`);
-        failed = true;
-        throw error;
-      }
-    }));
+    describe('each', { concurrency: together ? 16 : 1 }, () => {
+      define(site, (title, run) => test(title, { timeout: 60_000 }, async () => {
+        try {
+          await run();
+        } catch (error) {
+          if (!failed) console.error(`${error.stack}\n${site.logs()}`);
+          failed = true;
+          throw error;
+        }
+      }));
+    });
 
     test('no token is in any log, nothing unexpected, and all of it ends within 2 s', async () => {
       const wrong = await site.finish(allowed);

@@ -1,0 +1,314 @@
+/* Parsers and encoders, as tables: why, input, wanted. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/conf.h"
+#include "base/id.h"
+#include "room/json.h"
+#include "stream/message.h"
+#include "web/http.h"
+#include "web/sse.h"
+
+#define EACH(table) for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+#define SAY(why) print_message("  %s\n", why)
+
+static void test_sse(void **state)
+{
+	static const struct {
+		const char *why, *id, *data, *want;
+	} rows[] = {
+		{ "plain", "1-0", "{}", "id: 1-0\nevent: x\ndata: {}\n\n" },
+		{ "no id", "", "{}", "event: x\ndata: {}\n\n" },
+		{ "empty data", "", "", "event: x\ndata: \n\n" },
+		{ "LF splits", "", "a\nb", "event: x\ndata: a\ndata: b\n\n" },
+		{ "bare CR splits", "", "a\rid: 9", "event: x\ndata: a\ndata: id: 9\n\n" },
+		{ "CRLF is one", "", "a\r\nb", "event: x\ndata: a\ndata: b\n\n" },
+		{ "LFCR are two", "", "a\n\rb", "event: x\ndata: a\ndata: \ndata: b\n\n" },
+		{ "at the end", "", "a\n", "event: x\ndata: a\ndata: \n\n" },
+		{ "U+2028 is none", "", "a\xe2\x80\xa8" "b",
+		  "event: x\ndata: a\xe2\x80\xa8" "b\n\n" },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct buf b = BUF_INIT(1024);
+
+		SAY(rows[i].why);
+		sse_event(&b, rows[i].id, "x", rows[i].data, strlen(rows[i].data));
+		assert_string_equal(b.data, rows[i].want);
+		buf_free(&b);
+	}
+}
+
+static void test_ids(void **state)
+{
+	char long_id[66];
+
+	(void)state;
+	memset(long_id, 'a', 65);
+	long_id[65] = '\0';
+	assert_true(id_valid("aZ09_-", 6));
+	assert_true(id_valid(long_id, 64));
+	assert_false(id_valid(long_id, 65));
+	assert_false(id_valid("", 0));
+	assert_false(id_valid("a\0b", 3));
+	assert_false(id_valid("a\nb", 3));
+	assert_false(id_valid_name("relay", 5));
+	assert_true(id_valid_name("relays", 6));
+}
+
+static void test_message(void **state)
+{
+	static const struct {
+		const char *why, *text, *id, *event, *data;
+	} rows[] = {
+		{ "from the channel", "{\"id\":\"5-1\",\"event\":\"a\",\"data\":{\"x\":1}}", "5-1", "a", "{\"x\":1}" },
+		{ "from a mailbox", "\"event\":\"a\",\"data\":[]}", "", "a", "[]" },
+		{ "the Node application's", "{\"event\":\"add-peer\",\"data\":{}}", "", "add-peer", "{}" },
+		{ "no JSON", "hello", NULL, NULL, NULL },
+		{ "a mark", "", NULL, NULL, NULL },
+		{ "an event with a line end", "{\"event\":\"a\nb\",\"data\":1}", NULL, NULL, NULL },
+		{ "an id with a line end", "{\"id\":\"1\n\",\"event\":\"a\",\"data\":1}", NULL, NULL, NULL },
+		{ "cut", "{\"event\":\"a\",\"data\":", NULL, NULL, NULL },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct message m;
+
+		SAY(rows[i].why);
+		if (!rows[i].event) {
+			assert_false(message_parse(rows[i].text, strlen(rows[i].text), &m));
+			continue;
+		}
+		assert_true(message_parse(rows[i].text, strlen(rows[i].text), &m));
+		assert_string_equal(m.id, rows[i].id);
+		assert_string_equal(m.event, rows[i].event);
+		assert_int_equal(m.len, strlen(rows[i].data));
+		assert_memory_equal(m.data, rows[i].data, m.len);
+	}
+	assert_true(id_above("10-0", "9-5"));
+	assert_true(id_above("9-10", "9-9"));
+	assert_false(id_above("9-9", "9-9"));
+	assert_true(id_above("9-9", ""));
+	assert_false(id_above("x", "1-1"));
+}
+
+static void test_batch(void **state)
+{
+	static const struct {
+		const char *why, *text;
+		int want;
+		const char *last;
+	} rows[] = {
+		{ "one", "[{\"event\":\"a\",\"data\":1.50}]", 1, "1.50" },
+		{ "two, other order", " [ {\"event\":\"a\",\"data\":1} , {\"data\":{\"z\":1,\"a\":\"\\u0041\"},\"event\":\"b\"} ]", 2, "{\"z\":1,\"a\":\"\\u0041\"}" },
+		{ "numbers as they came", "[{\"event\":\"a\",\"data\":12345678901234567890}]", 1, "12345678901234567890" },
+		{ "none", "[]", -1, NULL },
+		{ "no data", "[{\"event\":\"a\"}]", -1, NULL },
+		{ "data twice", "[{\"event\":\"a\",\"data\":1,\"data\":2}]", -1, NULL },
+		{ "another member", "[{\"event\":\"a\",\"data\":1,\"x\":2}]", -1, NULL },
+		{ "event is a number", "[{\"event\":1,\"data\":1}]", -1, NULL },
+		{ "an object", "{\"event\":\"a\",\"data\":1}", -1, NULL },
+		{ "not JSON", "[{\"event\":\"a\",\"data\":}]", -1, NULL },
+		{ "too many", "[{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1}]", -1, NULL },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct item items[3];
+		char why[128];
+		int n = json_batch(rows[i].text, strlen(rows[i].text), items, 3, why);
+
+		SAY(rows[i].why);
+		assert_int_equal(n, rows[i].want);
+		if (n > 0) {
+			const char *data = items[n - 1].data;
+
+			assert_memory_equal(data, rows[i].last, strlen(rows[i].last));
+			assert_int_equal(items[n - 1].data_len, strlen(rows[i].last));
+		}
+	}
+}
+
+static void test_json(void **state)
+{
+	struct buf b = BUF_INIT(64);
+	char why[128];
+
+	(void)state;
+	json_put_raw(&b, "{\r\n\"b\":1e2,\n\"a\":\"\\n\"}", 22);
+	assert_string_equal(b.data, "{  \"b\":1e2, \"a\":\"\\n\"}");
+	buf_free(&b);
+	assert_null(json_read("1\0", 2, why));
+	assert_null(json_read("\"\xff\"", 3, why));
+	assert_null(json_read("1 2", 3, why));
+	assert_true(json_name_valid("Zo\xc3\xab", 4));
+	assert_false(json_name_valid("a\nb", 3));
+	assert_false(json_name_valid("\xff", 1));
+	assert_false(json_name_valid("", 0));
+}
+
+static void test_path(void **state)
+{
+	static const struct {
+		const char *why, *uri, *mount;
+		int count;
+		const char *last, *query;
+	} rows[] = {
+		{ "root", "/", "/", 0, NULL, "" },
+		{ "two", "/relay/x", "/", 2, "x", "" },
+		{ "query", "/connect?token=a&b", "/", 1, "connect", "token=a&b" },
+		{ "fragment", "/a#b?c", "/", 1, "a", "" },
+		{ "absolute", "http://h:1/relay/0", "/", 2, "0", "" },
+		{ "mounted", "/draw/r/join", "/draw/", 2, "join", "" },
+		{ "outside", "/drawn/r", "/draw/", -1, NULL, "" },
+		{ "decoded", "/%72elay", "/", 1, "relay", "" },
+		{ "bad escape stays", "/%zz", "/", 1, "%zz", "" },
+		{ "empty part", "//a", "/", -1, NULL, "" },
+		{ "slash at the end", "/a/", "/", -1, NULL, "" },
+		{ "too many", "/a/b/c/d/e", "/", -1, NULL, "" },
+	};
+
+	(void)state;
+	EACH(rows) {
+		static struct path p;
+
+		SAY(rows[i].why);
+		path_parse(rows[i].uri, rows[i].mount, &p);
+		assert_int_equal(p.count, rows[i].count);
+		if (rows[i].last)
+			assert_string_equal(p.segment[p.count - 1], rows[i].last);
+		if (p.count > 0)
+			assert_string_equal(p.query, rows[i].query);
+	}
+}
+
+static void test_fields(void **state)
+{
+	char to[16];
+
+	(void)state;
+	assert_true(query_get("a=1&token=x%2Dy", "token", to, sizeof to));
+	assert_string_equal(to, "x-y");
+	assert_false(query_get("xtoken=1", "token", to, sizeof to));
+	assert_false(query_get("token=%00", "token", to, sizeof to));
+	assert_true(cookie_get("a=b; drawbridge=z", "drawbridge", to, sizeof to));
+	assert_string_equal(to, "z");
+	assert_false(cookie_get("xdrawbridge=z", "drawbridge", to, sizeof to));
+	assert_true(accepts_event_stream(NULL));
+	assert_true(accepts_event_stream("text/html, */*;q=0.1"));
+	assert_true(accepts_event_stream("text/event-stream"));
+	assert_false(accepts_event_stream("text/html"));
+	assert_false(accepts_event_stream("text/event-stream;q=0"));
+}
+
+#define SECRET "DRAWBRIDGE_SECRET=0123456789abcdef0123456789abcdef"
+
+static void test_conf(void **state)
+{
+	static const struct {
+		const char *setting, *want;	/* NULL: it is fine */
+	} rows[] = {
+		{ "DRAWBRIDGE_PING=5", NULL },
+		{ "DRAWBRIDGE_PING=0", "DRAWBRIDGE_PING=0: allowed is a number from 1 to 60" },
+		{ "DRAWBRIDGE_PING=1e1", "allowed is a number" },
+		{ "DRAWBRIDGE_GRACE=5", "at least 10 (1 times DRAWBRIDGE_PING)" },
+		{ "DRAWBRIDGE_MAILBOX=10", "at least 64 (2 times DRAWBRIDGE_ROOM_PEERS)" },
+		{ "DRAWBRIDGE_ROOM_PEERS=1000", NULL },
+		{ "DRAWBRIDGE_MOUNT=draw", "a path as /draw/" },
+		{ "DRAWBRIDGE_ACCESS=yes", "on or off" },
+		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1/m", "does not ask Sentinel" },
+		{ "DRAWBRIDGE_REDIS_URL=unix:///run/r.sock?db=2", NULL },
+		{ "DRAWBRIDGE_REDIS_URL=http://x", "(not shown)" },
+		{ "DRAWBRIDGE_TURN_URLS=stun:x", "turn:host" },
+		{ "DRAWBRIDGE_ORIGINS=https://a.example/b", "origins as" },
+		{ "DRAWBRIDGE_NONE=1", NULL },
+	};
+	char *no_secret[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", NULL };
+	struct conf c;
+	struct buf why = BUF_INIT(4096);
+
+	(void)state;
+	EACH(rows) {
+		char *environment[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
+			(char *)SECRET, (char *)(uintptr_t)rows[i].setting, NULL };
+		bool good;
+
+		SAY(rows[i].setting);
+		buf_clear(&why);
+		good = conf_read(&c, environment, &why);
+		if (rows[i].want) {
+			assert_false(good);
+			assert_non_null(strstr(why.data, rows[i].want));
+		} else {
+			assert_true(good);
+			conf_free(&c);
+		}
+	}
+	buf_clear(&why);
+	assert_false(conf_read(&c, no_secret, &why));
+	assert_non_null(strstr(why.data, "DRAWBRIDGE_SECRET is required"));
+	buf_free(&why);
+}
+
+static void test_token(void **state)
+{
+	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
+	char *two[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
+		(char *)"DRAWBRIDGE_SECRET=fedcba9876543210fedcba9876543210,"
+		"0123456789abcdef0123456789abcdef", NULL };
+	struct claims in = { .peer = { "ann", "Ann" }, .expires = 2000,
+		.rooms = (char *)"[\"team-*\",\"hall\"]" }, out;
+	struct buf none = BUF_INIT(256);
+	struct conf c, rotated;
+	const char *why;
+	char *token;
+
+	(void)state;
+	assert_true(conf_read(&c, one, &none));
+	assert_true(conf_read(&rotated, two, &none));
+	token = token_sign(&c, &in, 1000);
+	assert_int_equal(token_verify(&rotated, token, 1000, &out, &why), OK);
+	assert_string_equal(out.peer.id, "ann");
+	assert_string_equal(out.peer.username, "Ann");
+	assert_int_equal(out.expires, 2000);
+	assert_true(token_covers(&out, "team-7"));
+	assert_true(token_covers(&out, "hall"));
+	assert_false(token_covers(&out, "hall2"));
+	claims_free(&out);
+	assert_int_equal(token_verify(&c, token, 2000, &out, &why), ERR_TOKEN);
+	assert_string_equal(why, "expired");
+	free(token);
+	token = token_sign(&rotated, &in, 1000);
+	assert_int_equal(token_verify(&c, token, 1000, &out, &why), ERR_TOKEN);
+	free(token);
+	assert_int_equal(token_verify(&c, "eyJhbGciOiJub25lIn0.eyJpZCI6ImEifQ.",
+		1000, &out, &why), ERR_TOKEN);
+	assert_int_equal(token_verify(&c, "", 1000, &out, &why), ERR_TOKEN);
+	conf_free(&c);
+	conf_free(&rotated);
+	buf_free(&none);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sse), cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
+		cmocka_unit_test(test_fields), cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_token),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,8 +4,24 @@ import { signal } from '../http/lib/processes.js';
 import { alike, wave } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 
+// What the web servers say of programs that were killed.
+const KILLED = [
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response already sent out, but backend returned error)/,
+  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
+  /mod_fcgid: (error reading data, FastCGI server closed connection|cleanup zombie process)/,
+];
+
+/** Nothing was connected anew, and nothing was interrupted, since countAnew(). */
+async function undisturbed(boards) {
+  for (const board of boards) {
+    const { connections, fewest } = await board.watched();
+    assert.equal(connections, boards.length - 1, 'no new connection');
+    assert.ok(fewest >= boards.length - 1, `${fewest} open channels`);
+  }
+}
+
 // The grace is long: who goes within it was not waited for, but said goodbye.
-suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: [] }, (test) => {
+suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (test) => {
   test('three boards over two servers show all strokes, and the same picture', async (room) => {
     const [ann, bob, cat] = await room.people(3);
     await ann.draw(wave(200, 200));
@@ -95,15 +111,27 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: [] }, (test) =
     await boards[0].draw(wave(200, 200));
     await alike(boards, 1);
     for (const board of boards) await board.meets(2);
-    for (const board of boards) {
-      const { connections, fewest } = await board.watched();
-      assert.equal(connections, 2, 'no new connection');
-      assert.ok(fewest >= 2, `${fewest} open channels`);
-    }
+    await undisturbed(boards);
     // And signaling works as before.
     await boards[2].page.reload();
     for (const board of boards) await board.meets(2);
     await alike(boards, 1);
+  });
+
+  test('Redis forgets everything, and no channel notices', async (room) => {
+    const boards = await room.people(3);
+    for (const board of boards) await board.countAnew();
+    // The streams find out, and the pages join again.
+    const joins = boards.map(({ page }) => page.waitForResponse((response) =>
+      response.url().endsWith('/join') && response.status() === 200));
+    await room.site.redis('FLUSHALL');
+    await Promise.all(joins);
+    for (const board of boards) await board.meets(2);
+    await boards[1].draw(wave(200, 200));
+    await alike(boards, 1);
+    await undisturbed(boards);
+    await boards[2].page.close();
+    for (const board of boards.slice(0, 2)) await board.meets(1, 2_000);
   });
 
   test('two tabs of one browser are two people', async (room) => {

@@ -61,11 +61,13 @@ hint_cut() {
 	esac
 }
 
+curl_said() { sed -n 's/^curl: //p' "$T/$1" | tail -n 1; }
+
 # hint_status STATUS - for an answer that should have been 200.
 hint_status() {
 	case $1 in
 	000)
-		why=$(sed 's/^curl: //' "$T/error" | tail -n 1)
+		why=$(curl_said error)
 		case $why in
 		"(28)"*) why="$why: $(hint_full)" ;;
 		esac
@@ -218,7 +220,7 @@ seconds() { echo "$((waited / 10)).$((waited % 10)) s"; }
 why_closed() {
 	code=$(sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$T/$1.head" | tail -n 1)
 	if ended "$1" && [ -z "$code" ]; then
-		echo "no answer: $(tail -n 1 "$T/$1.error")"
+		echo "no answer: $(curl_said "$1.error")"
 	elif [ -n "$code" ] && [ "$code" != 200 ]; then
 		echo "status $code: $(hint_status "$code")"
 	elif ended "$1"; then
@@ -240,7 +242,7 @@ why_ended() {
 	if grep -qi '<html' "$T/$1"; then
 		echo "Apache's error page came in the stream: FcgidIOTimeout not above DRAWBRIDGE_PING, FcgidBusyTimeout not above DRAWBRIDGE_STREAM_AGE, or stream.fcgi died: see the error log"
 	elif [ -s "$T/$1.error" ]; then
-		echo "cut ($(sed 's/^curl: //' "$T/$1.error" | tail -n 1)): $(hint_cut)"
+		echo "cut ($(curl_said "$1.error")): $(hint_cut)"
 	else
 		echo "ended in order by stream.fcgi: was it stopped, or is DRAWBRIDGE_STREAM_AGE or DRAWBRIDGE_TOKEN_TTL below $hold s?"
 	fi

@@ -171,15 +171,12 @@ function rename() {
 }
 
 async function copy() {
-  // navigator.clipboard exists under HTTPS alone.
-  element('link').select();
-  try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(element('link').value);
-    else document.execCommand('copy');
-    element('copy').textContent = 'Copied';
-  } catch {
-    element('copy').textContent = 'Press Ctrl+C';
-  }
+  const link = element('link');
+  link.select();
+  // navigator.clipboard exists under HTTPS alone, and may be forbidden.
+  const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
+    document.execCommand('copy');
+  element('copy').textContent = copied ? 'Copied' : 'Press Ctrl+C';
   setTimeout(() => {
     element('copy').textContent = 'Copy link';
   }, 2_000);

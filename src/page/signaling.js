@@ -109,8 +109,8 @@ export class Signaling {
 
   /**
    * Listens for an event of the stream: add-peer, remove-peer, or a name that peers relay.
-   * A peer that is known no more has had its remove-peer, also where the server could not
-   * say it: before a join that finds it gone, and on close().
+   * Whoever goes has a remove-peer, also where the server could not say it: when a join after
+   * an interruption has found it gone, and on close().
    * @param {string} event
    * @param {(data: any) => void} listener
    */
@@ -348,10 +348,7 @@ export class Signaling {
     try {
       const { peers } = await this.#json('POST', `${room}/join`, { current, full: true });
       const present = new Set(peers.map((peer) => peer.id));
-      for (const peer of before) {
-        // Their remove-peer is among what we missed.
-        if (!present.has(peer.id) && !this.#added.has(peer.id)) this.#gone(peer);
-      }
+      this.#missed(before.filter((peer) => !present.has(peer.id)));
       this.#joined = true;
       if (this.#live) this.#set('connected');
       if (this.#inherited) this.#confirm();
@@ -373,6 +370,17 @@ export class Signaling {
         if (error.status === 404 && current()) this.#join();
       });
     }, 5_000);
+  }
+
+  /**
+   * The server does not know of peers that we knew. Their remove-peer may be among what we
+   * missed; or it was Redis that forgot them, like us, and they will join within a ping.
+   */
+  #missed(peers) {
+    clearTimeout(this.#timers.missed);
+    this.#timers.missed = setTimeout(() => {
+      for (const peer of peers) if (!this.#added.has(peer.id)) this.#gone(peer);
+    }, this.#silence);
   }
 
   #gone(peer) {

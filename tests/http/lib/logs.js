@@ -9,6 +9,9 @@ const EXPECTED = [
   /^\S+ \S+ \S+ \[[^\]]+\] ".*" \d+ \S+( "|$)/,
   // lighttpd begins and ends; not every machine lets it have more descriptors.
   /\(server\.c\.\d+\) (server started|server stopped|setrlimit\(\)|can't have more connections than fds)/,
+  // Apache begins and ends, and tells of clients that have gone.
+  /AH00489: |AH00094: Command line|AH00491: caught SIGTERM|AH0229[0-9]|AH00558/,
+  /mod_fcgid: ap_pass_brigade failed in handle_request_ipc function/,
   // Redis begins and ends; `.`, `-` and `*` are its lower levels.
   /^\d+:[A-Z] [^#]* [.*-] /,
   /^\d+:[A-Z] .* # (oO0|Redis version|Configuration loaded|Server initialized|WARNING Memory overcommit|Warning: no config|User requested shutdown|Redis is now ready to exit)/,

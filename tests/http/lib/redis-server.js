@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from './resp.js';
-import { signal } from './processes.js';
+import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
 const running = new Set();
@@ -38,7 +38,7 @@ export class RedisServer {
     return server;
   }
 
-  get url() { return `redis://${this.password ? `:${this.password}@` : ''}127.0.0.1:${this.port}`; }
+  get url() { return `redis://${this.password ? `default:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 
   /** Comes up, empty. */
   async start() {
@@ -46,10 +46,10 @@ export class RedisServer {
       '--appendonly', 'no', '--dir', this.#dir, '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
       '--enable-debug-command', 'yes', ...(this.password ? ['--requirepass', this.password] : [])].map(String),
     { stdio: 'ignore' });
-    this.#child = child;
+    child.unref(); // a test that failed must not wait for it
+    child.once('exit', () => running.delete(child));
     running.add(child);
-    this.exited = new Promise((resolve) => { child.once('exit', resolve); });
-    this.exited.then(() => running.delete(child));
+    this.#child = child;
     await until(() => this.ask('PING').catch(() => ''), 'Redis to answer');
   }
 
@@ -65,7 +65,7 @@ export class RedisServer {
 
   async kill() {
     signal(this.#child.pid, 'SIGKILL');
-    await this.exited;
+    await until(() => !isAlive(this.#child.pid), 'Redis to die');
   }
 
   stall() { signal(this.#child.pid, 'SIGSTOP'); }

@@ -68,7 +68,7 @@ static void is_away(const char *at, const char *why)
 		log_warn(at, "redis=lost why=%s", why);
 }
 
-static void is_there(const char *at)
+void dial_found(const char *at)
 {
 	if (atomic_exchange(&away_until, 0))
 		log_info(at, "redis=back");
@@ -227,7 +227,7 @@ enum err dial(struct dialled *d, bool scripts)
 	/* A connection alone says nothing: a server that stands still accepts
 	 * it too. */
 	if (scripts || url->password || url->db)
-		is_there("redis.connect");
+		dial_found("redis.connect");
 	return OK;
 failed:
 	if (c)

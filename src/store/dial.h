@@ -35,6 +35,8 @@ const char *dial_sha1(enum script which);
 
 const struct conf *dial_conf(void);
 
+/* Redis has answered: whoever waits for it may try at once. */
+void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */
 void dial_lost(const char *at, const redisContext *context);
 /* Redis answered with an error: logs it, now and then. Returns whether

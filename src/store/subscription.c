@@ -44,6 +44,8 @@ enum err subscription_open(const char *channel, struct subscription **to)
 		return ERR_STORE;
 	}
 	freeReplyObject(r);
+	/* Or the script that comes next would wait for another try. */
+	dial_found("redis.subscribe");
 	s = xcalloc(1, sizeof *s);
 	s->context = d.context;
 	*to = s;

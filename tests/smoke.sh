@@ -63,8 +63,15 @@ hint_cut() {
 
 curl_said() { sed -n 's/^curl: //p' "$T/$1" | tail -n 1; }
 
-# hint_status STATUS - for an answer that should have been 200.
+# hint_status STATUS [HEADERS] - for an answer that should have been 200. An error that is not
+# in our own format is the web server's.
 hint_status() {
+	case $1:$(header "${2-$T/head}" content-type) in
+	5*:application/problem+json*)
+		echo "Redis: DRAWBRIDGE_REDIS_URL, and why=... in the program's log; or DRAWBRIDGE_STREAMS are open"
+		return
+		;;
+	esac
 	case $1 in
 	000)
 		why=$(curl_said error)
@@ -78,8 +85,7 @@ hint_status() {
 	404) echo "is this URL Drawbridge's mount, in the web server and in DRAWBRIDGE_MOUNT?" ;;
 	411 | 413) echo "the web server refuses the body: server.max-request-size, FcgidMaxRequestLen" ;;
 	429) echo "a rate limit: DRAWBRIDGE_ACCESS_RATE or DRAWBRIDGE_RATE; try again in a minute" ;;
-	503) echo "Redis: DRAWBRIDGE_REDIS_URL, and the log of the program, which says why; or the web server cannot start the program: see its error log" ;;
-	5??) echo "the program does not start or died: see the web server's error log" ;;
+	5??) echo "the program does not run: see the web server's error log" ;;
 	*) echo "is this URL Drawbridge's mount?" ;;
 	esac
 }
@@ -222,7 +228,7 @@ why_closed() {
 	if ended "$1" && [ -z "$code" ]; then
 		echo "no answer: $(curl_said "$1.error")"
 	elif [ -n "$code" ] && [ "$code" != 200 ]; then
-		echo "status $code: $(hint_status "$code")"
+		echo "status $code: $(hint_status "$code" "$T/$1.head")"
 	elif ended "$1"; then
 		echo "200, but it ended without \`connected\`: $(hint_cut)"
 	elif [ -n "$code" ]; then
@@ -277,7 +283,7 @@ check_answers() {
 	ask GET health/ready nobody
 	case $status in
 	200) ok "redis: a message that was published came back" ;;
-	*) give_up "redis" "status $status for ${url}health/ready: $(hint_status 503)" ;;
+	*) give_up "redis" "status $status for ${url}health/ready: $(hint_status "$status")" ;;
 	esac
 }
 

@@ -44,7 +44,7 @@ if (FULL) {
         ['POST', `/${room}/join`],
         ['POST', `/${room}/leave`],
         ...(reads ? [['GET', `/${room}/peers`]] : []),
-        ['POST', `/${room}/broadcast/x`, '1'],
+        ['POST', `/${ann.room}/broadcast/x`, '1'],
         ['GET', '/health/ready'],
         ['GET', '/connect'],
       ]) {

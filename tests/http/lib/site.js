@@ -70,6 +70,7 @@ export class Site {
     const all = [];
     for (let i = 0; i < count; i++) {
       const peer = this.peer(claims(i));
+      peer.room = name;
       peer.stream = await peer.open();
       await peer.join(name);
       for (const other of all) {

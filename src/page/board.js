@@ -156,7 +156,9 @@ function showPeople() {
     item.textContent = names.get(id) || signaling.peers.get(id)?.username || id;
     return item;
   });
-  element('me').parentElement.replaceChildren(element('me'), ...others);
+  // Not moved itself: somebody may be typing a name in it.
+  while (element('me').nextElementSibling) element('me').nextElementSibling.remove();
+  element('me').after(...others);
   element('count').textContent = 1 + others.length;
   facts.peers = [...links.values()].filter((state) => state === 'open').length;
   if (signaling.state === 'connected') showStatus('connected');

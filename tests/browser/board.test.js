@@ -169,6 +169,16 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     assert.deepEqual(await bob.others(), [name]);
   });
 
+  test('a name can be typed while people come and go', async (room) => {
+    const [ann] = await room.people(1);
+    await ann.page.focus('#name');
+    await ann.page.keyboard.type('a');
+    await room.board();
+    await ann.meets(1);
+    await ann.page.keyboard.type('nn');
+    assert.match(await ann.page.inputValue('#name'), /ann$/);
+  });
+
   test('what a peer may send is bounded', async (room) => {
     const [ann] = await room.people(1);
     const taken = await ann.page.evaluate(async () => {

@@ -151,9 +151,9 @@ function showPeople() {
   const others = [...links].map(([id, state]) => {
     const item = document.createElement('li');
     item.dataset.state = state;
-    item.title = state;
     // Text, never HTML: it is a peer's.
     item.textContent = names.get(id) || signaling.peers.get(id)?.username || id;
+    item.title = `${item.textContent}: ${state}`;
     return item;
   });
   // Not moved itself: somebody may be typing a name in it.

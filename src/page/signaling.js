@@ -38,7 +38,7 @@ const SILENCE_MOST_MS = 150_000;
 const REQUEST_MS = 10_000;
 const BACKOFF_MS = 1_000;
 const BACKOFF_MOST_MS = 30_000;
-const FULL_MS = 6_000;
+const FULL_MS = 3_000;
 const ICE_MS = 300_000;
 const TIMER_MOST_MS = 2 ** 31 - 1;
 
@@ -51,6 +51,9 @@ const OWN_EVENTS = ['connected', 'add-peer', 'remove-peer', 'ping'];
 
 /** An answer that repeating the request would not better. */
 export class Refusal extends Error {
+  again = false; // yet it would, after so many milliseconds
+  after = 0;
+
   /** @param {number} status 0: there was no answer, and nobody waits for one any more */
   constructor(status, detail) {
     super(detail);
@@ -228,7 +231,7 @@ export class Signaling {
   #renewInTime() {
     const era = this.#era;
     const next = () => era === this.#era && this.#renewInTime();
-    const delay = Math.min(this.#pass.renew - Date.now(), TIMER_MOST_MS);
+    const delay = Math.min(Math.max(this.#pass.renew - Date.now(), BACKOFF_MS), TIMER_MOST_MS);
     clearTimeout(this.#timers.renew);
     // Where it is refused, the stream lives on as long as the old one lasts.
     this.#timers.renew = setTimeout(() => this.#access().then(next, () => {}), delay);
@@ -262,8 +265,7 @@ export class Signaling {
 
   /** The stream ended, or did not begin. */
   #lost(source, token) {
-    this.#live = false;
-    if (this.state === 'connected') this.#set('reconnecting');
+    this.#down();
     const givenUp = source.readyState === EventSource.CLOSED;
     // EventSource comes back by itself, when the server's `retry` has passed, but with the
     // token that it was made with.
@@ -273,7 +275,13 @@ export class Signaling {
     this.#again(givenUp);
   }
 
+  #down() {
+    this.#live = false;
+    if (this.state === 'connected') this.#set('reconnecting');
+  }
+
   #again(renew) {
+    this.#down();
     this.#source?.close();
     this.#source = null;
     clearTimeout(this.#timers.silence);
@@ -288,8 +296,6 @@ export class Signaling {
     this.#timers.silence = setTimeout(() => {
       // A stream that was alive may be one whose server pings more rarely.
       if (this.#live) this.#silence = Math.min(this.#silence * 2, SILENCE_MOST_MS);
-      this.#live = false;
-      if (this.state === 'connected') this.#set('reconnecting');
       this.#again(false);
     }, this.#silence);
   }
@@ -347,6 +353,7 @@ export class Signaling {
     this.#added.clear();
     try {
       const { peers } = await this.#json('POST', `${room}/join`, { current, full: true });
+      if (!current()) return;
       const present = new Set(peers.map((peer) => peer.id));
       this.#missed(before.filter((peer) => !present.has(peer.id)));
       this.#joined = true;

@@ -77,7 +77,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await cat.draw(wave(200, 200));
     await alike([ann, bob, cat], 1);
     await cat.page.close();
-    await Promise.all([ann.meets(1, 2_000), bob.meets(1, 2_000)]);
+    await Promise.all([ann.meets(1, 5_000), bob.meets(1, 5_000)]);
     assert.equal((await ann.others()).length, 1);
     await alike([ann, bob], 1); // what was drawn stays
   });
@@ -131,7 +131,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await alike(boards, 1);
     await undisturbed(boards);
     await boards[2].page.close();
-    for (const board of boards.slice(0, 2)) await board.meets(1, 2_000);
+    for (const board of boards.slice(0, 2)) await board.meets(1, 5_000);
   });
 
   test('two tabs of one browser are two people', async (room) => {
@@ -141,7 +141,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await tab.draw(wave(200, 200));
     await alike([ann, tab], 1);
     await tab.page.close();
-    await ann.meets(0, 2_000);
+    await ann.meets(0, 5_000);
   });
 
   test('a full room is waited for', async (room) => {

@@ -199,7 +199,8 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   it('411: a body without a length', async () => {
     const answer = await site.raw('POST', `/relay/${bob.id}/x`, { token: ann.token });
-    refusedBySome(answer, [411]);
+    // To Apache that is a request with an empty one.
+    refusedBySome(answer, SERVER === 'lighttpd' ? [411] : [400]);
     await nothingHappened();
   });
 
@@ -219,11 +220,11 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     }
   });
 
-  it('413 or a closed connection, from whom it may: bodies over the web server’s own limit', async () => {
-    for (const length of [3_000_000, 20_000_000]) {
-      const answer = await site.raw('POST', `/relay/${bob.id}/x`, { token: ann.token, headers: { 'Content-Length': length } , body: 'x'.repeat(1000) })
-        .catch((error) => error);
-      if (answer.status) refusedBySome(answer, [413, 400, 408], `${length} bytes`);
+  it('413, from whom it may, or a closed connection: bodies over the web server’s own limit', async () => {
+    for (const length of [5_000_000, 9_000_000]) {
+      const answer = await site.raw('POST', `/relay/${bob.id}/x`,
+        { token: ann.token, headers: { 'Content-Length': length }, body: `"${'x'.repeat(length - 2)}"` });
+      if (answer.status) refusedBySome(answer, [413], `${length} bytes`);
     }
     await nothingHappened();
   });
@@ -362,6 +363,16 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     await nothingHappened();
   });
 
+  it('a token in a request that the web server itself refuses', async () => {
+    // The last test looks for it in the logs.
+    for (const path of [`/connect?token=${ann.token}&x=%00`, `/connect?token=${ann.token}\x01`, `/connect/%00?token=${ann.token}`,
+      `/connect?${'x=y&'.repeat(5000)}token=${ann.token}`]) {
+      const answer = await site.raw('GET', path, { headers: { Accept: 'text/html' } });
+      refusedBySome(answer, [400, 404, 406, 414, 431], path.slice(0, 40));
+    }
+    await nothingHappened();
+  });
+
   it('a path of 9,000 bytes, a token of 9,000, 200 headers', async () => {
     refusedBySome(await ann.ask('POST', `/${'x'.repeat(9000)}/join`), [400, 404, 414, 431]);
     refusedBySome(await site.request('POST', '/room/join', { token: 'x'.repeat(9000) }), [400, 401, 431]);
@@ -388,7 +399,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     const answers = [];
     for (const { id } of [{ id: 'nobody' }, other, gone]) {
       const { headers, text } = refused(await ann.ask('POST', `/relay/${id}/x`, '1'), 404, id);
-      answers.push(text, JSON.stringify({ ...headers, date: '' }));
+      answers.push(text, JSON.stringify({ ...headers, date: '', 'keep-alive': '' }));
     }
     assert.deepEqual(answers.slice(2), [...answers.slice(0, 2), ...answers.slice(0, 2)]);
     await other.leave((await site.redis('SMEMBERS', `${other.id}:channels`))[0]);

@@ -1,6 +1,5 @@
 // Redis goes away, comes back empty, stands still, or refuses: what is told, and what lives on.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { RedisServer } from './lib/redis-server.js';
@@ -14,18 +13,11 @@ const BACK_MS = 5_000;     // until everything works again
 const PASSWORD = 'not-a-secret-of-anybody';
 
 if (FULL) {
-  let server;
-
   suite('redis', {
     settings: { PING, GRACE },
-    redis: async () => {
-      server = await RedisServer.start(PASSWORD);
-      return server.url;
-    },
+    redis: () => RedisServer.start(PASSWORD),
     allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
   }, (site, it) => {
-    after(() => server.remove());
-
     const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');
 
     /** What was logged while it ran. */
@@ -86,13 +78,13 @@ if (FULL) {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
       const log = await logged(async () => {
-        await server.kill();
+        await site.server.kill();
         await allRefused([ann, bob]);
         await crowdRefused([ann, bob]);
         await Promise.all([ann.stream.ping(2), bob.stream.ping(2)]);
       });
       assert.match(log, /^(warn|error) at=/m);
-      await server.start();
+      await site.server.start();
       const back = performance.now();
       for (const peer of [ann, bob]) {
         const event = await peer.stream.next(BACK_MS);
@@ -121,13 +113,13 @@ if (FULL) {
     it('stood still: 503 in time, streams ping on, and nobody who has one loses the room', async () => {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
-      server.stall();
+      site.server.stall();
       try {
         await allRefused([ann, bob]);
         await crowdRefused([ann, bob]);
         await Promise.all([ann.stream.ping(GRACE + 3 * PING), bob.stream.ping(GRACE + 3 * PING)]);
       } finally {
-        server.goOn();
+        site.server.goOn();
       }
       await works([ann, bob]);
       await ann.stream.ping(GRACE + 3 * PING);
@@ -144,7 +136,7 @@ if (FULL) {
       const [ann, bob] = await site.room(randomId('r'), 2);
       const sent = [];
       for (let i = 0; i < 60; i++) {
-        if (i % 20 === 10) await server.ask('CLIENT', 'KILL', 'TYPE', i % 40 === 10 ? 'pubsub' : 'normal').catch(() => {});
+        if (i % 20 === 10) await site.server.ask('CLIENT', 'KILL', 'TYPE', i % 40 === 10 ? 'pubsub' : 'normal').catch(() => {});
         const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i));
         if (answer.status === 200 || answer.status === 202) sent.push(i);
         else refused(answer, 503, `relay ${i}`);
@@ -173,7 +165,7 @@ if (FULL) {
         async () => (await bob.open()).cut(),
         () => ann.stream.ping(2),
       ]) {
-        await server.ask('SCRIPT', 'FLUSH', 'SYNC');
+        await site.server.ask('SCRIPT', 'FLUSH', 'SYNC');
         await use();
       }
       assert.equal((await site.request('GET', '/health/ready')).status, 200);
@@ -182,17 +174,17 @@ if (FULL) {
     it('its password was changed: 503, the log says why, and all is well when it is back', async () => {
       const [ann, bob] = await site.room(randomId('r'), 2);
       const log = await logged(async () => {
-        await server.ask('CONFIG', 'SET', 'requirepass', `${PASSWORD}2`);
-        server.password = `${PASSWORD}2`;
-        await server.ask('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {});
-        await server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+        await site.server.ask('CONFIG', 'SET', 'requirepass', `${PASSWORD}2`);
+        site.server.password = `${PASSWORD}2`;
+        await site.server.ask('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {});
+        await site.server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
         await allRefused([ann, bob]);
         await ann.stream.ping(2);
       });
       assert.match(log, /^(warn|error) at=.*(password|WRONGPASS)/mi);
       assert.ok(!log.includes(PASSWORD));
-      await server.ask('CONFIG', 'SET', 'requirepass', PASSWORD);
-      server.password = PASSWORD;
+      await site.server.ask('CONFIG', 'SET', 'requirepass', PASSWORD);
+      site.server.password = PASSWORD;
       await works([ann, bob]);
       assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
     });
@@ -201,12 +193,12 @@ if (FULL) {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
       const log = await logged(async () => {
-        await server.ask('REPLICAOF', '127.0.0.1', '1');
+        await site.server.ask('REPLICAOF', '127.0.0.1', '1');
         try {
           await allRefused([ann, bob], { reads: false }); // it may be read
           await ann.stream.ping(2);
         } finally {
-          await server.ask('REPLICAOF', 'NO', 'ONE');
+          await site.server.ask('REPLICAOF', 'NO', 'ONE');
         }
       });
       assert.match(log, /^(warn|error) at=.*(replica|READONLY)/mi);
@@ -217,17 +209,17 @@ if (FULL) {
     it('is full: what needs memory is refused, leaving and ending are not', async () => {
       const room = randomId('r');
       const [ann, bob, cat, dan] = await site.room(room, 4);
-      await server.ask('CONFIG', 'SET', 'maxmemory', '1');
+      await site.server.ask('CONFIG', 'SET', 'maxmemory', '1');
       try {
         refused(await ann.ask('POST', `/relay/${bob.id}/x`, '1'), 503);
         refused(await ann.ask('POST', `/${randomId('r')}/join`), 503);
         await dan.leave(room);
-        assert.equal(await server.ask('SISMEMBER', `channels:${room}`, dan.id), 0);
+        assert.equal(await site.server.ask('SISMEMBER', `channels:${room}`, dan.id), 0);
         cat.stream.cut();
-        await until(async () => await server.ask('SISMEMBER', `channels:${room}`, cat.id) === 0, 'the grace to end');
+        await until(async () => await site.server.ask('SISMEMBER', `channels:${room}`, cat.id) === 0, 'the grace to end');
         await ann.stream.ping(GRACE);
       } finally {
-        await server.ask('CONFIG', 'SET', 'maxmemory', '0');
+        await site.server.ask('CONFIG', 'SET', 'maxmemory', '0');
       }
       await works([ann, bob]);
       assert.deepEqual(await ann.others(room), [bob.id]);
@@ -243,21 +235,16 @@ if (FULL) {
 
   suite('redis that restarts while peers come and go', {
     settings: { PING, GRACE },
-    redis: async () => {
-      server = await RedisServer.start();
-      return server.url;
-    },
+    redis: () => RedisServer.start(),
     allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
   }, (site, it) => {
-    after(() => server.remove());
-
     it('a client whose stream ended meanwhile is told, and others do not see a ghost', async () => {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
-      await server.kill();
+      await site.server.kill();
       bob.stream.cut();
       await ann.stream.ping(1);
-      await server.start();
+      await site.server.start();
       assert.equal((await ann.stream.next(BACK_MS)).event, 'connected');
       assert.deepEqual(await ann.join(room), []);
       const again = await bob.open({ after: bob.stream.lastEventId });

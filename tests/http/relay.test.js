@@ -4,7 +4,7 @@ import { isRelayed } from './lib/peer.js';
 import { MOUNT, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 
-suite('relay', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
+suite('relay', { settings: { RATE: 0, RATE_BYTES: 0 }, together: true }, (site, it) => {
   it('arrives as an event of its name, with its sender, its data and an id', async () => {
     const [ann, bob] = await site.room(randomId('r'), 2);
     for (const name of ['session-description', 'ice-candidate', 'x', '-_', 'message', 'x'.repeat(64)]) {

@@ -4,7 +4,7 @@ import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { Stream } from './lib/sse.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { pause } from './lib/wait.js';
+import { pause, until } from './lib/wait.js';
 
 const settings = { GRACE: 3, RATE: 0, MAILBOX: 64, MAILBOX_TTL: 6 };
 
@@ -63,12 +63,12 @@ suite('resume', { settings, together: true }, (site, it) => {
   });
 
   it('a position that is unknown or malformed is none, and no error', async () => {
-    for (const after of ['1-1', '0-0', 'x', '-', '+', '$', '*', '(1-1', '1', '1-', '-1', '99999999999999999999999-1',
-      '1-99999999999999999999999', '9999999999999-0', '1-1-1', ' ', '"', 'x'.repeat(2000), '1-1\u00ff']) {
+    await Promise.all(['1-1', '0-0', 'x', '-', '+', '$', '*', '(1-1', '1', '1-', '-1', '99999999999999999999999-1',
+      '1-99999999999999999999999', '9999999999999-0', '1-1-1', ' ', '"', 'x'.repeat(2000), '1-1\u00ff'].map(async (after) => {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
       bob.stream.cut();
-      while (await ann.relay(bob, 'gone', 1)); // its stream has ended
+      await until(async () => (await site.redis('PUBSUB', 'NUMSUB', `messages:${bob.id}`))[1] === 0, 'the end of its stream');
       const again = await bob.open({ after });
       assert.equal(again.connected.resumed, false, after);
       assert.deepEqual(again.connected.rooms, [], after);
@@ -79,7 +79,7 @@ suite('resume', { settings, together: true }, (site, it) => {
       assert.equal(third.connected.resumed, true, after);
       third.cut();
       ann.stream.cut();
-    }
+    }));
   });
 
   it('a position of somebody else is none', async () => {

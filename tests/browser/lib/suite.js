@@ -51,6 +51,7 @@ export function suite(name, { settings, allowed }, define) {
 export class Room {
   boards = [];
   #kept = [];
+  #opened = 0;
   #spare;
 
   /** @param {Board[]} spare  boards that are free to use, and to be given back */
@@ -61,12 +62,11 @@ export class Room {
 
   /** Another person's board, from one server after the other. */
   async board(options) {
-    const spare = options ? undefined : this.#spare.pop();
-    const board = spare ?? await Board.of(this.browser, options ?? { viewport: { width: 1000, height: 700 } });
-    if (!options) this.#kept.push(board);
     const { servers } = this.site;
-    const { base } = servers[this.boards.length % servers.length];
-    this.add(board);
+    const { base } = servers[this.#opened++ % servers.length];
+    const spare = options ? undefined : this.#spare.pop();
+    const board = this.add(spare ?? await Board.of(this.browser, options ?? { viewport: { width: 1000, height: 700 } }));
+    if (!options) this.#kept.push(board);
     await board.enter(new URL(this.name, base).href);
     return board;
   }
@@ -76,10 +76,9 @@ export class Room {
     return board;
   }
 
-  /** So many boards that all have met. */
+  /** So many boards, opened at once, that all have met. */
   async people(count) {
-    const boards = [];
-    for (let i = 0; i < count; i++) boards.push(await this.board());
+    const boards = await Promise.all(Array.from({ length: count }, () => this.board()));
     for (const board of boards) await board.meets(count - 1);
     return boards;
   }

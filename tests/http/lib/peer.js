@@ -30,10 +30,10 @@ export class Peer {
     return stream;
   }
 
-  /** A stream, whatever its status. */
+  /** A stream, whatever its status. The token goes where EventSource must put it, and
+   *  where no log may show it. */
   try({ after, headers = {}, base } = {}) {
-    return Stream.open(this.site.url('/connect', base), {
-      Authorization: `Bearer ${this.token}`,
+    return Stream.open(this.site.url(`/connect?token=${this.token}`, base), {
       ...(after === undefined ? {} : { 'Last-Event-ID': after }),
       ...headers,
     });

@@ -9,7 +9,7 @@ import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
 const running = new Set();
-process.on('exit', () => running.forEach((child) => signal(child.pid, 'SIGKILL')));
+process.on('exit', () => running.forEach((server) => server.abandon()));
 
 // Below those that the kernel gives to connections, so that it is still free when
 // the server comes back.
@@ -47,9 +47,8 @@ export class RedisServer {
       '--enable-debug-command', 'yes', ...(this.password ? ['--requirepass', this.password] : [])].map(String),
     { stdio: 'ignore' });
     child.unref(); // a test that failed must not wait for it
-    child.once('exit', () => running.delete(child));
-    running.add(child);
     this.#child = child;
+    running.add(this);
     await until(() => this.ask('PING').catch(() => ''), 'Redis to answer');
   }
 
@@ -73,6 +72,13 @@ export class RedisServer {
 
   async remove() {
     await this.kill();
+    this.abandon();
+  }
+
+  /** The same at once, without waiting. */
+  abandon() {
+    signal(this.#child.pid, 'SIGKILL');
+    running.delete(this);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }

@@ -48,6 +48,7 @@ export class Server {
     server.base = new URL(line('open'));
     server.logs = line('logs');
     server.redis = line('redis');
+    server.#keep();
     return server;
   }
 

@@ -65,19 +65,16 @@ export class Site {
     return new Peer(this, claims);
   }
 
-  /** Peers with streams in one room, one after the other; what they heard of that is read. */
+  /** Peers with streams in one room; what they heard of each other's coming is read. */
   async room(name, count, claims = () => ({})) {
-    const all = [];
-    for (let i = 0; i < count; i++) {
-      const peer = this.peer(claims(i));
-      peer.room = name;
-      peer.stream = await peer.open();
+    const all = Array.from({ length: count }, (_, i) => Object.assign(this.peer(claims(i)), { room: name }));
+    await Promise.all(all.map(async (peer) => { peer.stream = await peer.open(); }));
+    for (const [i, peer] of all.entries()) {
       await peer.join(name);
-      for (const other of all) {
+      for (const other of all.slice(0, i)) {
         await other.stream.next();
         await peer.stream.next();
       }
-      all.push(peer);
     }
     return all;
   }

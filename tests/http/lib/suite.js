@@ -17,9 +17,9 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
 
 /**
  * @param {string} name
- * @param {{settings?: object, redis?: () => Promise<string>, allowed?: RegExp[],
+ * @param {{settings?: object, redis?: () => Promise<RedisServer>, allowed?: RegExp[],
  *     together?: boolean}} options
- *     redis: starts one of the test's own and gives its URL; allowed: lines in logs;
+ *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
@@ -29,7 +29,8 @@ export function suite(name, { settings, redis, allowed, together }, define) {
     let failed = false;
 
     before(async () => {
-      Object.assign(site, await Site.start({ servers: SERVERS, settings, redis: await redis?.() }));
+      const server = await redis?.();
+      Object.assign(site, { server }, await Site.start({ servers: SERVERS, settings, redis: server?.url }));
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
@@ -49,6 +50,9 @@ export function suite(name, { settings, redis, allowed, together }, define) {
       assert.equal(wrong.length, 0, wrong.slice(0, 20).join('\n'));
     });
 
-    after(() => site.abandon());
+    after(async () => {
+      await site.abandon();
+      await site.server?.remove();
+    });
   });
 }

@@ -37,7 +37,18 @@ static enum err receive(struct subscription *s, const char *want)
 	return ERR_STORE;
 }
 
-/* The whole way of a message: published, and received. */
+/* A removal of somebody who is nobody: changes nothing, but a replica, which
+ * publishes like any other, refuses it. */
+static enum err write_nothing(struct call *c)
+{
+	static const struct peer nobody = { .id = "@" };
+	bool leaving;
+
+	return presence_end(c->redis, c->conf, &nobody, &leaving);
+}
+
+/* The whole way of a message: published, and received; and Redis takes
+ * writes. */
 enum err run_ready(struct call *c)
 {
 	char name[ID_RANDOM_LEN + 2] = "@";	/* no peer's id */
@@ -52,6 +63,8 @@ enum err run_ready(struct call *c)
 		e = redis_publish(c->redis, channel, name);
 	if (!e)
 		e = receive(s, name);
+	if (!e)
+		e = write_nothing(c);
 	subscription_free(s);
 	free(channel);
 	buf_str(&c->out, "{\"status\":\"ok\"}");

@@ -28,7 +28,7 @@ suite('presence', { settings: { PING, GRACE, RATE: 0 }, together: true }, (site,
   it('one that comes back with its position was never away', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < 3; i++) {
       bob.stream.cut();
       await until(async () => await subscribers(bob) === 0, 'the end of the stream');
       bob.stream = await bob.open({ after: bob.stream.lastEventId });

@@ -104,7 +104,7 @@ suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
 
   const PAIRS = FULL ? 200 : 5;
   it(`of ${PAIRS} pairs that join an empty room at the same moment each has one side to offer`, async () => {
-    const at = 10; // pairs at once
+    const at = 25; // pairs at once
     for (let done = 0; done < PAIRS; done += at) {
       await Promise.all(Array.from({ length: Math.min(at, PAIRS - done) }, async () => {
         const room = randomId('r');

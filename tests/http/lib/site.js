@@ -96,7 +96,7 @@ export class Site {
     const wrong = [];
     for (const server of this.servers.reverse()) {
       const { ms, texts, left } = await server.stop();
-      if (ms > 2_500) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
+      if (ms > 2_000) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
       if (left) wrong.push(`${server.kind} left ${server.logs} behind`);
       for (const [name, text] of texts) {
         wrong.push(...unexpected(text, [...allowed]).map((line) => `${server.kind} ${name}: ${line}`));

@@ -76,11 +76,16 @@ struct cursor {
 	const char *at, *end;
 };
 
+static bool ended(struct cursor *c)
+{
+	while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
+		c->at++;
+	return c->at == c->end;
+}
+
 static bool take(struct cursor *c, char want)
 {
-	while (c->at < c->end && strchr(" \t\r\n", *c->at))
-		c->at++;
-	if (c->at == c->end || *c->at != want)
+	if (ended(c) || *c->at != want)
 		return false;
 	c->at++;
 	return true;
@@ -150,12 +155,8 @@ int json_batch(const char *text, size_t len, struct item *items, int most,
 	       char why[128])
 {
 	struct cursor c = { text, text + len };
-	json_t *whole = json_read(text, len, why);
 	int n = 0;
 
-	if (!whole)
-		return -1;
-	json_decref(whole);
 	snprintf(why, 128, "The body is an array of 1 to %d objects "
 		 "{\"event\":name,\"data\":any}.", most);
 	if (!take(&c, '['))
@@ -164,5 +165,5 @@ int json_batch(const char *text, size_t len, struct item *items, int most,
 		if (n == most || !take_item(&c, &items[n++]))
 			return -1;
 	} while (take(&c, ','));
-	return take(&c, ']') ? n : -1;
+	return take(&c, ']') && ended(&c) ? n : -1;
 }

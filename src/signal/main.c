@@ -4,30 +4,27 @@
  */
 #include "config.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "signal/routes.h"
-#include "store/store.h"
+#include "web/program.h"
 
 static const struct route routes[] = {
-	{ "GET", "/", true, run_home },
-	{ "POST", "/access", true, run_access },
-	{ "GET", "/health/live", true, run_live },
-	{ "GET", "/health/ready", true, run_ready },
-	{ "POST", "/relay/{peer}/{event}", false, run_relay },
-	{ "POST", "/relay/{peer}", false, run_relay_many },
-	{ "GET", "/static/{file}", true, run_page },
-	{ "POST", "/{room}/join", false, run_join },
-	{ "POST", "/{room}/leave", false, run_leave },
-	{ "GET", "/{room}/peers", false, run_peers },
-	{ "POST", "/{room}/broadcast/{event}", false, run_broadcast },
-	{ "GET", "/{page}", true, run_page },
-	{ NULL, NULL, false, NULL },
+	{ "GET", "/", TOKEN_NONE, run_home },
+	{ "POST", "/access", TOKEN_RENEWS, run_access },
+	{ "GET", "/health/live", TOKEN_NONE, run_live },
+	{ "GET", "/health/ready", TOKEN_NONE, run_ready },
+	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },
+	{ "POST", "/relay/{peer}", TOKEN_NEEDED, run_relay_many },
+	{ "GET", "/static/{file}", TOKEN_NONE, run_page },
+	{ "POST", "/{room}/join", TOKEN_NEEDED, run_join },
+	{ "POST", "/{room}/leave", TOKEN_NEEDED, run_leave },
+	{ "GET", "/{room}/peers", TOKEN_NEEDED, run_peers },
+	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, run_broadcast },
+	{ "GET", "/{page}", TOKEN_NONE, run_page },
+	{ NULL, NULL, TOKEN_NONE, NULL },
 };
 
 static struct conf conf;
@@ -55,7 +52,6 @@ static void serve_cgi(void)
 static void serve(void)
 {
 	pthread_t *threads = calloc(conf.workers, sizeof *threads);
-	sigset_t all, old;
 
 	if (!threads)
 		abort();
@@ -63,12 +59,9 @@ static void serve(void)
 		 conf.workers);
 	/* A signal comes to this thread alone, and wakes the others by the
 	 * pipe. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
 	for (unsigned i = 0; i < conf.workers; i++)
-		if (pthread_create(&threads[i], NULL, work, NULL))
+		if (thread_start(&threads[i], NULL, work, NULL))
 			abort();
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	for (unsigned i = 0; i < conf.workers; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
@@ -77,13 +70,7 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("signal.fcgi " PACKAGE_VERSION);
-		return 0;
-	}
-	conf_load(&conf);
-	store_init(&conf);
-	if (fcgi_init())
+	if (program_start(argc, argv, "signal.fcgi", &conf))
 		serve();
 	else
 		serve_cgi();

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/id.h"
 #include "room/room.h"
 #include "signal/routes.h"
 
@@ -56,9 +55,8 @@ enum err run_relay_many(struct call *c)
 	enum err e = count > 0 ? OK : ERR_INPUT;
 
 	for (int i = 0; !e && i < count; i++)
-		if (!http_event_valid(items[i].event))
-			e = input(c, "An event's name is 1 to 64 of A-Z a-z 0-9 "
-				  "_ -, and none of the server's own events.");
+		if (!http_event_valid(c, items[i].event))
+			e = ERR_INPUT;
 	if (!e)
 		e = relay(c, items, count);
 	free(items);

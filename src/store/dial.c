@@ -34,11 +34,6 @@ void store_init(const struct conf *c)
 		texts[i] = script_text((enum script)i, c);
 }
 
-const struct conf *dial_conf(void)
-{
-	return conf;
-}
-
 const char *dial_sha1(enum script which)
 {
 	return sha1s[which];

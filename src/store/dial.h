@@ -33,8 +33,6 @@ enum err dial(struct dialled *to, bool scripts);
 enum err dial_scripts(redisContext *context);
 const char *dial_sha1(enum script which);
 
-const struct conf *dial_conf(void);
-
 /* Redis has answered: whoever waits for it may try at once. */
 void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */

@@ -1,16 +1,14 @@
 #include "config.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "store/pool.h"
 #include "stream/due.h"
 
-enum { SLOT_MS = 100, SLOTS = 8192, STACK = 256 * 1024 };
+enum { SLOT_MS = 100, SLOTS = 8192 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
@@ -69,19 +67,13 @@ static void start(void)
 	pthread_condattr_t monotonic;
 	pthread_attr_t attr;
 	pthread_t thread;
-	sigset_t all, old;
 
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&changed, &monotonic);
 	done = clock_ms() / SLOT_MS - 1;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	running = !pthread_create(&thread, &attr, run, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	thread_attr_detached(&attr);
+	running = !thread_start(&thread, &attr, run, NULL);
 	pthread_attr_destroy(&attr);
 }
 

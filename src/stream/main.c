@@ -5,23 +5,18 @@
 #include "config.h"
 
 #include <malloc.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/store.h"
+#include "base/thread.h"
 #include "stream/stream.h"
+#include "web/program.h"
 
 enum {
-	STACK = 256 * 1024,	/* address space: what is not touched costs nothing */
 	STOP_MS = 700,		/* from SIGTERM to the end */
 };
 
@@ -49,21 +44,14 @@ static void accept_all(void)
 {
 	pthread_attr_t attr;
 	struct fcgi *f;
-	sigset_t all, old;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
+	thread_attr_detached(&attr);
 	while ((f = fcgi_accept())) {
 		pthread_t thread;
 		int e;
 
 		atomic_fetch_add(&open_streams, 1);
-		/* Signals are for this thread alone. */
-		pthread_sigmask(SIG_BLOCK, &all, &old);
-		e = pthread_create(&thread, &attr, run, f);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		e = thread_start(&thread, &attr, run, f);
 		if (e) {
 			log_error("stream.thread", "why=%s", strerror(e));
 			stream_serve(f, &conf, true);
@@ -92,13 +80,7 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("stream.fcgi " PACKAGE_VERSION);
-		return 0;
-	}
-	conf_load(&conf);
-	store_init(&conf);
-	if (fcgi_init())
+	if (program_start(argc, argv, "stream.fcgi", &conf))
 		serve();
 	else
 		stream_serve(fcgi_cgi(), &conf, false);

@@ -213,19 +213,21 @@ static void put_missed(struct stream *s, const struct reply *missed)
 	}
 }
 
-/* First the subscription, then the position: nothing is between them. */
+/* First the subscription, then the position: nothing is between them. Where it
+ * fails, again_at says when to try again. */
 static enum err connect_redis(struct stream *s)
 {
 	struct presence p = { .reply = NULL };
 	struct redis *r;
 	enum err e = subscription_open(s->channel, &s->subscription);
 
-	if (e)
-		return e;
-	r = pool_take();
-	e = r ? presence_connect(r, s->conf, &s->peer, s->sent, &p) : ERR_STORE;
-	if (r)
-		pool_give(r);
+	if (!e) {
+		r = pool_take();
+		e = r ? presence_connect(r, s->conf, &s->peer, s->sent, &p) :
+			ERR_STORE;
+		if (r)
+			pool_give(r);
+	}
 	if (e) {
 		lose(s);
 		return e;
@@ -314,10 +316,8 @@ static void follow(struct stream *s)
 			beat(s);
 		if (s->subscription && s->broken)
 			lose(s);
-		if (!s->end && !s->subscription && now >= s->again_at &&
-		    connect_redis(s))
-			s->again_at = clock_ms() +
-				random_between(AGAIN_LEAST_MS, AGAIN_MOST_MS);
+		if (!s->end && !s->subscription && now >= s->again_at)
+			connect_redis(s);
 		if (!s->end && now >= s->ping_at) {
 			put(s, "", "ping", "{}", 2);
 			flush(s);
@@ -330,8 +330,8 @@ static void follow(struct stream *s)
 /* The request */
 
 static const struct route routes[] = {
-	{ "GET", "/connect", false, NULL },
-	{ NULL, NULL, false, NULL },
+	{ "GET", "/connect", TOKEN_NEEDED, NULL },
+	{ NULL, NULL, TOKEN_NONE, NULL },
 };
 
 /* The header before ?lastEventId=, which a page gives that had to make a new
@@ -398,10 +398,7 @@ static __attribute__((noinline)) bool begin(struct stream *s, bool full)
 		http_finish(&c, e);
 		return false;
 	}
-	buf_free(&c.body);
-	buf_free(&c.head);
-	buf_free(&c.out);
-	claims_free(&c.who);
+	http_call_free(&c);
 	return true;
 }
 
@@ -437,10 +434,7 @@ void stream_serve(struct fcgi *f, const struct conf *conf, bool full)
 		fcgi_write(f, "", 0, true, wait_writable, s);
 		log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
 		end_presence(s);
-	} else if (s->channel && s->open) {
-		end_presence(s);
 	}
-	subscription_free(s->subscription);
 	buf_free(&s->out);
 	free(s->channel);
 	free(s->cors);

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "room/json.h"
 #include "web/http.h"
 
@@ -39,12 +38,6 @@ static const struct {
 	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach its store; try again soon." },
 	[ERR_GONE] = { 400, "Bad Request", "The request ended too early." },
 };
-
-int http_status(enum err e, const char **title)
-{
-	*title = errors[e].title;
-	return errors[e].status;
-}
 
 /* Routes */
 
@@ -153,7 +146,8 @@ static enum err authenticate(struct call *c, const char *method)
 	bool cookie = false;
 
 	c->bearer = take_bearer(c, token);
-	if (!c->bearer && c->route->open)
+	if (c->route->token == TOKEN_NONE ||
+	    (c->route->token == TOKEN_RENEWS && !c->bearer))
 		return OK;
 	if (!c->bearer &&
 	    !query_get(c->path.query, "token", token, sizeof token)) {
@@ -162,8 +156,6 @@ static enum err authenticate(struct call *c, const char *method)
 		if (!cookie)
 			return ERR_NO_TOKEN;
 	}
-	if (c->route->open && strcmp(c->route->path, "/access"))
-		return OK;
 	if (token_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
 	if (cookie && !strcmp(method, "POST") && foreign_origin(c))
@@ -236,14 +228,32 @@ static const char *const server_events[] = {
 	"connected", "add-peer", "remove-peer", "ping",
 };
 
-bool http_event_valid(const char *s)
+static bool event_valid(struct call *c, const char *s, size_t len)
 {
-	if (!id_valid(s, strlen(s)))
-		return false;
+	bool good = id_valid(s, len);
+
 	for (size_t i = 0; i < sizeof server_events / sizeof *server_events; i++)
-		if (!strcmp(server_events[i], s))
-			return false;
-	return true;
+		good = good && strcmp(server_events[i], s) != 0;
+	if (!good)
+		snprintf(c->detail, sizeof c->detail, "An event's name is 1 to "
+			 "64 of A-Z a-z 0-9 _ -, and none of the server's own "
+			 "events.");
+	return good;
+}
+
+bool http_event_valid(struct call *c, const char *name)
+{
+	return event_valid(c, name, strlen(name));
+}
+
+static bool name_valid(struct call *c, const char *s, size_t len)
+{
+	bool good = id_valid_name(s, len);
+
+	if (!good)
+		snprintf(c->detail, sizeof c->detail, "An id is 1 to 64 of A-Z "
+			 "a-z 0-9 _ -, and no word of the server's own paths.");
+	return good;
 }
 
 static enum err take_ids(struct call *c)
@@ -264,14 +274,9 @@ static enum err take_ids(struct call *c)
 			to = &c->event;
 		if (!to)
 			continue;
-		if (to == &c->event ? strlen(s) != len || !http_event_valid(s) : !id_valid_name(s, len)) {
-			snprintf(c->detail, sizeof c->detail, to == &c->event ?
-				"An event's name is 1 to 64 of A-Z a-z 0-9 _ -, "
-				"and none of the server's own events." :
-				"An id is 1 to 64 of A-Z a-z 0-9 _ -, and no word "
-				"of the server's own paths.");
+		if (to == &c->event ? !event_valid(c, s, len) :
+		    !name_valid(c, s, len))
 			return ERR_INPUT;
-		}
 		*to = s;
 	}
 	return OK;
@@ -293,8 +298,7 @@ enum err http_begin(struct call *c, const struct route *routes)
 	e = authenticate(c, method);
 	if (!e) {
 		ids = take_ids(c);
-		if (!ids && c->room && !c->route->open &&
-		    !token_covers(&c->who, c->room))
+		if (!ids && c->room && !token_covers(&c->who, c->room))
 			e = ERR_ROOM_DENIED;
 	}
 	if (!e)
@@ -357,6 +361,14 @@ static void log_refusal(const struct call *c, enum err e)
 		 c->why ? c->why : "");
 }
 
+void http_call_free(struct call *c)
+{
+	buf_free(&c->body);
+	buf_free(&c->head);
+	buf_free(&c->out);
+	claims_free(&c->who);
+}
+
 void http_finish(struct call *c, enum err e)
 {
 	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
@@ -385,10 +397,7 @@ void http_finish(struct call *c, enum err e)
 		buf_add(&all, c->out.data, c->out.len);
 	fcgi_write(c->fcgi, all.data, all.len, true, NULL, NULL);
 	buf_free(&all);
-	buf_free(&c->body);
-	buf_free(&c->head);
-	buf_free(&c->out);
-	claims_free(&c->who);
+	http_call_free(c);
 }
 
 void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,

@@ -40,10 +40,16 @@ bool accepts_event_stream(const char *accept);
 
 struct call;
 
+enum route_token {
+	TOKEN_NEEDED,		/* by header, query or cookie */
+	TOKEN_RENEWS,		/* none, or one by header that must be valid */
+	TOKEN_NONE,		/* not looked at */
+};
+
 struct route {
 	const char *method;	/* GET stands for HEAD too */
 	const char *path;	/* "/{room}/join": a part in braces is an id */
-	bool open;		/* needs no token */
+	enum route_token token;
 	enum err (*run)(struct call *c);
 };
 
@@ -56,7 +62,7 @@ struct call {
 	struct path path;
 	const char *room, *peer, *event;	/* from the path; or NULL */
 	struct claims who;
-	bool bearer;			/* the token came by Authorization */
+	bool bearer;			/* there was an Authorization: Bearer */
 	struct buf body;
 	/* the answer */
 	int status;			/* 0: by the error, or 200 */
@@ -67,15 +73,15 @@ struct call {
 	int wait_ms;			/* of ERR_RATE */
 };
 
-/* May a peer relay an event of this name? */
-bool http_event_valid(const char *name);
-
-/* The status of an error; *title its name. */
-int http_status(enum err e, const char **title);
+/* May a peer relay an event of this name? Else c->detail says what may be. */
+bool http_event_valid(struct call *c, const char *name);
 
 /* Takes one request to the point where its route can run: path, method, token,
  * rights, body, ids. routes end with a row without method. */
 enum err http_begin(struct call *c, const struct route *routes);
+
+/* What a call holds, but for its request. http_finish does it too. */
+void http_call_free(struct call *c);
 
 /* Sends the answer: what the route made, or the error; frees the call. */
 void http_finish(struct call *c, enum err e);

@@ -120,6 +120,8 @@ static void test_batch(void **state)
 		{ "event is a number", "[{\"event\":1,\"data\":1}]", -1, NULL },
 		{ "an object", "{\"event\":\"a\",\"data\":1}", -1, NULL },
 		{ "not JSON", "[{\"event\":\"a\",\"data\":}]", -1, NULL },
+		{ "more behind it", "[{\"event\":\"a\",\"data\":1}] x", -1, NULL },
+		{ "cut", "[{\"event\":\"a\",\"data\":1}", -1, NULL },
 		{ "too many", "[{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1},{\"event\":\"a\",\"data\":1}]", -1, NULL },
 	};
 

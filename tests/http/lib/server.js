@@ -70,19 +70,21 @@ export class Server {
     });
   }
 
-  /** Ends it by SIGTERM, which is to be all that it takes. */
+  /** Ends it by SIGTERM, which is to be all that it takes. The logs are told apart in
+   *  what they said until then, and what they said of the end. */
   async stop() {
     if (this.isOver) throw new Error(`quickstart ended by itself:\n${this.#said}`);
-    this.#keep();
+    const before = new Map(this.read());
     const all = descendants(this.pid);
     const start = performance.now();
     signal(this.pid, 'SIGTERM');
     await until(() => this.isOver && !all.some((one) => isAlive(one.pid)), 'quickstart and all its processes to end');
     const ms = performance.now() - start;
-    const texts = this.read();
+    const whole = this.read();
     this.#files.forEach(closeSync);
     this.#files.clear();
-    return { ms, texts, left: existsSync(this.logs) };
+    const atStop = whole.map(([name, text]) => [name, text.slice(before.get(name)?.length)]);
+    return { ms, before, atStop, left: existsSync(this.logs) };
   }
 
   /** For when a test went wrong: ends it as hard as it takes, and shows what it logged. */

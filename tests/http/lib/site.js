@@ -4,7 +4,7 @@ import { agent, raw, request } from './http.js';
 import { Peer } from './peer.js';
 import { Server } from './server.js';
 import { randomSecret } from './tokens.js';
-import { unexpected } from './logs.js';
+import { AT_STOP, unexpected } from './logs.js';
 
 // Short times, so that what takes three pings and a grace takes seconds.
 const SETTINGS = { PING: 1, GRACE: 2, ACCESS_RATE: 0 };
@@ -95,13 +95,17 @@ export class Site {
     this.#redis?.close();
     const wrong = [];
     for (const server of this.servers.reverse()) {
-      const { ms, texts, left } = await server.stop();
+      const { ms, before, atStop, left } = await server.stop();
       if (ms > 2_000) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
       if (left) wrong.push(`${server.kind} left ${server.logs} behind`);
-      for (const [name, text] of texts) {
-        wrong.push(...unexpected(text, [...allowed]).map((line) => `${server.kind} ${name}: ${line}`));
-        if (text.includes(this.secret)) wrong.push(`${server.kind} ${name}: the secret`);
-      }
+      const look = (texts, patterns) => {
+        for (const [name, text] of texts) {
+          wrong.push(...unexpected(text, patterns).map((line) => `${server.kind} ${name}: ${line}`));
+          if (text.includes(this.secret)) wrong.push(`${server.kind} ${name}: the secret`);
+        }
+      };
+      look(before, allowed);
+      look(atStop, [...allowed, ...AT_STOP]);
     }
     this.servers = [];
     return wrong;

@@ -29,10 +29,22 @@ static enum err relay(struct call *c, const struct item *items, int count)
 	return e;
 }
 
+/* mod_fcgid gives a length of its own count, so there it is always known. */
+static enum err need_body(struct call *c)
+{
+	if (c->body.len)
+		return OK;
+	if (!fcgi_env(c->fcgi, "CONTENT_LENGTH"))
+		return ERR_LENGTH;
+	return input(c, "A body is needed: JSON.");
+}
+
 static enum err body_item(struct call *c, struct item *item)
 {
-	if (!c->body.len)
-		return input(c, "A body is needed: any JSON.");
+	enum err e = need_body(c);
+
+	if (e)
+		return e;
 	item->event = c->event;
 	item->data = c->body.data;
 	item->data_len = c->body.len;
@@ -49,11 +61,16 @@ enum err run_relay(struct call *c)
 
 enum err run_relay_many(struct call *c)
 {
-	struct item *items = xcalloc(BATCH_MOST, sizeof *items);
-	int count = json_batch(c->body.data ? c->body.data : "", c->body.len,
-			       items, BATCH_MOST, c->detail);
-	enum err e = count > 0 ? OK : ERR_INPUT;
+	struct item *items;
+	enum err e = need_body(c);
+	int count;
 
+	if (e)
+		return e;
+	items = xcalloc(BATCH_MOST, sizeof *items);
+	count = json_batch(c->body.data, c->body.len, items, BATCH_MOST,
+			   c->detail);
+	e = count > 0 ? OK : ERR_INPUT;
 	for (int i = 0; !e && i < count; i++)
 		if (!http_event_valid(c, items[i].event))
 			e = ERR_INPUT;

@@ -174,12 +174,13 @@ bool fcgi_is_cgi(const struct fcgi *f)
 bool fcgi_gone(const struct fcgi *f)
 {
 	char bytes[64];
+	ssize_t n;
 
 	if (f->cgi)
 		return true;	/* a pipe that only tells of its end */
 	/* The web server sends nothing more but its end. */
-	return recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0 &&
-		errno != EAGAIN;
+	n = recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	return !n || (n < 0 && errno != EAGAIN);
 }
 
 static bool wait_default(void *arg)

@@ -1,7 +1,7 @@
 // Who is there: peers that close, return, reload, and have two streams.
 import assert from 'node:assert/strict';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
-import { SERVER, suite } from './lib/suite.js';
+import { suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
@@ -19,7 +19,7 @@ suite('presence', { settings: { PING, GRACE, RATE: 0 }, together: true }, (site,
     isRemoved(await cat.stream.next(), bob, room);
     assert.ok(ms > GRACE * 1000 - 50, `after ${ms} ms`);
     // Apache notices only when it writes: at the second ping.
-    assert.ok(ms < (GRACE + (SERVER === 'lighttpd' ? 3 : 5) * PING) * 1000, `after ${ms} ms`);
+    assert.ok(ms < (GRACE + 3 * PING) * 1000, `after ${ms} ms`);
     assert.equal((await ann.ask('POST', `/relay/${bob.id}/x`, '1')).status, 404);
     assert.equal(await site.redis('EXISTS', `peer:${bob.id}`, `mailbox:${bob.id}`, `${bob.id}:channels`), 0);
     assert.equal(await site.redis('SISMEMBER', `channels:${room}`, bob.id), 0);

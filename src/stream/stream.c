@@ -89,10 +89,13 @@ static void beat(struct stream *s)
 		e = presence_beat(r, s->conf, &s->peer, s->life, &live, &later);
 		pool_give(r);
 	}
-	if (e || !live)
+	if (e || !live) {
 		s->broken = true;
-	else
+	} else {
 		due_later(s->conf, &later);
+		/* Who is alone here looks often enough as well. */
+		due_in(s->conf, s->conf->ping * 500);
+	}
 	give_back_stack(s);
 }
 
@@ -235,6 +238,8 @@ static enum err connect_redis(struct stream *s)
 	strcpy(s->life, p.life);
 	s->broken = false;
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
+	/* Where all were killed, who comes back first looks who does not. */
+	due_in(s->conf, 0);
 	if (!s->open || !p.resumed) {
 		if (!s->open)
 			put_head(s);

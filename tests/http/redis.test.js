@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { RedisServer } from './lib/redis-server.js';
-import { FULL, suite } from './lib/suite.js';
+import { suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
@@ -12,247 +12,245 @@ const BACK_MS = 5_000;     // until everything works again
 
 const PASSWORD = 'not-a-secret-of-anybody';
 
-if (FULL) {
-  suite('redis', {
-    settings: { PING, GRACE },
-    redis: () => RedisServer.start(PASSWORD),
-    allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
-  }, (site, it) => {
-    const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');
+suite('redis', {
+  settings: { PING, GRACE },
+  redis: () => RedisServer.start(PASSWORD),
+  allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
+}, (site, it) => {
+  const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');
 
-    /** What was logged while it ran. */
-    async function logged(run) {
-      const before = logs().length;
-      await run();
-      return logs().slice(before);
+  /** What was logged while it ran. */
+  async function logged(run) {
+    const before = logs().length;
+    await run();
+    return logs().slice(before);
+  }
+
+  /** Every way into Redis is refused in time, and rightly; what needs none works. */
+  async function allRefused([ann, bob], { reads = true } = {}) {
+    const room = randomId('r');
+    for (const [method, path, body] of [
+      ['POST', `/relay/${bob.id}/x`, '1'],
+      ['POST', `/relay/${bob.id}`, '[{"event":"x","data":1}]'],
+      ['POST', `/${room}/join`],
+      ['POST', `/${room}/leave`],
+      ...(reads ? [['GET', `/${room}/peers`]] : []),
+      ['POST', `/${ann.room}/broadcast/x`, '1'],
+      ['GET', '/health/ready'],
+      ['GET', '/connect'],
+    ]) {
+      const { value, ms } = await timed(site.request(method, path, { token: ann.token, body }));
+      refused(value, 503, `${method} ${path}`);
+      assert.ok(ms < 2_100, `${method} ${path}: after ${ms} ms`);
     }
+    assert.equal((await site.request('GET', '/health/live')).status, 200);
+    assert.equal((await site.request('GET', '/room')).status, 200);
+    assert.equal((await site.request('GET', '/')).status, 302);
+    refused(await site.request('POST', '/room/join'), 401);
+  }
 
-    /** Every way into Redis is refused in time, and rightly; what needs none works. */
-    async function allRefused([ann, bob], { reads = true } = {}) {
-      const room = randomId('r');
-      for (const [method, path, body] of [
-        ['POST', `/relay/${bob.id}/x`, '1'],
-        ['POST', `/relay/${bob.id}`, '[{"event":"x","data":1}]'],
-        ['POST', `/${room}/join`],
-        ['POST', `/${room}/leave`],
-        ...(reads ? [['GET', `/${room}/peers`]] : []),
-        ['POST', `/${ann.room}/broadcast/x`, '1'],
-        ['GET', '/health/ready'],
-        ['GET', '/connect'],
-      ]) {
-        const { value, ms } = await timed(site.request(method, path, { token: ann.token, body }));
-        refused(value, 503, `${method} ${path}`);
-        assert.ok(ms < 2_100, `${method} ${path}: after ${ms} ms`);
-      }
-      assert.equal((await site.request('GET', '/health/live')).status, 200);
-      assert.equal((await site.request('GET', '/room')).status, 200);
-      assert.equal((await site.request('GET', '/')).status, 302);
-      refused(await site.request('POST', '/room/join'), 401);
+  /** Many at once are all told in time: nobody waits behind another. */
+  async function crowdRefused([ann, bob]) {
+    const { value, ms } = await timed(Promise.all(Array.from({ length: 60 }, () =>
+      ann.ask('POST', `/relay/${bob.id}/x`, '1'))));
+    assert.deepEqual(new Set(value.map((answer) => answer.status)), new Set([503]));
+    assert.ok(ms < 4_000, `the last of 60 after ${ms} ms`);
+  }
+
+  /** Everything again, soon: relays, new streams, and what a load balancer asks. */
+  async function works([ann, bob]) {
+    const end = performance.now() + BACK_MS;
+    for (const [what, ask] of [
+      ['a relay', () => ann.ask('POST', `/relay/${bob.id}/back`, '1')],
+      ['a new stream', async () => {
+        const stream = await site.peer().try();
+        stream.cut();
+        return stream;
+      }],
+      ['health', () => site.request('GET', '/health/ready')],
+    ]) {
+      await until(async () => [200, 202].includes((await ask()).status), `${what} to work again`, end - performance.now());
     }
+  }
 
-    /** Many at once are all told in time: nobody waits behind another. */
-    async function crowdRefused([ann, bob]) {
-      const { value, ms } = await timed(Promise.all(Array.from({ length: 60 }, () =>
-        ann.ask('POST', `/relay/${bob.id}/x`, '1'))));
-      assert.deepEqual(new Set(value.map((answer) => answer.status)), new Set([503]));
-      assert.ok(ms < 4_000, `the last of 60 after ${ms} ms`);
-    }
-
-    /** Everything again, soon: relays, new streams, and what a load balancer asks. */
-    async function works([ann, bob]) {
-      const end = performance.now() + BACK_MS;
-      for (const [what, ask] of [
-        ['a relay', () => ann.ask('POST', `/relay/${bob.id}/back`, '1')],
-        ['a new stream', async () => {
-          const stream = await site.peer().try();
-          stream.cut();
-          return stream;
-        }],
-        ['health', () => site.request('GET', '/health/ready')],
-      ]) {
-        await until(async () => [200, 202].includes((await ask()).status), `${what} to work again`, end - performance.now());
-      }
-    }
-
-    it('restarted empty: 503 meanwhile, streams stay, then all works without a new one', async () => {
-      const room = randomId('r');
-      const [ann, bob] = await site.room(room, 2);
-      const log = await logged(async () => {
-        await site.server.kill();
-        await allRefused([ann, bob]);
-        await crowdRefused([ann, bob]);
-        await Promise.all([ann.stream.ping(2), bob.stream.ping(2)]);
-      });
-      assert.match(log, /^(warn|error) at=/m);
-      await site.server.start();
-      const back = performance.now();
-      for (const peer of [ann, bob]) {
-        const event = await peer.stream.next(BACK_MS);
-        assert.equal(event.event, 'connected');
-        const { resumed, rooms, user } = JSON.parse(event.data);
-        assert.deepEqual({ resumed, rooms, user }, { resumed: false, rooms: [], user: peer.user });
-      }
-      assert.deepEqual(await ann.join(room), []);
-      assert.deepEqual(await bob.join(room), [ann.user]);
-      isAdded(await ann.stream.next(), bob, room, false);
-      isAdded(await bob.stream.next(), ann, room, true);
-      assert.equal(await ann.relay(bob, 'x', 1), true);
-      isRelayed(await bob.stream.next(), ann, 'x', 1);
-      assert.equal((await site.request('GET', '/health/ready')).status, 200);
-      const took = performance.now() - back;
-      assert.ok(took < BACK_MS, `${took} ms`);
-      assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
-      // And their positions are good.
-      bob.stream.cut();
-      await ann.relay(bob, 'x', 2);
-      const again = await bob.open({ after: bob.stream.lastEventId });
-      assert.equal(again.connected.resumed, true);
-      isRelayed(await again.next(), ann, 'x', 2);
-    });
-
-    it('stood still: 503 in time, streams ping on, and nobody who has one loses the room', async () => {
-      const room = randomId('r');
-      const [ann, bob] = await site.room(room, 2);
-      site.server.stall();
-      try {
-        await allRefused([ann, bob]);
-        await crowdRefused([ann, bob]);
-        await Promise.all([ann.stream.ping(GRACE + 3 * PING), bob.stream.ping(GRACE + 3 * PING)]);
-      } finally {
-        site.server.goOn();
-      }
-      await works([ann, bob]);
-      await ann.stream.ping(GRACE + 3 * PING);
-      assert.deepEqual(await ann.others(room), [bob.id]);
-      await bob.relay(ann, 'mark', 1);
-      const heard = [];
-      await ann.stream.find((event) => { heard.push(event.event); return event.event === 'mark'; });
-      assert.ok(!heard.includes('remove-peer'), `${heard}`);
-      // What was given up on may have run; what was not refused came once.
-      assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
-    });
-
-    it('all its connections cut: what is relayed meanwhile comes once and in order', async () => {
-      const [ann, bob] = await site.room(randomId('r'), 2);
-      const sent = [];
-      for (let i = 0; i < 60; i++) {
-        if (i % 20 === 10) await site.server.ask('CLIENT', 'KILL', 'TYPE', i % 40 === 10 ? 'pubsub' : 'normal').catch(() => {});
-        const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i));
-        if (answer.status === 200 || answer.status === 202) sent.push(i);
-        else refused(answer, 503, `relay ${i}`);
-      }
-      assert.ok(sent.length >= 50, `${sent.length} passed`);
-      const got = [];
-      while (got.at(-1) !== sent.at(-1)) {
-        const event = await bob.stream.next();
-        if (event.event === 'connected') assert.equal(JSON.parse(event.data).resumed, true);
-        else got.push(JSON.parse(event.data).data);
-      }
-      const unknown = got.filter((n) => !sent.includes(n)); // a 503 says that it is not known
-      assert.deepEqual(got.filter((n) => !unknown.includes(n)), sent);
-      assert.equal(new Set(got).size, got.length);
-      assert.deepEqual(got, [...got].sort((a, b) => a - b));
-    });
-
-    it('has forgotten the scripts: they are loaded again, nobody notices', async () => {
-      const room = randomId('r');
-      const [ann, bob] = await site.room(room, 2);
-      for (const use of [
-        () => ann.relay(bob, 'x', 1),
-        () => ann.join(room),
-        () => site.peer().leave(room),
-        () => ann.others(room),
-        async () => (await bob.open()).cut(),
-        () => ann.stream.ping(2),
-      ]) {
-        await site.server.ask('SCRIPT', 'FLUSH', 'SYNC');
-        await use();
-      }
-      assert.equal((await site.request('GET', '/health/ready')).status, 200);
-    });
-
-    it('its password was changed: 503, the log says why, and all is well when it is back', async () => {
-      const [ann, bob] = await site.room(randomId('r'), 2);
-      const log = await logged(async () => {
-        await site.server.ask('CONFIG', 'SET', 'requirepass', `${PASSWORD}2`);
-        site.server.password = `${PASSWORD}2`;
-        await site.server.ask('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {});
-        await site.server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
-        await allRefused([ann, bob]);
-        await ann.stream.ping(2);
-      });
-      assert.match(log, /^(warn|error) at=.*(password|WRONGPASS)/mi);
-      assert.ok(!log.includes(PASSWORD));
-      await site.server.ask('CONFIG', 'SET', 'requirepass', PASSWORD);
-      site.server.password = PASSWORD;
-      await works([ann, bob]);
-      assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
-    });
-
-    it('has become a replica: 503, the log says why, and all is well when it is none', async () => {
-      const room = randomId('r');
-      const [ann, bob] = await site.room(room, 2);
-      const log = await logged(async () => {
-        await site.server.ask('REPLICAOF', '127.0.0.1', '1');
-        try {
-          await allRefused([ann, bob], { reads: false }); // it may be read
-          await ann.stream.ping(2);
-        } finally {
-          await site.server.ask('REPLICAOF', 'NO', 'ONE');
-        }
-      });
-      assert.match(log, /^(warn|error) at=.*(replica|READONLY)/mi);
-      await works([ann, bob]);
-      assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
-    });
-
-    it('is full: what needs memory is refused, leaving and ending are not', async () => {
-      const room = randomId('r');
-      const [ann, bob, cat, dan] = await site.room(room, 4);
-      await site.server.ask('CONFIG', 'SET', 'maxmemory', '1');
-      try {
-        refused(await ann.ask('POST', `/relay/${bob.id}/x`, '1'), 503);
-        refused(await ann.ask('POST', `/${randomId('r')}/join`), 503);
-        await dan.leave(room);
-        assert.equal(await site.server.ask('SISMEMBER', `channels:${room}`, dan.id), 0);
-        cat.stream.cut();
-        await until(async () => await site.server.ask('SISMEMBER', `channels:${room}`, cat.id) === 0, 'the grace to end');
-        await ann.stream.ping(GRACE);
-      } finally {
-        await site.server.ask('CONFIG', 'SET', 'maxmemory', '0');
-      }
-      await works([ann, bob]);
-      assert.deepEqual(await ann.others(room), [bob.id]);
-      bob.stream.cut();
-      const heard = [];
-      await ann.stream.find((event) => {
-        if (event.event === 'remove-peer') heard.push(JSON.parse(event.data).peer.id);
-        return heard.includes(bob.id);
-      });
-      assert.equal(heard.length, new Set(heard).size);
-    });
-  });
-
-  suite('redis that restarts while peers come and go', {
-    settings: { PING, GRACE },
-    redis: () => RedisServer.start(),
-    allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
-  }, (site, it) => {
-    it('a client whose stream ended meanwhile is told, and others do not see a ghost', async () => {
-      const room = randomId('r');
-      const [ann, bob] = await site.room(room, 2);
+  it('restarted empty: 503 meanwhile, streams stay, then all works without a new one', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const log = await logged(async () => {
       await site.server.kill();
-      bob.stream.cut();
-      await ann.stream.ping(1);
-      await site.server.start();
-      assert.equal((await ann.stream.next(BACK_MS)).event, 'connected');
-      assert.deepEqual(await ann.join(room), []);
-      const again = await bob.open({ after: bob.stream.lastEventId });
-      assert.equal(again.connected.resumed, false);
-      await bob.join(room);
-      isAdded(await ann.stream.next(), bob, room, false);
-      again.cut();
-      isRemoved(await ann.stream.next(), bob, room);
+      await allRefused([ann, bob]);
+      await crowdRefused([ann, bob]);
+      await Promise.all([ann.stream.ping(2), bob.stream.ping(2)]);
     });
+    assert.match(log, /^(warn|error) at=/m);
+    await site.server.start();
+    const back = performance.now();
+    for (const peer of [ann, bob]) {
+      const event = await peer.stream.next(BACK_MS);
+      assert.equal(event.event, 'connected');
+      const { resumed, rooms, user } = JSON.parse(event.data);
+      assert.deepEqual({ resumed, rooms, user }, { resumed: false, rooms: [], user: peer.user });
+    }
+    assert.deepEqual(await ann.join(room), []);
+    assert.deepEqual(await bob.join(room), [ann.user]);
+    isAdded(await ann.stream.next(), bob, room, false);
+    isAdded(await bob.stream.next(), ann, room, true);
+    assert.equal(await ann.relay(bob, 'x', 1), true);
+    isRelayed(await bob.stream.next(), ann, 'x', 1);
+    assert.equal((await site.request('GET', '/health/ready')).status, 200);
+    const took = performance.now() - back;
+    assert.ok(took < BACK_MS, `${took} ms`);
+    assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
+    // And their positions are good.
+    bob.stream.cut();
+    await ann.relay(bob, 'x', 2);
+    const again = await bob.open({ after: bob.stream.lastEventId });
+    assert.equal(again.connected.resumed, true);
+    isRelayed(await again.next(), ann, 'x', 2);
   });
-}
+
+  it('stood still: 503 in time, streams ping on, and nobody who has one loses the room', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    site.server.stall();
+    try {
+      await allRefused([ann, bob]);
+      await crowdRefused([ann, bob]);
+      await Promise.all([ann.stream.ping(GRACE + 3 * PING), bob.stream.ping(GRACE + 3 * PING)]);
+    } finally {
+      site.server.goOn();
+    }
+    await works([ann, bob]);
+    await ann.stream.ping(GRACE + 3 * PING);
+    assert.deepEqual(await ann.others(room), [bob.id]);
+    await bob.relay(ann, 'mark', 1);
+    const heard = [];
+    await ann.stream.find((event) => { heard.push(event.event); return event.event === 'mark'; });
+    assert.ok(!heard.includes('remove-peer'), `${heard}`);
+    // What was given up on may have run; what was not refused came once.
+    assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
+  });
+
+  it('all its connections cut: what is relayed meanwhile comes once and in order', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const sent = [];
+    for (let i = 0; i < 60; i++) {
+      if (i % 20 === 10) await site.server.ask('CLIENT', 'KILL', 'TYPE', i % 40 === 10 ? 'pubsub' : 'normal').catch(() => {});
+      const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i));
+      if (answer.status === 200 || answer.status === 202) sent.push(i);
+      else refused(answer, 503, `relay ${i}`);
+    }
+    assert.ok(sent.length >= 50, `${sent.length} passed`);
+    const got = [];
+    while (got.at(-1) !== sent.at(-1)) {
+      const event = await bob.stream.next();
+      if (event.event === 'connected') assert.equal(JSON.parse(event.data).resumed, true);
+      else got.push(JSON.parse(event.data).data);
+    }
+    const unknown = got.filter((n) => !sent.includes(n)); // a 503 says that it is not known
+    assert.deepEqual(got.filter((n) => !unknown.includes(n)), sent);
+    assert.equal(new Set(got).size, got.length);
+    assert.deepEqual(got, [...got].sort((a, b) => a - b));
+  });
+
+  it('has forgotten the scripts: they are loaded again, nobody notices', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    for (const use of [
+      () => ann.relay(bob, 'x', 1),
+      () => ann.join(room),
+      () => site.peer().leave(room),
+      () => ann.others(room),
+      async () => (await bob.open()).cut(),
+      () => ann.stream.ping(2),
+    ]) {
+      await site.server.ask('SCRIPT', 'FLUSH', 'SYNC');
+      await use();
+    }
+    assert.equal((await site.request('GET', '/health/ready')).status, 200);
+  });
+
+  it('its password was changed: 503, the log says why, and all is well when it is back', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const log = await logged(async () => {
+      await site.server.ask('CONFIG', 'SET', 'requirepass', `${PASSWORD}2`);
+      site.server.password = `${PASSWORD}2`;
+      await site.server.ask('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {});
+      await site.server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await allRefused([ann, bob]);
+      await ann.stream.ping(2);
+    });
+    assert.match(log, /^(warn|error) at=.*(password|WRONGPASS)/mi);
+    assert.ok(!log.includes(PASSWORD));
+    await site.server.ask('CONFIG', 'SET', 'requirepass', PASSWORD);
+    site.server.password = PASSWORD;
+    await works([ann, bob]);
+    assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
+  });
+
+  it('has become a replica: 503, the log says why, and all is well when it is none', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const log = await logged(async () => {
+      await site.server.ask('REPLICAOF', '127.0.0.1', '1');
+      try {
+        await allRefused([ann, bob], { reads: false }); // it may be read
+        await ann.stream.ping(2);
+      } finally {
+        await site.server.ask('REPLICAOF', 'NO', 'ONE');
+      }
+    });
+    assert.match(log, /^(warn|error) at=.*(replica|READONLY)/mi);
+    await works([ann, bob]);
+    assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
+  });
+
+  it('is full: what needs memory is refused, leaving and ending are not', async () => {
+    const room = randomId('r');
+    const [ann, bob, cat, dan] = await site.room(room, 4);
+    await site.server.ask('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      refused(await ann.ask('POST', `/relay/${bob.id}/x`, '1'), 503);
+      refused(await ann.ask('POST', `/${randomId('r')}/join`), 503);
+      await dan.leave(room);
+      assert.equal(await site.server.ask('SISMEMBER', `channels:${room}`, dan.id), 0);
+      cat.stream.cut();
+      await until(async () => await site.server.ask('SISMEMBER', `channels:${room}`, cat.id) === 0, 'the grace to end');
+      await ann.stream.ping(GRACE);
+    } finally {
+      await site.server.ask('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await works([ann, bob]);
+    assert.deepEqual(await ann.others(room), [bob.id]);
+    bob.stream.cut();
+    const heard = [];
+    await ann.stream.find((event) => {
+      if (event.event === 'remove-peer') heard.push(JSON.parse(event.data).peer.id);
+      return heard.includes(bob.id);
+    });
+    assert.equal(heard.length, new Set(heard).size);
+  });
+});
+
+suite('redis that restarts while peers come and go', {
+  settings: { PING, GRACE },
+  redis: () => RedisServer.start(),
+  allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
+}, (site, it) => {
+  it('a client whose stream ended meanwhile is told, and others do not see a ghost', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    await site.server.kill();
+    bob.stream.cut();
+    await ann.stream.ping(1);
+    await site.server.start();
+    assert.equal((await ann.stream.next(BACK_MS)).event, 'connected');
+    assert.deepEqual(await ann.join(room), []);
+    const again = await bob.open({ after: bob.stream.lastEventId });
+    assert.equal(again.connected.resumed, false);
+    await bob.join(room);
+    isAdded(await ann.stream.next(), bob, room, false);
+    again.cut();
+    isRemoved(await ann.stream.next(), bob, room);
+  });
+});

@@ -8,11 +8,11 @@
 
 const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 
-static enum log_level least = LOG_INFO;
+static enum log_level threshold = LOG_INFO;
 
-void log_set_level(enum log_level level)
+void log_set_level(enum log_level least)
 {
-	least = level;
+	threshold = least;
 }
 
 void log_line(enum log_level level, const char *at, const char *fmt, ...)
@@ -22,7 +22,7 @@ void log_line(enum log_level level, const char *at, const char *fmt, ...)
 	va_list ap;
 	ssize_t written;
 
-	if (level > least)
+	if (level > threshold)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(fact, sizeof fact, fmt, ap);

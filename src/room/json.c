@@ -47,8 +47,10 @@ void json_put_raw(struct buf *b, const char *text, size_t len)
 
 	if (!to)
 		return;
+	memcpy(to, text, len);
 	for (size_t i = 0; i < len; i++)
-		to[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
+		if (to[i] == '\n' || to[i] == '\r')
+			to[i] = ' ';
 	to[len] = '\0';
 	b->len += len;
 }

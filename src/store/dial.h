@@ -27,7 +27,7 @@ struct dialled {
 
 /* Connects, authenticates and waits COMMAND_MS for what comes then. With
  * scripts also loads these and asks for the run_id. */
-enum err dial(struct dialled *to, bool scripts);
+enum err dial(struct dialled *d, bool scripts);
 
 /* Loads the scripts, again where Redis has forgotten them. */
 enum err dial_scripts(redisContext *context);

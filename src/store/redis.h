@@ -29,13 +29,13 @@ void redis_free(struct redis *r);
 
 /*
  * One round trip. args are the KEYS, keys of them, then the ARGV; at most
- * REDIS_ARGS. OK: *reply is the script's result, to be freed. ERR_STORE:
+ * REDIS_ARGS. OK: *result is the script's result, to be freed. ERR_STORE:
  * Redis is away, refuses, or did not answer in time (then the script may
  * have run, or may still run).
  */
 enum { REDIS_ARGS = 80 };
 enum err redis_run(struct redis *r, enum script which, size_t keys,
-		   const struct arg *args, size_t count, struct reply **reply);
+		   const struct arg *args, size_t count, struct reply **result);
 
 /* PUBLISH, for the health check. */
 enum err redis_publish(struct redis *r, const char *channel,

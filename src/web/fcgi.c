@@ -20,7 +20,7 @@
 enum {
 	RECORD_MOST = 65528,		/* a multiple of 8 below 64 KiB */
 	STDOUT = 6, END_REQUEST = 3,	/* record types */
-	WRITE_MS = 10000,
+	READ_MS = 10000, WRITE_MS = 10000,
 };
 
 struct fcgi {
@@ -29,8 +29,6 @@ struct fcgi {
 	int id;				/* of the request */
 	bool cgi, light;
 };
-
-extern char **environ;
 
 static int stop_pipe[2] = { -1, -1 };
 static _Thread_local int waiter = -1;	/* epoll of this thread */
@@ -142,6 +140,12 @@ const char *fcgi_env(const struct fcgi *f, const char *name)
 	return f->light ? NULL : FCGX_GetParam(name, f->request.envp);
 }
 
+/* mod_cgid gives one socket as input and output, so that both do not block. */
+static bool wait_readable(void)
+{
+	return poll(&(struct pollfd){ 0, POLLIN, 0 }, 1, READ_MS) > 0;
+}
+
 ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
 {
 	ssize_t n;
@@ -150,7 +154,7 @@ ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
 		return FCGX_GetStr(to, (int)size, f->request.in);
 	do
 		n = read(0, to, size);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_readable())));
 	return n;
 }
 

@@ -284,7 +284,8 @@ static enum err take_ids(struct call *c)
 
 enum err http_begin(struct call *c, const struct route *routes)
 {
-	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
+	const char *given = fcgi_env(c->fcgi, "REQUEST_METHOD");
+	const char *method = given ? given : "";
 	const char *uri = fcgi_env(c->fcgi, "REQUEST_URI");
 	enum err e, ids = OK, body;
 
@@ -292,7 +293,7 @@ enum err http_begin(struct call *c, const struct route *routes)
 	c->head.most = c->out.most = OUT_MOST;
 	body = read_body(c);
 	path_parse(uri ? uri : "", c->conf->mount, &c->path);
-	e = find_route(c, routes, method ? method : "");
+	e = find_route(c, routes, method);
 	if (e || c->status)
 		return e;
 	e = authenticate(c, method);

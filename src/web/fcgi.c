@@ -31,6 +31,7 @@ struct fcgi {
 };
 
 static int stop_pipe[2] = { -1, -1 };
+static volatile sig_atomic_t stopping;
 static _Thread_local int waiter = -1;	/* epoll of this thread */
 
 static void on_stop(int sig)
@@ -40,6 +41,7 @@ static void on_stop(int sig)
 
 	(void)sig;
 	(void)n;
+	stopping = 1;
 	errno = kept;
 }
 
@@ -102,10 +104,11 @@ struct fcgi *fcgi_accept(void)
 {
 	struct fcgi *f = xcalloc(1, sizeof *f);
 
-	for (;;) {
+	/* Under load the next one is there already: that saves a wait. */
+	for (bool tried = false; !stopping; tried = true) {
 		int e;
 
-		if (!wait_for_one())
+		if (tried && !wait_for_one())
 			break;
 		FCGX_InitRequest(&f->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
 		e = FCGX_Accept_r(&f->request);

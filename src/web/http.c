@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/known.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -156,7 +157,7 @@ static enum err authenticate(struct call *c, const char *method)
 		if (!cookie)
 			return ERR_NO_TOKEN;
 	}
-	if (token_verify(c->conf, token, c->now, &c->who, &c->why))
+	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
 	if (cookie && !strcmp(method, "POST") && foreign_origin(c))
 		return ERR_ORIGIN;

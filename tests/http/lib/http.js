@@ -4,9 +4,10 @@ import http from 'node:http';
 import net from 'node:net';
 import { within } from './wait.js';
 
-// Sockets that idle go before the web servers close them (5 s), or a request could
-// be written into a connection that is just being closed.
-export const agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: 2_000 });
+// Of its own connection each, as curl does: a server may close one that is kept just when
+// a request is written into it (Apache does, where streams have all its threads), which
+// only browsers repair.
+export const agent = new http.Agent({ keepAlive: false, maxSockets: 64 });
 
 class Answer {
   constructor(status, headers, bytes) {

@@ -1,0 +1,801 @@
+#include "config.h"
+
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "play.h"
+#include "redis_server.h"
+#include "tab.h"
+
+enum { TABS = 64, WORDS = 16, DAY_MS = 24 * 60 * 60 * 1000 };
+
+static struct tab tabs[TABS];
+static char names[TABS][16];
+static size_t tab_count;
+static struct redis *redis;		/* what the steps run on */
+static struct conf as_read;
+static long long before, after;		/* the last step, by Redis' clock */
+static bool frozen;			/* so it cannot be asked */
+
+static long long clock_of_redis(void)
+{
+	redisReply *r;
+	long long ms;
+
+	if (frozen)
+		return 0;
+	r = ask("TIME");
+	ms = atoll(r->element[0]->str) * 1000 +
+		atoll(r->element[1]->str) / 1000;
+
+	freeReplyObject(r);
+	return ms;
+}
+
+static struct tab *tab_named(const char *name)
+{
+	char peer[16];
+
+	for (size_t i = 0; i < tab_count; i++)
+		if (!strcmp(names[i], name))
+			return &tabs[i];
+	assert_true(tab_count < TABS);
+	snprintf(names[tab_count], sizeof *names, "%s", name);
+	snprintf(peer, sizeof peer, "%.*s", (int)strcspn(name, "0123456789"),
+		 name);
+	tab_init(&tabs[tab_count], peer);
+	return &tabs[tab_count++];
+}
+
+static void put_error(struct buf *out, enum err e)
+{
+	buf_str(out, e ? err_word(e) : "ok");
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void put_sorted(struct buf *out, const char **words, size_t n)
+{
+	qsort(words, n, sizeof *words, by_text);
+	for (size_t i = 0; i < n; i++)
+		buf_fmt(out, "%s%s", i ? " " : "", words[i]);
+}
+
+static const char *key_of(const char *name)
+{
+	static char keys[4][128];
+	static unsigned next;
+	char *key = keys[next++ % 4];
+
+	snprintf(key, sizeof *keys, "%s%s", conf.prefix, name);
+	return key;
+}
+
+/* Streams */
+
+static void do_subscribe(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	for (int i = 0; i < argc; i++)
+		tab_subscribe(tab_named(argv[i]));
+}
+
+/* connect TAB [POSITION]: `at` is its own, the name of a tab is that one's. */
+static void do_connect(int argc, char **argv, struct buf *out)
+{
+	struct tab *t = tab_named(argv[0]);
+	char position[64] = "";
+	struct presence p;
+	size_t had = t->heard.len;
+	enum err e;
+
+	if (argc > 1 && !strcmp(argv[1], "at"))
+		strcpy(position, t->position);
+	else if (argc > 1 && islower((unsigned char)*argv[1]) && argv[1][1] != 'x')
+		strcpy(position, tab_named(argv[1])->position);
+	else if (argc > 1)
+		snprintf(position, sizeof position, "%s", argv[1]);
+	e = tab_connect(t, redis, position, &p);
+	if (e) {
+		put_error(out, e);
+		return;
+	}
+	buf_str(out, p.resumed ? "resumed" : "not resumed");
+	for (size_t i = 0; i < reply_count(p.rooms); i++)
+		buf_fmt(out, "%s%s", i ? "+" : " in ",
+			reply_string(reply_at(p.rooms, i), NULL));
+	if (t->heard.len > had)
+		buf_fmt(out, ", missed %s", t->heard.data + had +
+			(had ? strlen("; ") : 0));
+	/* What it missed was said here. */
+	t->heard.len = had;
+	if (t->heard.data)
+		t->heard.data[had] = '\0';
+	reply_free(p.reply);
+}
+
+static void do_open(int argc, char **argv, struct buf *out)
+{
+	for (int i = 0; i < argc; i++) {
+		do_subscribe(1, argv + i, out);
+		do_connect(1, argv + i, out);
+	}
+}
+
+/* Until Redis has seen it. */
+static void do_close(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	for (int i = 0; i < argc; i++) {
+		struct tab *t = tab_named(argv[i]);
+		char *channel = room_channel(&conf, t->peer.id);
+		long long open = 0;
+
+		for (size_t j = 0; j < tab_count; j++)
+			open += tabs[j].subscription &&
+				!strcmp(tabs[j].peer.id, t->peer.id);
+		tab_close(t);
+		for (int tries = 0; tries < 5000; tries++) {
+			const struct timespec ms = { 0, 1000000 };
+			redisReply *r = ask("PUBSUB NUMSUB %s", channel);
+			long long now = r->element[1]->integer;
+
+			freeReplyObject(r);
+			if (now < open)
+				break;
+			nanosleep(&ms, NULL);
+		}
+		free(channel);
+	}
+}
+
+static void do_got(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	struct tab *t = tab_named(argv[0]);
+
+	tell("PING");
+	tab_take(t);
+	buf_str(out, t->heard.len ? t->heard.data : "nothing");
+	buf_clear(&t->heard);
+	if (t->heard.data)
+		t->heard.data[0] = '\0';
+}
+
+/* The same where the order is chance. */
+static void do_heard(int argc, char **argv, struct buf *out)
+{
+	struct buf got = BUF_INIT(65536);
+	const char *events[WORDS * 4];
+	char *rest, *event;
+	size_t n = 0;
+
+	do_got(argc, argv, &got);
+	for (rest = got.data; rest && (event = rest); n++) {
+		rest = strstr(event, "; ");
+		if (rest) {
+			*rest = '\0';
+			rest += 2;
+		}
+		assert_true(n < WORDS * 4);
+		events[n] = event;
+	}
+	qsort(events, n, sizeof *events, by_text);
+	for (size_t i = 0; i < n; i++)
+		buf_fmt(out, "%s%s", i ? "; " : "", events[i]);
+	buf_free(&got);
+}
+
+static void do_beat(int argc, char **argv, struct buf *out)
+{
+	for (int i = 0; i < argc; i++) {
+		struct tab *t = tab_named(argv[i]);
+		struct later later;
+		bool live = false;
+		enum err e = presence_beat(redis, &conf, &t->peer, t->life,
+					   &live, &later);
+
+		if (e)
+			put_error(out, e);
+		else
+			buf_fmt(out, "%s%s%s%s", i ? ", " : "",
+				live ? "live" : "over",
+				later.moved ? " moved" : "",
+				later.more ? " more" : "");
+	}
+}
+
+static void do_end(int argc, char **argv, struct buf *out)
+{
+	struct peer p = tab_named(argv[0])->peer;
+	bool leaving = false;
+	enum err e = presence_end(redis, &conf, &p, &leaving);
+
+	(void)argc;
+	if (e)
+		put_error(out, e);
+	else
+		buf_str(out, leaving ? "leaving" : "stays");
+}
+
+static void do_due(int argc, char **argv, struct buf *out)
+{
+	struct later later;
+	enum err e = presence_due(redis, &conf, &later);
+
+	(void)argc;
+	(void)argv;
+	if (e)
+		put_error(out, e);
+	else
+		buf_fmt(out, "due%s%s", later.moved ? " moved" : "",
+			later.more ? " more" : "");
+}
+
+/* Rooms */
+
+static void put_peers(struct buf *out, enum err e, const struct buf *peers)
+{
+	char why[128];
+	json_t *list;
+	const char *ids[64];
+	size_t i, n = 0;
+	json_t *peer;
+
+	if (e) {
+		put_error(out, e);
+		return;
+	}
+	list = json_read(peers->data, peers->len, why);
+	assert_true(json_is_array(list));
+	json_array_foreach(list, i, peer)
+		ids[n++] = json_string_value(json_object_get(peer, "id"));
+	buf_str(out, n ? "" : "nobody");
+	put_sorted(out, ids, n);
+	json_decref(list);
+}
+
+/* join PEER... ROOM */
+static void do_join(int argc, char **argv, struct buf *out)
+{
+	for (int i = 0; i < argc - 1; i++) {
+		struct peer p = tab_named(argv[i])->peer;
+		struct buf peers = BUF_INIT(65536);
+		enum err e = room_join(redis, &conf, &p, argv[argc - 1], &peers);
+
+		put_peers(out, e, &peers);
+		buf_free(&peers);
+	}
+}
+
+/* Stream and room, and what comes of joining is heard already. */
+static void do_enter(int argc, char **argv, struct buf *out)
+{
+	do_open(argc - 1, argv, out);
+	do_join(argc, argv, out);
+	for (int i = 0; i < argc - 1; i++)
+		do_got(1, argv + i, out);
+}
+
+static void do_leave(int argc, char **argv, struct buf *out)
+{
+	struct peer p = tab_named(argv[0])->peer;
+
+	put_error(out, room_leave(redis, &conf, &p, argv[argc - 1]));
+}
+
+static void do_peers(int argc, char **argv, struct buf *out)
+{
+	struct peer p = tab_named(argv[0])->peer;
+	struct buf peers = BUF_INIT(65536);
+	enum err e = room_peers(redis, &conf, &p, argv[argc - 1], &peers);
+
+	put_peers(out, e, &peers);
+	buf_free(&peers);
+}
+
+/* N characters, as JSON, for +N; else the text itself. */
+static char *data_of(const char *word)
+{
+	size_t n = *word == '+' ? (size_t)atoi(word + 1) : strlen(word);
+	char *s = xmalloc(n + 3);
+
+	if (*word != '+')
+		return strcpy(s, word);
+	memset(s, 'x', n + 2);
+	s[0] = s[n + 1] = '"';
+	s[n + 2] = '\0';
+	return s;
+}
+
+static void put_outcome(struct buf *out, enum err e, const char *what, int n,
+			int wait_ms, int window_ms)
+{
+	if (e == ERR_RATE && (wait_ms < 1 || wait_ms > window_ms))
+		buf_fmt(out, "rate wait=%d ms", wait_ms);
+	else if (e)
+		put_error(out, e);
+	else
+		buf_fmt(out, "%s %d", what, n);
+}
+
+/* relay PEER PEER DATA... */
+static void do_relay(int argc, char **argv, struct buf *out)
+{
+	struct peer p = tab_named(argv[0])->peer;
+	struct item items[WORDS];
+	int n = argc - 2, streams = 0, wait_ms = -1;
+	enum err e;
+
+	for (int i = 0; i < n; i++) {
+		char *data = data_of(argv[2 + i]);
+
+		items[i] = (struct item){ .event = "x", .data = data,
+					  .data_len = strlen(data) };
+	}
+	e = room_relay(redis, &conf, &p, argv[1], items, n, &streams, &wait_ms);
+	put_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
+	for (int i = 0; i < n; i++)
+		free((char *)(uintptr_t)items[i].data);
+}
+
+/* broadcast PEER ROOM DATA */
+static void do_broadcast(int argc, char **argv, struct buf *out)
+{
+	struct peer p = tab_named(argv[0])->peer;
+	char *data = data_of(argv[argc - 1]);
+	struct item item = { .event = "x", .data = data,
+			     .data_len = strlen(data) };
+	int peers = 0, wait_ms = -1;
+	enum err e = room_broadcast(redis, &conf, &p, argv[1], &item, &peers,
+				    &wait_ms);
+
+	put_outcome(out, e, "peers", peers, wait_ms, RATE_WINDOW_S * 1000);
+	free(data);
+}
+
+static void do_access(int argc, char **argv, struct buf *out)
+{
+	int wait_ms = -1;
+	enum err e = room_access(redis, &conf, argv[argc - 1], &wait_ms);
+
+	put_outcome(out, e, "ok", 1, wait_ms, ACCESS_WINDOW_S * 1000);
+}
+
+/* Redis itself */
+
+/* Peers of the Node application: in both sets, without a day to live. */
+static void do_node(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	for (int i = 0; i < argc - 1; i++) {
+		tell("SADD %schannels:%s %s", conf.prefix, argv[argc - 1], argv[i]);
+		tell("SADD %s%s:channels %s", conf.prefix, argv[i], argv[argc - 1]);
+	}
+}
+
+static void put_reply(struct buf *out, const redisReply *r)
+{
+	if (r->type == REDIS_REPLY_INTEGER)
+		buf_fmt(out, "%lld", r->integer);
+	else if (r->type == REDIS_REPLY_NIL)
+		buf_str(out, "none");
+	else if (r->type != REDIS_REPLY_ARRAY)
+		buf_add(out, r->str, r->len);
+	for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
+		if (i)
+			buf_char(out, ' ');
+		put_reply(out, r->element[i]);
+	}
+}
+
+/* redis COMMAND WORD...: %KEY is one with the prefix. */
+static void do_redis(int argc, char **argv, struct buf *out)
+{
+	const char *words[WORDS];
+	redisReply *r;
+
+	for (int i = 0; i < argc; i++)
+		words[i] = *argv[i] == '%' ? key_of(argv[i] + 1) : argv[i];
+	r = ask_argv(argc, words);
+	put_reply(out, r);
+	freeReplyObject(r);
+}
+
+static void do_members(int argc, char **argv, struct buf *out)
+{
+	redisReply *r = ask("SMEMBERS %s", key_of(argv[argc - 1]));
+	const char *members[64];
+
+	for (size_t i = 0; i < r->elements; i++)
+		members[i] = r->element[i]->str;
+	buf_str(out, r->elements ? "" : "nobody");
+	put_sorted(out, members, r->elements);
+	freeReplyObject(r);
+}
+
+static bool within(long long ms, long long at)
+{
+	return at >= before + ms && at <= after + ms;
+}
+
+/* Every key and for how long it was last kept: a day, a window, - for ever;
+ * `old` where the last step did not renew it after `age`. */
+static void do_keys(int argc, char **argv, struct buf *out)
+{
+	redisReply *r = ask("KEYS *");
+	const char *lines[128];
+
+	(void)argc;
+	(void)argv;
+	for (size_t i = 0; i < r->elements; i++) {
+		const char *key = r->element[i]->str;
+		long long at = ask_number("PEXPIRETIME %s", key);
+		char *line = xmalloc(160);
+
+		snprintf(line, 160, "%s=%s", key + strlen(conf.prefix),
+			 at == -1 ? "-" : within(DAY_MS, at) ? "day" :
+			 within(RATE_WINDOW_S * 1000, at) ? "6s" :
+			 within(ACCESS_WINDOW_S * 1000, at) ? "60s" : "old");
+		lines[i] = line;
+	}
+	put_sorted(out, lines, r->elements);
+	for (size_t i = 0; i < r->elements; i++)
+		free((char *)(uintptr_t)lines[i]);
+	freeReplyObject(r);
+}
+
+/* What is to live for a day has an hour left: what a step renews shows. */
+static void do_age(int argc, char **argv, struct buf *out)
+{
+	redisReply *r = ask("KEYS *");
+
+	(void)argc;
+	(void)argv;
+	(void)out;
+	for (size_t i = 0; i < r->elements; i++)
+		if (ask_number("PEXPIRETIME %s", r->element[i]->str) > 0)
+			tell("PEXPIRE %s 3600000", r->element[i]->str);
+	freeReplyObject(r);
+}
+
+/* until SET PEER: how many ms the last step gave it, to 5000; `other` where
+ * that was an earlier one, and the time has moved since. */
+static void do_until(int argc, char **argv, struct buf *out)
+{
+	redisReply *r = ask("ZSCORE %s %s", key_of(argv[0]), argv[argc - 1]);
+	long long at = r->str ? atoll(r->str) : 0;
+	long long near = (at - after + 4999) / 5000 * 5000;
+
+	if (!r->str)
+		buf_str(out, "none");
+	else if (within(near, at))
+		buf_fmt(out, "%lld", near);
+	else
+		buf_str(out, "other");
+	freeReplyObject(r);
+}
+
+static void older(char id[48], long long ms)
+{
+	char *sequence = strchr(id, '-');
+	char made[48];
+
+	if (!sequence)
+		return;
+	snprintf(made, sizeof made, "%lld%.20s", atoll(id) - ms, sequence);
+	strcpy(id, made);
+}
+
+static void older_mailbox(const char *key, long long ms)
+{
+	redisReply *r = ask("XRANGE %s - +", key);
+	long long at = ask_number("PEXPIRETIME %s", key);
+
+	tell("DEL %s", key);
+	for (size_t i = 0; i < r->elements; i++) {
+		const redisReply *fields = r->element[i]->element[1];
+		char id[48];
+
+		snprintf(id, sizeof id, "%s", r->element[i]->element[0]->str);
+		older(id, ms);
+		tell("XADD %s %s m %b", key, id, fields->element[1]->str,
+		     fields->element[1]->len);
+	}
+	if (at > 0)
+		tell("PEXPIREAT %s %lld", key, at);
+	freeReplyObject(r);
+}
+
+static void older_set(const char *key, long long ms)
+{
+	redisReply *r = ask("ZRANGE %s 0 -1", key);
+
+	for (size_t i = 0; i < r->elements; i++)
+		tell("ZINCRBY %s %lld %s", key, -ms, r->element[i]->str);
+	freeReplyObject(r);
+}
+
+static void older_life(const char *key, long long ms)
+{
+	redisReply *r = ask("HGET %s inc", key);
+	char id[48];
+
+	if (r->str) {
+		snprintf(id, sizeof id, "%s", r->str);
+		older(id, ms);
+		tell("HSET %s inc %s", key, id);
+	}
+	freeReplyObject(r);
+}
+
+/* later MS: the clock has moved by so much, back where it is negative. */
+static void do_later(int argc, char **argv, struct buf *out)
+{
+	long long ms = atoll(argv[argc - 1]);
+	redisReply *r;
+	size_t prefix = strlen(conf.prefix);
+
+	(void)out;
+	tell("PING");
+	for (size_t i = 0; i < tab_count; i++) {
+		tab_take(&tabs[i]);
+		older(tabs[i].position, ms);
+		older(tabs[i].life, ms);
+	}
+	r = ask("KEYS *");
+	for (size_t i = 0; i < r->elements; i++) {
+		const char *key = r->element[i]->str, *name = key + prefix;
+		long long at;
+
+		if (!strncmp(name, "mailbox:", 8))
+			older_mailbox(key, ms);
+		else if (!strncmp(name, "peer:", 5))
+			older_life(key, ms);
+		else if (!strcmp(name, "present") || !strcmp(name, "leaving"))
+			older_set(key, ms);
+		at = ask_number("PEXPIRETIME %s", key);
+		if (at > 0)
+			tell("PEXPIREAT %s %lld", key, at - ms);
+	}
+	freeReplyObject(r);
+}
+
+static void do_memory(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	tell("CONFIG SET maxmemory %d", strcmp(argv[argc - 1], "full") ? 0 : 1);
+}
+
+static void do_restart(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)argv;
+	(void)out;
+	server_restart();
+}
+
+/* Another connection, which has loaded nothing yet. */
+static void do_redial(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)argv;
+	(void)out;
+	redis_free(redis);
+	redis = redis_new();
+}
+
+/* limit MESSAGES BYTES a second, and tokens a minute */
+static void do_limit(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	conf.rate = (unsigned)atoi(argv[0]);
+	conf.rate_bytes = (unsigned)atoi(argv[argc > 1]);
+	conf.access_rate = (unsigned)atoi(argv[argc - 1]);
+}
+
+/* break KEY: it is of another type. mend KEY: it is what it was. */
+static void do_break(int argc, char **argv, struct buf *out)
+{
+	const char *key = key_of(argv[argc - 1]);
+	bool is_there = ask_number("EXISTS %s", key);
+
+	(void)out;
+	if (is_there)
+		tell("RENAME %s saved", key);
+	/* INCRBY takes a string; nothing of ours takes a list. */
+	tell("RPUSH %s foreign", key);
+}
+
+static void do_mend(int argc, char **argv, struct buf *out)
+{
+	const char *key = key_of(argv[argc - 1]);
+
+	(void)out;
+	tell("DEL %s", key);
+	if (ask_number("EXISTS saved"))
+		tell("RENAME saved %s", key);
+}
+
+static void do_freeze(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)argv;
+	(void)out;
+	server_freeze();
+	frozen = true;
+}
+
+/* Goes on, once whoever waits for Redis tries again. */
+static void do_thaw(int argc, char **argv, struct buf *out)
+{
+	const struct timespec ms = { 0, 1000000 };
+
+	(void)argc;
+	(void)argv;
+	(void)out;
+	server_thaw();
+	frozen = false;
+	while (redis_publish(redis, "thawed", "") != OK)
+		nanosleep(&ms, NULL);
+}
+
+static const struct {
+	const char *word;
+	int least;			/* arguments */
+	bool step;			/* something happens: see within() */
+	void (*run)(int argc, char **argv, struct buf *out);
+} words[] = {
+	{ "subscribe", 1, true, do_subscribe },
+	{ "connect", 1, true, do_connect },
+	{ "open", 1, true, do_open },
+	{ "close", 1, true, do_close },
+	{ "got", 1, false, do_got },
+	{ "heard", 1, false, do_heard },
+	{ "beat", 1, true, do_beat },
+	{ "end", 1, true, do_end },
+	{ "due", 0, true, do_due },
+	{ "join", 2, true, do_join },
+	{ "enter", 2, true, do_enter },
+	{ "leave", 2, true, do_leave },
+	{ "peers", 2, true, do_peers },
+	{ "relay", 3, true, do_relay },
+	{ "broadcast", 3, true, do_broadcast },
+	{ "access", 1, true, do_access },
+	{ "node", 2, false, do_node },
+	{ "redis", 1, false, do_redis },
+	{ "members", 1, false, do_members },
+	{ "keys", 0, false, do_keys },
+	{ "age", 0, false, do_age },
+	{ "until", 2, false, do_until },
+	{ "later", 1, false, do_later },
+	{ "memory", 1, false, do_memory },
+	{ "restart", 0, false, do_restart },
+	{ "redial", 0, false, do_redial },
+	{ "freeze", 0, false, do_freeze },
+	{ "thaw", 0, false, do_thaw },
+	{ "limit", 3, false, do_limit },
+	{ "break", 1, false, do_break },
+	{ "mend", 1, false, do_mend },
+};
+
+static void step(char *text, struct buf *result)
+{
+	struct buf out = BUF_INIT(1024 * 1024);
+	char *argv[WORDS], *rest = text, *word;
+	int argc = 0;
+	bool wanted;
+
+	while ((word = strtok_r(NULL, " ", &rest)))
+		argv[argc++] = word;
+	wanted = *argv[0] == '?';
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (strcmp(argv[0] + wanted, words[i].word) ||
+		    argc - 1 < words[i].least)
+			continue;
+		if (words[i].step)
+			before = clock_of_redis();
+		words[i].run(argc - 1, argv + 1, &out);
+		if (words[i].step)
+			after = clock_of_redis();
+		if (wanted)
+			buf_fmt(result, "%s%s", result->len ? " | " : "",
+				out.len ? out.data : "");
+		buf_free(&out);
+		return;
+	}
+	fail_msg("no such step: %s", argv[0]);
+}
+
+void play(const char *steps, struct buf *result)
+{
+	char *all = xstrdup(steps), *at = all, *end;
+
+	do {
+		end = strstr(at, " | ");
+		if (end)
+			*end = '\0';
+		step(at, result);
+		at = end + 3;
+	} while (end);
+	free(all);
+}
+
+void play_begin(void)
+{
+	as_read = conf;
+	tell("CONFIG SET maxmemory 0");
+	tell("FLUSHALL");
+	redis = redis_new();
+}
+
+void play_end(void)
+{
+	if (!redis)
+		return;
+	if (frozen)
+		server_thaw();
+	frozen = false;
+	for (size_t i = 0; i < tab_count; i++)
+		tab_free(&tabs[i]);
+	tab_count = 0;
+	redis_free(redis);
+	redis = NULL;
+	conf = as_read;
+}
+
+static bool listed(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = list;
+
+	while (at && (at = strstr(at, word))) {
+		if ((at == list || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+char *play_snapshot(const char *but)
+{
+	struct buf b = BUF_INIT(1024 * 1024);
+	redisReply *r = ask("KEYS *");
+	const char *keys[128];
+
+	for (size_t i = 0; i < r->elements; i++)
+		keys[i] = r->element[i]->str;
+	qsort(keys, r->elements, sizeof *keys, by_text);
+	for (size_t i = 0; i < r->elements; i++) {
+		redisReply *dump;
+
+		if (listed(but, keys[i] + strlen(conf.prefix)))
+			continue;
+		dump = ask("DUMP %s", keys[i]);
+		buf_fmt(&b, "%s %lld ", keys[i] + strlen(conf.prefix),
+			ask_number("PEXPIRETIME %s", keys[i]));
+		for (size_t j = 0; j < dump->len; j++)
+			buf_fmt(&b, "%02x", (unsigned char)dump->str[j]);
+		buf_char(&b, '\n');
+		freeReplyObject(dump);
+	}
+	freeReplyObject(r);
+	for (size_t i = 0; i < tab_count; i++) {
+		tab_take(&tabs[i]);
+		buf_fmt(&b, "%s heard %s\n", names[i],
+			tabs[i].heard.len ? tabs[i].heard.data : "nothing");
+	}
+	return b.data;
+}

@@ -1,0 +1,248 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "redis_server.h"
+
+enum { START_MS = 10000, STEP_MS = 10 };
+
+static char folder[64], path[96], url[128];
+static pid_t keeper;
+static int orders = -1;			/* to the keeper; its end is the end */
+static redisContext *context;
+static char run_id[64];
+
+static void give_up(const char *what, const char *why)
+{
+	fprintf(stderr, "redis-server for the tests: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void serve(int failed)
+{
+	int null = open("/dev/null", O_RDWR);
+	int e;
+
+	dup2(null, 0);
+	dup2(null, 1);
+	/* Small nodes, so that `~` trims a mailbox of the tests too. */
+	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
+	       path, "--dir", folder, "--save", "", "--appendonly", "no",
+	       "--stream-node-max-entries", "4", (char *)NULL);
+	e = errno;
+	if (write(failed, &e, sizeof e) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* A process between the test and Redis: it sees that the test has ended when
+ * the pipe has. A byte in it: start Redis anew. */
+static void keep(int commands, int failed)
+{
+	ssize_t n;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	do {
+		pid_t pid = fork();
+		char byte;
+
+		if (!pid)
+			serve(failed);
+		if (failed >= 0)
+			close(failed);
+		failed = -1;
+		n = read(commands, &byte, 1);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		unlink(path);
+	} while (n == 1);
+	rmdir(folder);
+	_exit(0);
+}
+
+static redisContext *dial_once(void)
+{
+	redisContext *c = redisConnectUnix(path);
+
+	if (c && !c->err)
+		return c;
+	if (c)
+		redisFree(c);
+	return NULL;
+}
+
+/* Whether this is another than before. */
+static bool greet(redisContext *c)
+{
+	redisReply *r = redisCommand(c, "INFO server");
+	const char *id = r && r->str ? strstr(r->str, "run_id:") : NULL;
+	bool new = id && strncmp(id + 7, run_id, 40);
+
+	if (new)
+		snprintf(run_id, sizeof run_id, "%.40s", id + 7);
+	if (r)
+		freeReplyObject(r);
+	return new;
+}
+
+static void wait_ready(void)
+{
+	const struct timespec step = { 0, STEP_MS * 1000000 };
+
+	for (int ms = 0; ms < START_MS; ms += STEP_MS) {
+		context = dial_once();
+		if (context && greet(context))
+			return;
+		if (context)
+			redisFree(context);
+		context = NULL;
+		nanosleep(&step, NULL);
+	}
+	give_up("start", "no answer within 10 s");
+}
+
+void server_start(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	int commands[2], failed[2], e;
+
+	snprintf(folder, sizeof folder, "%.40s/drawbridge-XXXXXX",
+		 tmp && strlen(tmp) < 40 ? tmp : "/tmp");
+	if (!mkdtemp(folder))
+		give_up(folder, strerror(errno));
+	snprintf(path, sizeof path, "%s/redis.sock", folder);
+	snprintf(url, sizeof url, "unix://%s", path);
+	if (pipe2(commands, O_CLOEXEC) || pipe2(failed, O_CLOEXEC))
+		give_up("pipe", strerror(errno));
+	fflush(NULL);
+	keeper = fork();
+	if (!keeper) {
+		close(commands[1]);
+		close(failed[0]);
+		keep(commands[0], failed[1]);
+	}
+	close(commands[0]);
+	close(failed[1]);
+	orders = commands[1];
+	if (read(failed[0], &e, sizeof e) == sizeof e) {
+		server_stop();
+		give_up("not found in PATH (apt-get install redis-server)",
+			strerror(e));
+	}
+	close(failed[0]);
+	wait_ready();
+}
+
+void server_stop(void)
+{
+	if (context)
+		redisFree(context);
+	context = NULL;
+	close(orders);
+	waitpid(keeper, NULL, 0);
+}
+
+void server_restart(void)
+{
+	redisFree(context);
+	context = NULL;
+	if (write(orders, "r", 1) != 1)
+		give_up("restart", strerror(errno));
+	wait_ready();
+}
+
+static pid_t pid_of_server(void)
+{
+	static char known[64];
+	static pid_t pid;
+
+	if (strcmp(known, run_id)) {
+		redisReply *r = ask("INFO server");
+
+		pid = atoi(strstr(r->str, "process_id:") + 11);
+		strcpy(known, run_id);
+		freeReplyObject(r);
+	}
+	return pid;
+}
+
+void server_freeze(void)
+{
+	kill(pid_of_server(), SIGSTOP);
+}
+
+void server_thaw(void)
+{
+	kill(pid_of_server(), SIGCONT);
+}
+
+const char *server_url(void)
+{
+	return url;
+}
+
+static redisReply *checked(redisReply *r, const char *what)
+{
+	if (!r)
+		fail_msg("%s: %s", what, context->errstr);
+	if (r->type == REDIS_REPLY_ERROR)
+		fail_msg("%s: %s", what, r->str);
+	return r;
+}
+
+redisReply *ask(const char *fmt, ...)
+{
+	redisReply *r;
+	va_list ap;
+
+	va_start(ap, fmt);
+	r = redisvCommand(context, fmt, ap);
+	va_end(ap);
+	return checked(r, fmt);
+}
+
+redisReply *ask_argv(int argc, const char **argv)
+{
+	return checked(redisCommandArgv(context, argc, argv, NULL), argv[0]);
+}
+
+void tell(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	freeReplyObject(checked(redisvCommand(context, fmt, ap), fmt));
+	va_end(ap);
+}
+
+long long ask_number(const char *fmt, ...)
+{
+	redisReply *r;
+	va_list ap;
+	long long n;
+
+	va_start(ap, fmt);
+	r = checked(redisvCommand(context, fmt, ap), fmt);
+	va_end(ap);
+	n = r->type == REDIS_REPLY_INTEGER ? r->integer :
+		r->str ? atoll(r->str) : -1;
+	freeReplyObject(r);
+	return n;
+}

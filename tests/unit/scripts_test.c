@@ -1,0 +1,787 @@
+/* Each script against a Redis of the test's own, through room.h: a course of
+ * events (see play.h), and what comes of it. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "play.h"
+#include "redis_server.h"
+#include "tab.h"
+
+struct row {
+	const char *why, *steps, *want;
+};
+
+/* Whether it came so. */
+static bool run_row(const struct row *row)
+{
+	struct buf got = BUF_INIT(1024 * 1024);
+	bool same;
+
+	print_message("  %s\n", row->why);
+	play_begin();
+	play(row->steps, &got);
+	play_end();
+	same = !strcmp(got.len ? got.data : "", row->want);
+	if (!same)
+		print_error("  %s\n    steps  %s\n    got    %s\n    wanted %s\n",
+			    row->why, row->steps, got.len ? got.data : "",
+			    row->want);
+	buf_free(&got);
+	return same;
+}
+
+static void run_rows(const struct row *rows, size_t n)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n; i++)
+		wrong += !run_row(&rows[i]);
+	assert_int_equal(wrong, 0);
+}
+
+#define RUN(rows) run_rows(rows, sizeof rows / sizeof *rows)
+
+/* Contracts */
+
+static void test_access(void **state)
+{
+	static const struct row rows[] = {
+		{ "so many a window and address",
+		  "limit 1 1 2 | ?access 10.0.0.1 | ?access 10.0.0.1 | "
+		  "?access 10.0.0.1 | ?access 10.0.0.2",
+		  "ok 1 | ok 1 | rate | ok 1" },
+		{ "the window begins with the first, not with each",
+		  "access h | ?keys | age | access h | ?keys",
+		  "rate:@h=60s | rate:@h=old" },
+		{ "the window ends",
+		  "limit 1 1 1 | access h | later 59000 | ?access h | "
+		  "later 1001 | ?access h", "rate | ok 1" },
+		{ "a clock that went back: a minute at most",
+		  "limit 1 1 1 | access h | later -3600000 | ?access h | ?keys | "
+		  "later 60000 | ?access h", "rate | rate:@h=60s | ok 1" },
+		{ "0 is any number, and nothing is kept",
+		  "limit 1 1 0 | ?access h | ?access h | ?keys", "ok 1 | ok 1 | " },
+		{ "an address is no peer: its rate is another",
+		  "enter a b r | limit 1 1000 1 | access a | ?relay a b 1 | "
+		  "?redis GET %rate:a", "streams 1 | 1000" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_relay(void **state)
+{
+	static const struct row rows[] = {
+		{ "to a stream, in order, however many",
+		  "enter a b r | ?relay a b 1 | ?relay a b 2 3 | ?got b",
+		  "streams 1 | streams 1 | x a 1; x a 2; x a 3" },
+		{ "streams that took it: all of the peer",
+		  "enter a b r | open b2 b3 | join b r | ?relay a b 1",
+		  "streams 3" },
+		{ "kept where none is open",
+		  "enter a b r | close b | ?relay a b 1 2 | subscribe b | "
+		  "?connect b at | ?got b",
+		  "streams 0 | resumed in r, missed x a 1; x a 2 | nothing" },
+		{ "no shared room: absent and elsewhere look alike, nothing is charged",
+		  "enter a r | enter b q | ?relay a b 1 | ?relay a nobody 1 | "
+		  "?redis EXISTS %rate:a | ?got b", "no-peer | no-peer | 0 | nothing" },
+		{ "one shared room of several is enough",
+		  "enter a b r | join a q | join b s | leave a r | ?relay a b 1 | "
+		  "join a s | ?relay a b 2", "no-peer | streams 1" },
+		{ "over the rate: all or none",
+		  "enter a b r | limit 2 0 0 | ?relay a b 1 2 3 4 5 6 7 8 9 0 | "
+		  "?relay a b 1 2 3 | ?got b",
+		  "streams 1 | rate | x a 1; x a 2; x a 3; x a 4; x a 5; x a 6; "
+		  "x a 7; x a 8; x a 9; x a 0" },
+		{ "over the rate by bytes",
+		  "enter a b r | limit 0 1000 0 | ?relay a b +5800 | "
+		  "?relay a b +200 | later 6001 | ?relay a b +200",
+		  "streams 1 | rate | streams 1" },
+		{ "both limits are one number",
+		  "enter a b r | limit 10 1000 0 | relay a b 1 | "
+		  "?redis GET %rate:a | relay a b +500 | ?redis GET %rate:a",
+		  "100 | 664" },
+		{ "no limit, and nothing is kept",
+		  "enter a b r | limit 0 0 0 | ?relay a b +60000 | "
+		  "?redis EXISTS %rate:a", "streams 1 | 0" },
+		{ "the window begins with the first; the rest is not touched",
+		  "enter a b r | age | relay a b 1 | ?keys",
+		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
+		  "mailbox:b=old peer:a=old peer:b=old present=old rate:a=6s" },
+		{ "the second does not stretch it",
+		  "enter a b r | relay a b 1 | age | relay a b 1 | "
+		  "?redis TTL %rate:a", "3600" },
+		{ "a clock that went back: who is refused waits a window at most",
+		  "enter a b r | limit 0 100 0 | relay a b +500 | "
+		  "later -3600000 | ?relay a b +200 | later 6001 | "
+		  "?relay a b +200", "rate | streams 1" },
+		{ "byte for byte",
+		  "enter a b r | ?relay a b {\"z\":1.50,\"a\":\"\\u00e4\"} | ?got b",
+		  "streams 1 | x a {\"z\":1.50,\"a\":\"\\u00e4\"}" },
+		{ "a peer of the Node application: no id, no mailbox",
+		  "enter a r | node n r | subscribe n | ?relay a n 1 | ?got n | "
+		  "?redis EXISTS %mailbox:n", "streams 1 | x a 1 | 0" },
+		{ "a mailbox holds so many, and what is left of a node of four",
+		  "enter a b r | limit 0 0 0 | close b | "
+		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
+		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
+		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
+		  "?redis XLEN %mailbox:b | subscribe b | ?connect b at",
+		  "18 | not resumed" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_broadcast(void **state)
+{
+	static const struct row rows[] = {
+		{ "to every other member",
+		  "enter a b c r | enter d q | ?broadcast a r 1 | ?got a | "
+		  "?got b | ?got c | ?got d",
+		  "peers 2 | nothing | x a 1 | x a 1 | nothing" },
+		{ "members only",
+		  "enter a r | enter b q | ?broadcast b r 1 | ?broadcast b none 1 | "
+		  "?got a | ?redis EXISTS %rate:b",
+		  "not-member | not-member | nothing | 0" },
+		{ "nobody else: nothing is charged",
+		  "enter a r | ?broadcast a r 1 | ?redis EXISTS %rate:a",
+		  "peers 0 | 0" },
+		{ "charged by recipients",
+		  "enter a b c r | limit 10 1000 0 | broadcast a r 1 | "
+		  "?redis GET %rate:a", "200" },
+		{ "a whole window at most, or it could never go",
+		  "enter a b c r | limit 0 1000 0 | ?broadcast a r +5000 | "
+		  "?broadcast a r 1 | ?got b | later 6001 | ?broadcast a r 1",
+		  "peers 2 | rate | x a ... | peers 2" },
+		{ "kept for who is away; to the Node application's without an id",
+		  "enter a b r | node n r | subscribe n | close b | "
+		  "?broadcast a r 1 | ?got n | subscribe b | ?connect b at",
+		  "peers 2 | x a 1 | resumed in r, missed x a 1" },
+		{ "only the rate is renewed",
+		  "enter a b r | age | broadcast a r 1 | ?keys",
+		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
+		  "mailbox:b=old peer:a=old peer:b=old present=old rate:a=6s" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_join(void **state)
+{
+	static const struct row rows[] = {
+		{ "who comes is told to offer, who is there is not",
+		  "open a b c | ?join a r | ?join b r | ?join c r | ?got a | "
+		  "?got b | ?heard c",
+		  "nobody | a | a b | add-peer b r; add-peer c r | "
+		  "add-peer a r offer; add-peer c r | "
+		  "add-peer a r offer; add-peer b r offer" },
+		{ "twice is as once, and announces again",
+		  "enter a b r | ?join b r | ?members channels:r | ?got a | ?got b",
+		  "a | a b | add-peer b r | add-peer a r offer" },
+		{ "a full room; who is in it may join again",
+		  "enter a b c d r | open e | age | ?join e r | ?join d r | "
+		  "?members channels:r | ?members e:channels | ?got e",
+		  "room-full | a b c | a b c d | nobody | nothing" },
+		{ "too many rooms; one may be joined again",
+		  "open a | join a q | join a r | join a s | ?join a t | "
+		  "?join a s | ?members a:channels | ?redis EXISTS %channels:t",
+		  "many-rooms | nobody | q r s | 0" },
+		{ "all that it concerns is kept for a day",
+		  "open a | age | join a r | ?keys",
+		  "a:channels=day channels:r=day mailbox:a=day peer:a=day "
+		  "present=old" },
+		{ "without a stream: leaving for GRACE, and a day for the rest",
+		  "?join a r | ?until leaving a | ?until present a | ?keys",
+		  "nobody | 10000 | none | a:channels=day channels:r=day "
+		  "leaving=day mailbox:a=day peer:a=day" },
+		{ "again without a stream: GRACE is not begun anew",
+		  "join a r | later 4000 | join a q | ?redis ZCARD %leaving | "
+		  "later 6001 | enter b r | got b | due | ?got b | ?members channels:r",
+		  "1 | remove-peer a r | b" },
+		{ "with a stream it is not leaving",
+		  "open a | later 1000 | join a r | ?until leaving a | ?until present a",
+		  "none | other" },
+		{ "subscribed, but not yet connected: its connect makes the peer",
+		  "enter a r | subscribe b | ?join b r | ?redis EXISTS %peer:b "
+		  "%mailbox:b | ?members channels:r | ?connect b | ?got a",
+		  "a | 0 | a b | not resumed | add-peer b r; remove-peer b r" },
+		{ "without a stream, then one without a position: begun anew",
+		  "enter a r | join b r | subscribe b | ?connect b | ?got a",
+		  "not resumed | add-peer b r; remove-peer b r" },
+		{ "a member that only Redis knows by id, as the Node application's",
+		  "node n r | subscribe n | open a | ?join a r | ?got n | ?got a | "
+		  "?redis EXISTS %peer:n",
+		  "n | add-peer a r | add-peer n r offer | 0" },
+		{ "the room of the Node application's expires from then on",
+		  "node n r | open a | age | join a r | ?keys",
+		  "a:channels=day channels:r=day mailbox:a=day n:channels=- "
+		  "peer:a=day present=old" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_leave(void **state)
+{
+	static const struct row rows[] = {
+		{ "out of both sets; who stays is told, who leaves is not",
+		  "enter a b c r | ?leave a r | ?got a | ?got b | ?got c | "
+		  "?members channels:r | ?members a:channels",
+		  "ok | nothing | remove-peer a r | remove-peer a r | b c | nobody" },
+		{ "no member: no error, and nobody hears it",
+		  "enter a r | open b | ?leave b r | ?leave b none | ?got a",
+		  "ok | ok | nothing" },
+		{ "twice is as once", "enter a b r | leave a r | ?leave a r | ?got b",
+		  "ok | remove-peer a r" },
+		{ "in one set alone, as after a fault: out of it",
+		  "enter a r | redis SREM %channels:r a | leave a r | "
+		  "?members a:channels", "nobody" },
+		{ "only one room", "enter a b r | join a q | join b q | leave a r | "
+		  "?members a:channels | ?relay b a 1", "q | streams 1" },
+		{ "only the Node application's stay: the room does not expire",
+		  "node n r | enter a r | age | leave a r | ?keys",
+		  "channels:r=- mailbox:a=old n:channels=- peer:a=old present=old" },
+		{ "one of ours stays: it does, and nothing is renewed",
+		  "node n r | enter a b r | age | leave a r | ?redis TTL %channels:r",
+		  "3600" },
+		{ "the last: no room is left",
+		  "enter a r | leave a r | ?redis EXISTS %channels:r %a:channels", "0" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_peers(void **state)
+{
+	static const struct row rows[] = {
+		{ "the others", "enter a b c r | ?peers a r", "b c" },
+		{ "nobody else", "enter a r | ?peers a r", "nobody" },
+		{ "members only", "enter a r | open b | ?peers b r | ?peers b none",
+		  "not-member | not-member" },
+		{ "the Node application's by id", "node n r | enter a r | ?peers a r",
+		  "n" },
+		{ "nothing is renewed", "enter a b r | age | peers a r | ?keys",
+		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
+		  "mailbox:b=old peer:a=old peer:b=old present=old" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_connect(void **state)
+{
+	static const struct row rows[] = {
+		{ "new: a mark, a life, present for 1.5 PING, a day to live",
+		  "subscribe a | ?connect a | ?until present a | "
+		  "?redis XLEN %mailbox:a | ?keys",
+		  "not resumed | 15000 | 1 | mailbox:a=day peer:a=day present=day" },
+		{ "resumed: what was missed, once, in order",
+		  "enter a b r | close b | end b | relay a b 1 2 3 | subscribe b | "
+		  "?connect b at | ?got b | ?until leaving b | ?until present b",
+		  "resumed in r, missed x a 1; x a 2; x a 3 | nothing | none | 15000" },
+		{ "resumed: all that it concerns is kept for a day",
+		  "enter a b r | age | connect b at | ?keys",
+		  "a:channels=old b:channels=day channels:r=old mailbox:a=old "
+		  "mailbox:b=day peer:a=old peer:b=day present=day" },
+		{ "what is relayed after SUBSCRIBE and before the position comes once",
+		  "enter a b r | close b | relay a b 1 | subscribe b | relay a b 2 | "
+		  "?connect b at | relay a b 3 | ?got b",
+		  "resumed in r, missed x a 1; x a 2 | x a 3" },
+		{ "the id of `connected` is a position; its mark is never sent",
+		  "open b | join b r | close b | enter a r | subscribe b | "
+		  "?connect b at",
+		  "resumed in r, missed add-peer a r" },
+		{ "nothing missed", "enter a b r | close b | subscribe b | ?connect b at",
+		  "resumed in r" },
+		{ "a reload beside its old stream is a new life: no relay is before "
+		  "its join, and the old stream ends",
+		  "enter a b r | subscribe b2 | ?connect b2 | ?got a | ?relay a b 1 | "
+		  "?got b | ?beat b | ?join b2 r | ?got a",
+		  "not resumed | remove-peer b r | no-peer | ping | over | a | "
+		  "add-peer b r" },
+		{ "no position of the old life is known any more",
+		  "enter a b r | close b | open b2 | subscribe b | ?connect b at | "
+		  "?redis XLEN %mailbox:b", "not resumed | 1" },
+		{ "out of all rooms, and all are told",
+		  "enter a b r | enter c q | join b q | got c | subscribe b2 | "
+		  "?connect b2 | ?got a | ?got c | ?members b:channels",
+		  "not resumed | remove-peer b r | remove-peer b q | nobody" },
+		{ "a second tab with a position is legal",
+		  "enter a b r | subscribe b2 | ?connect b2 b | ?beat b | ?beat b2 | "
+		  "?relay a b 1 | ?got b | ?got b2",
+		  "resumed in r | live | live | streams 2 | x a 1 | x a 1" },
+		{ "an unknown position beside a live tab: in its rooms, no new life",
+		  "enter a b r | subscribe b2 | ?connect b2 1-1 | ?beat b | ?beat b2 | "
+		  "?got a | relay a b 1 | ?got b2",
+		  "not resumed in r | live | live | nothing | x a 1" },
+		{ "an unknown position alone: a new life",
+		  "enter a b r | close b | subscribe b | ?connect b 1-1 | ?got a",
+		  "not resumed | remove-peer b r" },
+		{ "malformed positions are none, and no error",
+		  "enter a b r | ?connect b xx | ?connect b "
+		  "99999999999999999999999-1 | ?connect b - | ?connect b 0-0 | "
+		  "?connect b 0 | ?connect b (1-1",
+		  "not resumed | not resumed | not resumed | not resumed | "
+		  "not resumed | not resumed" },
+		{ "another Redis knows the id and lacks what came last",
+		  "enter a b r | redis HSET %peer:b server another | ?connect b at | "
+		  "?got a | ?connect b at",
+		  "not resumed | remove-peer b r | resumed" },
+		{ "the same beside a twin: one new life, not two",
+		  "enter a b r | subscribe b2 | connect b2 b | "
+		  "redis HSET %peer:b server another | ?connect b at | "
+		  "?connect b2 at | ?beat b | ?beat b2 | ?connect b2 at",
+		  "not resumed | not resumed | live | live | resumed" },
+		{ "a hash without a mailbox, as after a fault",
+		  "enter a b r | redis DEL %mailbox:b | ?connect b at | ?got a",
+		  "not resumed | remove-peer b r" },
+		{ "emptied, one stream begins anew: the other is told first",
+		  "enter a b r | subscribe b2 | connect b2 b | redis FLUSHALL | "
+		  "later 3000 | ?beat b2 | ?connect b2 at | ?got b",
+		  "over | not resumed | ping" },
+		{ "a clock an hour back: ids rise all the same",
+		  "enter a b r | relay a b 1 | got b | later -3600000 | "
+		  "?relay a b 2 | close b | subscribe b | ?connect b at",
+		  "streams 1 | resumed in r, missed x a 2" },
+		{ "a new life after a clock an hour back: above the old",
+		  "enter a b r | later -3600000 | subscribe b2 | ?connect b2 | "
+		  "?got b | ?connect b2 at", "not resumed | ping | resumed" },
+		{ "given up on, it runs late: the live stream is told",
+		  "enter a b r | ?connect b2 | ?got b | ?beat b | ?got a",
+		  "not resumed | ping | over | remove-peer b r" },
+		{ "its own peer alone",
+		  "enter a b r | close a | end a | connect b | ?until leaving b | "
+		  "?redis ZCARD %leaving", "none | 1" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_beat(void **state)
+{
+	static const struct row rows[] = {
+		{ "present for 1.5 PING, and all that it concerns for a day",
+		  "enter a b r | join a q | age | ?beat a | ?until present a | ?keys",
+		  "live | 15000 | a:channels=day b:channels=old channels:q=day "
+		  "channels:r=day mailbox:a=day mailbox:b=old peer:a=day "
+		  "peer:b=old present=day" },
+		{ "not leaving any more",
+		  "enter a r | redis ZREM %present a | redis ZADD %leaving 9e15 a | "
+		  "?beat a | ?until leaving a | ?until present a",
+		  "live | none | 15000" },
+		{ "an older life", "open a | subscribe a2 | connect a2 | ?beat a | "
+		  "?beat a2", "over | live" },
+		{ "an older life changes nothing",
+		  "enter a r | subscribe a2 | connect a2 | close a a2 | end a | age | "
+		  "?beat a | ?until present a | ?keys",
+		  "over | none | leaving=old mailbox:a=old peer:a=old" },
+		{ "reaped, or Redis was emptied", "open a | redis FLUSHALL | ?beat a | "
+		  "?keys", "over | " },
+		{ "nobody is subscribed: another server",
+		  "open a | close a | later 1000 | ?beat a | ?until present a", "over | other" },
+		{ "messages older than MAILBOX_TTL go, but not the newest of them",
+		  "enter a b r | limit 0 0 0 | relay a b 1 2 3 4 5 6 7 8 | "
+		  "later 70000 | relay a b 9 | beat b | ?redis XLEN %mailbox:b | "
+		  "?connect b at",
+		  "3 | resumed in r, missed x a 9" },
+		{ "silent for longer than MAILBOX_TTL, then a message while away",
+		  "enter a b r | relay a b 1 2 3 4 5 6 7 8 | got b | later 70000 | "
+		  "beat a b | later 10000 | beat a b | close b | end b | "
+		  "relay a b 9 | subscribe b | ?connect b at",
+		  "resumed in r, missed x a 9" },
+		{ "a silent room reconnects while somebody joins: all resume",
+		  "enter a b c r | later 70000 | beat a b c | close a b c | "
+		  "enter d r | beat d | subscribe a b c | ?connect a at | "
+		  "?connect b at | ?connect c at",
+		  "resumed in r, missed add-peer d r | "
+		  "resumed in r, missed add-peer d r | "
+		  "resumed in r, missed add-peer d r" },
+		{ "looks at who is due, as due does",
+		  "enter a b r | close b | later 15001 | ?beat a | ?until leaving b | "
+		  "?until present b | later 15001 | ?beat a | ?got a | "
+		  "?redis EXISTS %peer:b %mailbox:b %b:channels",
+		  "live moved | 15000 | none | live | remove-peer b r | 0" },
+		{ "one of two subscriptions is gone unseen: it cannot tell",
+		  "enter b r | subscribe b2 | connect b2 b | close b2 | ?beat b",
+		  "live" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_end(void **state)
+{
+	static const struct row rows[] = {
+		{ "leaving for GRACE", "enter a r | close a | ?end a | "
+		  "?until leaving a | ?until present a", "leaving | 10000 | none" },
+		{ "another stream is there", "enter a r | subscribe a2 | "
+		  "connect a2 a | close a | later 1000 | ?end a | ?until present a | "
+		  "?until leaving a", "stays | other | none" },
+		{ "the next stream has subscribed, but not yet connected",
+		  "enter a r | close a | subscribe a2 | ?end a | ?connect a2 a",
+		  "stays | resumed in r" },
+		{ "gone already, or never here",
+		  "open b | ?end a | ?redis EXISTS %leaving", "stays | 0" },
+		{ "leaving already, as after a jump: GRACE from here on",
+		  "enter a b r | later 3600000 | beat a | later 9000 | close b | "
+		  "?end b | later 9000 | beat a | ?members channels:r",
+		  "leaving | a b" },
+		{ "the room is kept, and nobody hears of it",
+		  "enter a b r | close b | end b | ?got a | ?members channels:r",
+		  "nothing | a b" },
+		{ "only leaving is renewed", "enter a r | close a | age | end a | ?keys",
+		  "a:channels=old channels:r=old leaving=day mailbox:a=old "
+		  "peer:a=old" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+#define MANY "ma mb mc md me mf mg mh mi mj mk ml"
+
+static void test_due(void **state)
+{
+	static const struct row rows[] = {
+		{ "nobody is", "?due | enter a r | ?due", "due | due" },
+		{ "present no longer: leaving for GRACE + PING / 2",
+		  "enter a b r | close b | later 14000 | beat a | later 1001 | ?due | "
+		  "?until leaving b | ?until present b | ?got a | "
+		  "?members channels:r",
+		  "due moved | 15000 | none | nothing | a b" },
+		{ "left for good: out of all rooms, all are told, nothing is left",
+		  "enter a b r | enter c q | join b q | got c | close b | end b | "
+		  "later 10001 | beat a c | ?got a | ?got c | "
+		  "?redis EXISTS %peer:b %mailbox:b %b:channels | "
+		  "?members channels:r | ?until leaving b",
+		  "remove-peer b r | remove-peer b q | 0 | a | none" },
+		{ "not yet", "enter a b r | close b | end b | later 9000 | ?due | "
+		  "?got a", "due | nothing" },
+		{ "reaped: a return is no resumption, and in no room",
+		  "enter a b r | close b | end b | later 10001 | ?due | "
+		  "subscribe b | ?connect b at", "due | not resumed" },
+		{ "back in time: nobody heard of it",
+		  "enter a b r | close b | end b | later 9000 | subscribe b | "
+		  "?connect b at | later 2000 | ?due | ?got a",
+		  "resumed in r | due | nothing" },
+		{ "a few at a time, and then at once again",
+		  "open " MANY " | later 15001 | ?due | ?due | ?due | "
+		  "later 15001 | ?due | ?due | ?due | ?redis DBSIZE",
+		  "due moved more | due moved | due | due more | due | due | 0" },
+		{ "a clock that went back: an entry is cut to the most it can be",
+		  "open a b | close b | end b | later -3600000 | due | "
+		  "?until present a | ?until leaving b", "15000 | 15000" },
+		{ "a clock an hour back, a peer dies: gone all the same",
+		  "enter a b r | later -3600000 | close b | beat a | later 15001 | "
+		  "beat a | later 15001 | beat a | ?got a", "remove-peer b r" },
+		{ "a clock an hour forward: nobody with a stream loses the room",
+		  "enter a b c d r | later 3600000 | ?beat a | later 14000 | "
+		  "?beat a b c d | ?members channels:r | ?got a",
+		  "live moved | live, live, live, live | a b c d | nothing" },
+		{ "between two streams when the clock jumps: lost, and told",
+		  "enter a b r | close b | end b | later 3600000 | beat a | ?got a | "
+		  "subscribe b | ?connect b at", "remove-peer b r | not resumed" },
+		{ "nothing is renewed", "enter a b r | age | due | ?keys",
+		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
+		  "mailbox:b=old peer:a=old peer:b=old present=old" },
+		{ "all are killed and nobody returns: a day, and nothing is left",
+		  "enter a b r | relay a b 1 | close a b | later 86400001 | "
+		  "?redis DBSIZE", "0" },
+		{ "a room that only the Node application's keep does not expire",
+		  "node n r | enter a r | close a | end a | later 10001 | due | "
+		  "later 90000000 | ?members channels:r | ?keys",
+		  "n | channels:r=- n:channels=-" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+/* Every script in one course: what comes before, it, and what it answers there
+ * and on an empty Redis. */
+#define ROOM "enter a b c r | open d"
+
+static const struct call {
+	const char *name, *before, *step, *want, *want_empty;
+	const char *keys;	/* that it must find of their type */
+	const char *spared;	/* what may change though it was refused */
+	bool full;		/* does with a full memory */
+} calls[] = {
+	{ "access", ROOM, "?access h", "ok 1", "ok 1", "rate:@h", NULL, false },
+	{ "relay", ROOM, "?relay a b 1 2", "streams 1", "no-peer",
+	  "a:channels b:channels rate:a mailbox:b", "rate:a", false },
+	{ "broadcast", ROOM, "?broadcast a r 1", "peers 2", "not-member",
+	  "channels:r rate:a mailbox:b mailbox:c", "rate:a", false },
+	{ "join", ROOM, "?join d r", "a b c", "nobody",
+	  "channels:r d:channels peer:d mailbox:d present leaving peer:a "
+	  "mailbox:a peer:b mailbox:b peer:c mailbox:c", NULL, false },
+	{ "join without a stream", ROOM, "?join e r", "a b c", "nobody",
+	  "channels:r e:channels peer:e mailbox:e present leaving peer:a "
+	  "mailbox:a peer:b mailbox:b peer:c mailbox:c", NULL, false },
+	{ "leave", ROOM, "?leave a r", "ok", "ok",
+	  "channels:r a:channels peer:a mailbox:b mailbox:c", NULL, true },
+	{ "peers", ROOM, "?peers a r", "b c", "not-member",
+	  "channels:r peer:b", NULL, true },
+	{ "connect anew", ROOM " | join a q", "?connect a", "not resumed",
+	  "not resumed", "peer:a mailbox:a a:channels present leaving "
+	  "channels:q channels:r mailbox:b mailbox:c", NULL, true },
+	{ "connect and go on", ROOM, "?connect a at", "resumed in r",
+	  "not resumed", "peer:a mailbox:a a:channels present leaving", NULL,
+	  true },
+	{ "beat", ROOM " | redis ZADD %leaving 9e12 a", "?beat a", "live",
+	  "over", "peer:a mailbox:a a:channels present leaving", NULL, true },
+	{ "end", ROOM " | close a", "?end a", "leaving", "stays",
+	  "present leaving", NULL, true },
+	{ "due", ROOM " | close c | end c | later 15001", "?due", "due moved",
+	  "due", "present leaving", NULL, true },
+};
+
+#define EACH_CALL \
+	for (const struct call *c = calls; \
+	     c < calls + sizeof calls / sizeof *calls; c++)
+
+static void expect(const struct call *c, const char *when, const char *got,
+		   const char *want)
+{
+	if (strcmp(got, want))
+		fail_msg("%s, %s: got %s, wanted %s", c->name, when, got, want);
+}
+
+/* In a scene that was played before; returns what it answered. */
+static const char *play_one(const char *steps)
+{
+	static char answer[256];
+	struct buf b = BUF_INIT(sizeof answer - 1);
+
+	play(steps, &b);
+	snprintf(answer, sizeof answer, "%s", b.len ? b.data : "");
+	buf_free(&b);
+	return answer;
+}
+
+/* Redis has forgotten the scripts, on a connection that knew them. */
+static void test_flushed(void **state)
+{
+	(void)state;
+	EACH_CALL {
+		print_message("  %s\n", c->name);
+		play_begin();
+		play_one(c->before);
+		play_one("redis SCRIPT FLUSH");
+		expect(c, "after SCRIPT FLUSH", play_one(c->step), c->want);
+		assert_int_equal(ask_number("DBSIZE") > 0, 1);
+		play_end();
+	}
+}
+
+/* Killed and empty: the first call on the connection of before, and on a new
+ * one whose scripts were forgotten in between. */
+static void test_restarted(void **state)
+{
+	(void)state;
+	EACH_CALL {
+		print_message("  %s\n", c->name);
+		play_begin();
+		play_one("due | restart");
+		expect(c, "after a restart", play_one(c->step), c->want_empty);
+		play_end();
+		play_begin();
+		play_one("redial | redis SCRIPT FLUSH");
+		expect(c, "first of a connection", play_one(c->step),
+		       c->want_empty);
+		play_end();
+	}
+}
+
+static void assert_unchanged(const struct call *c, const char *when,
+			     char *before)
+{
+	char *after = play_snapshot(c->spared);
+
+	if (strcmp(before, after))
+		fail_msg("%s, %s: half done:\n%s\nwas\n%s", c->name, when,
+			 after, before);
+	free(before);
+	free(after);
+}
+
+static void refuse_foreign(const struct call *c, const char *key)
+{
+	char when[80], step[80], *before;
+
+	snprintf(when, sizeof when, "%s of another type", key);
+	play_begin();
+	play_one(c->before);
+	snprintf(step, sizeof step, "break %s", key);
+	play_one(step);
+	before = play_snapshot(c->spared);
+	expect(c, when, play_one(c->step), "redis");
+	assert_unchanged(c, when, before);
+	snprintf(step, sizeof step, "mend %s", key);
+	play_one(step);
+	expect(c, "mended", play_one(c->step), c->want);
+	play_end();
+}
+
+/* Somebody else's key where no PREFIX keeps apart: an error, and nothing is
+ * half done. */
+static void test_foreign(void **state)
+{
+	(void)state;
+	EACH_CALL {
+		char *keys = xstrdup(c->keys), *rest = keys, *key;
+
+		print_message("  %s\n", c->name);
+		while ((key = strtok_r(NULL, " ", &rest)))
+			refuse_foreign(c, key);
+		free(keys);
+	}
+}
+
+/* A full memory: an error and nothing done, or all of it. */
+static void test_full(void **state)
+{
+	(void)state;
+	EACH_CALL {
+		char *before;
+
+		print_message("  %s\n", c->name);
+		play_begin();
+		play_one(c->before);
+		play_one("memory full");
+		before = play_snapshot(NULL);
+		expect(c, "memory full", play_one(c->step),
+		       c->full ? c->want : "redis");
+		if (c->full)
+			free(before);
+		else
+			assert_unchanged(c, "memory full", before);
+		play_one("memory free");
+		if (!c->full)
+			expect(c, "memory free again", play_one(c->step),
+			       c->want);
+		play_end();
+	}
+}
+
+static void test_full_and_foreign(void **state)
+{
+	static const struct row rows[] = {
+		{ "full: what needs no more goes on, and leaves nobody behind",
+		  "enter a b c d r | close c | end c | later 10001 | memory full | "
+		  "?beat a | ?members channels:r | ?leave d r | ?connect b at | "
+		  "?relay a b 1 | ?broadcast a r 1 | ?join d r | ?peers a r | "
+		  "?access h | memory free | ?heard a",
+		  "live | a b d | ok | resumed in r, missed remove-peer c r; "
+		  "remove-peer d r | redis | redis | redis | b | redis | "
+		  "remove-peer c r; remove-peer d r" },
+		{ "full, and without limits: a relay is refused all the same",
+		  "enter a b r | limit 0 0 0 | memory full | ?relay a b 1 | "
+		  "?broadcast a r 1 | ?got b", "redis | redis | nothing" },
+		{ "full, on a new connection",
+		  "enter a b r | memory full | redial | ?leave a r | ?got b",
+		  "ok | remove-peer a r" },
+		{ "a peer's key of another type stops no beat: others are reaped, "
+		  "it is later",
+		  "enter a b c r | close b c | end b | end c | later 10001 | "
+		  "break b:channels | ?beat a | ?got a | ?members channels:r | "
+		  "?due | mend b:channels | later 15001 | ?beat a | ?got a | "
+		  "?redis ZCARD %leaving",
+		  "live | remove-peer c r | a b | due | live | remove-peer b r | 0" },
+		{ "so does a room's", "enter a b r | enter c q | close b c | "
+		  "end b | end c | later 10001 | break channels:q | ?due | ?got a | "
+		  "mend channels:q | later 15001 | ?beat a | "
+		  "?redis EXISTS %channels:q %peer:c",
+		  "due | remove-peer b r | live | 0" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+/* No answer in time: it may run all the same, so it is repeated. */
+static void test_given_up(void **state)
+{
+	static const struct row rows[] = {
+		{ "join", "enter a r | open b | freeze | ?join b r | thaw | "
+		  "?join b r | ?members channels:r | ?got a",
+		  "redis | a | a b | add-peer b r; add-peer b r" },
+		{ "leave", "enter a b r | freeze | ?leave b r | thaw | ?leave b r | "
+		  "?members channels:r | ?got a", "redis | ok | a | remove-peer b r" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static int start(void **state)
+{
+	static const char *const settings[] = {
+		"DRAWBRIDGE_PREFIX={t}:", "DRAWBRIDGE_ROOM_PEERS=4",
+		"DRAWBRIDGE_PEER_ROOMS=3", "DRAWBRIDGE_MAILBOX=16", NULL,
+	};
+
+	(void)state;
+	server_start();
+	conf_setup(settings);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	play_end();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	server_stop();
+	conf_free(&conf);
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, end)
+	static const struct CMUnitTest tests[] = {
+		TEST(test_access),
+		TEST(test_relay),
+		TEST(test_broadcast),
+		TEST(test_join),
+		TEST(test_leave),
+		TEST(test_peers),
+		TEST(test_connect),
+		TEST(test_beat),
+		TEST(test_end),
+		TEST(test_due),
+		TEST(test_flushed),
+		TEST(test_restarted),
+		TEST(test_foreign),
+		TEST(test_full),
+		TEST(test_full_and_foreign),
+		TEST(test_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,42 @@
+/*
+ * tab.h - a tab of a browser and its stream, as stream.c serves it: what it
+ * hears, up to which position, in which life. Without HTTP.
+ */
+#ifndef UNIT_TAB_H
+#define UNIT_TAB_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/conf.h"
+#include "room/room.h"
+
+extern struct conf conf;
+
+/* Reads conf from these settings (NAME=value with DRAWBRIDGE_ before, NULL at
+ * the end) and those of the server, and makes the scripts of it. Once. */
+void conf_setup(const char *const *settings);
+
+/* b is its id and its username. */
+struct peer peer_named(const char *id);
+
+struct tab {
+	struct peer peer;
+	struct subscription *subscription;	/* NULL: closed */
+	char position[48], life[48];
+	bool over;		/* a later life began: it passes on nothing */
+	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
+};
+
+void tab_init(struct tab *t, const char *peer);
+void tab_subscribe(struct tab *t);
+/* What was missed counts as heard. */
+enum err tab_connect(struct tab *t, struct redis *r, const char *position,
+		     struct presence *p);
+/* Takes what Redis has pushed to it by now, without waiting. A reply that came
+ * after a push says that this is there. */
+void tab_take(struct tab *t);
+void tab_close(struct tab *t);
+void tab_free(struct tab *t);
+
+#endif

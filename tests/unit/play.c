@@ -793,6 +793,8 @@ char *play_snapshot(const char *but)
 	}
 	freeReplyObject(r);
 	for (size_t i = 0; i < tab_count; i++) {
+		if (!tabs[i].subscription)
+			continue;
 		tab_take(&tabs[i]);
 		buf_fmt(&b, "%s heard %s\n", names[i],
 			tabs[i].heard.len ? tabs[i].heard.data : "nothing");

@@ -559,11 +559,15 @@ static const struct call {
 	for (const struct call *c = calls; \
 	     c < calls + sizeof calls / sizeof *calls; c++)
 
+static size_t wrong;			/* of a test, so that all are shown */
+
 static void expect(const struct call *c, const char *when, const char *got,
 		   const char *want)
 {
-	if (strcmp(got, want))
-		fail_msg("%s, %s: got %s, wanted %s", c->name, when, got, want);
+	if (!strcmp(got, want))
+		return;
+	wrong++;
+	print_error("  %s, %s: got %s, wanted %s\n", c->name, when, got, want);
 }
 
 /* In a scene that was played before; returns what it answered. */
@@ -582,6 +586,7 @@ static const char *play_one(const char *steps)
 static void test_flushed(void **state)
 {
 	(void)state;
+	wrong = 0;
 	EACH_CALL {
 		print_message("  %s\n", c->name);
 		play_begin();
@@ -591,6 +596,7 @@ static void test_flushed(void **state)
 		assert_int_equal(ask_number("DBSIZE") > 0, 1);
 		play_end();
 	}
+	assert_int_equal(wrong, 0);
 }
 
 /* Killed and empty: the first call on the connection of before, and on a new
@@ -598,6 +604,7 @@ static void test_flushed(void **state)
 static void test_restarted(void **state)
 {
 	(void)state;
+	wrong = 0;
 	EACH_CALL {
 		print_message("  %s\n", c->name);
 		play_begin();
@@ -610,6 +617,7 @@ static void test_restarted(void **state)
 		       c->want_empty);
 		play_end();
 	}
+	assert_int_equal(wrong, 0);
 }
 
 static void assert_unchanged(const struct call *c, const char *when,
@@ -617,9 +625,11 @@ static void assert_unchanged(const struct call *c, const char *when,
 {
 	char *after = play_snapshot(c->spared);
 
-	if (strcmp(before, after))
-		fail_msg("%s, %s: half done:\n%s\nwas\n%s", c->name, when,
-			 after, before);
+	if (strcmp(before, after)) {
+		wrong++;
+		print_error("  %s, %s: half done:\n%s\nwas\n%s", c->name, when,
+			    after, before);
+	}
 	free(before);
 	free(after);
 }
@@ -647,6 +657,7 @@ static void refuse_foreign(const struct call *c, const char *key)
 static void test_foreign(void **state)
 {
 	(void)state;
+	wrong = 0;
 	EACH_CALL {
 		char *keys = xstrdup(c->keys), *rest = keys, *key;
 
@@ -655,12 +666,14 @@ static void test_foreign(void **state)
 			refuse_foreign(c, key);
 		free(keys);
 	}
+	assert_int_equal(wrong, 0);
 }
 
 /* A full memory: an error and nothing done, or all of it. */
 static void test_full(void **state)
 {
 	(void)state;
+	wrong = 0;
 	EACH_CALL {
 		char *before;
 
@@ -681,6 +694,7 @@ static void test_full(void **state)
 			       c->want);
 		play_end();
 	}
+	assert_int_equal(wrong, 0);
 }
 
 static void test_full_and_foreign(void **state)

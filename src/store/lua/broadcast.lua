@@ -11,6 +11,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 if not member then return -1 end
 if #others == 0 then return 0 end
+-- An error where one is no stream, before anybody has the message.
+for _, other in ipairs(others) do redis.call('XLEN', key_mailbox(other)) end
 -- A whole window at most, or a long message to a full room could never go.
 local within, wait = charge(KEYS[2], math.min(cost * #others, most), most)
 if not within then return {wait} end

@@ -27,6 +27,38 @@ local function streams_of(peer)
   return redis.call('PUBSUB', 'NUMSUB', channel(peer))[2]
 end
 
+-- Somebody else's key, or a broken one, is found out before the first write, so
+-- that nothing is half done. (Redis' own error would not name the key.)
+local function must_be(kind, ...)
+  for _, key in ipairs({...}) do
+    local is = redis.call('TYPE', key).ok
+    if is ~= kind and is ~= 'none' then
+      error({err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. kind})
+    end
+  end
+end
+
+-- A peer's own keys.
+local function check_peer(peer)
+  must_be('hash', key_peer(peer))
+  must_be('stream', key_mailbox(peer))
+  must_be('set', key_rooms(peer))
+end
+
+-- The same for a room that is to be left; these checks come before the first
+-- write, so not in leave_room().
+local function check_room(room)
+  must_be('set', key_members(room))
+  for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
+    must_be('stream', key_mailbox(id))
+  end
+end
+
+local function check_rooms(peer)
+  check_peer(peer)
+  for _, room in ipairs(redis.call('SMEMBERS', key_rooms(peer))) do check_room(room) end
+end
+
 -- Returns whether the peer was a member. Begins with a removal.
 local function leave_room(peer, room, user)
   local members = key_members(room)
@@ -69,8 +101,16 @@ local function due(now)
     'LIMIT', 0, DUE_AT_ONCE)
   for _, peer in ipairs(gone) do
     redis.call('ZREM', LEAVING, peer)
-    leave_all(peer)
-    redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
+    -- Whose keys are broken is looked at again later: it must not stop the
+    -- beats of all the others.
+    local good, why = pcall(check_rooms, peer)
+    if good then
+      leave_all(peer)
+      redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
+    else
+      redis.log(redis.LOG_WARNING, why.err)
+      redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+    end
   end
   local silent = redis.call('ZRANGEBYSCORE', PRESENT, '-inf', now,
     'LIMIT', 0, DUE_AT_ONCE)

@@ -34,6 +34,11 @@ void store_init(const struct conf *c)
 		texts[i] = script_text((enum script)i, c);
 }
 
+const char *dial_text(enum script which)
+{
+	return texts[which];
+}
+
 const char *dial_sha1(enum script which)
 {
 	return sha1s[which];
@@ -166,12 +171,6 @@ static bool take_scripts(redisContext *c)
 			return false;
 	}
 	return true;
-}
-
-enum err dial_scripts(redisContext *c)
-{
-	append_scripts(c);
-	return take_scripts(c) ? OK : ERR_STORE;
 }
 
 static bool greet(struct dialled *d, bool scripts)

@@ -29,8 +29,8 @@ struct dialled {
  * scripts also loads these and asks for the run_id. */
 enum err dial(struct dialled *d, bool scripts);
 
-/* Loads the scripts, again where Redis has forgotten them. */
-enum err dial_scripts(redisContext *context);
+/* A script, and its hash once a connection was made with them. */
+const char *dial_text(enum script which);
 const char *dial_sha1(enum script which);
 
 /* Redis has answered: whoever waits for it may try at once. */

@@ -96,12 +96,13 @@ enum err redis_run(struct redis *r, enum script which, size_t keys,
 	e = ask(r, (int)count + 3, argv, lens, &reply);
 	if (!e && reply->type == REDIS_REPLY_ERROR &&
 	    !strncmp(reply->str, "NOSCRIPT", 8)) {
+		/* Redis has forgotten it; EVAL loads it too. */
 		freeReplyObject(reply);
-		e = dial_scripts(r->dialled.context);
-		if (e)
-			hang_up(r);
-		else
-			e = ask(r, (int)count + 3, argv, lens, &reply);
+		argv[0] = "EVAL";
+		lens[0] = 4;
+		argv[1] = dial_text(which);
+		lens[1] = strlen(argv[1]);
+		e = ask(r, (int)count + 3, argv, lens, &reply);
 	}
 	if (e)
 		return e;

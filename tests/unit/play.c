@@ -587,6 +587,25 @@ static void do_restart(int argc, char **argv, struct buf *out)
 	server_restart();
 }
 
+/* A replica takes over: what it knows, under another run_id. */
+static void do_failover(int argc, char **argv, struct buf *out)
+{
+	redisReply *keys = ask("KEYS *"), *dumps[128];
+	long long at[128];
+
+	for (size_t i = 0; i < keys->elements; i++) {
+		at[i] = ask_number("PEXPIRETIME %s", keys->element[i]->str);
+		dumps[i] = ask("DUMP %s", keys->element[i]->str);
+	}
+	do_restart(argc, argv, out);
+	for (size_t i = 0; i < keys->elements; i++) {
+		tell("RESTORE %s %lld %b ABSTTL", keys->element[i]->str,
+		     at[i] < 0 ? 0 : at[i], dumps[i]->str, dumps[i]->len);
+		freeReplyObject(dumps[i]);
+	}
+	freeReplyObject(keys);
+}
+
 /* Another connection, which has loaded nothing yet. */
 static void do_redial(int argc, char **argv, struct buf *out)
 {
@@ -683,6 +702,7 @@ static const struct {
 	{ "later", 1, false, do_later },
 	{ "memory", 1, false, do_memory },
 	{ "restart", 0, false, do_restart },
+	{ "failover", 0, false, do_failover },
 	{ "redial", 0, false, do_redial },
 	{ "freeze", 0, false, do_freeze },
 	{ "thaw", 0, false, do_thaw },

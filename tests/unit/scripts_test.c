@@ -349,6 +349,11 @@ static void test_connect(void **state)
 		  "redis HSET %peer:b server another | ?connect b at | "
 		  "?connect b2 at | ?beat b | ?beat b2 | ?connect b2 at",
 		  "not resumed | not resumed | live | live | resumed" },
+		{ "a replica has taken over: what came last may be lost",
+		  "enter a b r | close a b | failover | open a | subscribe b | "
+		  "?connect b at | ?join a r | close b | subscribe b | "
+		  "?connect b at",
+		  "not resumed | nobody | resumed" },
 		{ "a hash without a mailbox, as after a fault",
 		  "enter a b r | redis DEL %mailbox:b | ?connect b at | ?got a",
 		  "not resumed | remove-peer b r" },

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -79,7 +80,7 @@ static void open_tabs(int n)
 /* What a tab has heard since it was asked last. */
 static const char *heard(struct tab *t)
 {
-	static char texts[THREADS][64 * 1024];
+	static char texts[THREADS][512 * 1024];
 	char *text = texts[t - tabs];
 	size_t had;
 
@@ -423,16 +424,16 @@ static void relay_number(int number, int to, int n)
 		faults++;
 }
 
-enum { RELAYING = 4, AHEAD = 100 };	/* less than a mailbox holds */
+enum { RELAYING = 4, AHEAD = 40 };	/* less than a mailbox holds */
 
-static int count_of(const char *text)
+/* Of what was heard behind the first bytes. */
+static int count_of(const struct buf *b, size_t from)
 {
+	const char *at = b->len ? b->data + from : "";
 	int n = 0;
 
-	while ((text = strstr(text, "x p"))) {
-		text++;
+	for (; (at = strstr(at, "x p")); at++)
 		n++;
-	}
 	return n;
 }
 
@@ -450,17 +451,22 @@ static void relay_and_return(int number)
 {
 	struct tab *last = &tabs[RELAYING];
 
-	while (number < RELAYING && returns < ROUNDS && !faults)
+	while (number < RELAYING && returns < ROUNDS && !faults) {
 		if (sent[number] < (seen + AHEAD) / RELAYING)
 			relay_number(number, RELAYING, ++sent[number]);
+		else
+			nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+	}
 	while (number == RELAYING && returns < ROUNDS) {
+		size_t had = last->heard.len;
+
 		come_back(number, last);
 		if (errors[number] || !resumed[number]) {
 			faults++;
 			return;
 		}
 		tab_take(last);
-		seen = last->heard.len ? count_of(last->heard.data) : 0;
+		seen += count_of(&last->heard, had);
 		tab_close(last);
 		returns++;
 	}

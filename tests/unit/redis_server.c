@@ -123,6 +123,7 @@ void server_start(void)
 	const char *tmp = getenv("TMPDIR");
 	int commands[2], failed[2], e;
 
+	signal(SIGPIPE, SIG_IGN);	/* as the programs do */
 	snprintf(folder, sizeof folder, "%.40s/drawbridge-XXXXXX",
 		 tmp && strlen(tmp) < 40 ? tmp : "/tmp");
 	if (!mkdtemp(folder))

@@ -380,7 +380,6 @@ static void join_and_relay(int number)
 {
 	struct item item = { .event = "x", .data = "1", .data_len = 1 };
 	int streams, wait_ms;
-
 	bool last;
 
 	if (!number) {

@@ -58,8 +58,10 @@ void tab_subscribe(struct tab *t)
 {
 	char *channel = room_channel(&conf, t->peer.id);
 
-	if (subscription_open(channel, &t->subscription) != OK)
+	if (subscription_open(channel, &t->subscription) != OK) {
+		fprintf(stderr, "no subscription to %s\n", channel);
 		abort();
+	}
 	t->over = false;
 	free(channel);
 }

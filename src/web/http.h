@@ -23,7 +23,7 @@ struct path {
 	int count;		/* -1: outside of the mount */
 	char segment[SEGMENTS_MOST][SEGMENT_MOST];	/* decoded */
 	size_t len[SEGMENTS_MOST];
-	char query[8192];	/* as it came, without the '?' */
+	const char *query;	/* behind the '?', in the request's URI */
 };
 
 void path_parse(const char *request_uri, const char *mount, struct path *to);

@@ -14,16 +14,13 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 
 	memset(to, 0, sizeof *to);
 	to->count = -1;
+	to->query = "";
 	/* Apache passes on the absolute form (RFC 9112, 3.2.2). */
 	if (*uri != '/' && scheme)
 		uri = scheme + 3 + strcspn(scheme + 3, "/");
 	end = uri + strcspn(uri, "?#");
-	if (*end == '?') {
-		size_t len = strcspn(end + 1, "#");
-
-		if (len < sizeof to->query)
-			memcpy(to->query, end + 1, len);
-	}
+	if (*end == '?')
+		to->query = end + 1;
 	if ((size_t)(end - uri) < mount_len || memcmp(uri, mount, mount_len))
 		return;
 	uri += mount_len;
@@ -55,8 +52,8 @@ bool query_get(const char *query, const char *name, char *to, size_t size)
 {
 	size_t name_len = strlen(name);
 
-	while (*query) {
-		size_t len = strcspn(query, "&"), n;
+	while (*query && *query != '#') {
+		size_t len = strcspn(query, "&#"), n;
 
 		if (len > name_len && query[name_len] == '=' &&
 		    !memcmp(query, name, name_len)) {

@@ -42,7 +42,7 @@ char *buf_space(struct buf *b, size_t more)
 		return NULL;
 	}
 	if (b->len + more >= b->size) {
-		size_t size = b->size ? b->size * 2 : 128;
+		size_t size = b->size ? b->size * 2 : 512;
 
 		while (size <= b->len + more)
 			size *= 2;
@@ -77,18 +77,25 @@ void buf_char(struct buf *b, char c)
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	char *to;
 	int len;
 
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	to = buf_space(b, 0);
+	room = to ? b->size - b->len : 0;
+	len = vsnprintf(to, room, fmt, ap);
 	if (len < 0)
 		abort();
-	to = buf_space(b, (size_t)len);
-	if (to) {
-		vsnprintf(to, (size_t)len + 1, fmt, again);
-		b->len += (size_t)len;
+	if ((size_t)len >= room || (size_t)len > b->most - b->len) {
+		if (to)
+			*to = '\0';
+		to = buf_space(b, (size_t)len);
+		if (to)
+			vsnprintf(to, (size_t)len + 1, fmt, again);
 	}
+	if (to)
+		b->len += (size_t)len;
 	va_end(again);
 }
 

@@ -18,11 +18,17 @@ struct words {
 static void key(struct words *w, const struct conf *c, const char *before,
 		const char *id, const char *behind)
 {
+	const char *parts[] = { c->prefix, before, id, behind };
 	char *to = w->text[w->keys++];
-	int len = snprintf(to, KEY_MOST, "%s%s%s%s", c->prefix, before, id,
-			   behind);
+	size_t len = 0;
 
-	w->args[w->count++] = (struct arg){ to, (size_t)len };
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		size_t n = strnlen(parts[i], KEY_MOST - len);
+
+		memcpy(to + len, parts[i], n);
+		len += n;
+	}
+	w->args[w->count++] = (struct arg){ to, len };
 }
 
 static void word(struct words *w, const char *s, size_t len)

@@ -58,10 +58,10 @@ static void keys_of_peer(struct words *w, const struct conf *c, const char *id)
 
 char *room_channel(const struct conf *c, const char *peer)
 {
-	struct buf b = BUF_INIT(KEY_MOST);
+	char text[KEY_MOST];
 
-	buf_fmt(&b, "%smessages:%s", c->prefix, peer);
-	return b.data;
+	snprintf(text, sizeof text, "%smessages:%s", c->prefix, peer);
+	return xstrdup(text);
 }
 
 static void put_peers(struct buf *b, const struct reply *reply)

@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #include "base/clock.h"
@@ -196,6 +199,21 @@ static bool greet(struct dialled *d, bool scripts)
 			    take_scripts(c));
 }
 
+/* A host that has gone without a word is noticed within two of our pings, by
+ * the kernel: a subscription that is only read would not notice at all. */
+static void keep_alive(int fd, int ping)
+{
+	const int options[][2] = {
+		{ TCP_KEEPIDLE, ping }, { TCP_KEEPINTVL, (ping + 1) / 2 },
+		{ TCP_KEEPCNT, 2 }, { TCP_USER_TIMEOUT, 2000 * ping },
+	};
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		setsockopt(fd, IPPROTO_TCP, options[i][0], &options[i][1],
+			   sizeof(int));
+}
+
 enum err dial(struct dialled *d, bool scripts)
 {
 	const struct redis_url *url = &conf->redis;
@@ -213,7 +231,7 @@ enum err dial(struct dialled *d, bool scripts)
 		goto failed;
 	}
 	if (!url->path)
-		redisEnableKeepAlive(c);
+		keep_alive(c->fd, (int)conf->ping);
 	redisSetTimeout(c, timeval_of(GREET_MS));
 	if (!greet(d, scripts))
 		goto failed;

@@ -10,10 +10,9 @@
 struct subscription {
 	redisContext *context;
 	redisReply *current;		/* what the last message points into */
-	bool unanswered;		/* a PING */
 };
 
-/* The bytes of part i of a push named kind, as "message" or "pong". */
+/* The bytes of part i of a push named kind, as "message". */
 static const redisReply *part(const redisReply *r, const char *kind, size_t i)
 {
 	if (!r || r->type != REDIS_REPLY_ARRAY || r->elements <= i ||
@@ -74,8 +73,6 @@ bool subscription_next(struct subscription *s, const char **message, size_t *len
 					(void **)&s->current) != REDIS_OK ||
 		    !s->current)
 			return false;
-		if (part(s->current, "pong", 1))
-			s->unanswered = false;
 		text = part(s->current, "message", 2);
 		if (text && text->type == REDIS_REPLY_STRING) {
 			*message = text->str;
@@ -83,20 +80,6 @@ bool subscription_next(struct subscription *s, const char **message, size_t *len
 			return true;
 		}
 	}
-}
-
-enum err subscription_ping(struct subscription *s)
-{
-	int done = 0;
-
-	if (s->unanswered)
-		return ERR_STORE;
-	redisAppendCommand(s->context, "PING");
-	while (!done)
-		if (redisBufferWrite(s->context, &done) != REDIS_OK)
-			return ERR_STORE;
-	s->unanswered = true;
-	return OK;
 }
 
 void subscription_free(struct subscription *s)

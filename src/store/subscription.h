@@ -25,10 +25,6 @@ enum err subscription_read(struct subscription *s);
 bool subscription_next(struct subscription *s, const char **message,
 		       size_t *len);
 
-/* Asks whether the connection lives. ERR_STORE: it does not, or the PING
- * before was not answered. */
-enum err subscription_ping(struct subscription *s);
-
 void subscription_free(struct subscription *s);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * stream.fcgi - the event streams: one thread accepts, each stream has a thread
- * of its own.
+ * stream.fcgi - the event streams: one thread accepts, one opens, each stream
+ * has a thread of its own.
  */
 #include "config.h"
 
@@ -22,11 +22,37 @@ enum {
 
 static struct conf conf;
 static atomic_uint open_streams;
+static pthread_attr_t detached;
 
-static void *run(void *arg)
+static int start(void *(*run)(void *), void *arg)
 {
-	stream_serve(arg, &conf, atomic_load(&open_streams) > conf.streams);
+	pthread_t thread;
+	int e = thread_start(&thread, &detached, run, arg);
+
+	if (e)
+		log_error("stream.thread", "why=%s", strerror(e));
+	return e;
+}
+
+static void *follow(void *stream)
+{
+	stream_follow(stream);
 	atomic_fetch_sub(&open_streams, 1);
+	return NULL;
+}
+
+/* A thread opens the stream and another one follows it: what the opening has
+ * left in the first, its stack, its heap's and libcrypto's caches, would be
+ * more than all else that a stream needs, for as long as it lives. */
+static void *begin(void *fcgi)
+{
+	struct stream *s = stream_open(fcgi, &conf,
+		atomic_load(&open_streams) > conf.streams);
+
+	if (!s)
+		atomic_fetch_sub(&open_streams, 1);
+	else if (start(follow, s))
+		follow(s);
 	return NULL;
 }
 
@@ -42,23 +68,15 @@ static void raise_descriptors(void)
 
 static void accept_all(void)
 {
-	pthread_attr_t attr;
 	struct fcgi *f;
 
-	thread_attr_detached(&attr);
 	while ((f = fcgi_accept())) {
-		pthread_t thread;
-		int e;
-
 		atomic_fetch_add(&open_streams, 1);
-		e = thread_start(&thread, &attr, run, f);
-		if (e) {
-			log_error("stream.thread", "why=%s", strerror(e));
-			stream_serve(f, &conf, true);
+		if (start(begin, f)) {
+			stream_open(f, &conf, true);
 			atomic_fetch_sub(&open_streams, 1);
 		}
 	}
-	pthread_attr_destroy(&attr);
 }
 
 static void serve(void)
@@ -66,6 +84,7 @@ static void serve(void)
 	int64_t end;
 
 	raise_descriptors();
+	thread_attr_detached(&detached);
 	mallopt(M_ARENA_MAX, 2);
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
 		 conf.streams);
@@ -80,10 +99,12 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
+	struct stream *s;
+
 	if (program_start(argc, argv, "stream.fcgi", &conf))
 		serve();
-	else
-		stream_serve(fcgi_cgi(), &conf, false);
+	else if ((s = stream_open(fcgi_cgi(), &conf, false)))
+		stream_follow(s);
 	conf_free(&conf);
 	return 0;
 }

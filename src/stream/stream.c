@@ -58,16 +58,6 @@ static int until(int64_t at)
 	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
 }
 
-/* Gives back the pages of the stack that only the setting up has touched. */
-static void give_back_stack(const struct stream *s)
-{
-	char *here = __builtin_frame_address(0);
-	size_t len = s->stack ? (size_t)(here - s->stack) : 0;
-
-	if (len > 8192)
-		madvise(s->stack, (len - 4096) & ~(size_t)4095, MADV_DONTNEED);
-}
-
 /* Presence */
 
 static void beat(struct stream *s)
@@ -80,10 +70,6 @@ static void beat(struct stream *s)
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
 	if (!s->subscription || s->broken)
 		return;
-	if (subscription_ping(s->subscription)) {
-		s->broken = true;
-		return;
-	}
 	r = pool_take();
 	if (r) {
 		e = presence_beat(r, s->conf, &s->peer, s->life, &live, &later);
@@ -96,7 +82,6 @@ static void beat(struct stream *s)
 		/* Who is alone here looks often enough as well. */
 		due_in(s->conf, s->conf->ping * 500);
 	}
-	give_back_stack(s);
 }
 
 static void lose(struct stream *s)
@@ -248,7 +233,6 @@ static enum err connect_redis(struct stream *s)
 	put_missed(s, p.missed);
 	reply_free(p.reply);
 	flush(s);
-	give_back_stack(s);
 	return OK;
 }
 
@@ -310,6 +294,30 @@ static void wait_and_take(struct stream *s)
 		take_messages(s);
 }
 
+static char *stack_of_thread(void)
+{
+	pthread_attr_t attr;
+	void *low = NULL;
+	size_t size;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return NULL;
+	pthread_attr_getstack(&attr, &low, &size);
+	pthread_attr_destroy(&attr);
+	return low;
+}
+
+/* Gives back the pages of the stack below the caller's, which talking to Redis
+ * has touched: a stream only waits most of the time. */
+static void give_back_stack(const struct stream *s)
+{
+	char *here = __builtin_frame_address(0);
+	size_t len = s->stack ? (size_t)(here - s->stack) : 0;
+
+	if (len > 4096)
+		madvise(s->stack, (len - 512) & ~(size_t)4095, MADV_DONTNEED);
+}
+
 static void follow(struct stream *s)
 {
 	while (!s->end) {
@@ -317,12 +325,16 @@ static void follow(struct stream *s)
 
 		wait_and_take(s);
 		now = clock_ms();
-		if (s->subscription && now >= s->beat_at)
+		if (s->subscription && now >= s->beat_at) {
 			beat(s);
+			give_back_stack(s);
+		}
 		if (s->subscription && s->broken)
 			lose(s);
-		if (!s->end && !s->subscription && now >= s->again_at)
+		if (!s->end && !s->subscription && now >= s->again_at) {
 			connect_redis(s);
+			give_back_stack(s);
+		}
 		if (!s->end && now >= s->ping_at) {
 			put(s, "", "ping", "{}", 2);
 			flush(s);
@@ -370,9 +382,8 @@ static void take_times(struct stream *s, const struct call *c)
 	s->ping_at = s->beat_at = now + s->conf->ping * 1000;
 }
 
-/* Whether the stream is open; else the request is answered. Not inlined, so
- * that its part of the stack is given back. */
-static __attribute__((noinline)) bool begin(struct stream *s, bool full)
+/* Whether the stream is open; else the request is answered. */
+static bool begin(struct stream *s, bool full)
 {
 	struct call c = { .conf = s->conf, .fcgi = s->fcgi };
 	struct buf cors = BUF_INIT(4096);
@@ -407,42 +418,40 @@ static __attribute__((noinline)) bool begin(struct stream *s, bool full)
 	return true;
 }
 
-static char *stack_of_thread(void)
+static void stream_free(struct stream *s)
 {
-	pthread_attr_t attr;
-	void *low = NULL;
-	size_t size;
-
-	if (pthread_getattr_np(pthread_self(), &attr))
-		return NULL;
-	pthread_attr_getstack(&attr, &low, &size);
-	pthread_attr_destroy(&attr);
-	return low;
+	buf_free(&s->out);
+	free(s->channel);
+	free(s->cors);
+	fcgi_free(s->fcgi);
+	free(s);
 }
 
-void stream_serve(struct fcgi *f, const struct conf *conf, bool full)
+struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
 
 	s->conf = conf;
 	s->fcgi = f;
 	s->out.most = OUT_MOST;
-	/* The main thread, which CGI uses, has a stack that grows by itself. */
-	s->stack = fcgi_is_cgi(f) ? NULL : stack_of_thread();
-	if (begin(s, full)) {
-		fcgi_lighten(f);
-		give_back_stack(s);
-		log_debug("stream.open", "peer=%s", s->peer.id);
-		follow(s);
-		/* A proper end, or Apache writes a page into the stream. */
-		s->write_until = clock_ms() + STOP_WRITE_MS;
-		fcgi_write(f, "", 0, true, wait_writable, s);
-		log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
-		end_presence(s);
+	if (!begin(s, full)) {
+		stream_free(s);
+		return NULL;
 	}
-	buf_free(&s->out);
-	free(s->channel);
-	free(s->cors);
-	fcgi_free(f);
-	free(s);
+	fcgi_lighten(f);
+	log_debug("stream.open", "peer=%s", s->peer.id);
+	return s;
+}
+
+void stream_follow(struct stream *s)
+{
+	/* The main thread, which CGI uses, has a stack that grows by itself. */
+	s->stack = fcgi_is_cgi(s->fcgi) ? NULL : stack_of_thread();
+	follow(s);
+	/* A proper end, or Apache writes a page into the stream. */
+	s->write_until = clock_ms() + STOP_WRITE_MS;
+	fcgi_write(s->fcgi, "", 0, true, wait_writable, s);
+	log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
+	end_presence(s);
+	stream_free(s);
 }

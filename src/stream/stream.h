@@ -7,8 +7,13 @@
 #include "base/conf.h"
 #include "web/fcgi.h"
 
-/* Serves the request on this thread, for as long as it takes; frees f. full:
- * there are too many streams already. */
-void stream_serve(struct fcgi *f, const struct conf *conf, bool full);
+struct stream;
+
+/* Answers the request, and takes f. NULL: all was said, there is no stream.
+ * full: there are too many streams already. */
+struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full);
+
+/* Serves an open stream on this thread until its end, and frees it. */
+void stream_follow(struct stream *s);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * stream.fcgi - the event streams: one thread accepts, one opens, each stream
- * has a thread of its own.
+ * stream.fcgi - the event streams: one thread accepts, each stream is opened by
+ * one of its own, and one follows them all.
  */
 #include "config.h"
 
 #include <malloc.h>
-#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "stream/stream.h"
+#include "stream/loop.h"
 #include "web/program.h"
 
 enum {
@@ -21,7 +21,6 @@ enum {
 };
 
 static struct conf conf;
-static atomic_uint open_streams;
 static pthread_attr_t detached;
 
 static int start(void *(*run)(void *), void *arg)
@@ -34,25 +33,20 @@ static int start(void *(*run)(void *), void *arg)
 	return e;
 }
 
-static void *follow(void *stream)
+/* To open one blocks, and leaves much in the caches of its thread. */
+static void *begin(void *fcgi)
 {
-	stream_follow(stream);
-	atomic_fetch_sub(&open_streams, 1);
+	struct stream *s = stream_open(fcgi, &conf, false);
+
+	if (s)
+		loop_add(s);
 	return NULL;
 }
 
-/* A thread opens the stream and another one follows it: what the opening has
- * left in the first, its stack, its heap's and libcrypto's caches, would be
- * more than all else that a stream needs, for as long as it lives. */
-static void *begin(void *fcgi)
+static void *follow(void *unused)
 {
-	struct stream *s = stream_open(fcgi, &conf,
-		atomic_load(&open_streams) > conf.streams);
-
-	if (!s)
-		atomic_fetch_sub(&open_streams, 1);
-	else if (start(follow, s))
-		follow(s);
+	(void)unused;
+	loop_run(false);
 	return NULL;
 }
 
@@ -70,13 +64,9 @@ static void accept_all(void)
 {
 	struct fcgi *f;
 
-	while ((f = fcgi_accept())) {
-		atomic_fetch_add(&open_streams, 1);
-		if (start(begin, f)) {
+	while ((f = fcgi_accept()))
+		if (start(begin, f))
 			stream_open(f, &conf, true);
-			atomic_fetch_sub(&open_streams, 1);
-		}
-	}
 }
 
 static void serve(void)
@@ -86,25 +76,36 @@ static void serve(void)
 	raise_descriptors();
 	thread_attr_detached(&detached);
 	mallopt(M_ARENA_MAX, 2);
+	loop_init();
+	if (start(follow, NULL))
+		abort();
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
 		 conf.streams);
 	accept_all();
-	for (end = clock_ms() + STOP_MS; atomic_load(&open_streams) &&
-	     clock_ms() < end;)
+	for (end = clock_ms() + STOP_MS; stream_count() && clock_ms() < end;)
 		usleep(5000);
 	log_info("stream.stop", "version=%s open=%u", PACKAGE_VERSION,
-		 atomic_load(&open_streams));
+		 stream_count());
 	_exit(0);
+}
+
+static void serve_cgi(void)
+{
+	struct stream *s = stream_open(fcgi_cgi(), &conf, false);
+
+	if (!s)
+		return;
+	loop_init();
+	loop_add(s);
+	loop_run(true);
 }
 
 int main(int argc, char **argv)
 {
-	struct stream *s;
-
 	if (program_start(argc, argv, "stream.fcgi", &conf))
 		serve();
-	else if ((s = stream_open(fcgi_cgi(), &conf, false)))
-		stream_follow(s);
+	else
+		serve_cgi();
 	conf_free(&conf);
 	return 0;
 }

@@ -1,11 +1,10 @@
 #include "config.h"
 
-#include <poll.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -20,11 +19,12 @@
 #include "web/sse.h"
 
 enum {
-	OUT_MOST = 64 * 1024 * 1024,	/* a whole mailbox of large messages */
-	FLUSH_AT = 16 * 1024,
+	OUT_MOST = 64 * 1024 * 1024,	/* far above any message */
+	WIRE_MOST = 2 * OUT_MOST,
+	REPLAY_AT_ONCE = 16 * 1024,	/* bytes */
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
-	STOP_WRITE_MS = 200,
+	END_MS = 200,			/* for the last words of a stream */
 };
 
 struct stream {
@@ -33,44 +33,41 @@ struct stream {
 	struct peer peer;
 	char *channel;
 	char *cors;			/* header lines */
-	char *stack;			/* its lowest address; NULL: unknown */
 	struct subscription *subscription;	/* NULL: Redis is lost */
 	char sent[48];			/* the last id that the client has */
 	char life[48];
 	bool open;			/* the head and `connected` are out */
 	bool broken;			/* subscribe and connect again */
 	const char *end;		/* why it ends; NULL: it goes on */
+	bool ending, gone;		/* its end is written; nothing can be */
+	enum stream_work work;
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
 	const char *end_at_why;
-	struct buf out;
+	struct presence replay;		/* what was missed, from replayed on */
+	size_t replayed;
+	struct buf out;			/* events */
+	struct buf wire;		/* their records, of which wire_sent went */
+	size_t wire_sent;
 };
+
+static atomic_uint count;
 
 static int64_t earliest(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-static int until(int64_t at)
-{
-	int64_t ms = at - clock_ms();
-
-	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
-}
-
 /* Presence */
 
 static void beat(struct stream *s)
 {
-	struct redis *r;
+	struct redis *r = pool_take();
 	struct later later;
 	bool live = false;
 	enum err e = ERR_STORE;
 
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
-	if (!s->subscription || s->broken)
-		return;
-	r = pool_take();
 	if (r) {
 		e = presence_beat(r, s->conf, &s->peer, s->life, &live, &later);
 		pool_give(r);
@@ -107,55 +104,12 @@ static void end_presence(struct stream *s)
 	pool_give(r);
 }
 
-/* Writing */
-
-/* The web server takes nothing at the moment: the beats go on meanwhile. */
-static bool wait_writable(void *arg)
-{
-	struct stream *s = arg;
-	struct pollfd p[] = {
-		{ fcgi_fd(s->fcgi), POLLOUT, 0 },
-		{ fcgi_stop_fd(), POLLIN, 0 },
-	};
-	int n = poll(p, s->end ? 1 : 2, until(earliest(s->beat_at, s->write_until)));
-
-	if (n > 0 && p[1].revents) {
-		s->end = "stop";
-		return false;
-	}
-	if (n > 0)
-		return true;
-	if (clock_ms() >= s->write_until) {
-		s->end = "send-timeout";
-		return false;
-	}
-	if (clock_ms() >= s->beat_at)
-		beat(s);
-	return true;
-}
-
-static void flush(struct stream *s)
-{
-	if (!s->out.len || s->end) {
-		buf_free(&s->out);
-		return;
-	}
-	s->write_until = clock_ms() + s->conf->send_timeout * 1000;
-	if (!fcgi_write(s->fcgi, s->out.data, s->out.len, false, wait_writable,
-			s) && !s->end)
-		s->end = "client-gone";
-	s->ping_at = clock_ms() + s->conf->ping * 1000;
-	buf_free(&s->out);
-}
-
 static void put(struct stream *s, const char *id, const char *name,
 		const char *data, size_t len)
 {
 	sse_event(&s->out, id, name, data, len);
 	if (*id)
 		snprintf(s->sent, sizeof s->sent, "%s", id);
-	if (s->out.len > FLUSH_AT)
-		flush(s);
 }
 
 static void put_head(struct stream *s)
@@ -184,12 +138,22 @@ static void put_connected(struct stream *s, const struct presence *p)
 	buf_free(&data);
 }
 
-/* Connecting */
+/* Writing: what the web server does not take at once waits in wire, and nothing
+ * more is read meanwhile. */
 
-static void put_missed(struct stream *s, const struct reply *missed)
+static void end(struct stream *s, const char *why, bool gone)
 {
-	for (size_t i = 0; i < reply_count(missed) && !s->end; i++) {
-		const struct reply *entry = reply_at(missed, i);
+	if (!s->end)
+		s->end = why;
+	s->gone = s->gone || gone;
+}
+
+static void put_missed(struct stream *s)
+{
+	const struct reply *missed = s->replay.missed;
+
+	while (s->replayed < reply_count(missed) && s->out.len < REPLAY_AT_ONCE) {
+		const struct reply *entry = reply_at(missed, s->replayed++);
 		const char *id = reply_string(reply_at(entry, 0), NULL);
 		size_t len;
 		const char *text = reply_string(
@@ -199,20 +163,82 @@ static void put_missed(struct stream *s, const struct reply *missed)
 		if (message_parse(text, len, &m))
 			put(s, id, m.event, m.data, m.len);
 	}
+	if (s->replayed < reply_count(missed))
+		return;
+	reply_free(s->replay.reply);
+	s->replay = (struct presence){ .reply = NULL };
 }
+
+static void clear_wire(struct stream *s)
+{
+	buf_free(&s->wire);
+	s->wire_sent = 0;
+}
+
+static void send_wire(struct stream *s)
+{
+	ssize_t n = fcgi_send(s->fcgi, s->wire.data + s->wire_sent,
+			      s->wire.len - s->wire_sent);
+
+	if (n < 0)
+		end(s, "client-gone", true);
+	else
+		s->wire_sent += (size_t)n;
+	if (n > 0 && !s->ending)
+		s->write_until = clock_ms() + s->conf->send_timeout * 1000;
+	if (s->gone || s->wire_sent == s->wire.len)
+		clear_wire(s);
+}
+
+static void push(struct stream *s)
+{
+	for (;;) {
+		if (!s->wire.len && s->replay.reply)
+			put_missed(s);
+		if (!s->wire.len && s->out.len) {
+			fcgi_put(s->fcgi, &s->wire, s->out.data, s->out.len,
+				 false);
+			buf_free(&s->out);
+			s->write_until = clock_ms() +
+				s->conf->send_timeout * 1000;
+			s->ping_at = clock_ms() + s->conf->ping * 1000;
+		}
+		if (!s->wire.len)
+			return;
+		send_wire(s);
+		if (s->wire.len)
+			return;
+	}
+}
+
+/* Whether all is said, or cannot be. Without a proper end Apache writes a page
+ * into the stream; and lighttpd calls it a failure, though the client has gone. */
+static bool finished(struct stream *s, int64_t now)
+{
+	if (!s->ending && !s->gone) {
+		fcgi_put(s->fcgi, &s->wire, s->out.data, s->out.len, true);
+		buf_free(&s->out);
+		s->write_until = now + END_MS;
+		s->ending = true;
+		if (s->wire.len)
+			send_wire(s);
+	}
+	return s->gone || !s->wire.len || now >= s->write_until;
+}
+
+/* Connecting */
 
 /* First the subscription, then the position: nothing is between them. Where it
  * fails, again_at says when to try again. */
 static enum err connect_redis(struct stream *s)
 {
-	struct presence p = { .reply = NULL };
 	struct redis *r;
 	enum err e = subscription_open(s->channel, &s->subscription);
 
 	if (!e) {
 		r = pool_take();
-		e = r ? presence_connect(r, s->conf, &s->peer, s->sent, &p) :
-			ERR_STORE;
+		e = r ? presence_connect(r, s->conf, &s->peer, s->sent,
+					 &s->replay) : ERR_STORE;
 		if (r)
 			pool_give(r);
 	}
@@ -220,19 +246,17 @@ static enum err connect_redis(struct stream *s)
 		lose(s);
 		return e;
 	}
-	strcpy(s->life, p.life);
+	strcpy(s->life, s->replay.life);
 	s->broken = false;
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
+	s->replayed = 0;
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
-	if (!s->open || !p.resumed) {
+	if (!s->open || !s->replay.resumed) {
 		if (!s->open)
 			put_head(s);
-		put_connected(s, &p);
+		put_connected(s, &s->replay);
 	}
-	put_missed(s, p.missed);
-	reply_free(p.reply);
-	flush(s);
 	return OK;
 }
 
@@ -258,90 +282,118 @@ static void take_message(struct stream *s, const char *text, size_t len)
 	put(s, m.id, m.event, m.data, m.len);
 }
 
-static void take_messages(struct stream *s)
+void stream_redis_event(struct stream *s)
 {
 	const char *text;
 	size_t len;
-	bool lost = subscription_read(s->subscription) != OK;
+	bool lost;
 
-	while (!s->broken && !s->end &&
-	       subscription_next(s->subscription, &text, &len))
-		take_message(s, text, len);
-	flush(s);
-	if (lost)
-		s->broken = true;
-}
-
-static void wait_and_take(struct stream *s)
-{
-	struct pollfd p[] = {
-		{ fcgi_fd(s->fcgi),
-		  fcgi_is_cgi(s->fcgi) ? 0 : POLLIN | POLLRDHUP, 0 },
-		{ fcgi_stop_fd(), POLLIN, 0 },
-		{ s->subscription ? subscription_fd(s->subscription) : -1,
-		  POLLIN, 0 },
-	};
-	int64_t at = earliest(s->ping_at, s->end_at);
-
-	at = earliest(at, s->subscription ? s->beat_at : s->again_at);
-	if (poll(p, 3, until(at)) <= 0)
+	if (!s->subscription)
 		return;
-	if (p[0].revents && fcgi_gone(s->fcgi))
-		s->end = "client-gone";
-	else if (p[1].revents)
-		s->end = "stop";
-	else if (p[2].revents)
-		take_messages(s);
+	lost = subscription_read(s->subscription) != OK;
+	while (!s->broken && subscription_next(s->subscription, &text, &len))
+		take_message(s, text, len);
+	s->broken = s->broken || lost;
 }
 
-static char *stack_of_thread(void)
+void stream_web_event(struct stream *s, uint32_t events)
 {
-	pthread_attr_t attr;
-	void *low = NULL;
-	size_t size;
-
-	if (pthread_getattr_np(pthread_self(), &attr))
-		return NULL;
-	pthread_attr_getstack(&attr, &low, &size);
-	pthread_attr_destroy(&attr);
-	return low;
+	if ((events & ~(uint32_t)EPOLLOUT) && fcgi_gone(s->fcgi))
+		end(s, "client-gone", false);
 }
 
-/* Gives back the pages of the stack below the caller's, which talking to Redis
- * has touched: a stream only waits most of the time. */
-static void give_back_stack(const struct stream *s)
+void stream_stop(struct stream *s)
 {
-	char *here = __builtin_frame_address(0);
-	size_t len = s->stack ? (size_t)(here - s->stack) : 0;
-
-	if (len > 4096)
-		madvise(s->stack, (len - 512) & ~(size_t)4095, MADV_DONTNEED);
+	end(s, "stop", false);
 }
 
-static void follow(struct stream *s)
+/* Until when nothing is to be done but for what the descriptors say. */
+static int64_t quiet_until(const struct stream *s)
 {
-	while (!s->end) {
-		int64_t now;
+	int64_t at = s->wire.len ? s->write_until : s->ping_at;
 
-		wait_and_take(s);
-		now = clock_ms();
-		if (s->subscription && now >= s->beat_at) {
-			beat(s);
-			give_back_stack(s);
-		}
-		if (s->subscription && s->broken)
-			lose(s);
-		if (!s->end && !s->subscription && now >= s->again_at) {
-			connect_redis(s);
-			give_back_stack(s);
-		}
-		if (!s->end && now >= s->ping_at) {
-			put(s, "", "ping", "{}", 2);
-			flush(s);
-		}
-		if (!s->end && now >= s->end_at)
-			s->end = s->end_at_why;
+	if (s->end)
+		return s->write_until;
+	if (s->subscription)
+		at = earliest(at, s->beat_at);
+	else if (!s->wire.len)
+		at = earliest(at, s->again_at);
+	return earliest(at, s->end_at);
+}
+
+enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
+{
+	if (s->subscription && s->broken)
+		lose(s);
+	if (!s->ending)
+		push(s);
+	if (!s->end && now >= s->end_at)
+		end(s, s->end_at_why, false);
+	if (!s->end && s->wire.len && now >= s->write_until)
+		end(s, "send-timeout", true);
+	if (!s->end && !s->wire.len && now >= s->ping_at) {
+		put(s, "", "ping", "{}", 2);
+		push(s);
 	}
+	s->work = WORK_NONE;
+	if (s->end) {
+		if (s->ending && s->wire.len)
+			send_wire(s);
+		if (finished(s, now))
+			s->work = WORK_END;
+	} else if (s->subscription) {
+		if (now >= s->beat_at)
+			s->work = WORK_BEAT;
+	} else if (!s->wire.len && now >= s->again_at) {
+		s->work = WORK_CONNECT;
+	}
+	*until = quiet_until(s);
+	return s->work;
+}
+
+static void stream_free(struct stream *s)
+{
+	reply_free(s->replay.reply);
+	buf_free(&s->out);
+	buf_free(&s->wire);
+	free(s->channel);
+	free(s->cors);
+	fcgi_free(s->fcgi);
+	free(s);
+	atomic_fetch_sub(&count, 1);
+}
+
+bool stream_work(struct stream *s)
+{
+	if (s->work == WORK_BEAT)
+		beat(s);
+	else if (s->work == WORK_CONNECT)
+		connect_redis(s);
+	if (s->work != WORK_END)
+		return true;
+	log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
+	end_presence(s);
+	stream_free(s);
+	return false;
+}
+
+int stream_web_fd(const struct stream *s)
+{
+	return fcgi_fd(s->fcgi);
+}
+
+uint32_t stream_web_events(const struct stream *s)
+{
+	/* CGI writes to a pipe, or to a socket that was read to its end. */
+	uint32_t events = fcgi_is_cgi(s->fcgi) ? 0 : EPOLLIN | EPOLLRDHUP;
+
+	return events | EPOLLERR | (s->wire.len ? EPOLLOUT : 0);
+}
+
+int stream_redis_fd(const struct stream *s)
+{
+	return s->subscription && !s->wire.len ?
+		subscription_fd(s->subscription) : -1;
 }
 
 /* The request */
@@ -418,15 +470,6 @@ static bool begin(struct stream *s, bool full)
 	return true;
 }
 
-static void stream_free(struct stream *s)
-{
-	buf_free(&s->out);
-	free(s->channel);
-	free(s->cors);
-	fcgi_free(s->fcgi);
-	free(s);
-}
-
 struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
@@ -434,6 +477,9 @@ struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 	s->conf = conf;
 	s->fcgi = f;
 	s->out.most = OUT_MOST;
+	s->wire.most = WIRE_MOST;
+	if (atomic_fetch_add(&count, 1) >= conf->streams)
+		full = true;
 	if (!begin(s, full)) {
 		stream_free(s);
 		return NULL;
@@ -443,15 +489,7 @@ struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 	return s;
 }
 
-void stream_follow(struct stream *s)
+unsigned stream_count(void)
 {
-	/* The main thread, which CGI uses, has a stack that grows by itself. */
-	s->stack = fcgi_is_cgi(s->fcgi) ? NULL : stack_of_thread();
-	follow(s);
-	/* A proper end, or Apache writes a page into the stream. */
-	s->write_until = clock_ms() + STOP_WRITE_MS;
-	fcgi_write(s->fcgi, "", 0, true, wait_writable, s);
-	log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
-	end_presence(s);
-	stream_free(s);
+	return atomic_load(&count);
 }

@@ -1,8 +1,15 @@
 /*
  * stream.h - one event stream, from its request to its end.
+ *
+ * It is opened by a thread of its own, which may block. Then the loop has it
+ * (loop.h), which waits for its descriptors and its times, and never blocks;
+ * what has to be asked of Redis a worker does meanwhile. One at a time.
  */
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/conf.h"
 #include "web/fcgi.h"
@@ -10,10 +17,32 @@
 struct stream;
 
 /* Answers the request, and takes f. NULL: all was said, there is no stream.
- * full: there are too many streams already. */
+ * full: there are too many already, whatever their number. */
 struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full);
 
-/* Serves an open stream on this thread until its end, and frees it. */
-void stream_follow(struct stream *s);
+/* How many there are, with those that are being opened or ended. */
+unsigned stream_count(void);
+
+/* The connection to the web server, and the events of epoll(7) to watch. */
+int stream_web_fd(const struct stream *s);
+uint32_t stream_web_events(const struct stream *s);
+/* Its subscription; -1: not to be watched now. */
+int stream_redis_fd(const struct stream *s);
+
+/* One of them has something. */
+void stream_web_event(struct stream *s, uint32_t events);
+void stream_redis_event(struct stream *s);
+
+/* The program is to end. */
+void stream_stop(struct stream *s);
+
+enum stream_work { WORK_NONE, WORK_BEAT, WORK_CONNECT, WORK_END };
+
+/* Does all that can be done now (in ms of clock_ms()) without blocking. Gives
+ * what is left for stream_work(), or until when nothing is to be done. */
+enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until);
+
+/* Does that; may block. False: the stream is over, and freed. */
+bool stream_work(struct stream *s);
 
 #endif

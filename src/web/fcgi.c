@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
@@ -190,78 +189,75 @@ bool fcgi_gone(const struct fcgi *f)
 	return !n || (n < 0 && errno != EAGAIN);
 }
 
-static bool wait_default(void *arg)
+static void put_header(const struct fcgi *f, struct buf *wire, int type,
+		       size_t len)
 {
-	struct pollfd p = { *(int *)arg, POLLOUT, 0 };
-
-	return poll(&p, 1, WRITE_MS) > 0;
-}
-
-static bool write_parts(struct fcgi *f, struct iovec *v, int count,
-			fcgi_wait *wait, void *arg)
-{
-	if (!wait) {
-		wait = wait_default;
-		arg = &f->fd;
-	}
-	while (count) {
-		struct msghdr m = { .msg_iov = v, .msg_iovlen = (size_t)count };
-		ssize_t n = f->cgi ? writev(f->fd, v, count) :
-			sendmsg(f->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno != EAGAIN || !wait(arg)))
-			return false;
-		for (; count && n >= (ssize_t)v->iov_len; v++, count--)
-			n -= (ssize_t)v->iov_len;
-		if (count && n > 0) {
-			v->iov_base = (char *)v->iov_base + n;
-			v->iov_len -= (size_t)n;
-		}
-	}
-	return true;
-}
-
-static void header(const struct fcgi *f, unsigned char *to, int type, size_t len)
-{
-	const unsigned char bytes[8] = {
-		1, (unsigned char)type,
-		(unsigned char)(f->id >> 8), (unsigned char)f->id,
-		(unsigned char)(len >> 8), (unsigned char)len, 0, 0,
+	const char bytes[8] = {
+		1, (char)type, (char)(f->id >> 8), (char)f->id,
+		(char)(len >> 8), (char)len, 0, 0,
 	};
 
-	memcpy(to, bytes, sizeof bytes);
+	buf_add(wire, bytes, sizeof bytes);
 }
 
-bool fcgi_write(struct fcgi *f, const char *data, size_t len, bool last,
-		fcgi_wait *wait, void *arg)
+void fcgi_put(const struct fcgi *f, struct buf *wire, const char *data,
+	      size_t len, bool last)
 {
-	unsigned char head[8], end[32] = { 0 };
+	static const char complete[8];
 
 	if (f->cgi) {
-		struct iovec v = { (void *)(uintptr_t)data, len };
-
-		return !len || write_parts(f, &v, 1, wait, arg);
+		buf_add(wire, data, len);
+		return;
 	}
-	header(f, end, STDOUT, 0);
-	header(f, end + 8, END_REQUEST, 8);	/* then 8 zeros: complete */
-	do {
+	while (len) {
 		size_t n = len < RECORD_MOST ? len : RECORD_MOST;
-		bool close = last && n == len;
-		struct iovec v[3] = {
-			{ head, n ? sizeof head : 0 },
-			{ (void *)(uintptr_t)data, n },
-			{ end, close ? 24 : 0 },
-		};
 
-		header(f, head, STDOUT, n);
-		if (!write_parts(f, v, 3, wait, arg))
-			return false;
+		put_header(f, wire, STDOUT, n);
+		buf_add(wire, data, n);
 		data += n;
 		len -= n;
-	} while (len);
-	return true;
+	}
+	if (last) {
+		put_header(f, wire, STDOUT, 0);
+		put_header(f, wire, END_REQUEST, sizeof complete);
+		buf_add(wire, complete, sizeof complete);
+	}
+}
+
+ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len)
+{
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = f->cgi ? write(f->fd, wire + sent, len - sent) :
+			send(f->fd, wire + sent, len - sent,
+			     MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			sent += (size_t)n;
+	}
+	return (ssize_t)sent;
+}
+
+void fcgi_answer(struct fcgi *f, const char *data, size_t len)
+{
+	struct buf wire = BUF_INIT(len + len / 1024 + 1024);
+	struct pollfd p = { f->fd, POLLOUT, 0 };
+	size_t sent = 0;
+
+	fcgi_put(f, &wire, data, len, true);
+	while (sent < wire.len) {
+		ssize_t n = fcgi_send(f, wire.data + sent, wire.len - sent);
+
+		if (n < 0 || (!n && poll(&p, 1, WRITE_MS) <= 0))
+			break;
+		sent += (size_t)n;
+	}
+	buf_free(&wire);
 }
 
 void fcgi_free(struct fcgi *f)

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
+
 struct fcgi;
 
 /* Call once. Returns whether standard input is a listening socket; else there
@@ -44,14 +46,13 @@ bool fcgi_is_cgi(const struct fcgi *f);
 /* Once the descriptor is readable: has the client, or the server, gone? */
 bool fcgi_gone(const struct fcgi *f);
 
-/*
- * Writes all of it, and with last also the request's end. What the connection
- * does not take at once waits for wait(arg), which polls the descriptor for
- * POLLOUT and returns false to give up. NULL: at most 10 s.
- */
-typedef bool fcgi_wait(void *arg);
-bool fcgi_write(struct fcgi *f, const char *data, size_t len, bool last,
-		fcgi_wait *wait, void *arg);
+/* Appends to wire the records of these bytes, and with last the request's end. */
+void fcgi_put(const struct fcgi *f, struct buf *wire, const char *data,
+	      size_t len, bool last);
+/* Sends what the connection takes at once: how much of it. -1: it is gone. */
+ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len);
+/* Writes a whole answer and the request's end, for 10 s without progress. */
+void fcgi_answer(struct fcgi *f, const char *data, size_t len);
 
 /* Closes and frees. */
 void fcgi_free(struct fcgi *f);

@@ -397,7 +397,7 @@ void http_finish(struct call *c, enum err e)
 	buf_str(&all, "\r\n");
 	if (c->out.len && method && strcmp(method, "HEAD"))
 		buf_add(&all, c->out.data, c->out.len);
-	fcgi_write(c->fcgi, all.data, all.len, true, NULL, NULL);
+	fcgi_answer(c->fcgi, all.data, all.len);
 	buf_free(&all);
 	http_call_free(c);
 }

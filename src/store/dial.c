@@ -20,8 +20,6 @@ enum {
 };
 
 static const struct conf *conf;
-static char *texts[SCRIPT_COUNT];
-static char sha1s[SCRIPT_COUNT][SHA1_LEN + 1];
 
 /* When it may be tried again; 0: it is there. */
 static _Atomic int64_t away_until;
@@ -33,18 +31,7 @@ static int64_t last_refusal_ms;
 void store_init(const struct conf *c)
 {
 	conf = c;
-	for (int i = 0; i < SCRIPT_COUNT; i++)
-		texts[i] = script_text((enum script)i, c);
-}
-
-const char *dial_text(enum script which)
-{
-	return texts[which];
-}
-
-const char *dial_sha1(enum script which)
-{
-	return sha1s[which];
+	script_init(c);
 }
 
 static struct timeval timeval_of(int ms)
@@ -151,32 +138,7 @@ static bool take_server(redisContext *c, char *to, size_t size)
 	return len && len < size;
 }
 
-static void append_scripts(redisContext *c)
-{
-	for (int i = 0; i < SCRIPT_COUNT; i++)
-		redisAppendCommand(c, "SCRIPT LOAD %s", texts[i]);
-}
-
-static bool take_scripts(redisContext *c)
-{
-	for (int i = 0; i < SCRIPT_COUNT; i++) {
-		redisReply *r = answer(c);
-		bool good = r && r->type == REDIS_REPLY_STRING &&
-			r->len == SHA1_LEN;
-
-		/* The same text has the same hash, so threads that write here
-		 * write what is there. */
-		if (good && !sha1s[i][0])
-			memcpy(sha1s[i], r->str, SHA1_LEN);
-		if (r)
-			freeReplyObject(r);
-		if (!good)
-			return false;
-	}
-	return true;
-}
-
-static bool greet(struct dialled *d, bool scripts)
+static bool greet(struct dialled *d, bool server)
 {
 	const struct redis_url *url = &conf->redis;
 	redisContext *c = d->context;
@@ -187,16 +149,13 @@ static bool greet(struct dialled *d, bool scripts)
 		redisAppendCommand(c, "AUTH %s", url->password);
 	if (url->db)
 		redisAppendCommand(c, "SELECT %d", url->db);
-	if (scripts) {
+	if (server)
 		redisAppendCommand(c, "INFO server");
-		append_scripts(c);
-	}
 	if (url->password && !expect(c))
 		return false;
 	if (url->db && !expect(c))
 		return false;
-	return !scripts || (take_server(c, d->server, sizeof d->server) &&
-			    take_scripts(c));
+	return !server || take_server(c, d->server, sizeof d->server);
 }
 
 /* A host that has gone without a word is noticed within two of our pings, by
@@ -214,7 +173,7 @@ static void keep_alive(int fd, int ping)
 			   sizeof(int));
 }
 
-enum err dial(struct dialled *d, bool scripts)
+enum err dial(struct dialled *d, bool server)
 {
 	const struct redis_url *url = &conf->redis;
 	redisContext *c;
@@ -233,12 +192,12 @@ enum err dial(struct dialled *d, bool scripts)
 	if (!url->path)
 		keep_alive(c->fd, (int)conf->ping);
 	redisSetTimeout(c, timeval_of(GREET_MS));
-	if (!greet(d, scripts))
+	if (!greet(d, server))
 		goto failed;
 	redisSetTimeout(c, timeval_of(COMMAND_MS));
 	/* A connection alone says nothing: a server that stands still accepts
 	 * it too. */
-	if (scripts || url->password || url->db)
+	if (server || url->password || url->db)
 		dial_found("redis.connect");
 	return OK;
 failed:

@@ -17,7 +17,6 @@ enum {
 	CONNECT_MS = 400,
 	GREET_MS = 500,
 	COMMAND_MS = 1000,
-	SHA1_LEN = 40,
 };
 
 struct dialled {
@@ -26,12 +25,8 @@ struct dialled {
 };
 
 /* Connects, authenticates and waits COMMAND_MS for what comes then. With
- * scripts also loads these and asks for the run_id. */
-enum err dial(struct dialled *d, bool scripts);
-
-/* A script, and its hash once a connection was made with them. */
-const char *dial_text(enum script which);
-const char *dial_sha1(enum script which);
+ * server also asks for the run_id. */
+enum err dial(struct dialled *d, bool server);
 
 /* Redis has answered: whoever waits for it may try at once. */
 void dial_found(const char *at);

@@ -84,8 +84,8 @@ enum err redis_run(struct redis *r, enum script which, size_t keys,
 		return e;
 	argv[0] = "EVALSHA";
 	lens[0] = 7;
-	argv[1] = dial_sha1(which);
-	lens[1] = SHA1_LEN;
+	argv[1] = script_sha1(which);
+	lens[1] = strlen(argv[1]);
 	argv[2] = number;
 	lens[2] = (size_t)snprintf(number, sizeof number, "%zu", keys);
 	for (size_t i = 0; i < count; i++) {
@@ -96,11 +96,11 @@ enum err redis_run(struct redis *r, enum script which, size_t keys,
 	e = ask(r, (int)count + 3, argv, lens, &reply);
 	if (!e && reply->type == REDIS_REPLY_ERROR &&
 	    !strncmp(reply->str, "NOSCRIPT", 8)) {
-		/* Redis has forgotten it; EVAL loads it too. */
+		/* Redis does not know it, yet or any more; EVAL loads it too. */
 		freeReplyObject(reply);
 		argv[0] = "EVAL";
 		lens[0] = 4;
-		argv[1] = dial_text(which);
+		argv[1] = script_text(which);
 		lens[1] = strlen(argv[1]);
 		e = ask(r, (int)count + 3, argv, lens, &reply);
 	}

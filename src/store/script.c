@@ -1,5 +1,10 @@
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
 #include "base/buf.h"
 #include "store/script.h"
 
@@ -17,7 +22,9 @@ static bool light(enum script which)
 		which == SCRIPT_ACCESS;
 }
 
-char *script_text(enum script which, const struct conf *c)
+static char *texts[SCRIPT_COUNT], sha1s[SCRIPT_COUNT][41];
+
+static char *whole(enum script which, const struct conf *c)
 {
 	struct buf b = BUF_INIT(TEXT_MOST);
 
@@ -33,4 +40,37 @@ char *script_text(enum script which, const struct conf *c)
 		buf_str(&b, script_presence);
 	buf_str(&b, script_bodies[which]);
 	return b.data;
+}
+
+static void take_sha1(const char *text, char *to)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len;
+
+	if (!EVP_Digest(text, strlen(text), hash, &len, EVP_sha1(), NULL))
+		abort();
+	for (unsigned i = 0; i < len; i++) {
+		*to++ = digits[hash[i] >> 4];
+		*to++ = digits[hash[i] & 15];
+	}
+}
+
+void script_init(const struct conf *c)
+{
+	for (int i = 0; i < SCRIPT_COUNT; i++) {
+		free(texts[i]);
+		texts[i] = whole((enum script)i, c);
+		take_sha1(texts[i], sha1s[i]);
+	}
+}
+
+const char *script_text(enum script which)
+{
+	return texts[which];
+}
+
+const char *script_sha1(enum script which)
+{
+	return sha1s[which];
 }

@@ -32,8 +32,12 @@ extern const char *const script_bodies[SCRIPT_COUNT];
 extern const char script_deliver[];	/* put before every script */
 extern const char script_presence[];	/* and this, but for the lightest */
 
-/* The whole of a script as Redis gets it; the settings are put in. Owned by
- * the caller. */
-char *script_text(enum script which, const struct conf *conf);
+/* Puts the settings into all of them. Once, before the others. */
+void script_init(const struct conf *conf);
+
+/* The whole of a script as Redis gets it, and its SHA-1 in hexadecimal digits,
+ * by which Redis knows it (EVALSHA). */
+const char *script_text(enum script which);
+const char *script_sha1(enum script which);
 
 #endif

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { refused } from './lib/http.js';
 import { isRelayed } from './lib/peer.js';
 import { Stream } from './lib/sse.js';
-import { FULL, suite } from './lib/suite.js';
+import { FULL, SERVER, suite } from './lib/suite.js';
 import { nowSeconds, randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
@@ -107,6 +107,30 @@ suite('stream', { together: true }, (site, it) => {
     assert.equal(new Set(streams.map((stream) => stream.connected.user.id)).size, peers.length);
     await Promise.all(streams.map((stream) => stream.ping(2)));
     for (const stream of streams) stream.cut();
+  });
+});
+
+// As many as each way is for.
+const MANY = { lighttpd: 2000, 'apache-proxy': 2000, apache: 300 }[SERVER];
+suite('many', { settings: { PING: 5, GRACE: 60, RATE: 0 } }, (site, it) => {
+  it(`${MANY} streams at the same time, each with its pings and its events`, async () => {
+    const peers = Array.from({ length: MANY }, () => site.peer());
+    const left = peers.values();
+    await Promise.all(Array.from({ length: 32 }, async () => {
+      for (const peer of left) peer.stream = await peer.open();
+    }));
+    assert.equal(site.processes('stream.fcgi').length, SERVER === 'apache' ? MANY : 1);
+    await Promise.all(peers.map((peer) => peer.stream.ping(1)));
+    const pairs = Array.from({ length: 50 }, (_, i) => [peers[i], peers[MANY - 1 - i]]);
+    await Promise.all(pairs.map(async ([ann, bob]) => {
+      const room = randomId('r');
+      await ann.join(room);
+      await bob.join(room);
+      await ann.relay(bob, 'x', 1);
+      isRelayed(await bob.stream.find((event) => event.event === 'x'), ann, 'x', 1);
+    }));
+    assert.equal(peers.filter((peer) => peer.stream.ended).length, 0);
+    for (const peer of peers) peer.stream.cut();
   });
 });
 

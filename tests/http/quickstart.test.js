@@ -1,0 +1,82 @@
+// What ./quickstart says and does where something is in its way; how it serves all other
+// tests show.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import net from 'node:net';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { descendants } from './lib/processes.js';
+import { RedisServer } from './lib/redis-server.js';
+import { Server } from './lib/server.js';
+import { FULL } from './lib/suite.js';
+import { timed } from './lib/wait.js';
+
+const QUICKSTART = fileURLToPath(new URL('../../quickstart', import.meta.url));
+
+/** Runs it until it ends by itself. */
+async function refused(...args) {
+  const child = spawn(QUICKSTART, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '', err = '';
+  child.stdout.on('data', (text) => { out += text; });
+  child.stderr.on('data', (text) => { err += text; });
+  const status = await new Promise((resolve) => { child.on('close', resolve); });
+  assert.equal(status, 1, err);
+  assert.equal(out, '');
+  assert.match(err, /^quickstart: [^\n]+\n$/, 'one line');
+  assert.deepEqual(descendants(child.pid), []);
+  return err;
+}
+
+async function serves(redis) {
+  const server = await Server.start({ kind: 'lighttpd', mount: '/', redis, settings: {} });
+  try {
+    assert.equal((await fetch(new URL('health/ready', server.base))).status, 200);
+  } finally {
+    await server.stop();
+  }
+}
+
+if (FULL) {
+  describe('quickstart', { timeout: 120_000 }, () => {
+    it('a port that is taken', async () => {
+      const taken = net.createServer().listen(0, '127.0.0.1');
+      await new Promise((resolve) => { taken.on('listening', resolve); });
+      const { port } = taken.address();
+      assert.match(await refused('--port', String(port)), new RegExp(`\\b${port}\\b`));
+      taken.close();
+    });
+
+    it('a Redis that is not there, refuses the password, or has a URL that is none', async () => {
+      const redis = await RedisServer.start('not-a-secret-of-anybody');
+      assert.match(await refused('--port', '0', '--redis', 'unix:///nowhere.sock'), /No such file/);
+      assert.match(await refused('--port', '0', '--redis', 'redis://127.0.0.1:1'), /refused/);
+      assert.match(await refused('--port', '0', '--redis', 'http://127.0.0.1'), /allowed is redis:/);
+      const wrong = redis.url.replace(':not-a-', ':indeed-a-');
+      assert.notEqual(wrong, redis.url);
+      const line = await refused('--port', '0', '--redis', wrong);
+      assert.match(line, /WRONGPASS/);
+      assert.doesNotMatch(line, /indeed/, 'the password is not shown');
+      await redis.remove();
+    });
+
+    it('a password with and without a user', async () => {
+      const redis = await RedisServer.start('not-a-secret-of-anybody');
+      for (const user of ['', 'default']) await serves(redis.url.replace(/\/\/[^:@]*:/, `//${user}:`));
+      await redis.remove();
+    });
+
+    it('two of one checkout side by side, the second within 3 s', async () => {
+      const first = await Server.start({ kind: 'lighttpd', mount: '/', settings: {} });
+      const { value: second, ms } = await timed(Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
+      for (const { base } of [first, second]) assert.equal((await fetch(base)).status, 200);
+      await first.stop();
+      assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
+      await second.stop();
+      assert.ok(ms < 3_000, `${ms} ms`);
+    });
+
+    it('an option or a server that it does not know', async () => {
+      for (const args of [['--nothing'], ['--server', 'nothing'], ['--port', 'x'], ['--mount', 'draw']]) await refused(...args);
+    });
+  });
+}

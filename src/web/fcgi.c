@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -30,7 +31,7 @@ struct fcgi {
 };
 
 static int stop_pipe[2] = { -1, -1 };
-static volatile sig_atomic_t stopping;
+static atomic_bool stopping;		/* lock-free, so for a handler too */
 static _Thread_local int waiter = -1;	/* epoll of this thread */
 
 static void on_stop(int sig)
@@ -40,7 +41,7 @@ static void on_stop(int sig)
 
 	(void)sig;
 	(void)n;
-	stopping = 1;
+	stopping = true;
 	errno = kept;
 }
 

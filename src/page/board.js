@@ -5,9 +5,8 @@
  * signaling, `peers` with an open channel, `strokes` and `points` on the board.
  */
 
-import { Mesh } from './mesh.js';
+import { Drawbridge } from './drawbridge.js';
 import { Paper } from './paper.js';
-import { Signaling } from './signaling.js';
 import { Strokes, coordinate, pieces } from './strokes.js';
 
 const SEND_MS = 33;
@@ -20,9 +19,11 @@ const WORDS = {
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
   full: 'The room is full. Waiting for a place…',
-  refused: 'No way in: ',
+  refused: 'No way in:',
   closed: 'You have left.',
-};
+}; // of the others their detail is a sentence
+
+const PATHS = { direct: 'connected directly', turn: 'connected by a TURN server', server: 'reached through the server' };
 
 const element = (id) => document.getElementById(id);
 const facts = document.documentElement.dataset;
@@ -30,25 +31,26 @@ const facts = document.documentElement.dataset;
 const names = new Map(); // what peers call themselves, by id
 const strokes = new Strokes();
 const paper = new Paper(element('paper'), strokes);
-const signaling = new Signaling({
-  room: location.pathname.split('/').pop(),
-  username: storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`,
-  onState: showStatus,
-});
-const mesh = new Mesh(signaling, { onOpen: greet, onMessage: hear, onChange: showPeople });
+const username = storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const bridge = new Drawbridge({ username });
+bridge.on('state', showStatus);
+bridge.on('join', (peer) => { greet(peer); showPeople(); });
+bridge.on('leave', showPeople);
+bridge.on('peer', showPeople);
+bridge.on('data', hear);
 
 // --- what peers say ---
 
-/** Somebody whose channel has just opened may be new here. */
-function greet(id) {
-  mesh.send(id, JSON.stringify({ type: 'name', name: element('name').value }));
+/** Somebody who has just come knows nothing. */
+function greet(peer) {
+  bridge.send(JSON.stringify({ type: 'name', name: element('name').value }), peer);
   for (const stroke of strokes.list) {
-    for (const piece of pieces(stroke)) mesh.send(id, JSON.stringify(piece));
+    for (const piece of pieces(stroke)) bridge.send(JSON.stringify(piece), peer);
   }
 }
 
-function hear(id, text) {
-  if (text.length > MESSAGE_MOST) return;
+function hear(text, { id }) {
+  if (typeof text !== 'string' || text.length > MESSAGE_MOST) return;
   let message;
   try {
     message = JSON.parse(text);
@@ -133,7 +135,7 @@ function up() {
 }
 
 function send() {
-  for (const piece of pieces(pen.stroke, pen.sent)) mesh.broadcast(JSON.stringify(piece));
+  for (const piece of pieces(pen.stroke, pen.sent)) bridge.send(JSON.stringify(piece));
   pen.sent = pen.stroke.points.length / 2;
 }
 
@@ -141,35 +143,36 @@ function send() {
 
 function showStatus(state, detail) {
   facts.state = state;
-  const connected = signaling.peers.size ? 'Connected' : 'Connected. Nobody else is here yet.';
-  element('status').textContent = state === 'connected' ? connected : WORDS[state];
-  if (state === 'refused') element('status').append(detail);
+  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
+  element('status').textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
+  if (state === 'refused' || state.endsWith('connecting')) element('status').append(` ${detail}`);
 }
 
 function showPeople() {
-  const { links } = mesh;
-  const others = [...links].map(([id, state]) => {
+  const { peers } = bridge;
+  const others = peers.map(({ id, username: called, state, path }) => {
     const item = document.createElement('li');
     item.dataset.state = state;
     // Text, never HTML: it is a peer's.
-    item.textContent = names.get(id) || signaling.peers.get(id)?.username || id;
-    item.title = `${item.textContent}: ${state}`;
+    item.textContent = names.get(id) || called;
+    item.title = `${item.textContent}: ${PATHS[path] ?? state}`;
     return item;
   });
   // Not moved itself: somebody may be typing a name in it.
   while (element('me').nextElementSibling) element('me').nextElementSibling.remove();
   element('me').after(...others);
   element('count').textContent = 1 + others.length;
-  facts.peers = [...links.values()].filter((state) => state === 'open').length;
-  if (signaling.state === 'connected') showStatus('connected');
+  facts.peers = peers.filter(({ state }) => state === 'open').length;
+  facts.relayed = peers.filter(({ state }) => state === 'relayed').length;
+  if (bridge.state === 'connected') showStatus('connected');
 }
 
 function rename() {
-  const name = clean(element('name').value) || signaling.username;
+  const name = clean(element('name').value) || username;
   element('name').value = name;
   storeName(name);
-  signaling.rename(name);
-  mesh.broadcast(JSON.stringify({ type: 'name', name }));
+  bridge.rename(name);
+  bridge.send(JSON.stringify({ type: 'name', name }));
 }
 
 async function copy() {
@@ -208,8 +211,8 @@ function storeName(name) {
 // --- and on it goes ---
 
 element('link').value = location.origin + location.pathname;
-element('name').value = signaling.username;
-storeName(signaling.username);
+element('name').value = username;
+storeName(username);
 element('name').addEventListener('change', rename);
 element('copy').addEventListener('click', copy);
 element('paper').addEventListener('pointerdown', down);
@@ -221,5 +224,4 @@ element('people').open = matchMedia('(min-width: 40rem)').matches;
 
 show(null);
 showPeople();
-if (globalThis.RTCPeerConnection) signaling.open();
-else element('status').textContent = 'This browser has no WebRTC.';
+bridge.join(location.pathname.split('/').pop());

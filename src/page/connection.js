@@ -1,22 +1,10 @@
 /**
- * mesh.js - a data channel to everybody in the room.
+ * connection.js - an RTCPeerConnection to a peer, and the data channel in it.
  *
  * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with two additions: only the side
  * that the server told to offer begins, and a description that comes from another
  * connection than the one we talked to, which its DTLS fingerprint shows, makes ours
- * begin anew, too. A connection that fails is mended until the server says that the
- * peer has gone.
- */
-
-/** @typedef {import('./signaling.js').Signaling} Signaling */
-
-/**
- * @typedef {'connecting' | 'open' | 'interrupted'} LinkState
- *
- * @typedef {object} Hooks
- * @property {(id: string) => void} onOpen     a new channel: the peer may know nothing
- * @property {(id: string, text: string) => void} onMessage
- * @property {() => void} onChange             of `links`: who is there, and how
+ * begin anew, too. What fails is mended, until close().
  */
 
 // Both ends make the channel under this number, so that nobody waits for the other's.
@@ -24,98 +12,90 @@ const CHANNEL = { negotiated: true, id: 0 };
 
 const PATIENCE_MS = 12_000; // with a connection that does not open
 const RESTART_MS = 1_000; // after one failed: the server may just be saying that the peer has gone
-const BACKOFF_MOST = 4; // doublings
+const DISCONNECTED_MS = 4_000; // it may come back by itself
+const BACKOFF_MOST = 2; // doublings
 const OTHERS_TURN_MS = 6_000; // how much longer the side waits that is not to offer
 
-// A channel's buffer is filled only so far: it is the browser's, and too much in it ends the channel.
-const BUFFER_HIGH = 65_536;
-const BUFFER_LOW = 16_384;
-
 const CANDIDATES_MOST = 100;
+const MESSAGE_LEAST = 16_384; // what every browser takes, if it does not say
 
-export class Mesh {
-  #signaling;
+// When the channel has so little to send it asks for more.
+const BUFFER_LOW = 65_536;
+
+/**
+ * @typedef {object} Hooks
+ * @property {(event: string, data: any) => void} say  tells the other end
+ * @property {() => void} withdraw  what was said and has not gone out need not go any more
+ * @property {() => Promise<RTCIceServer[]>} iceServers
+ * @property {() => void} changed  it came up, or went down
+ * @property {(data: string | ArrayBuffer) => void} message
+ * @property {() => void} low  the channel takes more
+ */
+
+export class Connection {
   #hooks;
-  /** @type {Map<string, Link>} */
-  #links = new Map();
-
-  /**
-   * @param {Signaling} signaling  not open yet, or the first add-peer is missed
-   * @param {Hooks} hooks
-   */
-  constructor(signaling, hooks) {
-    this.#signaling = signaling;
-    this.#hooks = hooks;
-    signaling.on('add-peer', ({ peer, offer }) => this.#add(peer.id, offer === true));
-    signaling.on('remove-peer', ({ peer }) => this.#remove(peer.id));
-    // From somebody whom we do not know it is for another page with our id.
-    signaling.on('session-description', ({ peer, data }) => this.#links.get(peer.id)?.described(data));
-    signaling.on('ice-candidate', ({ peer, data }) => this.#links.get(peer.id)?.candidate(data));
-  }
-
-  /** @returns {Map<string, LinkState>} by the peer's id */
-  get links() {
-    return new Map([...this.#links].map(([id, link]) => [id, link.state]));
-  }
-
-  /** Nothing is sent to a peer whose channel is not open: onOpen comes when it is. */
-  send(id, text) {
-    this.#links.get(id)?.send(text);
-  }
-
-  broadcast(text) {
-    for (const link of this.#links.values()) link.send(text);
-  }
-
-  #add(id, offer) {
-    const link = this.#links.get(id);
-    if (link) {
-      link.announced(offer);
-      return;
-    }
-    this.#links.set(id, new Link(this.#signaling, id, offer, this.#hooks));
-    this.#hooks.onChange();
-  }
-
-  #remove(id) {
-    this.#links.get(id)?.close();
-    this.#links.delete(id);
-    this.#hooks.onChange();
-  }
-}
-
-class Link {
-  #signaling;
-  #id;
-  #offers; // whether the server told us to
-  #hooks;
+  #rtc;
   #polite;
+  #offers; // whether the server told us to
   /** @type {RTCPeerConnection | null} */
   #pc = null;
   /** @type {RTCDataChannel | null} */
   #channel = null;
   #ignoring = false; // the other's offer, which collided with ours
   #candidates = []; // that came before the description that they belong to
-  #out = [];
   #steps = Promise.resolve();
   #timer = 0;
   #tries = 0;
   #closed = false;
 
-  constructor(signaling, id, offers, hooks) {
-    this.#signaling = signaling;
-    this.#id = id;
+  /**
+   * @param {{offers: boolean, polite: boolean, rtc?: RTCConfiguration}} how
+   * @param {Hooks} hooks
+   */
+  constructor({ offers, polite, rtc }, hooks) {
     this.#offers = offers;
+    this.#polite = polite;
+    this.#rtc = rtc;
     this.#hooks = hooks;
-    this.#polite = signaling.user.id < id;
     this.#step(() => this.#begin(offers));
     this.#mendIn(PATIENCE_MS);
   }
 
-  /** @returns {LinkState} */
-  get state() {
-    if (this.#channel?.readyState !== 'open') return 'connecting';
-    return this.#pc.connectionState === 'connected' ? 'open' : 'interrupted';
+  /** Whether data gets through now, as far as we know. */
+  get up() {
+    return this.#channel?.readyState === 'open' && this.#pc.connectionState === 'connected';
+  }
+
+  /** The most bytes that one message may have. */
+  get most() {
+    return this.#pc?.sctp?.maxMessageSize ?? MESSAGE_LEAST;
+  }
+
+  get buffered() {
+    return this.#channel?.bufferedAmount ?? 0;
+  }
+
+  /** @returns {boolean} whether it was taken: else there is too much in the channel already */
+  send(data) {
+    if (this.#channel?.readyState !== 'open') return false;
+    try {
+      this.#channel.send(data);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @returns {Promise<'direct' | 'turn'>} */
+  async path() {
+    const stats = await this.#pc.getStats();
+    for (const { type, selectedCandidatePairId } of stats.values()) {
+      if (type !== 'transport') continue;
+      const pair = stats.get(selectedCandidatePairId);
+      const ends = [stats.get(pair?.localCandidateId), stats.get(pair?.remoteCandidateId)];
+      if (ends.some((end) => end?.candidateType === 'relay')) return 'turn';
+    }
+    return 'direct';
   }
 
   /**
@@ -125,6 +105,11 @@ class Link {
   announced(offers) {
     this.#offers = offers;
     if (this.#tries > 0) this.#mendIn(0);
+  }
+
+  /** The network is another now: what does not work is mended at once. */
+  hurry() {
+    if (this.#pc?.connectionState !== 'connected') this.#mendIn(0);
   }
 
   described(description) {
@@ -137,10 +122,11 @@ class Link {
     this.#step(() => this.#candidate(candidate));
   }
 
-  send(text) {
-    if (this.#channel?.readyState !== 'open') return;
-    this.#out.push(text);
-    this.#drain();
+  /** New credentials for the servers, which the next restart needs. */
+  use(iceServers) {
+    try {
+      this.#pc?.setConfiguration({ ...this.#rtc, iceServers });
+    } catch { /* it was just closed */ }
   }
 
   close() {
@@ -153,59 +139,67 @@ class Link {
   #step(run) {
     this.#steps = this.#steps
       .then(() => (this.#closed ? undefined : run()))
-      .catch((error) => console.debug(`peer ${this.#id}:`, error));
+      .catch((error) => console.debug('connection:', error));
   }
 
   async #begin(offering) {
-    const iceServers = await this.#signaling.iceServers();
+    const iceServers = await this.#hooks.iceServers();
     if (this.#closed) return;
     this.#pc?.close();
+    this.#hooks.withdraw();
     this.#candidates = [];
-    this.#out = [];
     this.#ignoring = false;
+    this.#channel = null;
+    this.#pc = null;
+    this.#hooks.changed();
 
-    const pc = new RTCPeerConnection({ iceServers });
+    // Where a browser has none, or is forbidden any, this throws: then it is tried again later.
+    const pc = new RTCPeerConnection({ ...this.#rtc, iceServers });
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => {
-      if (candidate && pc === this.#pc) this.#say('ice-candidate', candidate);
+      if (candidate && pc === this.#pc) this.#hooks.say('ice-candidate', candidate);
     };
     pc.onconnectionstatechange = () => {
-      if (pc !== this.#pc || this.#closed) return;
-      if (this.state === 'open') this.#well();
-      if (pc.connectionState === 'failed') this.#mendIn(RESTART_MS);
-      this.#hooks.onChange();
+      if (pc === this.#pc && !this.#closed) this.#changed();
     };
 
     const channel = pc.createDataChannel('', CHANNEL);
     this.#channel = channel;
+    channel.binaryType = 'arraybuffer';
     channel.bufferedAmountLowThreshold = BUFFER_LOW;
-    channel.onbufferedamountlow = () => this.#drain();
+    channel.onbufferedamountlow = () => channel === this.#channel && this.#hooks.low();
     channel.onmessage = ({ data }) => {
-      if (channel === this.#channel && typeof data === 'string') this.#hooks.onMessage(this.#id, data);
+      if (channel === this.#channel && !this.#closed) this.#hooks.message(data);
     };
-    channel.onopen = () => {
-      if (channel !== this.#channel) return;
-      this.#well();
-      this.#hooks.onOpen(this.#id);
-      this.#hooks.onChange();
-    };
-    channel.onclose = () => {
-      if (channel !== this.#channel || this.#closed) return;
-      this.#mendIn(RESTART_MS);
-      this.#hooks.onChange();
+    channel.onopen = channel.onclose = () => {
+      if (channel === this.#channel && !this.#closed) this.#changed();
     };
 
     if (offering) await this.#offer();
   }
 
+  #changed() {
+    const { connectionState } = this.#pc;
+    if (this.up) {
+      clearTimeout(this.#timer);
+      this.#tries = 0;
+    } else if (connectionState === 'failed' || this.#channel.readyState === 'closed') {
+      this.#mendIn(RESTART_MS);
+    } else if (connectionState === 'disconnected') {
+      this.#mendIn(DISCONNECTED_MS);
+    }
+    this.#hooks.changed();
+  }
+
   async #offer() {
     if (this.#pc.signalingState !== 'stable') return; // one is under way
     await this.#pc.setLocalDescription();
-    this.#say('session-description', this.#pc.localDescription);
+    this.#hooks.say('session-description', this.#pc.localDescription);
   }
 
   async #describe(description) {
     const { type, sdp } = description;
+    if (!this.#pc) await this.#begin(false);
     // An answer to an offer that we have taken back, or one that came twice.
     if (type === 'answer' && this.#pc.signalingState !== 'have-local-offer') return;
     const known = this.#pc.remoteDescription;
@@ -219,36 +213,19 @@ class Link {
     await pc.setRemoteDescription(description); // takes an offer of ours back
     if (type === 'offer') {
       await pc.setLocalDescription();
-      this.#say('session-description', pc.localDescription);
+      this.#hooks.say('session-description', pc.localDescription);
     }
     for (const candidate of this.#candidates.splice(0)) await this.#candidate(candidate);
   }
 
   async #candidate(candidate) {
     if (this.#ignoring) return;
-    if (this.#pc.remoteDescription) {
+    if (this.#pc?.remoteDescription) {
       // Of an earlier connection, perhaps. Those that matter are many.
       await this.#pc.addIceCandidate(candidate).catch(() => {});
     } else if (this.#candidates.length < CANDIDATES_MOST) {
       this.#candidates.push(candidate);
     }
-  }
-
-  #say(event, data) {
-    // Refused is what goes to a peer that has just gone.
-    this.#signaling.relay(this.#id, event, data).catch(() => {});
-  }
-
-  #drain() {
-    const channel = this.#channel;
-    while (this.#out.length && channel.readyState === 'open' && channel.bufferedAmount < BUFFER_HIGH) {
-      channel.send(this.#out.shift());
-    }
-  }
-
-  #well() {
-    clearTimeout(this.#timer);
-    this.#tries = 0;
   }
 
   #mendIn(ms) {
@@ -261,10 +238,10 @@ class Link {
   #mend() {
     const restart = this.#tries === 0 && this.#channel?.readyState === 'open';
     this.#step(async () => {
-      if (this.state === 'open') return;
+      if (this.up) return;
       // The path may be all that was lost: the channel, and what is in it, lives on.
       if (restart) {
-        this.#pc.setConfiguration({ iceServers: await this.#signaling.iceServers() });
+        this.use(await this.#hooks.iceServers());
         this.#pc.restartIce();
         await this.#offer();
       } else {

@@ -59,7 +59,10 @@ export class Drawbridge extends Emitter {
     });
     signaling.on('state', (state, detail) => this.#state(state, detail));
     signaling.on('add-peer', ({ peer, offer }) => this.#add(peer, offer === true));
-    signaling.on('remove-peer', ({ peer }) => this.#remove(peer.id));
+    signaling.on('remove-peer', ({ peer }) => this.#peers.get(peer.id)?.removed());
+    signaling.on('forget', () => {
+      for (const id of [...this.#peers.keys()]) this.#remove(id);
+    });
     // From somebody whom we do not know it is for another page with our id.
     signaling.on('session-description', ({ peer, data }) => this.#peers.get(peer.id)?.connection.described(data));
     signaling.on('ice-candidate', ({ peer, data }) => this.#peers.get(peer.id)?.connection.candidate(data));
@@ -127,7 +130,6 @@ export class Drawbridge extends Emitter {
   /** Out of the room, and away from the server. */
   close() {
     this.#signaling.close();
-    this.#ice.stop();
   }
 
   /**
@@ -158,6 +160,7 @@ export class Drawbridge extends Emitter {
   #state(state, detail) {
     if (state === 'connected') this.#connecting?.resolve();
     if (state === 'closed' || state === 'refused') {
+      this.#ice.stop();
       this.#connecting?.reject(new Refusal(0, detail || 'It was closed.'));
       this.#connecting = null;
     }
@@ -166,8 +169,9 @@ export class Drawbridge extends Emitter {
 
   #add({ id, username }, offers) {
     const known = this.#peers.get(id);
-    if (known) {
-      known.connection.announced(offers);
+    if (known && !known.added(offers)) {
+      this.#remove(id);
+    } else if (known) {
       if (username && username !== known.info.username) {
         known.info.username = username;
         this.emit('peer', known.info);
@@ -180,6 +184,7 @@ export class Drawbridge extends Emitter {
       iceServers: () => this.#ice.get(),
       data: (data) => this.emit('data', data, peer.info),
       changed: () => this.emit('peer', peer.info),
+      gone: () => this.#remove(id),
       anew: () => {
         this.emit('leave', peer.info);
         this.emit('join', peer.info);

@@ -11,6 +11,7 @@ export class IceServers {
   #changed;
   #asked = null; // the promise of them
   #timer = 0;
+  #era = 0; // counts stop()
 
   /**
    * @param {() => Promise<{iceServers: RTCIceServer[], lasts: number}>} ask
@@ -29,13 +30,16 @@ export class IceServers {
 
   /** Nobody needs them any more. */
   stop() {
+    this.#era++;
     clearTimeout(this.#timer);
     this.#asked = null;
   }
 
   async #fetch() {
+    const era = this.#era;
     const { iceServers, lasts } = await this.#ask().catch(() => ({ iceServers: [], lasts: AGAIN_MS }));
     const servers = Array.isArray(iceServers) ? iceServers : [];
+    if (era !== this.#era) return servers;
     // Before they expire, and not all clients at once.
     const wait = Math.max(lasts || 0, LASTS_LEAST_MS) * (0.6 + Math.random() / 5);
     clearTimeout(this.#timer);

@@ -35,6 +35,7 @@ import { Refusal, randomId } from './requests.js';
 export const RELAYED = 'peer-data';
 
 const RELAY_AFTER_MS = 15_000;
+const ABSENT_MS = 2_000;
 const HEAD = 8;
 const PIECE_MOST = 65_536;
 const BUFFER_HIGH = 262_144; // a channel's buffer is the browser's, and too much in it ends the channel
@@ -60,6 +61,7 @@ const RELAY_AGAIN_MOST_MS = 30_000;
  * @property {() => Promise<RTCIceServer[]>} iceServers
  * @property {(data: string | Uint8Array) => void} data
  * @property {() => void} changed  `info` has
+ * @property {() => void} gone     it left, and its channel, too
  * @property {() => void} anew     the other end is another page: what it was sent is lost to it
  */
 
@@ -87,6 +89,7 @@ export class Peer {
   #broken = false; // it broke the rules
   #quiet = 0; // how often it was asked in vain
   #timers = {};
+  #absent = ''; // the server says that it has gone: it was `asked`, or has `answered` by the channel
   #closed = false;
 
   /**
@@ -127,6 +130,25 @@ export class Peer {
     return sent;
   }
 
+  /**
+   * The server says that it has gone. It may have lost its stream alone, and where the channel
+   * works nobody need notice: it will join again.
+   */
+  removed() {
+    if (!this.#connection.up) return this.#hooks.gone();
+    this.#absent = 'asked';
+    this.#tell('channel', 'ask');
+    this.#timers.absent = setTimeout(this.#hooks.gone, ABSENT_MS);
+  }
+
+  /** @returns {boolean} whether it is who was here all along, as far as we know */
+  added(offers) {
+    if (this.#absent === 'asked') return false;
+    this.#absent = '';
+    this.#connection.announced(offers);
+    return true;
+  }
+
   close(why = 'The peer has gone.') {
     this.#closed = true;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
@@ -144,6 +166,9 @@ export class Peer {
       this.#timers.giveUp = 0;
       this.#want('channel');
       this.#tell('channel', 'ask');
+    } else if (this.#absent) {
+      this.#hooks.gone();
+      return;
     } else if (!this.#timers.giveUp) {
       this.#giveUpIn(RELAY_AFTER_MS);
     }
@@ -261,6 +286,10 @@ export class Peer {
     if (typeof data === 'string') {
       const status = parse(data);
       if (status) this.#hear(status, 'channel');
+      if (status?.why === 'answer' && this.#absent) {
+        this.#absent = 'answered';
+        clearTimeout(this.#timers.absent);
+      }
     } else if (data.byteLength > HEAD && this.#other) {
       this.#take(new DataView(data).getFloat64(0), new Uint8Array(data, HEAD));
     }

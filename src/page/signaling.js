@@ -6,7 +6,7 @@
  *
  * Events: state (state, detail); add-peer, remove-peer, and what peers relay (data).
  * Whoever goes has a remove-peer, also where the server could not say it: when a join after an
- * interruption has found it gone, and on leave() and close().
+ * interruption has found it gone. forget: it is we who went, and all of them are nothing to us.
  */
 
 import { Emitter } from './events.js';
@@ -266,7 +266,9 @@ export class Signaling extends Emitter {
   }
 
   #forget() {
-    for (const peer of [...this.peers.values()]) this.#gone(peer);
+    this.peers.clear();
+    this.#outbox.drop();
+    this.emit('forget');
   }
 
   #goodbye() {
@@ -285,7 +287,6 @@ export class Signaling extends Emitter {
     this.#joined = false;
     this.#joining?.reject(error);
     this.#joining = null;
-    this.#outbox.drop();
     this.#forget();
     this.room = '';
   }

@@ -63,7 +63,7 @@ export class Signaling extends Emitter {
     this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#changed() });
     this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', ...events], {
       heard: (event, data) => this.#heard(event, data),
-      down: () => this.#down(),
+      down: (failed) => this.#down(failed),
       refused: (error) => this.#refuse(error),
     });
     this.#outbox = new Outbox((peer, body) => this.#post(peer, body));
@@ -182,14 +182,15 @@ export class Signaling extends Emitter {
     else this.#join();
   }
 
-  #down() {
+  #down(failed) {
     if (this.state === 'connected') this.#set('reconnecting');
+    if (failed) this.#trouble();
   }
 
   /** A request failed, and is repeated. */
   #trouble(error) {
     const detail = error instanceof Refusal ? error.message : 'The server cannot be reached.';
-    if (error.status === 429) return; // we are too quick, and nothing is wrong
+    if (error?.status === 429) return; // we are too quick, and nothing is wrong
     if (this.state === 'connecting') this.#set('connecting', detail);
     if (this.state === 'connected' || this.state === 'reconnecting') this.#set('reconnecting', detail);
   }

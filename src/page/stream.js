@@ -32,8 +32,8 @@ export class Stream {
    * @param {URL} base
    * @param {import('./tokens.js').Tokens} tokens
    * @param {string[]} events  to listen for
-   * @param {{heard: (event: string, data: any) => void, down: () => void,
-   *     refused: (error: Error) => void}} hooks
+   * @param {{heard: (event: string, data: any) => void, down: (failed: boolean) => void,
+   *     refused: (error: Error) => void}} hooks  failed: the next one, too
    */
   constructor(base, tokens, events, hooks) {
     this.#base = base;
@@ -105,8 +105,8 @@ export class Stream {
 
   /** The stream ended, or did not begin. */
   #lost(source, token) {
+    this.#hooks.down(!this.#live);
     this.#live = false;
-    this.#hooks.down();
     const givenUp = source.readyState === EventSource.CLOSED;
     if (!givenUp && token === this.#tokens.token) return; // it comes back by itself
     // It does not say which status it gave up on. It may be the token, so ask for another;
@@ -116,7 +116,7 @@ export class Stream {
 
   #again(renew, delay = backoff(this.#fails++)) {
     this.#end();
-    this.#hooks.down();
+    this.#hooks.down(false);
     this.#timer = setTimeout(() => this.#connect(renew), delay);
   }
 

@@ -2,14 +2,7 @@
 import assert from 'node:assert/strict';
 import { signal } from '../http/lib/processes.js';
 import { alike, wave } from './lib/boards.js';
-import { suite } from './lib/suite.js';
-
-// What the web servers say of programs that were killed.
-const KILLED = [
-  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response already sent out, but backend returned error)/,
-  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
-  /mod_fcgid: (error reading data, FastCGI server closed connection|cleanup zombie process)/,
-];
+import { KILLED, suite } from './lib/suite.js';
 
 /** Nothing was connected anew, and nothing was interrupted, since countAnew(). */
 async function undisturbed(boards) {

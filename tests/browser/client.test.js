@@ -24,6 +24,33 @@ suite('client', { settings: { GRACE: 2 } }, (test) => {
     assert.equal(await ann.state(), 'closed');
   });
 
+  test('the example of the README is a chat', async (room) => {
+    const talk = [];
+    for (const { base } of room.site.servers) {
+      const page = await (await room.context()).newPage();
+      await page.goto(`${room.pages.origins[0]}/?example=${encodeURIComponent(base)}`);
+      talk.push(page);
+    }
+    const says = (page, text) => page.waitForFunction((wanted) =>
+      [...document.querySelectorAll('#talk li')].some((item) => item.textContent === wanted), text);
+    for (const page of talk) await says(page, 'ann is here');
+    await talk[0].fill('#text', '<b>hello</b>');
+    await talk[0].press('#text', 'Enter');
+    await says(talk[1], 'ann: <b>hello</b>');
+    await talk[0].close();
+    await says(talk[1], 'ann has gone');
+  });
+
+  test('a page of an origin that is not listed is let in nowhere', async (room) => {
+    const page = await (await room.context()).newPage();
+    const { base } = room.site.servers[0];
+    await page.goto(room.pages.url(base, 'stranger.test'));
+    await page.waitForFunction(() => globalThis.Drawbridge); // the file itself is for everybody
+    const error = await page.evaluate((url) => fetch(`${url}access`, { method: 'POST', body: '{"username":"ann"}' })
+      .then(() => 'answered', (refused) => refused.name), base.href);
+    assert.equal(error, 'TypeError');
+  });
+
   test('also in a page that is no secure context', async (room) => {
     const ann = await room.guest('ann', { host: INSECURE });
     const bob = await room.guest('bob', { host: INSECURE });

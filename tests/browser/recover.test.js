@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { signal } from '../http/lib/processes.js';
 import { pause } from '../http/lib/wait.js';
-import { suite } from './lib/suite.js';
+import { KILLED, suite } from './lib/suite.js';
 
 /** How often a peer was seen to come, to go, and how many connections there were. */
 const history = async (guest) => {
@@ -19,13 +19,6 @@ const pair = async (room, how = {}) => {
   await Promise.all([ann.meets(1), bob.meets(1)]);
   return { ann, bob, proxy };
 };
-
-// What the web servers say of programs that were killed.
-const KILLED = [
-  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response already sent out, but backend returned error)/,
-  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
-  /mod_fcgid: (error reading data, FastCGI server closed connection|cleanup zombie process)/,
-];
 
 suite('recover', { settings: { GRACE: 2, RATE_BYTES: 20_000 }, allowed: KILLED, together: true }, (test) => {
   test('the stream is away for 20 s, and data goes on', async (room) => {

@@ -1,4 +1,5 @@
 // guests.js - somebody else's page, on an origin of its own, that imports the client module.
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { WAIT_MS } from './boards.js';
 
@@ -11,13 +12,19 @@ const PAGE = `<!doctype html><title>A guest</title><script type="module">
   Object.assign(globalThis, { Drawbridge, ready: true });
 </script>`;
 
+/** The page that README.md shows, for another deployment. */
+function example(base) {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  return /```html\n(.*?)```/s.exec(readme)[1].replace('https://draw.example/', base);
+}
+
 export class Pages {
-  /** @param {string} [html]  of every page */
-  static async start(html = PAGE) {
+  static async start() {
     const pages = new Pages();
-    pages.server = http.createServer((request, response) => {
+    pages.server = http.createServer(({ url }, response) => {
+      const { searchParams } = new URL(url, 'http://guest.test');
       response.setHeader('Content-Type', 'text/html; charset=utf-8');
-      response.end(html);
+      response.end(searchParams.has('example') ? example(searchParams.get('example')) : PAGE);
     });
     await new Promise((resolve) => { pages.server.listen(0, '127.0.0.1', resolve); });
     const { port } = pages.server.address();

@@ -6,6 +6,13 @@ import { Board, launch } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
+/** What the web servers say of programs that were killed. */
+export const KILLED = [
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response already sent out, but backend returned error)/,
+  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
+  /mod_fcgid: (error reading data, FastCGI server closed connection|cleanup zombie process)/,
+];
+
 const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 
 /**

@@ -41,7 +41,7 @@ export class Sender {
     return sent;
   }
 
-  /** A copy of at most so many bytes from an offset on, with room before them for a head. */
+  /** A copy of at most so many bytes from an offset on, not before `acked`, with room for a head. */
   slice(from, most, head = 0) {
     const length = Math.min(most, this.end - from);
     const piece = new Uint8Array(head + length);

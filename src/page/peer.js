@@ -341,6 +341,7 @@ export class Peer {
 
   #pump() {
     if (this.#closed || !this.#other) return;
+    this.#next = Math.max(this.#next, this.#sender.acked); // it may have arrived before it was sent again
     if (this.#using === 'channel') this.#pumpChannel();
     if (this.#using === 'relay') this.#pumpRelay();
   }
@@ -363,7 +364,7 @@ export class Peer {
       const piece = this.#sender.slice(offset, this.#piece);
       this.#next += piece.length;
       this.#relay({ status: this.#status(), offset, bytes: toBase64(piece) }, (error) => {
-        if (error.status !== 413) return; // it will be asked
+        if (error.status !== 413 || this.#piece <= RELAY_PIECE_LEAST) return; // it will be asked
         this.#piece = Math.max(RELAY_PIECE_LEAST, this.#piece >> 1);
         this.#next = Math.min(this.#next, offset);
         this.#soon();

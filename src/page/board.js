@@ -6,12 +6,15 @@
  */
 
 import { Drawbridge } from './drawbridge.js';
+import { Elements } from './elements.js';
 import { Paper } from './paper.js';
-import { Strokes, coordinate, pieces } from './strokes.js';
+import { Store } from './store.js';
+import { ORDER_MOST, RULES, coordinate } from './strokes.js';
+import { Sync } from './sync.js';
 
 const SEND_MS = 33;
 const STEP_PX = 1.5; // a pen that moved less has not moved
-const MESSAGE_MOST = 16_384;
+const MESSAGE_MOST = 1_048_576;
 const NAME_MOST = 64;
 const NAME_KEY = 'drawbridge name';
 
@@ -29,7 +32,9 @@ const element = (id) => document.getElementById(id);
 const facts = document.documentElement.dataset;
 
 const names = new Map(); // what peers call themselves, by id
-const strokes = new Strokes();
+const room = location.pathname.split('/').pop();
+const strokes = new Elements(RULES);
+const store = new Store(room, (stroke) => strokes.pieces(stroke));
 const paper = new Paper(element('paper'), strokes);
 const username = storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
 const bridge = new Drawbridge({ username });
@@ -38,18 +43,16 @@ bridge.on('join', (peer) => { greet(peer); showPeople(); });
 bridge.on('leave', showPeople);
 bridge.on('peer', showPeople);
 bridge.on('data', hear);
+const sync = new Sync(bridge, strokes, show);
 
 // --- what peers say ---
 
 /** Somebody who has just come knows nothing. */
 function greet(peer) {
   bridge.send(JSON.stringify({ type: 'name', name: element('name').value }), peer);
-  for (const stroke of strokes.list) {
-    for (const piece of pieces(stroke)) bridge.send(JSON.stringify(piece), peer);
-  }
 }
 
-function hear(text, { id }) {
+function hear(text, peer) {
   if (typeof text !== 'string' || text.length > MESSAGE_MOST) return;
   let message;
   try {
@@ -57,19 +60,29 @@ function hear(text, { id }) {
   } catch {
     return;
   }
-  if (message?.type === 'stroke') show(strokes.merge(message));
   if (message?.type === 'name' && typeof message.name === 'string') {
-    names.set(id, clean(message.name));
+    names.set(peer.id, clean(message.name));
     showPeople();
+  } else {
+    sync.hear(message, peer);
   }
 }
 
 // --- the pen ---
 
+const mine = []; // strokes, to be taken back
 let pen = null; // { stroke, sent, x, y }: the number of points that the others have, where it was last
 
-function show(merged) {
-  if (merged) paper.show(merged.stroke, merged.from);
+/** What merge() has found new. */
+function show({ element, from, replaced }) {
+  store.keep(element);
+  if (element.value) paper.show(element, from);
+  if (replaced) paper.renew();
+  showCounts();
+}
+
+function showCounts() {
+  element('undo').disabled = !mine.some(({ value }) => value);
   facts.strokes = strokes.list.length;
   facts.points = strokes.points;
 }
@@ -86,13 +99,17 @@ function down(event) {
 function begin({ clientX, clientY }) {
   const { x, y } = place(clientX, clientY);
   const form = new FormData(element('pen'));
-  const stroke = strokes.begin(Number(form.get('colour')), Number(form.get('width')), x, y);
-  if (!stroke) {
+  const order = Math.min((strokes.list.at(-1)?.value.order ?? 0) + 1, ORDER_MOST);
+  const value = { order, colour: Number(form.get('colour')), width: Number(form.get('width')) };
+  const merged = strokes.add(value, [x, y]);
+  if (!merged) {
     element('status').textContent = 'The board is full.';
     return;
   }
-  pen = { stroke, sent: 0, x: clientX, y: clientY, timer: setInterval(send, SEND_MS) };
-  show({ stroke, from: 0 });
+  const { element: stroke } = merged;
+  mine.push(stroke);
+  pen = { stroke, version: stroke.version, sent: 0, x: clientX, y: clientY, timer: setInterval(send, SEND_MS) };
+  show(merged);
 }
 
 function move(event) {
@@ -104,13 +121,13 @@ function move(event) {
 function moveTo({ clientX, clientY }) {
   if (!pen || Math.hypot(clientX - pen.x, clientY - pen.y) < STEP_PX) return;
   const { x, y } = place(clientX, clientY);
-  const from = pen.stroke.points.length / 2;
-  if (strokes.extend(pen.stroke, x, y)) {
+  const merged = pen.stroke.version === pen.version && strokes.extend(pen.stroke, [x, y]);
+  if (merged) {
     pen.x = clientX;
     pen.y = clientY;
-    show({ stroke: pen.stroke, from });
+    show(merged);
   } else {
-    // It is as long as a stroke may be: another one goes on where it ends.
+    // It is as long as a stroke may be, or somebody took it away: another one goes on where it ends.
     const last = { clientX: pen.x, clientY: pen.y };
     end();
     begin(last);
@@ -135,8 +152,19 @@ function up() {
 }
 
 function send() {
-  for (const piece of pieces(pen.stroke, pen.sent)) bridge.send(JSON.stringify(piece));
-  pen.sent = pen.stroke.points.length / 2;
+  const { stroke } = pen;
+  if (stroke.points.length / 2 > pen.sent) sync.tell(stroke, pen.sent);
+  pen.sent = stroke.points.length / 2;
+}
+
+/** Takes back our last stroke that is still there. */
+function undo() {
+  if (pen) return;
+  let stroke = mine.pop();
+  while (stroke && !stroke.value) stroke = mine.pop();
+  if (!stroke) return;
+  show(strokes.remove(stroke));
+  sync.tell(stroke);
 }
 
 // --- what is shown around it ---
@@ -222,6 +250,19 @@ element('paper').addEventListener('pointercancel', up);
 // On a small window the board is what matters.
 element('people').open = matchMedia('(min-width: 40rem)').matches;
 
-show(null);
+element('undo').addEventListener('click', undo);
+addEventListener('keydown', (event) => {
+  if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey && event.target.id !== 'name') {
+    event.preventDefault();
+    undo();
+  }
+});
+
+showCounts();
 showPeople();
-bridge.join(location.pathname.split('/').pop());
+// What this browser kept of the board comes first, so that the others can be told.
+for (const piece of await store.load()) {
+  const merged = strokes.merge(piece);
+  if (merged) show(merged);
+}
+bridge.join(room);

@@ -1,8 +1,9 @@
 /**
  * connection.js - an RTCPeerConnection to a peer, and the data channel in it.
  *
- * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with two additions: only the side
- * that the server told to offer begins, and a description that comes from another
+ * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with three additions: only the side
+ * that the server told to offer begins; an answer says which offer it is to (`to`), as pages come
+ * and go quicker than what was said to them; and a description that comes from another
  * connection than the one we talked to, which its DTLS fingerprint shows, makes ours
  * begin anew, too. What fails is mended, until close().
  */
@@ -41,6 +42,7 @@ export class Connection {
   #pc = null;
   /** @type {RTCDataChannel | null} */
   #channel = null;
+  #offered = ''; // the identity of our last offer
   #ignoring = false; // the other's offer, which collided with ours
   #candidates = []; // that came before the description that they belong to
   #steps = Promise.resolve();
@@ -115,7 +117,8 @@ export class Connection {
   described(description) {
     if (!['offer', 'answer'].includes(description?.type)) return;
     if (typeof description.sdp !== 'string') return;
-    this.#step(() => this.#describe({ type: description.type, sdp: description.sdp }));
+    const { type, sdp, to } = description;
+    this.#step(() => this.#describe({ type, sdp }, to));
   }
 
   candidate(candidate) {
@@ -191,17 +194,26 @@ export class Connection {
     this.#hooks.changed();
   }
 
-  async #offer() {
-    if (this.#pc.signalingState !== 'stable') return; // one is under way
-    await this.#pc.setLocalDescription();
+  async #offer(again = false) {
+    const { signalingState } = this.#pc;
+    if (signalingState === 'stable') {
+      await this.#pc.setLocalDescription();
+      this.#offered = identity(this.#pc.localDescription.sdp);
+    } else if (!again || signalingState !== 'have-local-offer') {
+      return; // one is under way
+    }
     this.#hooks.say('session-description', this.#pc.localDescription);
   }
 
-  async #describe(description) {
+  async #describe(description, to) {
     const { type, sdp } = description;
     if (!this.#pc) await this.#begin(false);
-    // An answer to an offer that we have taken back, or one that came twice.
-    if (type === 'answer' && this.#pc.signalingState !== 'have-local-offer') return;
+    if (type === 'answer') {
+      // To an offer of an earlier page or connection: the other end believes in that one now.
+      if (to && to !== this.#offered) return this.#offer(true);
+      // To one that we have taken back, or it came twice.
+      if (this.#pc.signalingState !== 'have-local-offer') return;
+    }
     const known = this.#pc.remoteDescription;
     if (known && fingerprint(known.sdp) !== fingerprint(sdp)) {
       await this.#begin(type === 'answer');
@@ -213,7 +225,8 @@ export class Connection {
     await pc.setRemoteDescription(description); // takes an offer of ours back
     if (type === 'offer') {
       await pc.setLocalDescription();
-      this.#hooks.say('session-description', pc.localDescription);
+      const { type: answer, sdp: ours } = pc.localDescription;
+      this.#hooks.say('session-description', { type: answer, sdp: ours, to: identity(sdp) });
     }
     for (const candidate of this.#candidates.splice(0)) await this.#candidate(candidate);
   }
@@ -251,6 +264,11 @@ export class Connection {
     this.#tries++;
     this.#mendIn(PATIENCE_MS);
   }
+}
+
+/** What tells one offer from another, but for one that is made again. */
+function identity(sdp) {
+  return `${/^a=ice-ufrag:(.*)$/m.exec(sdp)?.[1].trim()} ${fingerprint(sdp)}`;
 }
 
 /** @returns {string | undefined} what tells one RTCPeerConnection from another */

@@ -11,7 +11,7 @@
 
 import { Emitter } from './events.js';
 import { Outbox } from './outbox.js';
-import { Refusal, ask, lifetime, persist, refusal } from './requests.js';
+import { Refusal, ask, lifetime, pause, persist, refusal } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MOST, takePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
@@ -28,6 +28,7 @@ import { Tokens } from './tokens.js';
 const FULL_MS = 3_000;
 const CONFIRM_MS = 5_000;
 const MISSED_MS = 25_000;
+const LEAVE_MS = 5_000;
 
 const CROWDED = `This browser has ${TABS_MOST} other tabs here already: close one of them.`;
 
@@ -46,6 +47,7 @@ export class Signaling extends Emitter {
   #release = null; // our place among the tabs of this browser
   #joined = false;
   #joining = null; // { promise, resolve, reject } of who waits for the join
+  #leaving = Promise.resolve(); // the last goodbye: what overtakes it would be undone by it
   #added = new Set(); // peers heard of since we asked to join
   #timers = {};
   #era = 0; // counts open() and close(): what began in an earlier one is over
@@ -105,7 +107,7 @@ export class Signaling extends Emitter {
   /** Leaves the room, so that the others see it at once, and ends the stream. */
   close() {
     if (this.state === 'closed') return;
-    this.#goodbye();
+    this.#goodbye(true);
     this.#stop('closed');
   }
 
@@ -214,6 +216,8 @@ export class Signaling extends Emitter {
     const before = [...this.peers.values()];
     this.#added.clear();
     try {
+      await this.#leaving;
+      if (!wanted()) return;
       const { answer } = await this.#json('POST', `${room}/join`, { wanted, full: true });
       if (!wanted()) return;
       const present = new Set(answer.peers.map((peer) => peer.id));
@@ -272,13 +276,18 @@ export class Signaling extends Emitter {
     this.emit('forget');
   }
 
-  #goodbye() {
+  /** closing: there is no time to repeat it */
+  #goodbye(closing = false) {
     const { room } = this;
     if (!room) return;
     this.#out(new Refusal(0, 'The room was left.'));
-    if (this.#tokens.token) {
-      ask(this.#base, 'POST', `${room}/leave`, { token: this.#tokens.token, keepalive: true }).catch(() => {});
-    }
+    const { token } = this.#tokens;
+    if (!token) return;
+    const path = `${room}/leave`;
+    const thisEra = this.#thisEra();
+    const said = closing ? ask(this.#base, 'POST', path, { token, keepalive: true })
+      : this.#json('POST', path, { wanted: () => thisEra() && this.room !== room });
+    this.#leaving = Promise.race([said.catch(() => {}), pause(LEAVE_MS)]);
   }
 
   /** Out of the room, as far as we are concerned. */

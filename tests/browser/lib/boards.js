@@ -23,12 +23,13 @@ export function launch() {
 
 /** What a test must know and a page does not say. */
 function watch() {
-  const facts = { connections: 0, fewest: Infinity };
+  const facts = { connections: 0, fewest: Infinity, all: [] };
   globalThis.watched = facts;
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
       super(...args);
       facts.connections += 1;
+      facts.all.push(this);
     }
   };
   new MutationObserver(() => {
@@ -84,7 +85,7 @@ export class Board {
   }
 
   watched() {
-    return this.page.evaluate(() => ({ ...globalThis.watched }));
+    return this.page.evaluate(() => ({ connections: globalThis.watched.connections, fewest: globalThis.watched.fewest }));
   }
 
   /** From now on the fewest open channels count anew. */

@@ -107,6 +107,7 @@ export class Connection {
   announced(offers) {
     this.#offers = offers;
     if (this.#tries > 0) this.#mendIn(0);
+    else if (offers) this.#step(() => (this.#pc?.remoteDescription ? undefined : this.#offerFirst()));
   }
 
   /** The network is another now: what does not work is mended at once. */
@@ -192,6 +193,10 @@ export class Connection {
       this.#mendIn(DISCONNECTED_MS);
     }
     this.#hooks.changed();
+  }
+
+  #offerFirst() {
+    return this.#pc ? this.#offer() : this.#begin(true);
   }
 
   async #offer(again = false) {

@@ -159,6 +159,18 @@ test('both fail, each at every step', async () => {
   }
 });
 
+test('who is told only later that it is to offer, does', async () => {
+  const world = new World();
+  for (const name of ['ann', 'bob']) {
+    world.end(name).close();
+    world.begin(name, false);
+  }
+  assert.equal(await run(world, 3), Infinity);
+  world.end('ann').announced(true);
+  assert.equal(await run(world, 1), 0);
+  world.close();
+});
+
 test('both offer at once: the polite one gives way', async () => {
   const world = new World();
   await run(world, 1);

@@ -48,6 +48,8 @@ export class Signaling extends Emitter {
   #joined = false;
   #joining = null; // { promise, resolve, reject } of who waits for the join
   #leaving = Promise.resolve(); // the last goodbye: what overtakes it would be undone by it
+  #fresh = false; // it is our first join since we were out
+  #met = new Set(); // peers that this join has told us of
   #added = new Set(); // peers heard of since we asked to join
   #timers = {};
   #era = 0; // counts open() and close(): what began in an earlier one is over
@@ -123,6 +125,8 @@ export class Signaling extends Emitter {
     joining.promise = new Promise((resolve, reject) => Object.assign(joining, { resolve, reject }));
     joining.promise.catch(() => {}); // who is not interested need not say so
     this.#joining = joining;
+    this.#fresh = true;
+    this.#met.clear();
     if (this.#stream.live) {
       this.#set('connecting');
       this.#join();
@@ -165,9 +169,7 @@ export class Signaling extends Emitter {
         return;
       case 'add-peer':
         if (data.roomId !== this.room) return;
-        this.#added.add(data.peer.id);
-        // The same object for as long as it is the same page.
-        this.peers.set(data.peer.id, Object.assign(this.peers.get(data.peer.id) ?? {}, data.peer));
+        this.#add(data);
         break;
       case 'remove-peer':
         if (data.roomId !== this.room) return;
@@ -223,6 +225,7 @@ export class Signaling extends Emitter {
       const present = new Set(answer.peers.map((peer) => peer.id));
       this.#missed(before.filter((peer) => !present.has(peer.id)));
       this.#joined = true;
+      this.#fresh = false;
       this.#joining?.resolve();
       this.#joining = null;
       if (this.#stream.live) this.#set('connected');
@@ -256,6 +259,17 @@ export class Signaling extends Emitter {
     this.#timers.missed = setTimeout(() => {
       for (const peer of peers) if (!this.#added.has(peer.id)) this.#gone(peer);
     }, MISSED_MS);
+  }
+
+  #add({ peer, offer }) {
+    const { id } = peer;
+    const known = this.peers.get(id);
+    // Known from what was still under way when we were last here: it has begun anew with us since.
+    if (known && offer && this.#fresh && !this.#met.has(id)) this.#gone(known);
+    if (offer) this.#met.add(id);
+    this.#added.add(id);
+    // The same object for as long as it is the same page.
+    this.peers.set(id, Object.assign(this.peers.get(id) ?? {}, peer));
   }
 
   #gone(peer) {

@@ -62,7 +62,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await alike([ann, desk], 1);
     const end = Date.now() + 5_000;
     while (!(await phone.picture()).ink) assert.ok(Date.now() < end, 'nothing is seen on the phone');
-    await phone.page.touchscreen.tap(20, 600);
+    await phone.page.touchscreen.tap(20, 700);
     await alike([ann, desk], 2);
   });
 

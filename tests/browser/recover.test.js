@@ -1,9 +1,17 @@
-// recover.test.js - what breaks, and that the client module comes back by itself. Each of these
-// waits for seconds and shares nothing with the others: they wait together.
+// recover.test.js - what breaks, and that the client module comes back by itself; and a real coturn.
+// Each of these waits for seconds and shares nothing with the others: they wait together.
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import { signal } from '../http/lib/processes.js';
+import { nowSeconds } from '../http/lib/tokens.js';
 import { pause } from '../http/lib/wait.js';
 import { KILLED, suite } from './lib/suite.js';
+import { TurnServer } from './lib/turn-server.js';
+
+const turn = await TurnServer.start();
+after(() => turn.abandon());
+
+const options = { rtc: { iceTransportPolicy: 'relay' } };
 
 /** How often a peer was seen to come, to go, and how many connections there were. */
 const history = async (guest) => {
@@ -20,7 +28,24 @@ const pair = async (room, how = {}) => {
   return { ann, bob, proxy };
 };
 
-suite('recover', { settings: { GRACE: 2, RATE_BYTES: 20_000 }, allowed: KILLED, together: true }, (test) => {
+/** What ICE finds with these credentials: types of candidates, and error codes. */
+const gather = ({ urls, username, credential }) => new Promise((resolve) => {
+  const pc = new RTCPeerConnection({ iceServers: [{ urls, username, credential }], iceTransportPolicy: 'relay' });
+  const found = { types: [], errors: [] };
+  pc.onicecandidate = ({ candidate }) => candidate?.type && found.types.push(candidate.type);
+  pc.onicecandidateerror = ({ errorCode }) => found.errors.push(errorCode);
+  pc.onicegatheringstatechange = () => {
+    if (pc.iceGatheringState !== 'complete') return;
+    pc.close();
+    resolve(found);
+  };
+  pc.createDataChannel('');
+  pc.setLocalDescription();
+});
+
+const settings = { GRACE: 2, RATE_BYTES: 20_000, TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 };
+
+suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
   test('the stream is away for 20 s, and data goes on', async (room) => {
     const { ann, bob, proxy } = await pair(room);
     await ann.count();
@@ -199,5 +224,59 @@ suite('recover', { settings: { GRACE: 2, RATE_BYTES: 20_000 }, allowed: KILLED, 
     await ann.until(() => globalThis.seen.data.length > 10);
     await ann.page.reload();
     await bob.until(() => globalThis.seen.leaves === 1 && globalThis.bridge.peers.length === 0, undefined, 5_000);
+  });
+
+  test('two browsers exchange data by coturn alone', async (room) => {
+    const ann = await room.guest('ann', { options });
+    const bob = await room.guest('bob', { options });
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await ann.send('hello');
+    await bob.send('hello');
+    for (const guest of [ann, bob]) {
+      await guest.until(() => globalThis.seen.data.length === 1);
+      await guest.until(() => globalThis.bridge.peers[0].path === 'turn');
+    }
+    await ann.run(() => globalThis.bridge.send(new Uint8Array(500_000)));
+    await bob.until(() => globalThis.seen.data[1]?.data.length === 500_000);
+  });
+
+  test('a credential that has expired is refused, and one that is right is not', async (room) => {
+    const ann = await room.guest('ann', { join: false });
+    const good = `${nowSeconds() + 60}:ann`;
+    const expired = `${nowSeconds() - 60}:ann`;
+    const ask = (username, credential = turn.credential(username)) => ann.run(gather, { urls: turn.url, username, credential });
+    assert.deepEqual((await ask(good)).types, ['relay']);
+    for (const refused of [await ask(expired), await ask(good, turn.credential('another'))]) {
+      assert.deepEqual(refused.types, []);
+      assert.ok(refused.errors.includes(401), `${refused.errors}`);
+    }
+  });
+
+  test('credentials are asked for again before they expire', async (room) => {
+    const ann = await room.guest('ann', { options });
+    const bob = await room.guest('bob', { options });
+    const name = () => globalThis.connections[0]?.getConfiguration().iceServers[0].username;
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    const first = await ann.run(name);
+    await ann.until((old) => globalThis.connections[0].getConfiguration().iceServers[0].username !== old, first, 55_000);
+    assert.ok(Number(first.split(':')[0]) > nowSeconds(), 'the old one still holds');
+    assert.ok(Number((await ann.run(name)).split(':')[0]) > Number(first.split(':')[0]) + 20);
+  });
+});
+
+suite('coturn that is lost', { settings }, (test) => {
+  test('ICE is restarted, and the channel and what is in it lives on', async (room) => {
+    const ann = await room.guest('ann', { options });
+    const bob = await room.guest('bob', { options });
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await ann.count();
+    await bob.count();
+    await turn.kill();
+    await ann.meets(1, 'interrupted', 20_000);
+    await turn.start();
+    await Promise.all([ann.meets(1, 'open', 30_000), bob.meets(1, 'open', 30_000)]);
+    assert.ok(await bob.counted(await ann.stop()));
+    assert.ok(await ann.counted(await bob.stop()));
+    for (const guest of [ann, bob]) assert.equal(await guest.connections(), 1);
   });
 });

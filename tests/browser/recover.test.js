@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { signal } from '../http/lib/processes.js';
+import { RedisServer } from '../http/lib/redis-server.js';
 import { nowSeconds } from '../http/lib/tokens.js';
 import { pause } from '../http/lib/wait.js';
 import { KILLED, suite } from './lib/suite.js';
@@ -261,6 +262,32 @@ suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
     await ann.until((old) => globalThis.connections[0].getConfiguration().iceServers[0].username !== old, first, 55_000);
     assert.ok(Number(first.split(':')[0]) > nowSeconds(), 'the old one still holds');
     assert.ok(Number((await ann.run(name)).split(':')[0]) > Number(first.split(':')[0]) + 20);
+  });
+});
+
+suite('Redis that is lost', {
+  settings: { GRACE: 2 },
+  redis: () => RedisServer.start(),
+  allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
+}, (test) => {
+  test('it is said, and tried until Redis is back; meanwhile channels live on', async (room) => {
+    const ann = await room.guest('ann');
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await ann.count();
+    await room.site.server.kill();
+    const cat = await room.guest('cat', { join: false });
+    await cat.run((name) => { globalThis.bridge.join(name); }, room.name);
+    // Also one who has a stream, and asks something of the server.
+    await bob.run(() => globalThis.bridge.leave());
+    await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
+    for (const guest of [bob, cat]) await guest.until(() => /store|reached/.test(globalThis.bridge.detail), undefined, 10_000);
+    assert.equal(await ann.state(), 'connected');
+    await room.site.server.start(); // empty
+    await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 45_000)));
+    await ann.stop();
+    await cat.send('hello');
+    await ann.until(() => globalThis.seen.data.some(({ data }) => data === 'hello'));
   });
 });
 

@@ -19,12 +19,13 @@ const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 
 /**
  * @param {string} name
- * @param {{settings?: object, allowed?: RegExp[], together?: boolean, servers?: [string, string][]}} options
- *     allowed: lines in logs; together: the tests wait a lot and share nothing, so they wait at
+ * @param {{settings?: object, allowed?: RegExp[], together?: boolean,
+ *     servers?: [string, string][], redis?: () => Promise<RedisServer>}} options
+ *     redis: starts one of the test's own, room.site.server; allowed: lines in logs; together: the tests wait a lot and share nothing, so they wait at
  *     the same time
  * @param {(test: (title: string, run: (room: Room) => Promise<void>) => void) => void} define
  */
-export function suite(name, { settings, allowed, together, servers = SERVERS }, define) {
+export function suite(name, { settings, allowed, together, servers = SERVERS, redis }, define) {
   describe(`${name} (chromium)`, () => {
     let site = new Site();
     let browser;
@@ -34,7 +35,9 @@ export function suite(name, { settings, allowed, together, servers = SERVERS }, 
 
     before(async () => {
       pages = await Pages.start();
-      site = await Site.start({ servers, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
+      const server = await redis?.();
+      site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
+      site.server = server;
       browser = await launch();
     }, { timeout: 150_000 });
 
@@ -62,6 +65,7 @@ export function suite(name, { settings, allowed, together, servers = SERVERS }, 
       await browser?.close();
       await pages?.close();
       await site.abandon();
+      await site.server?.remove();
     });
   });
 }

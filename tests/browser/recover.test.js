@@ -120,6 +120,12 @@ suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
     await ann.page.context().setOffline(false);
     await ann.inState('connected', 2_000);
     await bob.meets(1);
+    // Another network: the old connection is dead, and nobody says so.
+    proxy.stall();
+    const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 });
+    await ann.run(() => navigator.connection.dispatchEvent(new Event('change')));
+    await connected;
+    await Promise.all([ann.inState('connected', 2_000), bob.meets(1)]);
     assert.deepEqual(await history(ann), UNDISTURBED);
   });
 

@@ -10,6 +10,8 @@ import { backoff } from './requests.js';
 // A stream that is alive says something at least every PING (10 s): two were missed.
 const SILENCE_MS = 25_000;
 const SILENCE_MOST_MS = 150_000;
+// One that was asked for is there sooner, or the request went into a connection that is dead.
+const BEGIN_MS = 10_000;
 // After a sleep it is looked at sooner.
 const QUIET_MS = 12_000;
 
@@ -108,7 +110,10 @@ export class Stream {
     this.#hooks.down(!this.#live);
     this.#live = false;
     const givenUp = source.readyState === EventSource.CLOSED;
-    if (!givenUp && token === this.#tokens.token) return; // it comes back by itself
+    if (!givenUp && token === this.#tokens.token) {
+      this.#watch(); // it comes back by itself
+      return;
+    }
     // It does not say which status it gave up on. It may be the token, so ask for another;
     // if it is something else, that request is told.
     this.#again(givenUp);
@@ -120,14 +125,15 @@ export class Stream {
     this.#timer = setTimeout(() => this.#connect(renew), delay);
   }
 
-  /** Gives the stream until #silence from now to say something. */
+  /** Gives the stream some time from now to say something. */
   #watch() {
+    const patience = this.#live ? this.#silence : Math.min(BEGIN_MS * 2 ** this.#fails, this.#silence);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       // A stream that was alive may be one whose server pings more rarely.
       if (this.#live) this.#silence = Math.min(this.#silence * 2, SILENCE_MOST_MS);
       this.#again(false);
-    }, this.#silence);
+    }, patience);
   }
 
   #heard = (event) => {

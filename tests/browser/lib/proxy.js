@@ -29,9 +29,13 @@ export class Proxy {
     this.#refusing = false;
   }
 
-  /** Those that are open carry nothing any more, and nobody is told. */
+  /** Streams carry nothing any more, and nobody is told; browsers give up what is idle by themselves. */
   stall() {
     for (const [client, server] of this.#pairs) {
+      if (!client.streams) {
+        client.destroy();
+        continue;
+      }
       client.unpipe(server);
       server.unpipe(client);
       client.resume();
@@ -52,6 +56,7 @@ export class Proxy {
     const server = net.connect(Number(target.port), '127.0.0.1');
     const pair = [client, server];
     this.#pairs.add(pair);
+    client.on('data', (bytes) => { client.streams = bytes.includes('/connect?'); });
     for (const [one, other] of [[client, server], [server, client]]) {
       one.pipe(other);
       one.on('error', () => {});

@@ -125,5 +125,5 @@ export class Tokens {
 
 /** When a token that lasts for so long is to be renewed, on our clock. */
 function renewal(ms) {
-  return Date.now() + ms * (0.6 + Math.random() / 5);
+  return Date.now() + ms * (0.5 + Math.random() / 6);
 }

@@ -74,6 +74,7 @@ suite('client', { settings: { GRACE: 2 } }, (test) => {
     };
     const ann = await room.guest('ann', { prepare });
     const bob = await room.guest('bob');
+    await ann.until(() => globalThis.bridge.peers.length === 1); // known, and not reached yet
     const sums = await ann.run(async () => {
       const big = new Uint8Array(6_000_000).map((_, i) => i * i % 251);
       const all = ['', 'ä€😀'.repeat(50_000), new Uint8Array(0), big, 'x', big.buffer.slice(5, 100), new Float64Array([0.5])];

@@ -65,7 +65,12 @@ export class Connection {
 
   /** Whether data gets through now, as far as we know. */
   get up() {
-    return this.#channel?.readyState === 'open' && this.#pc.connectionState === 'connected';
+    return this.open && this.#pc.connectionState === 'connected';
+  }
+
+  /** Whether the channel is, though its path may be interrupted. */
+  get open() {
+    return this.#channel?.readyState === 'open';
   }
 
   /** The most bytes that one message may have. */

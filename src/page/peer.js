@@ -35,7 +35,7 @@ import { Refusal, randomId } from './requests.js';
 export const RELAYED = 'peer-data';
 
 const RELAY_AFTER_MS = 15_000;
-const ABSENT_MS = 2_000;
+const ABSENT_MS = 5_000;
 const HEAD = 8;
 const PIECE_MOST = 65_536;
 const BUFFER_HIGH = 262_144; // a channel's buffer is the browser's, and too much in it ends the channel
@@ -135,9 +135,14 @@ export class Peer {
    * works nobody need notice: it will join again.
    */
   removed() {
-    if (!this.#connection.up) return this.#hooks.gone();
+    if (!this.#connection.open) return this.#hooks.gone();
     this.#absent = 'asked';
     this.#tell('channel', 'ask');
+    this.#goneSoon();
+  }
+
+  #goneSoon() {
+    clearTimeout(this.#timers.absent);
     this.#timers.absent = setTimeout(this.#hooks.gone, ABSENT_MS);
   }
 
@@ -145,7 +150,9 @@ export class Peer {
   added(offers) {
     if (this.#absent === 'asked') return false;
     this.#absent = '';
+    clearTimeout(this.#timers.absent);
     this.#connection.announced(offers);
+    if (!this.#connection.up && !this.#timers.giveUp) this.#giveUpIn(RELAY_AFTER_MS);
     return true;
   }
 
@@ -167,8 +174,8 @@ export class Peer {
       this.#want('channel');
       this.#tell('channel', 'ask');
     } else if (this.#absent) {
-      this.#hooks.gone();
-      return;
+      if (!this.#connection.open) return this.#hooks.gone();
+      this.#goneSoon();
     } else if (!this.#timers.giveUp) {
       this.#giveUpIn(RELAY_AFTER_MS);
     }

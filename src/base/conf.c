@@ -212,24 +212,45 @@ static const char *read_origins(const struct row *row, const char *text, void *t
 	return NULL;
 }
 
+/* A URI of RFC 7064 (stun) or RFC 7065 (turn): a browser that is given another
+ * makes no connection at all. */
+static bool ice_url(const char *url, bool turn)
+{
+	const char *rest = url + strcspn(url, ":"), *port;
+	size_t scheme = (size_t)(rest - url), len;
+	long number;
+
+	if (strncmp(url, turn ? "turns" : "stuns", scheme) || scheme < 4 || !*rest)
+		return false;
+	if (*++rest == '[')
+		len = strspn(rest + 1, "0123456789abcdefABCDEF:.") + 2;
+	else
+		len = strcspn(rest, ":?");
+	if (*rest == '[' ? len < 4 || rest[len - 1] != ']' :
+	    !len || strcspn(rest, "/@#&=[]") < len)
+		return false;
+	rest += len;
+	if (*rest == ':') {
+		port = rest + 1;
+		len = strcspn(port, "?");
+		if (!number_parse(port, len, 1, 65535, &number))
+			return false;
+		rest = port + len;
+	}
+	return !*rest || (turn && (!strcmp(rest, "?transport=udp") ||
+				   !strcmp(rest, "?transport=tcp")));
+}
+
 static const char *read_ice_urls(const struct row *row, const char *text, void *to)
 {
 	struct list *list = to;
 	bool turn = row->at == AT(turn_urls);
 
 	read_list(row, text, to);
-	for (size_t i = 0; i < list->count; i++) {
-		const char *scheme = turn ? "turn" : "stun";
-		const char *rest = list->words[i];
-
-		if (strncmp(rest, scheme, 4))
-			rest = "";
-		else
-			rest += rest[4] == 's' ? 5 : 4;
-		if (*rest != ':' || !rest[1])
+	for (size_t i = 0; i < list->count; i++)
+		if (!ice_url(list->words[i], turn))
 			return turn ? "turn:host[:port][?transport=udp|tcp] or turns:..."
 				: "stun:host[:port] or stuns:...";
-	}
 	return NULL;
 }
 
@@ -443,6 +464,11 @@ static bool check_bounds(struct conf *c, const struct given *g, struct buf *why)
 		buf_fmt(why, PREFIX "RATE_BYTES=%u: allowed is 0 or at least %u (a "
 			"sixth of " PREFIX "BODY_MAX)", c->rate_bytes,
 			c->body_max / 6 + 1);
+		return false;
+	}
+	if (c->turn_urls.count && !*c->turn_secret) {
+		buf_str(why, PREFIX "TURN_URLS needs " PREFIX "TURN_SECRET: the "
+			"secret that the TURN server has as static-auth-secret");
 		return false;
 	}
 	return true;

@@ -5,14 +5,16 @@
  * signaling, `peers` with an open channel, `strokes` and `points` on the board.
  */
 
-import { Mesh } from './mesh.js';
+import { Drawbridge } from './drawbridge.js';
+import { Elements } from './elements.js';
 import { Paper } from './paper.js';
-import { Signaling } from './signaling.js';
-import { Strokes, coordinate, pieces } from './strokes.js';
+import { Store } from './store.js';
+import { ORDER_MOST, RULES, coordinate } from './strokes.js';
+import { Sync } from './sync.js';
 
 const SEND_MS = 33;
 const STEP_PX = 1.5; // a pen that moved less has not moved
-const MESSAGE_MOST = 16_384;
+const MESSAGE_MOST = 1_048_576;
 const NAME_MOST = 64;
 const NAME_KEY = 'drawbridge name';
 
@@ -20,54 +22,67 @@ const WORDS = {
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
   full: 'The room is full. Waiting for a place…',
-  refused: 'No way in: ',
+  refused: 'No way in:',
   closed: 'You have left.',
-};
+}; // of the others their detail is a sentence
+
+const PATHS = { direct: 'connected directly', turn: 'connected by a TURN server', server: 'reached through the server' };
 
 const element = (id) => document.getElementById(id);
 const facts = document.documentElement.dataset;
 
 const names = new Map(); // what peers call themselves, by id
-const strokes = new Strokes();
+const room = location.pathname.split('/').pop();
+const strokes = new Elements(RULES);
+const store = new Store(room, (stroke) => strokes.pieces(stroke));
 const paper = new Paper(element('paper'), strokes);
-const signaling = new Signaling({
-  room: location.pathname.split('/').pop(),
-  username: storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`,
-  onState: showStatus,
-});
-const mesh = new Mesh(signaling, { onOpen: greet, onMessage: hear, onChange: showPeople });
+const username = storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const bridge = new Drawbridge({ username });
+bridge.on('state', showStatus);
+bridge.on('join', (peer) => { greet(peer); showPeople(); });
+bridge.on('leave', showPeople);
+bridge.on('peer', showPeople);
+bridge.on('data', hear);
+const sync = new Sync(bridge, strokes, show);
 
 // --- what peers say ---
 
-/** Somebody whose channel has just opened may be new here. */
-function greet(id) {
-  mesh.send(id, JSON.stringify({ type: 'name', name: element('name').value }));
-  for (const stroke of strokes.list) {
-    for (const piece of pieces(stroke)) mesh.send(id, JSON.stringify(piece));
-  }
+/** Somebody who has just come knows nothing. */
+function greet(peer) {
+  bridge.send(JSON.stringify({ type: 'name', name: element('name').value }), peer);
 }
 
-function hear(id, text) {
-  if (text.length > MESSAGE_MOST) return;
+function hear(text, peer) {
+  if (typeof text !== 'string' || text.length > MESSAGE_MOST) return;
   let message;
   try {
     message = JSON.parse(text);
   } catch {
     return;
   }
-  if (message?.type === 'stroke') show(strokes.merge(message));
   if (message?.type === 'name' && typeof message.name === 'string') {
-    names.set(id, clean(message.name));
+    names.set(peer.id, clean(message.name));
     showPeople();
+  } else {
+    sync.hear(message, peer);
   }
 }
 
 // --- the pen ---
 
+const mine = []; // strokes, to be taken back
 let pen = null; // { stroke, sent, x, y }: the number of points that the others have, where it was last
 
-function show(merged) {
-  if (merged) paper.show(merged.stroke, merged.from);
+/** What merge() has found new. */
+function show({ element, from, replaced }) {
+  store.keep(element);
+  if (element.value) paper.show(element, from);
+  if (replaced) paper.renew();
+  showCounts();
+}
+
+function showCounts() {
+  element('undo').disabled = !mine.some(({ value }) => value);
   facts.strokes = strokes.list.length;
   facts.points = strokes.points;
 }
@@ -84,13 +99,17 @@ function down(event) {
 function begin({ clientX, clientY }) {
   const { x, y } = place(clientX, clientY);
   const form = new FormData(element('pen'));
-  const stroke = strokes.begin(Number(form.get('colour')), Number(form.get('width')), x, y);
-  if (!stroke) {
+  const order = Math.min((strokes.list.at(-1)?.value.order ?? 0) + 1, ORDER_MOST);
+  const value = { order, colour: Number(form.get('colour')), width: Number(form.get('width')) };
+  const merged = strokes.add(value, [x, y]);
+  if (!merged) {
     element('status').textContent = 'The board is full.';
     return;
   }
-  pen = { stroke, sent: 0, x: clientX, y: clientY, timer: setInterval(send, SEND_MS) };
-  show({ stroke, from: 0 });
+  const { element: stroke } = merged;
+  mine.push(stroke);
+  pen = { stroke, version: stroke.version, sent: 0, x: clientX, y: clientY, timer: setInterval(send, SEND_MS) };
+  show(merged);
 }
 
 function move(event) {
@@ -102,13 +121,13 @@ function move(event) {
 function moveTo({ clientX, clientY }) {
   if (!pen || Math.hypot(clientX - pen.x, clientY - pen.y) < STEP_PX) return;
   const { x, y } = place(clientX, clientY);
-  const from = pen.stroke.points.length / 2;
-  if (strokes.extend(pen.stroke, x, y)) {
+  const merged = pen.stroke.version === pen.version && strokes.extend(pen.stroke, [x, y]);
+  if (merged) {
     pen.x = clientX;
     pen.y = clientY;
-    show({ stroke: pen.stroke, from });
+    show(merged);
   } else {
-    // It is as long as a stroke may be: another one goes on where it ends.
+    // It is as long as a stroke may be, or somebody took it away: another one goes on where it ends.
     const last = { clientX: pen.x, clientY: pen.y };
     end();
     begin(last);
@@ -133,43 +152,55 @@ function up() {
 }
 
 function send() {
-  for (const piece of pieces(pen.stroke, pen.sent)) mesh.broadcast(JSON.stringify(piece));
-  pen.sent = pen.stroke.points.length / 2;
+  const { stroke } = pen;
+  if (stroke.points.length / 2 > pen.sent) sync.tell(stroke, pen.sent);
+  pen.sent = stroke.points.length / 2;
+}
+
+/** Takes back our last stroke that is still there. */
+function undo() {
+  if (pen) return;
+  let stroke = mine.pop();
+  while (stroke && !stroke.value) stroke = mine.pop();
+  if (!stroke) return;
+  show(strokes.remove(stroke));
+  sync.tell(stroke);
 }
 
 // --- what is shown around it ---
 
 function showStatus(state, detail) {
   facts.state = state;
-  const connected = signaling.peers.size ? 'Connected' : 'Connected. Nobody else is here yet.';
-  element('status').textContent = state === 'connected' ? connected : WORDS[state];
-  if (state === 'refused') element('status').append(detail);
+  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
+  element('status').textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
+  if (state === 'refused' || state.endsWith('connecting')) element('status').append(` ${detail}`);
 }
 
 function showPeople() {
-  const { links } = mesh;
-  const others = [...links].map(([id, state]) => {
+  const { peers } = bridge;
+  const others = peers.map(({ id, username: called, state, path }) => {
     const item = document.createElement('li');
     item.dataset.state = state;
     // Text, never HTML: it is a peer's.
-    item.textContent = names.get(id) || signaling.peers.get(id)?.username || id;
-    item.title = `${item.textContent}: ${state}`;
+    item.textContent = names.get(id) || called;
+    item.title = `${item.textContent}: ${PATHS[path] ?? state}`;
     return item;
   });
   // Not moved itself: somebody may be typing a name in it.
   while (element('me').nextElementSibling) element('me').nextElementSibling.remove();
   element('me').after(...others);
   element('count').textContent = 1 + others.length;
-  facts.peers = [...links.values()].filter((state) => state === 'open').length;
-  if (signaling.state === 'connected') showStatus('connected');
+  facts.peers = peers.filter(({ state }) => state === 'open').length;
+  facts.relayed = peers.filter(({ state }) => state === 'relayed').length;
+  if (bridge.state === 'connected') showStatus('connected');
 }
 
 function rename() {
-  const name = clean(element('name').value) || signaling.username;
+  const name = clean(element('name').value) || username;
   element('name').value = name;
   storeName(name);
-  signaling.rename(name);
-  mesh.broadcast(JSON.stringify({ type: 'name', name }));
+  bridge.rename(name);
+  bridge.send(JSON.stringify({ type: 'name', name }));
 }
 
 async function copy() {
@@ -208,8 +239,8 @@ function storeName(name) {
 // --- and on it goes ---
 
 element('link').value = location.origin + location.pathname;
-element('name').value = signaling.username;
-storeName(signaling.username);
+element('name').value = username;
+storeName(username);
 element('name').addEventListener('change', rename);
 element('copy').addEventListener('click', copy);
 element('paper').addEventListener('pointerdown', down);
@@ -219,7 +250,19 @@ element('paper').addEventListener('pointercancel', up);
 // On a small window the board is what matters.
 element('people').open = matchMedia('(min-width: 40rem)').matches;
 
-show(null);
+element('undo').addEventListener('click', undo);
+addEventListener('keydown', (event) => {
+  if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey && event.target.id !== 'name') {
+    event.preventDefault();
+    undo();
+  }
+});
+
+showCounts();
 showPeople();
-if (globalThis.RTCPeerConnection) signaling.open();
-else element('status').textContent = 'This browser has no WebRTC.';
+// What this browser kept of the board comes first, so that the others can be told.
+for (const piece of await store.load()) {
+  const merged = strokes.merge(piece);
+  if (merged) show(merged);
+}
+bridge.join(room);

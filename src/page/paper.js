@@ -7,8 +7,8 @@
 
 import { COLOURS } from './strokes.js';
 
-/** @typedef {import('./strokes.js').Strokes} Strokes */
-/** @typedef {import('./strokes.js').Stroke} Stroke */
+/** @typedef {import('./elements.js').Elements} Elements */
+/** @typedef {import('./elements.js').Element} Stroke */
 
 // What every window shows from the beginning, in units to each side of the origin.
 const HALF_WIDTH = 400;
@@ -32,7 +32,7 @@ export class Paper {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {Strokes} strokes
+   * @param {Elements} strokes
    */
   constructor(canvas, strokes) {
     this.#canvas = canvas;
@@ -69,6 +69,11 @@ export class Paper {
     // there is time.
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => this.#paintAll(), REST_MS);
+  }
+
+  /** Something is to be seen no more. */
+  renew() {
+    this.#paintAll();
   }
 
   #resize() {
@@ -123,7 +128,8 @@ export class Paper {
   }
 
   /** A curve through the middles between the points: it has no corners. */
-  #stroke({ points, colour, width }, from) {
+  #stroke({ points, value }, from) {
+    if (!value || !points.length) return;
     const context = this.#context;
     const first = 2 * Math.max(from - 2, 0);
     let x = points[first];
@@ -140,8 +146,8 @@ export class Paper {
       [x, y] = [nextX, nextY];
     }
     context.lineTo(x, y);
-    context.strokeStyle = this.#colours[colour];
-    context.lineWidth = width;
+    context.strokeStyle = this.#colours[value.colour];
+    context.lineWidth = value.width;
     context.stroke();
   }
 }

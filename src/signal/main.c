@@ -14,6 +14,7 @@
 static const struct route routes[] = {
 	{ "GET", "/", TOKEN_NONE, run_home },
 	{ "POST", "/access", TOKEN_RENEWS, run_access },
+	{ "GET", "/ice", TOKEN_NEEDED, run_ice },
 	{ "GET", "/health/live", TOKEN_NONE, run_live },
 	{ "GET", "/health/ready", TOKEN_NONE, run_ready },
 	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },

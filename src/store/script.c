@@ -1,11 +1,9 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include <openssl/evp.h>
 
 #include "base/buf.h"
+#include "base/sha1.h"
 #include "store/script.h"
 
 enum {
@@ -22,7 +20,7 @@ static bool light(enum script which)
 		which == SCRIPT_ACCESS;
 }
 
-static char *texts[SCRIPT_COUNT], sha1s[SCRIPT_COUNT][41];
+static char *texts[SCRIPT_COUNT], sha1s[SCRIPT_COUNT][SHA1_HEX + 1];
 
 static char *whole(enum script which, const struct conf *c)
 {
@@ -42,26 +40,12 @@ static char *whole(enum script which, const struct conf *c)
 	return b.data;
 }
 
-static void take_sha1(const char *text, char *to)
-{
-	static const char digits[] = "0123456789abcdef";
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned len;
-
-	if (!EVP_Digest(text, strlen(text), hash, &len, EVP_sha1(), NULL))
-		abort();
-	for (unsigned i = 0; i < len; i++) {
-		*to++ = digits[hash[i] >> 4];
-		*to++ = digits[hash[i] & 15];
-	}
-}
-
 void script_init(const struct conf *c)
 {
 	for (int i = 0; i < SCRIPT_COUNT; i++) {
 		free(texts[i]);
 		texts[i] = whole((enum script)i, c);
-		take_sha1(texts[i], sha1s[i]);
+		sha1_hex(texts[i], sha1s[i]);
 	}
 }
 

@@ -322,7 +322,7 @@ void http_common_head(const struct call *c, struct buf *head)
 		return;
 	buf_fmt(head, "Access-Control-Allow-Origin: %s\r\n"
 		"Access-Control-Allow-Credentials: true\r\n"
-		"Access-Control-Expose-Headers: Retry-After\r\n", origin);
+		"Access-Control-Expose-Headers: Date, Retry-After\r\n", origin);
 	if (fcgi_env(c->fcgi, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"))
 		buf_str(head, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
 			"Access-Control-Allow-Headers: Authorization, "

@@ -32,4 +32,5 @@ library 'fcgi' web
 library 'hiredis/' store
 library 'jansson' room
 library 'jwt' auth
+library 'openssl/' base
 exit $bad

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "auth/turn.h"
 #include "base/conf.h"
 #include "base/id.h"
 #include "room/json.h"
@@ -233,6 +234,16 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_REDIS_URL=unix:///run/r.sock?db=2", NULL },
 		{ "DRAWBRIDGE_REDIS_URL=http://x", "(not shown)" },
 		{ "DRAWBRIDGE_TURN_URLS=stun:x", "turn:host" },
+		{ "DRAWBRIDGE_TURN_URLS=turn:h:3478?transport=tls", "turn:host" },
+		{ "DRAWBRIDGE_TURN_URLS=turn:h:3478", "needs DRAWBRIDGE_TURN_SECRET" },
+		{ "DRAWBRIDGE_STUN_URLS=stun:h stuns:h:5349,stun:[::1]:3478", NULL },
+		{ "DRAWBRIDGE_STUN_URLS=turn:h", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun:", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun:h:0", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun://h", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun:[::1", "stun:host" },
+		{ "DRAWBRIDGE_STUN_URLS=stun:h?transport=udp", "stun:host" },
 		{ "DRAWBRIDGE_ORIGINS=https://a.example/b", "origins as" },
 		{ "DRAWBRIDGE_NONE=1", NULL },
 	};
@@ -302,6 +313,20 @@ static void test_token(void **state)
 	buf_free(&none);
 }
 
+static void test_turn(void **state)
+{
+	struct buf name = BUF_INIT(128), credential = BUF_INIT(64);
+
+	(void)state;
+	turn_username(&name, 1764003600, "ann");
+	assert_string_equal(name.data, "1764003600:ann");
+	/* RFC 2202, test case 2. */
+	turn_credential(&credential, "Jefe", "what do ya want for nothing?");
+	assert_string_equal(credential.data, "7/zfauXrL6LSdBbV8YTfnCWafHk=");
+	buf_free(&name);
+	buf_free(&credential);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -309,7 +334,7 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_conf),
-		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_token), cmocka_unit_test(test_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,38 +3,58 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Site } from '../../http/lib/site.js';
 import { Board, launch } from './boards.js';
+import { Guest, Pages, SECURE } from './guests.js';
+import { Proxy } from './proxy.js';
+
+/** What the web servers say of programs that were killed. */
+export const KILLED = [
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*)/,
+  /\(http-header-glue\.c\.\d+\) read\(\) .*: Connection reset by peer/,
+  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
+  /mod_fcgid: (error reading data(, FastCGI server closed connection| from FastCGI server)|cleanup zombie process)/,
+  /End of script output before headers: (signal|stream)\.fcgi/,
+];
 
 const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 
 /**
  * @param {string} name
- * @param {{settings?: object, allowed?: RegExp[]}} options  allowed: lines in logs
+ * @param {{settings?: object, allowed?: RegExp[], together?: boolean,
+ *     servers?: [string, string][], redis?: () => Promise<RedisServer>}} options
+ *     redis: starts one of the test's own, room.site.server; allowed: lines in logs;
+ *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(test: (title: string, run: (room: Room) => Promise<void>) => void) => void} define
  */
-export function suite(name, { settings, allowed }, define) {
+export function suite(name, { settings, allowed, together, servers = SERVERS, redis }, define) {
   describe(`${name} (chromium)`, () => {
     let site = new Site();
     let browser;
+    let pages;
     let rooms = 0;
     const spare = [];
 
     before(async () => {
-      site = await Site.start({ servers: SERVERS, settings });
+      pages = await Pages.start();
+      const server = await redis?.();
+      site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
+      site.server = server;
       browser = await launch();
     }, { timeout: 150_000 });
 
-    define((title, run) => it(title, { timeout: 60_000 }, async () => {
-      const room = new Room(site, browser, `room-${++rooms}`, spare);
-      try {
-        await run(room);
-        assert.deepEqual(room.boards.flatMap((board) => board.errors), []);
-      } catch (error) {
-        console.error(`${error.stack}\n${site.logs()}`);
-        throw error;
-      } finally {
-        await room.close();
-      }
-    }));
+    describe('each', { concurrency: together ? 16 : 1 }, () => {
+      define((title, run) => it(title, { timeout: 90_000 }, async () => {
+        const room = new Room(site, browser, `room-${++rooms}`, spare, pages);
+        try {
+          await run(room);
+          assert.deepEqual([...room.boards, ...room.guests].flatMap(({ errors }) => errors), []);
+        } catch (error) {
+          console.error(`${error.stack}\n${site.logs()}`);
+          throw error;
+        } finally {
+          await room.close();
+        }
+      }));
+    });
 
     it('no token is in any log, nothing unexpected, and all of it ends within 2 s', async () => {
       await browser.close();
@@ -43,20 +63,25 @@ export function suite(name, { settings, allowed }, define) {
 
     after(async () => {
       await browser?.close();
+      await pages?.close();
       await site.abandon();
+      await site.server?.remove();
     });
   });
 }
 
 export class Room {
   boards = [];
+  guests = [];
+  #proxies = [];
+  #contexts = [];
   #kept = [];
   #opened = 0;
   #spare;
 
   /** @param {Board[]} spare  boards that are free to use, and to be given back */
-  constructor(site, browser, name, spare) {
-    Object.assign(this, { site, browser, name });
+  constructor(site, browser, name, spare, pages) {
+    Object.assign(this, { site, browser, name, pages });
     this.#spare = spare;
   }
 
@@ -69,6 +94,36 @@ export class Room {
     if (!options) this.#kept.push(board);
     await board.enter(new URL(this.name, base).href);
     return board;
+  }
+
+  /**
+   * Somebody's page of another origin, in the room, from one server after the other.
+   * @param {{host?: string, context?: object, base?: URL, options?: object, prepare?: Function,
+   *     join?: boolean}} how  base: where to Drawbridge; options: of the module
+   */
+  async guest(username, { host = SECURE, context, base, options, prepare, join = true } = {}) {
+    const { servers } = this.site;
+    const to = base ?? servers[this.#opened++ % servers.length].base;
+    const page = await (context ?? await this.context()).newPage();
+    const guest = await Guest.open(page, this.pages.url(to, host), { options: { username, ...options }, prepare });
+    this.guests.push(guest);
+    if (join) await guest.join(this.name);
+    return guest;
+  }
+
+  /** Somebody's browser. */
+  async context() {
+    const context = await this.browser.newContext();
+    this.#contexts.push(context);
+    return context;
+  }
+
+  /** A piece of network to one of the servers. */
+  async proxy() {
+    const { servers } = this.site;
+    const proxy = await Proxy.start(servers[this.#opened++ % servers.length].base);
+    this.#proxies.push(proxy);
+    return proxy;
   }
 
   add(board) {
@@ -88,5 +143,7 @@ export class Room {
       if (this.#kept.includes(board) && !board.page.isClosed()) this.#spare.push(board);
       else await board.page.close();
     }
+    for (const context of this.#contexts) await context.close();
+    for (const proxy of this.#proxies) await proxy.close();
   }
 }

@@ -16,7 +16,7 @@ process.on('exit', () => running.forEach((server) => server.abandon()));
 const FIRST_PORT = 18_000;
 const PORTS = 10_000;
 
-async function freePort() {
+export async function freePort() {
   return until(() => new Promise((resolve) => {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
     const probe = net.createServer();

@@ -1,0 +1,204 @@
+/**
+ * drawbridge.js - the client of a Drawbridge: the one module that a page imports.
+ *
+ *     import { Drawbridge } from 'https://draw.example/static/drawbridge.js';
+ *
+ *     const bridge = new Drawbridge({ username: 'ann' });
+ *     bridge.on('join', (peer) => bridge.send('hello', peer));
+ *     bridge.on('data', (data, peer) => console.log(peer.username, data));
+ *     await bridge.join('tea');
+ *
+ * Events:
+ *     state (state, detail)  of the connection to the server
+ *     join (peer)            somebody is in the room: send() may begin
+ *     leave (peer)           and is not any more
+ *     peer (peer)            its state, its path or its name is another
+ *     data (data, peer)      a text, or bytes as Uint8Array
+ */
+
+import { MESSAGE_MOST, encode } from './bytes.js';
+import { Emitter } from './events.js';
+import { IceServers } from './ice.js';
+import { Peer, RELAYED } from './peer.js';
+import { Refusal } from './requests.js';
+import { Signaling } from './signaling.js';
+
+export { Refusal };
+
+/**
+ * @typedef {import('./peer.js').PeerInfo} PeerInfo
+ * @typedef {import('./signaling.js').State} State
+ * @typedef {import('./tokens.js').Pass} Pass
+ *
+ * @typedef {object} Options
+ * @property {string} [username]  1 to 64 characters, no control characters
+ * @property {string | URL} [base]  where Drawbridge is mounted, with a slash at its end; where this
+ *     module comes from if not given
+ * @property {(old: Pass | null) => Promise<Pass>} [access]  for sites that mint tokens
+ *     themselves; POST access if not given. Asked again when it fails, but for a Refusal.
+ * @property {RTCConfiguration} [rtc]  besides iceServers, as {iceTransportPolicy: 'relay'}
+ */
+
+export class Drawbridge extends Emitter {
+  #signaling;
+  #ice;
+  #rtc;
+  /** @type {Map<string, Peer>} */
+  #peers = new Map();
+  #connecting = null; // { promise, resolve, reject }
+
+  /** @param {Options} [options] */
+  constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc } = {}) {
+    super();
+    this.#rtc = rtc;
+    const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
+      ['session-description', 'ice-candidate', RELAYED]);
+    this.#signaling = signaling;
+    this.#ice = new IceServers(() => signaling.ice(), (servers) => {
+      for (const { connection } of this.#peers.values()) connection.use(servers);
+    });
+    signaling.on('state', (state, detail) => this.#state(state, detail));
+    signaling.on('add-peer', ({ peer, offer }) => this.#add(peer, offer === true));
+    signaling.on('remove-peer', ({ peer }) => this.#peers.get(peer.id)?.removed());
+    signaling.on('forget', () => {
+      for (const id of [...this.#peers.keys()]) this.#remove(id);
+    });
+    // From somebody whom we do not know it is for another page with our id.
+    signaling.on('session-description', ({ peer, data }) => this.#peers.get(peer.id)?.connection.described(data));
+    signaling.on('ice-candidate', ({ peer, data }) => this.#peers.get(peer.id)?.connection.candidate(data));
+    signaling.on(RELAYED, ({ peer, data }) => this.#peers.get(peer.id)?.relayed(data));
+    const hurry = () => {
+      for (const { connection } of this.#peers.values()) connection.hurry();
+    };
+    addEventListener('online', hurry);
+    navigator.connection?.addEventListener?.('change', hurry);
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#signaling.state;
+  }
+
+  /** What there is to say of the state, for a person. */
+  get detail() {
+    return this.#signaling.detail;
+  }
+
+  /** @returns {{id: string, username: string} | null} who we are, once the server has said so */
+  get user() {
+    return this.#signaling.user;
+  }
+
+  get room() {
+    return this.#signaling.room;
+  }
+
+  /** @returns {PeerInfo[]} the others in the room */
+  get peers() {
+    return [...this.#peers.values()].map(({ info }) => info);
+  }
+
+  /**
+   * Holds a stream to the server from now on, until close().
+   * @returns {Promise<void>} once there is one
+   */
+  connect() {
+    if (!['closed', 'refused'].includes(this.state)) return this.#connecting?.promise ?? Promise.resolve();
+    const connecting = {};
+    connecting.promise = new Promise((resolve, reject) => Object.assign(connecting, { resolve, reject }));
+    connecting.promise.catch(() => {});
+    this.#connecting = connecting;
+    this.#signaling.open();
+    return connecting.promise;
+  }
+
+  /**
+   * Goes into a room (and out of the one before), and connects if need be.
+   * @param {string} room  1 to 64 of A-Z a-z 0-9 _ -
+   * @returns {Promise<void>} once we are in it; a full room is waited for
+   */
+  join(room) {
+    this.connect();
+    return this.#signaling.join(room);
+  }
+
+  /** Out of the room; the others see it at once. */
+  leave() {
+    this.#signaling.leave();
+  }
+
+  /** Out of the room, and away from the server. */
+  close() {
+    this.#signaling.close();
+  }
+
+  /**
+   * Data of any size. To each peer it arrives once, and in the order of the calls, whichever way
+   * it takes; what cannot go now waits.
+   * @param {string | ArrayBuffer | ArrayBufferView} data
+   * @param {PeerInfo | string} [to]  a peer or its id; everybody who is in the room now if not given
+   * @returns {Promise<void>} once it has arrived, which is also when to send more of much. To
+   *     one peer it is rejected with a Refusal when that goes first; to all it never is.
+   */
+  send(data, to) {
+    const bytes = encode(data);
+    if (bytes.length > MESSAGE_MOST) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MOST} bytes.`));
+    if (to === undefined) {
+      return Promise.allSettled([...this.#peers.values()].map((peer) => peer.send(bytes))).then(() => {});
+    }
+    const peer = this.#peers.get(typeof to === 'string' ? to : to.id);
+    const sent = peer ? peer.send(bytes) : Promise.reject(new Refusal(404, 'There is no such peer in the room.'));
+    sent.catch(() => {}); // who is not interested need not say so
+    return sent;
+  }
+
+  /** A new name: whoever joins from now on is told it. */
+  rename(username) {
+    this.#signaling.rename(username);
+  }
+
+  #state(state, detail) {
+    if (state === 'connected') this.#connecting?.resolve();
+    if (state === 'closed' || state === 'refused') {
+      this.#ice.stop();
+      this.#connecting?.reject(new Refusal(0, detail || 'It was closed.'));
+      this.#connecting = null;
+    }
+    this.emit('state', state, detail);
+  }
+
+  #add({ id, username }, offers) {
+    const known = this.#peers.get(id);
+    if (known && !known.added(offers)) {
+      this.#remove(id);
+    } else if (known) {
+      if (username && username !== known.info.username) {
+        known.info.username = username;
+        this.emit('peer', known.info);
+      }
+      return;
+    }
+    const peer = new Peer({ id, username, offers, polite: this.user.id < id, rtc: this.#rtc }, {
+      relay: (event, data) => this.#signaling.relay(id, event, data),
+      withdraw: () => this.#signaling.withdraw(id),
+      iceServers: () => this.#ice.get(),
+      data: (data) => this.emit('data', data, peer.info),
+      changed: () => this.emit('peer', peer.info),
+      gone: () => this.#remove(id),
+      anew: () => {
+        this.emit('leave', peer.info);
+        this.emit('join', peer.info);
+      },
+    });
+    this.#peers.set(id, peer);
+    this.emit('join', peer.info);
+  }
+
+  #remove(id) {
+    const peer = this.#peers.get(id);
+    if (!peer) return;
+    this.#peers.delete(id);
+    peer.close();
+    this.emit('leave', peer.info);
+  }
+}

@@ -1,0 +1,135 @@
+// client.test.js - the client module in a page of another origin, when all is well.
+import assert from 'node:assert/strict';
+import { INSECURE } from './lib/guests.js';
+import { suite } from './lib/suite.js';
+
+suite('client', { settings: { GRACE: 2 } }, (test) => {
+  test('a page of another origin imports it, and talks to others', async (room) => {
+    const ann = await room.guest('ann');
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    assert.deepEqual((await ann.peers()).map(({ username }) => username), ['bob']);
+    await ann.send('hello');
+    await bob.until(() => globalThis.seen.data.length === 1);
+    assert.deepEqual((await bob.seen()).data, [{ from: 'ann', data: 'hello' }]);
+    await ann.until(() => globalThis.bridge.peers[0].path === 'direct');
+    assert.equal(await ann.connections(), 1);
+    await ann.run(() => globalThis.bridge.leave());
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 3_000);
+    assert.deepEqual(await ann.run(() => [globalThis.bridge.state, globalThis.bridge.room, globalThis.bridge.peers.length]), ['connected', '', 0]);
+    await ann.join(room.name);
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await ann.run(() => globalThis.bridge.close());
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 3_000);
+    assert.equal(await ann.state(), 'closed');
+  });
+
+  test('the example of the README is a chat', async (room) => {
+    const talk = [];
+    for (const { base } of room.site.servers) {
+      const page = await (await room.context()).newPage();
+      await page.goto(`${room.pages.origins[0]}/?example=${encodeURIComponent(base)}`);
+      talk.push(page);
+    }
+    const says = (page, text) => page.waitForFunction((wanted) =>
+      [...document.querySelectorAll('#talk li')].some((item) => item.textContent === wanted), text);
+    for (const page of talk) await says(page, 'ann is here');
+    await talk[0].fill('#text', '<b>hello</b>');
+    await talk[0].press('#text', 'Enter');
+    await says(talk[1], 'ann: <b>hello</b>');
+    await talk[0].close();
+    await says(talk[1], 'ann has gone');
+  });
+
+  test('a page of an origin that is not listed is let in nowhere', async (room) => {
+    const page = await (await room.context()).newPage();
+    const { base } = room.site.servers[0];
+    await page.goto(room.pages.url(base, 'stranger.test'));
+    await page.waitForFunction(() => globalThis.Drawbridge); // the file itself is for everybody
+    const error = await page.evaluate((url) => fetch(`${url}access`, { method: 'POST', body: '{"username":"ann"}' })
+      .then(() => 'answered', (refused) => refused.name), base.href);
+    assert.equal(error, 'TypeError');
+  });
+
+  test('also in a page that is no secure context', async (room) => {
+    const ann = await room.guest('ann', { host: INSECURE });
+    const bob = await room.guest('bob', { host: INSECURE });
+    assert.deepEqual(await ann.run(() => [isSecureContext, typeof navigator.locks, typeof crypto.subtle]), [false, 'undefined', 'undefined']);
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await bob.send('hello');
+    await ann.until(() => globalThis.seen.data.length === 1);
+  });
+
+  test('data of any size and kind arrives as it was, in order, within what a channel takes', async (room) => {
+    const prepare = () => {
+      globalThis.most = { message: 0, buffered: 0 };
+      const { send } = RTCDataChannel.prototype;
+      RTCDataChannel.prototype.send = function watched(data) {
+        globalThis.most.message = Math.max(globalThis.most.message, data.byteLength ?? data.length);
+        send.call(this, data);
+        globalThis.most.buffered = Math.max(globalThis.most.buffered, this.bufferedAmount);
+      };
+      // As of a browser that takes little.
+      Object.defineProperty(RTCSctpTransport.prototype, 'maxMessageSize', { get: () => 9_000 });
+    };
+    const ann = await room.guest('ann', { prepare });
+    const bob = await room.guest('bob');
+    await ann.until(() => globalThis.bridge.peers.length === 1); // known, and not reached yet
+    const sums = await ann.run(async () => {
+      const big = new Uint8Array(6_000_000).map((_, i) => i * i % 251);
+      const all = ['', 'ä€😀'.repeat(50_000), new Uint8Array(0), big, 'x', big.buffer.slice(5, 100), new Float64Array([0.5])];
+      globalThis.bridge.send('before anybody is reached');
+      await Promise.all(all.map((data) => globalThis.bridge.send(data, globalThis.bridge.peers[0])));
+      return globalThis.most;
+    });
+    assert.ok(sums.message <= 9_000, `a message of ${sums.message} bytes`);
+    assert.ok(sums.buffered <= 280_000, `${sums.buffered} bytes in the channel's buffer`);
+    const got = await bob.run(() => globalThis.seen.data.map(({ data }) => (typeof data === 'string' ? data.length
+      : [data.length, data.every((value, i) => data.length < 1_000 || value === i * i % 251), data.slice(0, 3).join()])));
+    assert.deepEqual(got, [25, 0, 200_000, [0, true, ''], [6_000_000, true, '0,1,4'], 1, [95, true, '25,36,49'], [8, true, '0,0,0']]);
+  });
+
+  test('one tab too many of a browser says so, and gets in when another closes', async (room) => {
+    for (const host of ['127.0.0.1', INSECURE]) {
+      const context = await room.context();
+      // All to one server, which is what a browser counts.
+      const { base } = room.site.servers[0];
+      const tabs = [];
+      for (let i = 0; i < 5; i++) tabs.push(await room.guest(`tab${i}`, { context, host, base }));
+      for (const tab of tabs) await tab.meets(4);
+      const last = await room.guest('last', { context, host, base, join: false });
+      await last.run((name) => { globalThis.bridge.join(name); }, room.name);
+      await last.inState('crowded');
+      assert.match(await last.run(() => globalThis.bridge.detail), /tab/);
+      // Nothing hangs meanwhile.
+      const status = await last.run(async (url) => (await fetch(url, { signal: AbortSignal.timeout(3_000) })).status,
+        new URL('static/icon.svg', base).href);
+      assert.equal(status, 200);
+      await tabs[2].page.close();
+      await last.meets(4);
+      await context.close();
+    }
+  });
+
+  test('five at once', async (room) => {
+    const all = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => room.guest(name)));
+    await Promise.all(all.map((guest) => guest.meets(4)));
+    for (const guest of all) assert.equal(await guest.connections(), 4, 'one connection to each other is enough');
+    await Promise.all(all.map((guest) => guest.send('hello')));
+    for (const guest of all) await guest.until(() => globalThis.seen.data.length === 4);
+  });
+
+  test('another room, and who may not enter one is told why', async (room) => {
+    const ann = await room.guest('ann');
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await bob.join(`${room.name}-other`);
+    await Promise.all([ann.meets(0), bob.meets(0)]);
+    await ann.join(`${room.name}-other`);
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    const why = await ann.run(() => globalThis.bridge.join('no room!').then(() => 'let in', (error) => [error.status, globalThis.bridge.state]));
+    assert.deepEqual(why, [400, 'refused']);
+    await ann.join(`${room.name}-other`);
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+  });
+});

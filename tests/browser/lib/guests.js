@@ -1,0 +1,152 @@
+// guests.js - somebody else's page, on an origin of its own, that imports the client module.
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { WAIT_MS } from './boards.js';
+
+/** The page's host. One under .test is no secure context, 127.0.0.1 is. */
+export const SECURE = '127.0.0.1';
+export const INSECURE = 'guest.test';
+
+const PAGE = `<!doctype html><title>A guest</title><script type="module">
+  const { Drawbridge } = await import(new URLSearchParams(location.search).get('module'));
+  Object.assign(globalThis, { Drawbridge, ready: true });
+</script>`;
+
+/** The page that README.md shows, for another deployment. */
+function example(base) {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  return /```html\n(.*?)```/s.exec(readme)[1].replace('https://draw.example/', base);
+}
+
+export class Pages {
+  static async start() {
+    const pages = new Pages();
+    pages.server = http.createServer(({ url }, response) => {
+      const { searchParams } = new URL(url, 'http://guest.test');
+      response.setHeader('Content-Type', 'text/html; charset=utf-8');
+      response.end(searchParams.has('example') ? example(searchParams.get('example')) : PAGE);
+    });
+    await new Promise((resolve) => { pages.server.listen(0, '127.0.0.1', resolve); });
+    const { port } = pages.server.address();
+    pages.origins = [SECURE, INSECURE].map((host) => `http://${host}:${port}`);
+    pages.url = (base, host) => `http://${host}:${port}/?module=${encodeURIComponent(new URL('static/drawbridge.js', base).href)}`;
+    return pages;
+  }
+
+  close() {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => { this.server.close(resolve); });
+  }
+}
+
+/** A page that has a Drawbridge, and remembers what it was told. */
+export class Guest {
+  /**
+   * @param {import('playwright-core').Page} page
+   * @param {{options?: object, prepare?: Function}} more  of Drawbridge, and what the page does first
+   */
+  static async open(page, url, { options = {}, prepare } = {}) {
+    const guest = new Guest();
+    guest.page = page;
+    guest.errors = [];
+    page.on('pageerror', (error) => guest.errors.push(String(error)));
+    await page.addInitScript(watchConnections);
+    if (prepare) await page.addInitScript(prepare);
+    await page.goto(url);
+    await page.waitForFunction(() => globalThis.ready, undefined, { timeout: WAIT_MS });
+    await page.evaluate((given) => {
+      const bridge = new globalThis.Drawbridge(given);
+      const seen = { data: [], states: [], peers: [], joins: 0, leaves: 0 };
+      bridge.on('state', (state, detail) => seen.states.push({ state, detail, at: Date.now() }));
+      bridge.on('peer', ({ username, state, path }) => seen.peers.push({ username, state, path, at: Date.now() }));
+      bridge.on('join', () => { seen.joins += 1; });
+      bridge.on('leave', () => { seen.leaves += 1; });
+      bridge.on('data', (data, peer) => seen.data.push({ from: peer.username, data }));
+      Object.assign(globalThis, { bridge, seen });
+    }, options);
+    return guest;
+  }
+
+  run(what, argument) {
+    return this.page.evaluate(what, argument);
+  }
+
+  join(room) {
+    return this.run((name) => globalThis.bridge.join(name), room);
+  }
+
+  send(data) {
+    return this.run((text) => { globalThis.bridge.send(text); }, data);
+  }
+
+  state() {
+    return this.run(() => globalThis.bridge.state);
+  }
+
+  peers() {
+    return this.run(() => globalThis.bridge.peers);
+  }
+
+  seen() {
+    return this.run(() => globalThis.seen);
+  }
+
+  connections() {
+    return this.run(() => globalThis.connections.length);
+  }
+
+  /** Waits until a function in the page is true. */
+  async until(what, argument, ms = WAIT_MS) {
+    await this.page.waitForFunction(what, argument, { timeout: ms, polling: 50 }).catch(async () => {
+      const facts = await this.run(() => ({ state: globalThis.bridge.state, peers: globalThis.bridge.peers,
+        states: globalThis.seen.states.slice(-8), said: globalThis.seen.peers.slice(-8), data: globalThis.seen.data.length }));
+      throw new Error(`waited ${ms} ms for ${what} ${JSON.stringify(argument)}: ${JSON.stringify(facts)}`);
+    });
+  }
+
+  /** In the room, with so many others, all of them in this state. */
+  meets(count, state = 'open', ms = WAIT_MS) {
+    return this.until(([n, wanted]) => globalThis.bridge.state === 'connected' &&
+      globalThis.bridge.peers.length === n && globalThis.bridge.peers.every((peer) => peer.state === wanted), [count, state], ms);
+  }
+
+  inState(state, ms) {
+    return this.until((wanted) => globalThis.bridge.state === wanted, state, ms);
+  }
+
+  /** Sends numbers until told to stop, so many a second. */
+  count(rate = 20) {
+    return this.run((ms) => {
+      globalThis.sent = 0;
+      globalThis.counting = setInterval(() => globalThis.bridge.send(String(++globalThis.sent)), ms);
+    }, 1000 / rate);
+  }
+
+  /** @returns {Promise<number>} how many were sent */
+  stop() {
+    return this.run(() => {
+      clearInterval(globalThis.counting);
+      return globalThis.sent;
+    });
+  }
+
+  /** Waits for so many, and tells whether they are 1, 2, 3, ... */
+  async counted(last, ms = WAIT_MS) {
+    await this.until((n) => globalThis.seen.data.length >= n, last, ms);
+    return this.run((n) => globalThis.seen.data.length === n &&
+      globalThis.seen.data.every(({ data }, i) => data === String(i + 1)), last);
+  }
+}
+
+/** Each RTCPeerConnection of the page, and whether they are allowed to find a way. */
+function watchConnections() {
+  globalThis.connections = [];
+  globalThis.blocked = false;
+  if (!globalThis.RTCPeerConnection) return;
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) {
+      super(globalThis.blocked ? { ...configuration, iceServers: [], iceTransportPolicy: 'relay' } : configuration);
+      globalThis.connections.push(this);
+    }
+  };
+}

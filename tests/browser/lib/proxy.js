@@ -1,0 +1,69 @@
+// proxy.js - a piece of network between a browser and a server, which can be bad.
+import net from 'node:net';
+
+export class Proxy {
+  #server;
+  #pairs = new Set();
+  #refusing = false;
+
+  /** @param {URL} target */
+  static async start(target) {
+    const proxy = new Proxy();
+    proxy.#server = net.createServer((client) => proxy.#take(client, target));
+    await new Promise((resolve) => { proxy.#server.listen(0, '127.0.0.1', resolve); });
+    proxy.base = new URL(target.href);
+    proxy.base.port = proxy.#server.address().port;
+    return proxy;
+  }
+
+  /** All connections end, and no new one is taken until allow(). */
+  cut() {
+    this.#refusing = true;
+    for (const [client, server] of this.#pairs) {
+      client.destroy();
+      server.destroy();
+    }
+  }
+
+  allow() {
+    this.#refusing = false;
+  }
+
+  /** Streams carry nothing any more, and nobody is told; browsers give up what is idle by themselves. */
+  stall() {
+    for (const [client, server] of this.#pairs) {
+      if (!client.streams) {
+        client.destroy();
+        continue;
+      }
+      client.unpipe(server);
+      server.unpipe(client);
+      client.resume();
+      server.resume();
+    }
+  }
+
+  async close() {
+    this.cut();
+    await new Promise((resolve) => { this.#server.close(resolve); });
+  }
+
+  #take(client, target) {
+    if (this.#refusing) {
+      client.destroy();
+      return;
+    }
+    const server = net.connect(Number(target.port), '127.0.0.1');
+    const pair = [client, server];
+    this.#pairs.add(pair);
+    client.on('data', (bytes) => { client.streams = bytes.includes('/connect?'); });
+    for (const [one, other] of [[client, server], [server, client]]) {
+      one.pipe(other);
+      one.on('error', () => {});
+      one.on('close', () => {
+        other.destroy();
+        this.#pairs.delete(pair);
+      });
+    }
+  }
+}

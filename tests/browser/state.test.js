@@ -1,0 +1,160 @@
+// state.test.js - a board's state: who comes late, who reloads, and who means harm.
+import assert from 'node:assert/strict';
+import { pause } from '../http/lib/wait.js';
+import { alike, wave } from './lib/boards.js';
+import { suite } from './lib/suite.js';
+
+const STROKES = 5_000;
+
+/** Puts many strokes on a board at once, as a peer that was not seen would; the size of the state in bytes. */
+async function fill(board, count = STROKES) {
+  const { page } = board;
+  return page.evaluate(async (n) => {
+    const url = (name) => new URL(`static/${name}`, document.baseURI).href;
+    const { Elements } = await import(url('elements.js'));
+    const { RULES } = await import(url('strokes.js'));
+    const { Drawbridge } = await import(url('drawbridge.js'));
+    const elements = new Elements(RULES);
+    for (let i = 0; i < n; i++) {
+      const points = Array.from({ length: 40 }, (_, k) => (k % 2 ? (i * 7) % 500 - 250 + k : (i * 13) % 700 - 350 + 3 * k));
+      elements.add({ order: i, colour: i % 6, width: 3 }, points);
+    }
+    const bridge = new Drawbridge({ username: 'filler' });
+    const others = Number(document.getElementById('count').textContent); // the page itself is one
+    await bridge.join(location.pathname.split('/').pop());
+    while (bridge.peers.length < others) await new Promise((resolve) => { setTimeout(resolve, 20); });
+    let size = 0;
+    let sent;
+    for (let i = 0; i < n; i += 50) {
+      const pieces = elements.list.slice(i, i + 50).flatMap((one) => [...elements.pieces(one)]);
+      const text = JSON.stringify({ type: 'pieces', pieces });
+      size += text.length;
+      sent = bridge.send(text);
+    }
+    await sent;
+    bridge.close();
+    return size;
+  }, count);
+}
+
+/** What data channels have brought to this page, in bytes. */
+const received = (board) => board.page.evaluate(async () => {
+  let bytes = 0;
+  for (const pc of globalThis.watched.all) {
+    for (const one of (await pc.getStats()).values()) if (one.type === 'data-channel') bytes += one.bytesReceived;
+  }
+  return bytes;
+});
+
+suite('state', { settings: { GRACE: 2 } }, (test) => {
+  test('late onto 5,000 strokes, once, and even when the one who sends them goes', async (room) => {
+    const [ann, bob, cat] = await room.people(3);
+    const size = await fill(ann);
+    for (const board of [ann, bob, cat]) await board.until({ strokes: STROKES, peers: 2 }, 30_000);
+    const began = Date.now();
+    const dan = await room.board();
+    await dan.until({ strokes: STROKES }, 20_000);
+    const took = Date.now() - began;
+    const bytes = await received(dan);
+    console.log(`# 5,000 strokes, ${size} bytes: ${took} ms, ${bytes} bytes received`);
+    assert.ok(took <= 5_000, `${took} ms`);
+    assert.ok(bytes <= 2 * size, `${bytes} bytes for a state of ${size}`);
+
+    // Eve gets a part from whom she asks first, who then goes.
+    const eve = await room.board({ viewport: { width: 1000, height: 700 } });
+    await eve.page.waitForFunction(() => Number(document.documentElement.dataset.strokes) > 0, undefined, { polling: 1 });
+    const first = await eve.page.evaluate(() => document.documentElement.dataset.strokes);
+    console.log(`# eve had ${first} when one left`);
+    await ann.page.close();
+    await eve.until({ strokes: STROKES, peers: 3 }, 20_000);
+  });
+
+  test('who reloads alone loses nothing', async (room) => {
+    const [ann] = await room.people(1);
+    await ann.draw(wave(200, 200));
+    await ann.draw(wave(200, 300));
+    await ann.page.keyboard.press('Control+z');
+    await ann.until({ strokes: 1 });
+    await pause(500); // it is painted in the next frame, and written after 300 ms
+    const before = await ann.picture();
+    await ann.page.reload();
+    await ann.until({ state: 'connected', strokes: 1, points: 20 });
+    await alike([ann], 1);
+    assert.deepEqual(await ann.picture(), before);
+    // And who has something that the others lack tells them.
+    const bob = await room.board();
+    await alike([ann, bob], 1);
+  });
+
+  test('two boards that were apart become one', async (room) => {
+    const [ann] = await room.people(1);
+    await ann.draw(wave(200, 200));
+    await pause(500);
+    await ann.page.goto('about:blank');
+    const bob = await room.board();
+    await bob.until({ state: 'connected' });
+    await bob.draw(wave(250, 300), { colour: 3 });
+    await ann.page.goBack();
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await alike([ann, bob], 2);
+  });
+
+  test('a hostile peer harms nobody', async (room) => {
+    const [ann, bob] = await room.people(2);
+    await ann.draw(wave(200, 200));
+    await alike([ann, bob], 1);
+    const eve = await room.guest('<img src=x onerror=alert(1)>', { base: room.site.servers[0].base });
+    await eve.meets(2);
+    await eve.run(async () => {
+      const good = { id: 'e-1', version: 1, by: 'e', value: { order: 1, colour: 0, width: 3 }, at: 0, points: [0, 0, 5, 5] };
+      const bad = [
+        { ...good, points: [1e300, 0] }, { ...good, points: Array(2_000_000).fill(0) }, { ...good, value: { type: 'unknown' } },
+        { ...good, version: 1e300 }, { ...good, version: '<b>' }, { ...good, id: '<script>' }, { ...good, value: { ...good.value, colour: 'url(x)' } },
+      ];
+      const say = (data) => globalThis.bridge.send(data);
+      for (const piece of bad) say(JSON.stringify({ type: 'pieces', pieces: [piece] }));
+      for (const text of ['', 'null', '5', '[]', '{', '{"type":"pieces"}', '{"type":"pieces","pieces":[null]}', '{"type":"have"}',
+        '{"type":"want","buckets":"x"}', '{"type":"want","buckets":[0],"known":[[]]}', '{"type":"done"}', '{"type":"name","name":5}']) say(text);
+      say(new Uint8Array(100_000));
+      for (let i = 0; i < 200; i++) say(JSON.stringify({ type: 'want', buckets: Array.from({ length: 64 }, (_, k) => k), known: [] }));
+      say(JSON.stringify({ type: 'name', name: '<img src=x onerror=alert(1)>'.repeat(100) }));
+      await say(JSON.stringify({ type: 'pieces', pieces: [{ ...good, id: 'last' }] }));
+    });
+    await alike([ann, bob], 2);
+    for (const board of [ann, bob]) {
+      assert.equal((await board.facts()).points, '22');
+      assert.equal(await board.page.locator('#people img').count(), 0);
+    }
+    await bob.draw(wave(300, 300));
+    await alike([ann, bob], 3);
+  });
+
+  test('peers come and go at random, 50 rounds, and each ends in a full mesh', async (room) => {
+    const { base } = room.site.servers[0];
+    const names = ['a', 'b', 'c', 'd'];
+    const guests = [];
+    for (const name of names) guests.push(await room.guest(name, { base, join: false }));
+    let inside = new Set();
+    for (let round = 0; round < 50; round++) {
+      // What happens does not wait for what happened before.
+      await Promise.all(guests.map(async (guest, i) => {
+        const dice = (round * 7 + i * 5 + (round * round) % 11) % 4;
+        await pause((round * 13 + i * 29) % 60);
+        if (dice === 0) {
+          inside.delete(guest);
+          await guest.run(() => globalThis.bridge.leave());
+        } else if (dice === 1 && inside.has(guest)) {
+          await guest.run((name) => { globalThis.bridge.leave(); globalThis.bridge.join(name); }, room.name);
+        } else {
+          inside.add(guest);
+          await guest.run((name) => { globalThis.bridge.join(name); }, room.name);
+        }
+      }));
+      for (const guest of inside) await guest.meets(inside.size - 1);
+    }
+    for (const guest of guests) await guest.join(room.name);
+    for (const guest of guests) await guest.meets(3);
+    await guests[0].send('hello');
+    for (const guest of guests.slice(1)) await guest.until(() => globalThis.seen.data.at(-1)?.data === 'hello');
+  });
+});

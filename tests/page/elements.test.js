@@ -1,0 +1,162 @@
+// elements.test.js - shared elements: whatever the order, repetition and delay of pieces, all
+// ends are the same; and what a peer may send is bounded.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { BUCKETS, Elements, PIECE_POINTS } from '../../src/page/elements.js';
+import { COORDINATE_MOST, RULES } from '../../src/page/strokes.js';
+import { dice } from './lib/webrtc.js';
+
+const value = (random) => ({ order: random(50), colour: random(6), width: [3, 7, 16][random(3)] });
+const points = (random, n) => Array.from({ length: 2 * n }, () => random(8_000) - 4_000);
+
+/** Pieces as they were made by some authors who also see a part of each other's. */
+function history(random) {
+  const authors = Array.from({ length: 3 }, () => new Elements(RULES));
+  const all = [];
+  for (let i = 0; i < 120; i++) {
+    const author = authors[random(authors.length)];
+    const one = author.list[random(author.list.length || 1)];
+    const before = one?.points.length / 2 || 0;
+    const what = one ? random(4) : 0;
+    const merged = what === 0 ? author.add(value(random), points(random, 1 + random(5)))
+      : what === 1 ? author.remove(one)
+        : author.extend(one, points(random, 1 + random(30)));
+    if (!merged) continue;
+    const pieces = [...author.pieces(merged.element, what > 1 ? before : 0)].map((piece) => structuredClone(piece));
+    all.push(...pieces);
+    for (const other of authors) for (const piece of pieces) if (other !== author && random(2)) other.merge(piece);
+  }
+  return all;
+}
+
+/** Two authors that extend one version contradict each other: here the first does alone. */
+function consistent(pieces) {
+  const longest = new Map();
+  return pieces.filter(({ id, version, by, at, points: more }) => {
+    if (!more) return true;
+    const key = [id, version, by].join();
+    const have = longest.get(key) ?? 0;
+    if (at !== have) return false;
+    longest.set(key, at + more.length / 2);
+    return true;
+  });
+}
+
+function shuffled(list, random) {
+  const copy = [...list];
+  for (let i = copy.length - 1; i > 0; i--) {
+    const j = random(i + 1);
+    [copy[i], copy[j]] = [copy[j], copy[i]];
+  }
+  return copy;
+}
+
+test('random changes, random delivery: the same everywhere', () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = dice(seed);
+    const pieces = consistent(history(random));
+    const ends = Array.from({ length: 4 }, () => new Elements(RULES));
+    for (const end of ends) {
+      const doubled = [...pieces, ...pieces.filter(() => random(3) === 0)];
+      for (const piece of shuffled(doubled, random)) end.merge(structuredClone(piece));
+    }
+    for (const end of ends.slice(1)) {
+      assert.equal(end.canonical(), ends[0].canonical(), `seed ${seed}`);
+      assert.deepEqual(end.hashes(), ends[0].hashes(), `seed ${seed}`);
+      assert.deepEqual(end.list.map(({ id }) => id), ends[0].list.map(({ id }) => id), `seed ${seed}`);
+      assert.equal(end.points, ends[0].points, `seed ${seed}`);
+    }
+    assert.equal(ends[0].points, ends[0].list.reduce((sum, one) => sum + one.points.length / 2, 0));
+  }
+});
+
+test('two that differ become the same by what each lacks, and by no more than that', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = dice(seed);
+    const pieces = consistent(history(random));
+    const [one, other] = [new Elements(RULES), new Elements(RULES)];
+    for (const piece of pieces) {
+      const to = random(4);
+      if (to !== 1) one.merge(structuredClone(piece));
+      if (to !== 2) other.merge(structuredClone(piece));
+    }
+    // What closes a gap may bring to light what was held behind it, and so on.
+    for (let round = 0; round < 20; round++) {
+      const [mine, theirs] = round % 2 ? [one, other] : [other, one];
+      const [ours, others] = [mine.hashes(), theirs.hashes()];
+      const buckets = Array.from({ length: BUCKETS }, (_, i) => i).filter((i) => others[i] && ours[i] !== others[i]);
+      for (const piece of theirs.lacking(buckets, mine.known(buckets))) assert.ok(mine.merge(structuredClone(piece)), `seed ${seed}: new in it`);
+    }
+    assert.equal(one.canonical(), other.canonical(), `seed ${seed}`);
+  }
+});
+
+test('what was deleted stays deleted, and who changed it last decides', () => {
+  const [ann, bob] = [new Elements(RULES), new Elements(RULES)];
+  const { element } = ann.add({ order: 1, colour: 0, width: 3 }, [0, 0]);
+  const [piece] = ann.pieces(element);
+  bob.merge(structuredClone(piece));
+  const gone = bob.remove(bob.list[0]);
+  assert.deepEqual([gone.replaced, bob.list.length, bob.points], [true, 0, 0]);
+  const [tombstone] = bob.pieces(gone.element);
+  assert.deepEqual(Object.keys(tombstone), ['id', 'version', 'by', 'value']);
+  assert.equal(bob.merge(structuredClone(piece)), null);
+  ann.extend(element, [1, 1]);
+  ann.merge(structuredClone(tombstone));
+  assert.equal(ann.extend(element, [2, 2]), null);
+  assert.equal(ann.canonical(), bob.canonical());
+});
+
+const good = { id: 'a-1', version: 1, by: 'a', value: { order: 1, colour: 0, width: 3 }, at: 0, points: [0, 0, 5, 5] };
+
+for (const [why, change, taken = false] of [
+  ['the piece as it ought to be', {}, true],
+  ['a member more, which is not kept', { value: { ...good.value, html: '<img>' } }, true],
+  ['no id', { id: undefined }],
+  ['an id that is too long', { id: 'x'.repeat(65) }],
+  ['an id with markup', { id: '<b>' }],
+  ['nobody who made it', { by: '' }],
+  ['a version that nobody could follow', { version: 1e300 }],
+  ['half a version', { version: 1.5 }],
+  ['a value of another type', { value: 'stroke' }],
+  ['a value that is not there', { value: undefined }],
+  ['an order that would stop the clock', { value: { ...good.value, order: 1e300 } }],
+  ['a colour that is none', { value: { ...good.value, colour: 6 } }],
+  ['a colour in words', { value: { ...good.value, colour: 'red' } }],
+  ['a width that is none', { value: { ...good.value, width: 1e6 } }],
+  ['a negative place', { at: -1 }],
+  ['half a point', { points: [1, 2, 3] }],
+  ['no number', { points: [1, '2'] }],
+  ['not a number', { points: [1, NaN] }],
+  ['no list', { points: { length: 2 } }],
+  ['too far out', { points: [0, COORDINATE_MOST + 1] }],
+  ['too many at once', { points: Array(2 * PIECE_POINTS + 2).fill(0) }],
+]) {
+  test(`${taken ? 'takes' : 'refuses'}: ${why}`, () => {
+    const elements = new Elements(RULES);
+    assert.equal(elements.merge({ ...good, ...change }) !== null, taken);
+    if (taken) assert.deepEqual(elements.list[0].value, good.value);
+    else assert.equal(elements.canonical(), '[]');
+  });
+}
+
+test('refuses what is no piece at all', () => {
+  for (const piece of [null, undefined, 5, 'x', [], [[]], true]) assert.equal(new Elements(RULES).merge(piece), null);
+});
+
+test('a hostile peer fills a board, and no more', () => {
+  const elements = new Elements(RULES);
+  for (let i = 0; i < 12_000; i++) elements.merge({ ...good, id: `b-${i}`, points: [0, 0] });
+  assert.equal(elements.list.length, 10_000);
+  const long = new Elements(RULES);
+  for (let i = 0; i < 400; i++) {
+    for (let at = 0; at < 5_000; at += PIECE_POINTS) long.merge({ ...good, id: `b-${i}`, at, points: Array(2 * PIECE_POINTS).fill(-3_999.9) });
+  }
+  assert.ok(long.points <= 200_000);
+  for (const stroke of long.list) {
+    for (const piece of long.pieces(stroke)) assert.ok(JSON.stringify(piece).length < 16_384);
+  }
+  const holes = new Elements(RULES);
+  for (let i = 0; i < 3_000; i++) holes.merge({ ...good, id: `b-${i}`, at: 1 + i % 3_000, points: [1, 1] });
+  assert.equal(holes.points, 0);
+});

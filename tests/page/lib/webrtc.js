@@ -1,0 +1,174 @@
+// webrtc.js - RTCPeerConnection as far as the specification speaks of its states: two whose
+// descriptions are each other's find a way, unless there is none. And a clock of the test's own.
+import { mock } from 'node:test';
+
+let made = 0;
+
+/** All that were made, and whether they may find a way to each other. */
+export const net = {
+  all: [],
+  blocked: false,
+  reset() {
+    net.all = [];
+    net.blocked = false;
+  },
+  /** Every path is lost. */
+  fail() {
+    for (const pc of net.all) pc.becomes('failed');
+  },
+};
+
+class FakeChannel {
+  readyState = 'connecting';
+  bufferedAmount = 0;
+  #inbox = [];
+
+  constructor(pc) {
+    this.pc = pc;
+  }
+
+  /** It arrives in order, and later; or never, where the connection is another by then. */
+  send(data) {
+    const { partner } = this.pc;
+    if (this.readyState !== 'open') throw new Error('not open');
+    this.bufferedAmount += data.length;
+    const copy = typeof data === 'string' ? data : data.slice().buffer;
+    partner.channel.#inbox.push(() => {
+      this.bufferedAmount -= data.length;
+      partner.channel.onmessage({ data: copy });
+      if (!this.bufferedAmount) this.onbufferedamountlow?.();
+    });
+  }
+
+  deliver() {
+    if (this.pc.connectionState !== 'connected' || this.pc.partner?.connectionState !== 'connected') return false;
+    const message = this.#inbox.shift();
+    message?.();
+    return message !== undefined;
+  }
+
+  close() {
+    this.#inbox = [];
+    this.readyState = 'closed';
+  }
+
+  fail() {
+    if (this.readyState !== 'open') return;
+    this.close();
+    this.onclose();
+  }
+}
+
+export class FakeConnection {
+  signalingState = 'stable';
+  connectionState = 'new';
+  localDescription = null;
+  remoteDescription = null;
+  sctp = { maxMessageSize: 1000 };
+  partner = null;
+  candidates = [];
+  #before = null; // what a rollback returns to
+  #ufrag = '';
+
+  constructor() {
+    this.id = ++made;
+    net.all.push(this);
+  }
+
+  createDataChannel() {
+    this.channel = new FakeChannel(this);
+    return this.channel;
+  }
+
+  async setLocalDescription() {
+    await null;
+    if (this.connectionState === 'closed') throw new Error('closed');
+    const type = this.signalingState === 'have-remote-offer' ? 'answer' : 'offer';
+    if (type === 'offer' && this.signalingState === 'stable') this.#before = this.localDescription;
+    this.#ufrag ||= `u${++made}`;
+    this.localDescription = { type, sdp: `a=fingerprint:sha-256 ${this.id}\r\na=ice-ufrag:${this.#ufrag}\r\n` };
+    this.signalingState = type === 'offer' ? 'have-local-offer' : 'stable';
+    const of = this.#ufrag;
+    setImmediate(() => this.connectionState !== 'closed' && this.onicecandidate({ candidate: { of } }));
+    meet();
+  }
+
+  async setRemoteDescription({ type, sdp }) {
+    await null;
+    if (this.connectionState === 'closed') throw new Error('closed');
+    if (type === 'answer' && this.signalingState !== 'have-local-offer') throw new Error(`an answer in ${this.signalingState}`);
+    // DTLS is with one other end, and no other.
+    const known = this.remoteDescription?.sdp.split('\r')[0] ?? sdp.split('\r')[0];
+    if (known !== sdp.split('\r')[0]) throw new Error('another fingerprint');
+    if (type === 'offer' && this.signalingState === 'have-local-offer') this.localDescription = this.#before;
+    this.remoteDescription = { type, sdp };
+    this.signalingState = type === 'offer' ? 'have-remote-offer' : 'stable';
+    meet();
+  }
+
+  async addIceCandidate({ of }) {
+    if (!this.remoteDescription) throw new Error('a candidate before its description');
+    this.candidates.push(of);
+    meet();
+  }
+
+  setConfiguration() {}
+  restartIce() { this.#ufrag = ''; }
+  async getStats() { return new Map(); }
+
+  close() {
+    this.connectionState = 'closed';
+    this.signalingState = 'closed';
+    this.channel?.close();
+  }
+
+  becomes(state) {
+    if (this.connectionState === state || this.connectionState === 'closed') return;
+    this.connectionState = state;
+    if (state === 'connected' && this.channel.readyState === 'connecting') {
+      this.channel.readyState = 'open';
+      this.channel.onopen();
+    }
+    this.onconnectionstatechange();
+  }
+}
+
+function meet() {
+  if (net.blocked) return;
+  const knows = (one, other) => one.signalingState === 'stable' && one.remoteDescription &&
+    one.remoteDescription.sdp === other.localDescription?.sdp &&
+    one.candidates.some((of) => other.localDescription.sdp.includes(`:${of}\r`));
+  for (const one of net.all) {
+    for (const other of net.all) {
+      if (one === other || !knows(one, other) || !knows(other, one)) continue;
+      one.partner = other;
+      other.partner = one;
+      one.becomes('connected');
+      other.becomes('connected');
+    }
+  }
+}
+
+export function begin() {
+  net.reset();
+  globalThis.RTCPeerConnection = FakeConnection;
+  mock.timers.enable({ apis: ['setTimeout'] });
+}
+
+export function end() {
+  mock.timers.reset();
+}
+
+export const tick = (ms) => mock.timers.tick(ms);
+
+/** What promises have to do is done. */
+export const turns = () => new Promise((resolve) => { setImmediate(resolve); });
+
+/** A generator of numbers below n that are the same each time. */
+export function dice(seed) {
+  let state = seed;
+  return (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * n);
+  };
+}

@@ -1,0 +1,197 @@
+// negotiation.test.js - two ends that negotiate, each failing at every step: in the end they are
+// connected. Time is ours, and RTCPeerConnection what the specification says of its states.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Connection } from '../../src/page/connection.js';
+import { FakeConnection, begin, end, net, tick, turns } from './lib/webrtc.js';
+
+class World {
+  delivered = 0;
+  #ends = {};
+  #queue = [];
+
+  constructor() {
+    net.reset();
+    this.begin('ann', false);
+    this.begin('bob', true);
+  }
+
+  begin(name, offers) {
+    const other = name === 'ann' ? 'bob' : 'ann';
+    const end = { connection: null };
+    this.#ends[name] = end;
+    end.connection = new Connection({ offers, polite: name === 'ann' }, {
+      say: (event, data) => this.#queue.push({ to: other, from: end, event, data: structuredClone(data) }),
+      withdraw: () => { this.#queue = this.#queue.filter(({ from }) => from !== end); },
+      iceServers: async () => [],
+      changed() {},
+      message() {},
+      low() {},
+    });
+  }
+
+  end(name) {
+    return this.#ends[name].connection;
+  }
+
+  /** Its page is loaded anew: what was for it is lost, and the other is told. */
+  reload(name) {
+    const other = name === 'ann' ? 'bob' : 'ann';
+    this.end(name).close();
+    this.#queue = this.#queue.filter(({ to }) => to !== name);
+    this.begin(name, true);
+    this.#queue.push({ to: other, event: 'anew' });
+  }
+
+  /** As reload, but the other never hears that it went. */
+  reloadUnseen(name) {
+    const other = name === 'ann' ? 'bob' : 'ann';
+    this.end(name).close();
+    this.#queue = this.#queue.filter(({ to }) => to !== name);
+    this.begin(name, true);
+    this.#queue.push({ to: other, event: 'announced' });
+  }
+
+  deliver() {
+    const message = this.#queue.shift();
+    if (!message) return false;
+    this.delivered++;
+    const { to, event, data } = message;
+    if (event === 'anew') {
+      this.end(to).close();
+      this.begin(to, false);
+    } else if (event === 'announced') {
+      this.end(to).announced(false);
+    } else if (event === 'session-description') {
+      this.end(to).described(data);
+    } else {
+      this.end(to).candidate(data);
+    }
+    return true;
+  }
+
+  get connected() {
+    return this.end('ann').up && this.end('bob').up;
+  }
+
+  close() {
+    for (const { connection } of Object.values(this.#ends)) connection.close();
+  }
+}
+
+/** Lets it go on; before each step `at` may do something. Returns the seconds until both are up. */
+async function run(world, seconds, at = () => {}) {
+  for (let ms = 0; ms < seconds * 1000; ms += 250) {
+    do {
+      at(world.delivered);
+      await turns();
+    } while (world.deliver());
+    await turns();
+    if (world.connected) at(Infinity); // it was over before that step
+    if (world.connected && at.done !== false) return ms / 1000;
+    tick(250);
+  }
+  return Infinity;
+}
+
+/** Calls once, before the step of that number. */
+function once(step, what) {
+  const at = (now) => {
+    if (now < step || at.done) return;
+    at.done = true;
+    what();
+  };
+  at.done = false;
+  return at;
+}
+
+test.beforeEach(begin);
+test.afterEach(end);
+
+test('undisturbed they connect at once, by one connection each', async () => {
+  const world = new World();
+  assert.equal(await run(world, 1), 0);
+  assert.equal(net.all.length, 2);
+  assert.ok(world.delivered >= 4, `${world.delivered} steps`);
+  world.close();
+});
+
+/** In how many seconds they are connected again; what nobody tells has to be found out. */
+const SECONDS = { 'is loaded anew': 1, 'is loaded anew, which nobody told the other': 20, 'loses the path': 8 };
+
+const FAILURES = {
+  'is loaded anew': (world, name) => world.reload(name),
+  'is loaded anew, which nobody told the other': (world, name) => world.reloadUnseen(name),
+  'loses the path': () => net.fail(),
+};
+
+for (const [what, failure] of Object.entries(FAILURES)) {
+  for (const name of ['ann', 'bob']) {
+    test(`${name} ${what}, at every step`, async () => {
+      for (let step = 0; step < 6; step++) {
+        const world = new World();
+        const took = await run(world, 60, once(step, () => failure(world, name)));
+        assert.ok(took <= SECONDS[what], `step ${step}: ${took} s`);
+        world.close();
+      }
+    });
+  }
+}
+
+test('both fail, each at every step', async () => {
+  for (const [why, what] of Object.entries(FAILURES)) {
+    for (let one = 0; one < 6; one++) {
+      for (let other = one; other < 6; other++) {
+        const world = new World();
+        const first = once(one, () => what(world, 'ann'));
+        const second = once(other, () => what(world, 'bob'));
+        const at = (now) => {
+          first(now);
+          second(now);
+          at.done = first.done && second.done;
+        };
+        at.done = false;
+        const took = await run(world, 90, at);
+        assert.ok(took <= SECONDS[why], `steps ${one} and ${other} of ${why}: ${took} s`);
+        world.close();
+      }
+    }
+  }
+});
+
+test('who is told only later that it is to offer, does', async () => {
+  const world = new World();
+  for (const name of ['ann', 'bob']) {
+    world.end(name).close();
+    world.begin(name, false);
+  }
+  assert.equal(await run(world, 3), Infinity);
+  world.end('ann').announced(true);
+  assert.equal(await run(world, 1), 0);
+  world.close();
+});
+
+test('both offer at once: the polite one gives way', async () => {
+  const world = new World();
+  await run(world, 1);
+  const before = net.all.length;
+  net.fail();
+  // Both restart ICE in the same moment.
+  for (const name of ['ann', 'bob']) world.end(name).announced(true);
+  for (const name of ['ann', 'bob']) world.end(name).hurry();
+  tick(10);
+  await turns();
+  assert.ok(await run(world, 30) <= 20);
+  assert.equal(net.all.length, before, 'and the connections are the same');
+  world.close();
+});
+
+test('no RTCPeerConnection at all: it is tried again, and found when it is there', async () => {
+  globalThis.RTCPeerConnection = class { constructor() { throw new Error('forbidden'); } };
+  const world = new World();
+  assert.equal(await run(world, 60), Infinity);
+  globalThis.RTCPeerConnection = FakeConnection;
+  for (const name of ['ann', 'bob']) world.end(name).hurry();
+  assert.ok(await run(world, 90) <= 75);
+  world.close();
+});

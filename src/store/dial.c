@@ -58,6 +58,11 @@ static void is_away(const char *at, const char *why)
 		log_warn(at, "redis=lost why=%s", why);
 }
 
+bool dial_is_away(void)
+{
+	return atomic_load(&away_until);
+}
+
 void dial_found(const char *at)
 {
 	if (atomic_exchange(&away_until, 0))

@@ -28,6 +28,8 @@ struct dialled {
  * server also asks for the run_id. */
 enum err dial(struct dialled *d, bool server);
 
+/* It was lost a moment ago, and nobody has found it since. */
+bool dial_is_away(void);
 /* Redis has answered: whoever waits for it may try at once. */
 void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */

@@ -91,3 +91,23 @@ void subscription_free(struct subscription *s)
 	redisFree(s->context);
 	free(s);
 }
+
+void subscription_end(struct subscription *s)
+{
+	redisReply *r = NULL;
+	bool done = !s || dial_is_away();
+
+	if (!done)
+		redisAppendCommand(s->context, "UNSUBSCRIBE");
+	while (!done) {
+		if (redisGetReply(s->context, (void **)&r) != REDIS_OK) {
+			/* Closed, it is not counted either. */
+			if (s->context->err != REDIS_ERR_EOF)
+				dial_lost("redis.unsubscribe", s->context);
+			break;
+		}
+		done = part(r, "unsubscribe", 2);
+		freeReplyObject(r);
+	}
+	subscription_free(s);
+}

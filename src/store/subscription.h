@@ -27,4 +27,7 @@ bool subscription_next(struct subscription *s, const char **message,
 
 void subscription_free(struct subscription *s);
 
+/* The same, once Redis does not count it any more; may block. */
+void subscription_end(struct subscription *s);
+
 #endif

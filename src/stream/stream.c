@@ -94,7 +94,9 @@ static void end_presence(struct stream *s)
 	struct redis *r;
 	bool leaving = false;
 
-	subscription_free(s->subscription);
+	/* Else the script could still count it, and take this for the end of one
+	 * stream of two. */
+	subscription_end(s->subscription);
 	s->subscription = NULL;
 	r = pool_take();
 	if (!r)

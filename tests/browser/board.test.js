@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { signal } from '../http/lib/processes.js';
 import { until } from '../http/lib/wait.js';
 import { alike, wave } from './lib/boards.js';
-import { KILLED, suite } from './lib/suite.js';
+import { KILLED } from '../http/lib/logs.js';
+import { suite } from './lib/suite.js';
 
 /** Nothing was connected anew, and nothing was interrupted, since countAnew(). */
 async function undisturbed(boards) {

@@ -6,7 +6,8 @@ import { signal } from '../http/lib/processes.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { nowSeconds } from '../http/lib/tokens.js';
 import { pause } from '../http/lib/wait.js';
-import { KILLED, suite } from './lib/suite.js';
+import { KILLED } from '../http/lib/logs.js';
+import { suite } from './lib/suite.js';
 import { TurnServer } from './lib/turn-server.js';
 
 const turn = await TurnServer.start();

@@ -1,6 +1,7 @@
 // Programs that are killed: what was answered is not lost, and who does not return is told.
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
+import { KILLED } from './lib/logs.js';
 import { isRelayed, isRemoved } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
@@ -21,11 +22,7 @@ if (SERVER !== 'apache-proxy') {
   suite('kill', {
     settings: { PING, GRACE, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 256 },
     redis: () => RedisServer.start(),
-    allowed: [
-      // The web servers, of who was killed.
-      /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/,
-      /mod_fcgid: (error reading data, FastCGI server closed connection|process .* exit\(communication error\), get unexpected signal 9|cleanup zombie process \d+)/,
-    ],
+    allowed: KILLED,
   }, (site, it) => {
     afterEach(() => Talk.end());
 

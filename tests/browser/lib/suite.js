@@ -6,15 +6,6 @@ import { Board, launch } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
-/** What the web servers say of programs that were killed. */
-export const KILLED = [
-  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*)/,
-  /\(http-header-glue\.c\.\d+\) read\(\) .*: Connection reset by peer/,
-  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
-  /mod_fcgid: (error reading data(, FastCGI server closed connection| from FastCGI server)|cleanup zombie process)/,
-  /End of script output before headers: (signal|stream)\.fcgi/,
-];
-
 const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 
 /**

@@ -18,6 +18,16 @@ const EXPECTED = [
   /^\d+:signal-handler \(\d+\) Received SIGTERM/,
 ];
 
+/** What the web servers say of programs that were killed, perhaps in a request. */
+export const KILLED = [
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*|all handlers for .* are down\.|backend is overloaded; .*)/,
+  /\(http-header-glue\.c\.\d+\) read\(\) .*: Connection reset by peer/,
+  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
+  /mod_fcgid: (error reading data(, FastCGI server closed connection| from FastCGI server)|cleanup zombie process)/,
+  /mod_fcgid: process .* exit\(communication error\), get unexpected signal 9/,
+  /End of script output before headers: (signal|stream)\.fcgi/,
+];
+
 /** What they may say besides, once they were told to stop. */
 export const AT_STOP = [
   // Apache's child closes the sockets and frees the pools under its workers; one was still

@@ -20,7 +20,7 @@ const EXPECTED = [
 
 /** What the web servers say of programs that were killed, perhaps in a request. */
 export const KILLED = [
-  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*|all handlers for .* are down\.|backend is overloaded; .*)/,
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*|all handlers for .* are down\.|backend (error|is overloaded); we'll disable .*|establishing connection failed: .*|gw-server re-enabled: .*)/,
   /\(http-header-glue\.c\.\d+\) read\(\) .*: Connection reset by peer/,
   /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
   /mod_fcgid: (error reading data(, FastCGI server closed connection| from FastCGI server)|cleanup zombie process)/,

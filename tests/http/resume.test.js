@@ -142,6 +142,37 @@ suite('resume', { settings, together: true }, (site, it) => {
     isRelayed(await bob.stream.next(), ann, 'mark', 1); // and none came twice
   });
 
+  it('what comes just while a stream is opened comes once too', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    let after = bob.stream.lastEventId;
+    bob.stream.cut();
+    const got = [];
+    let sent = 0, stop = false;
+    const sending = Promise.all(Array.from({ length: 8 }, async () => {
+      while (!stop) {
+        if (sent - got.length > 50) await pause(1);
+        else await ann.relay(bob, 'n', sent++);
+      }
+    }));
+    for (let opened = 0; opened < 100; opened++) {
+      const stream = await bob.open({ after });
+      assert.equal(stream.connected.resumed, true);
+      for (let i = 0; i < 12; i++) {
+        const event = await stream.next();
+        got.push(JSON.parse(event.data).data);
+        after = event.id;
+      }
+      stream.cut();
+    }
+    stop = true;
+    await sending;
+    const stream = await bob.open({ after });
+    while (got.length < sent) got.push(JSON.parse((await stream.next()).data).data);
+    assert.deepEqual([...new Set(got)].sort((a, b) => a - b), Array.from({ length: sent }, (_, i) => i));
+    await ann.relay(bob, 'mark', 1);
+    isRelayed(await stream.next(), ann, 'mark', 1); // and none came twice
+  });
+
   it('a mailbox that overflowed meanwhile: told, not silently incomplete', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);

@@ -43,7 +43,8 @@ static bool stale(const redisContext *c)
 
 static enum err ready(struct redis *r)
 {
-	if (r->dialled.context && stale(r->dialled.context))
+	if (r->dialled.context &&
+	    (stale(r->dialled.context) || dial_moved(&r->dialled)))
 		hang_up(r);
 	return r->dialled.context ? OK : dial(&r->dialled, true);
 }

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,6 +84,7 @@ bool dial_refused(const char *at, const char *error)
 {
 	static const char *const elsewhere[] = {
 		"READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN",
+		"NOREPLICAS",
 	};
 	int64_t now = clock_ms();
 
@@ -151,9 +153,13 @@ static bool expect_master(redisContext *c)
 	const char *role = r && r->type == REDIS_REPLY_ARRAY && r->elements ?
 		r->element[0]->str : NULL;
 	bool good = role && !strcmp(role, "master");
+	char why[320];
 
-	if (r && !good)
-		is_away("redis.greet", "what Sentinel named is no master");
+	if (r && !good) {
+		snprintf(why, sizeof why, "%s:%d is no master, though Sentinel "
+			 "names it", c->tcp.host, c->tcp.port);
+		is_away("redis.greet", why);
+	}
 	if (r)
 		freeReplyObject(r);
 	return good;

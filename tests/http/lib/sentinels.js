@@ -7,10 +7,15 @@ import { until } from './wait.js';
 const NAME = 'draw';
 const DOWN_MS = 500;
 
+// As the README says that it is enough.
+const USER = 'drawbridge';
+const RIGHTS = '~* &messages:* +@all -@admin -@dangerous +info +role'.split(' ');
+
 /** One of the two Redis; it comes up as a replica where it is told of whom. */
 class Replicating extends RedisServer {
   options() {
     return [...super.options(), '--masterauth', this.password, '--repl-diskless-sync-delay', 0,
+      '--user', USER, 'on', `>${this.password}`, ...RIGHTS,
       ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.port}`] : [])];
   }
 
@@ -65,7 +70,7 @@ export class Sentinels {
   }
 
   get url() {
-    return `redis+sentinel://default:${this.servers[0].password}@${
+    return `redis+sentinel://${USER}:${this.servers[0].password}@${
       this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}?sentinel_password=${this.own}`;
   }
 

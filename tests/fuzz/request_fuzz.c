@@ -45,10 +45,11 @@ ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
 {
 	size_t n = f->left < size ? f->left : size;
 
-	if (n)
+	if (n) {
 		memcpy(to, f->body, n);
-	f->body += n;
-	f->left -= n;
+		f->body += n;
+		f->left -= n;
+	}
 	return (ssize_t)n;
 }
 

@@ -7,7 +7,7 @@ import { isAlive, signal } from './lib/processes.js';
 import { Sentinels } from './lib/sentinels.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { pause, until } from './lib/wait.js';
+import { pause, timed, until } from './lib/wait.js';
 
 const PING = 1, GRACE = 2; // seconds
 const BACK_MS = 5_000;     // from the failover until everything works again
@@ -123,6 +123,24 @@ if (FULL) suite('sentinel', {
     return { master };
   }
 
+  it('many streams and relays: each program asks at most once a second', async () => {
+    const connections = async () => {
+      const all = await Promise.all(site.server.sentinels.map((one) => one.ask('INFO', 'stats')));
+      return all.reduce((sum, text) => sum + Number(/^total_connections_received:(\d+)/m.exec(text)[1]), 0);
+    };
+    const start = performance.now();
+    const before = await connections();
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => Pair.start(site)));
+    await until(() => pairs.every((pair) => pair.answered.size >= 20), 'twenty relays of each');
+    await Promise.all(pairs.map((pair) => pair.stop()));
+    const asked = await connections() - before - site.server.sentinels.length; // we have asked too
+    const seconds = (performance.now() - start) / 1000;
+    assert.ok(asked > 0 && asked <= 2 * (seconds + 1), `${asked} times in ${seconds} s`);
+    for (const pair of pairs) {
+      for (const peer of [pair.from, pair.to]) peer.stream.cut();
+    }
+  });
+
   it('the master is killed: the streams stay, all works on the new one in time, nothing is lost in silence', async () => {
     // One is between two streams when it happens, and a relay is kept for it.
     const room = randomId('r');
@@ -176,36 +194,75 @@ if (FULL) suite('sentinel', {
     for (const peer of [ann, bob]) peer.stream.cut();
   });
 
-  it('no Sentinel is there: what runs goes on, what starts says so, and works when they are back', async () => {
-    const room = randomId('r');
-    const [ann, bob] = await site.room(room, 2);
-    await Promise.all(site.server.sentinels.map((one) => one.kill()));
-    const end = performance.now() + 3_000; // an answer is believed for one
-    for (let n = 0; performance.now() < end; n++) {
-      assert.equal(await ann.relay(bob, 'n', n), true);
-      isRelayed(await bob.stream.next(), ann, 'n', n);
-      await pause(100);
-    }
-    (await site.peer().open()).cut();
-    assert.match(logs(), /^warn at=sentinel\.ask sentinel=lost why=127\.0\.0\.1:\d+ Connection refused, 127/m);
-
-    const before = logs().length;
+  /** The programs are killed, and the web server starts them again. */
+  async function startAgain() {
     const killed = [...site.processes('stream.fcgi'), ...site.processes('signal.fcgi')];
     for (const pid of killed) signal(pid, 'SIGKILL');
     await until(() => !killed.some(isAlive), 'them to die');
     await until(async () => (await site.request('GET', '/health/live')).status === 200, 'signal.fcgi to be there again');
-    refused(await site.request('GET', '/health/ready'), 503);
-    refused(await ann.ask('POST', `/relay/${bob.id}/x`, '1'), 503);
-    await until(() => /^warn at=sentinel\.ask sentinel=lost why=127/m.test(logs().slice(before)), 'the log to say why');
-    assert.match(logs().slice(before), /^warn at=redis\.connect redis=lost why=no Sentinel names the master$/m);
-    for (const one of site.server.sentinels) await one.start();
-    const back = performance.now() + BACK_MS;
-    await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'all to work', back - performance.now());
+  }
+
+  /** Relays pass one by one, though an answer of Sentinels is believed for a second only. */
+  async function goesOn([ann, bob]) {
+    const end = performance.now() + 3_000;
+    for (let n = 0; performance.now() < end; n++) {
+      const { value, ms } = await timed(ann.relay(bob, 'n', n));
+      assert.equal(value, true);
+      assert.ok(ms < 1_000, `after ${ms} ms`);
+      isRelayed(await bob.stream.next(), ann, 'n', n);
+      await pause(100);
+    }
+    (await site.peer().open()).cut();
+  }
+
+  async function refusedInTime([ann, bob]) {
+    for (const ask of [
+      () => site.request('GET', '/health/ready'),
+      () => ann.ask('POST', `/relay/${bob.id}/x`, '1'),
+      () => ann.ask('GET', '/connect'),
+    ]) {
+      const { value, ms } = await timed(ask());
+      refused(value, 503);
+      assert.ok(ms < 2_100, `after ${ms} ms`);
+    }
+  }
+
+  async function isBack() {
+    const end = performance.now() + BACK_MS;
+    await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'all to work', end - performance.now());
     await until(async () => {
       const stream = await site.peer().try();
       stream.cut();
       return stream.status === 200;
-    }, 'a new stream', back - performance.now());
+    }, 'a new stream', end - performance.now());
+  }
+
+  it('Sentinels stand still: what runs goes on, what starts answers 503 in time, and works when they go on', async () => {
+    const pair = await site.room(randomId('r'), 2);
+    for (const one of site.server.sentinels) one.stall();
+    try {
+      await goesOn(pair);
+      await startAgain();
+      await refusedInTime(pair);
+    } finally {
+      for (const one of site.server.sentinels) one.goOn();
+    }
+    await isBack();
+  });
+
+  it('no Sentinel is there: what runs goes on, what starts says so, and works when they are back', async () => {
+    const pair = await site.room(randomId('r'), 2);
+    await Promise.all(site.server.sentinels.map((one) => one.kill()));
+    const start = logs().length;
+    await goesOn(pair);
+    assert.match(logs().slice(start), /^warn at=sentinel\.ask sentinel=lost why=127\.0\.0\.1:\d+ Connection refused, 127/m);
+    const before = logs().length;
+    await startAgain();
+    await refusedInTime(pair);
+    await until(() => /^warn at=sentinel\.ask sentinel=lost why=127/m.test(logs().slice(before)), 'the log to say why');
+    assert.match(logs().slice(before), /^warn at=redis\.connect redis=lost why=no Sentinel names the master$/m);
+    for (const one of site.server.sentinels) await one.start();
+    await isBack();
     assert.match(logs().slice(before), /^info at=sentinel\.ask master=127/m);
     assert.ok(!logs().includes(PASSWORD) && !logs().includes(OWN_PASSWORD), 'no password is in the logs');
   });

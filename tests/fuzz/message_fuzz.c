@@ -32,7 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(all + head, data, size);
 	fuzz_redis(all, head + size);
-	free(all);
 	if (!subscription_open("c", &s))
 		for (bool more = true; more;) {
 			more = !subscription_read(s);
@@ -40,5 +39,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				look(text, len);
 		}
 	subscription_free(s);
+	/* Goodbye, and what was on its way meanwhile. */
+	s = NULL;
+	fuzz_redis(all, head + size);
+	if (!subscription_open("c", &s))
+		subscription_end(s);
+	free(all);
 	return 0;
 }

@@ -71,6 +71,11 @@ enum err dial(struct dialled *d, bool server)
 	return OK;
 }
 
+bool dial_is_away(void)
+{
+	return false;
+}
+
 bool dial_moved(const struct dialled *d)
 {
 	(void)d;

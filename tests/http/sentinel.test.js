@@ -2,6 +2,7 @@
 // lost without a word.
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
+import { KILLED } from './lib/logs.js';
 import { isAdded, isRelayed } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { Sentinels } from './lib/sentinels.js';
@@ -87,7 +88,7 @@ if (FULL) suite('sentinel', {
   redis: () => Sentinels.start(PASSWORD, OWN_PASSWORD),
   allowed: [
     /^(warn|error) at=(redis|sentinel|stream|health)\.[a-z]+ /,
-    /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/, // of programs that were killed
+    ...KILLED,
   ],
 }, (site, it) => {
   const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');

@@ -12,6 +12,7 @@ static void look(const char *text, size_t len)
 
 	if (!message_parse(text, len, &m))
 		return;
+	HOLDS(strlen(m.id) < sizeof m.id);
 	HOLDS(id_valid(m.event, strlen(m.event)));
 	HOLDS(m.data >= text && m.data + m.len <= text + len && m.len);
 	id_above(m.id, "5-5");

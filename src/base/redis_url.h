@@ -3,18 +3,33 @@
  *
  *     redis://[user:password@]host[:port][/db]
  *     unix:///path[?db=n]            (also unix://user:password@/path)
+ *     redis+sentinel://[user:password@]host[:port][,host[:port]...]/master[/db]
+ *         [?sentinel_password=password]
  *
- * User and password are percent-decoded; an IPv6 address stands in brackets.
+ * Hosts of the last are Sentinels, which know where the Redis is that they call
+ * master; user and password are that Redis'. Users, passwords and the master's
+ * name are percent-decoded; an IPv6 address stands in brackets.
  */
 #ifndef BASE_REDIS_URL_H
 #define BASE_REDIS_URL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct redis_host {
+	char *name;		/* or address */
+	int port;
+};
+
+enum { SENTINELS_MOST = 16 };
 
 struct redis_url {
 	char *path;		/* of the socket; NULL: TCP */
-	char *host;
-	int port;
+	struct redis_host server;	/* name NULL: ask the Sentinels */
+	struct redis_host sentinels[SENTINELS_MOST];
+	size_t sentinel_count;
+	char *master;		/* the name that Sentinels know it by */
+	char *sentinel_password;	/* NULL: none */
 	char *user;		/* NULL: none */
 	char *password;		/* NULL: none */
 	int db;

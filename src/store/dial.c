@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/dial.h"
+#include "store/sentinel.h"
 #include "store/store.h"
 
 enum {
@@ -82,6 +84,7 @@ bool dial_refused(const char *at, const char *error)
 {
 	static const char *const elsewhere[] = {
 		"READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN",
+		"NOREPLICAS",
 	};
 	int64_t now = clock_ms();
 
@@ -143,6 +146,25 @@ static bool take_server(redisContext *c, char *to, size_t size)
 	return len && len < size;
 }
 
+/* Sentinel may name one that has become a replica a moment ago. */
+static bool expect_master(redisContext *c)
+{
+	redisReply *r = answer(c);
+	const char *role = r && r->type == REDIS_REPLY_ARRAY && r->elements ?
+		r->element[0]->str : NULL;
+	bool good = role && !strcmp(role, "master");
+	char why[320];
+
+	if (r && !good) {
+		snprintf(why, sizeof why, "%s:%d is no master, though Sentinel "
+			 "names it", c->tcp.host, c->tcp.port);
+		is_away("redis.greet", why);
+	}
+	if (r)
+		freeReplyObject(r);
+	return good;
+}
+
 static bool greet(struct dialled *d, bool server)
 {
 	const struct redis_url *url = &conf->redis;
@@ -154,11 +176,15 @@ static bool greet(struct dialled *d, bool server)
 		redisAppendCommand(c, "AUTH %s", url->password);
 	if (url->db)
 		redisAppendCommand(c, "SELECT %d", url->db);
+	if (url->master)
+		redisAppendCommand(c, "ROLE");
 	if (server)
 		redisAppendCommand(c, "INFO server");
 	if (url->password && !expect(c))
 		return false;
 	if (url->db && !expect(c))
+		return false;
+	if (url->master && !expect_master(c))
 		return false;
 	return !server || take_server(c, d->server, sizeof d->server);
 }
@@ -178,17 +204,24 @@ static void keep_alive(int fd, int ping)
 			   sizeof(int));
 }
 
-enum err dial(struct dialled *d, bool server)
+/* What a step may take, of what is left until then; never 0, which is any. */
+static struct timeval within(int ms, int64_t until)
+{
+	int64_t left = until - clock_ms();
+
+	return timeval_of(left < 1 ? 1 : left < ms ? (int)left : ms);
+}
+
+/* d->context is NULL where it fails. */
+static enum err dial_server(struct dialled *d, bool server, const char *host,
+			    int port, int64_t until)
 {
 	const struct redis_url *url = &conf->redis;
-	redisContext *c;
+	struct timeval time = within(CONNECT_MS, until);
+	redisContext *c = url->path ?
+		redisConnectUnixWithTimeout(url->path, time) :
+		redisConnectWithTimeout(host, port, time);
 
-	if (!may_try())
-		return ERR_STORE;
-	c = url->path ?
-		redisConnectUnixWithTimeout(url->path, timeval_of(CONNECT_MS)) :
-		redisConnectWithTimeout(url->host, url->port,
-					timeval_of(CONNECT_MS));
 	d->context = c;
 	if (!c || c->err) {
 		dial_lost("redis.connect", c);
@@ -196,13 +229,13 @@ enum err dial(struct dialled *d, bool server)
 	}
 	if (!url->path)
 		keep_alive(c->fd, (int)conf->ping);
-	redisSetTimeout(c, timeval_of(GREET_MS));
+	redisSetTimeout(c, within(GREET_MS, until));
 	if (!greet(d, server))
 		goto failed;
 	redisSetTimeout(c, timeval_of(COMMAND_MS));
 	/* A connection alone says nothing: a server that stands still accepts
 	 * it too. */
-	if (server || url->password || url->db)
+	if (server || url->password || url->db || url->master)
 		dial_found("redis.connect");
 	return OK;
 failed:
@@ -210,4 +243,37 @@ failed:
 		redisFree(c);
 	d->context = NULL;
 	return ERR_STORE;
+}
+
+static enum err dial_master(struct dialled *d, bool server, int64_t until)
+{
+	struct master m;
+	enum err e;
+
+	if (!sentinel_master(&conf->redis, &m)) {
+		is_away("redis.connect", "no Sentinel names the master");
+		return ERR_STORE;
+	}
+	d->turn = m.turn;
+	e = dial_server(d, server, m.host, m.port, until);
+	if (e)
+		sentinel_wrong(&m);
+	return e;
+}
+
+enum err dial(struct dialled *d, bool server)
+{
+	const struct redis_host *host = &conf->redis.server;
+	int64_t until = clock_ms() + CONNECT_MS + GREET_MS;
+
+	d->context = NULL;
+	if (!may_try())
+		return ERR_STORE;
+	return conf->redis.master ? dial_master(d, server, until) :
+		dial_server(d, server, host->name, host->port, until);
+}
+
+bool dial_moved(const struct dialled *d)
+{
+	return conf->redis.master && sentinel_moved(&conf->redis, d->turn);
 }

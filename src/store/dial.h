@@ -22,6 +22,7 @@ enum {
 struct dialled {
 	redisContext *context;
 	char server[64];		/* run_id */
+	unsigned turn;			/* of the master, by Sentinel */
 };
 
 /* Connects, authenticates and waits COMMAND_MS for what comes then. With
@@ -30,6 +31,10 @@ enum err dial(struct dialled *d, bool server);
 
 /* It was lost a moment ago, and nobody has found it since. */
 bool dial_is_away(void);
+
+/* Another is master now: it is of no use any more. */
+bool dial_moved(const struct dialled *d);
+
 /* Redis has answered: whoever waits for it may try at once. */
 void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */

@@ -43,7 +43,8 @@ static bool stale(const redisContext *c)
 
 static enum err ready(struct redis *r)
 {
-	if (r->dialled.context && stale(r->dialled.context))
+	if (r->dialled.context &&
+	    (stale(r->dialled.context) || dial_moved(&r->dialled)))
 		hang_up(r);
 	return r->dialled.context ? OK : dial(&r->dialled, true);
 }
@@ -136,6 +137,8 @@ static const redisReply *of(const struct reply *r)
 
 enum reply_kind reply_kind(const struct reply *r)
 {
+	if (!r)
+		return REPLY_NONE;
 	switch (of(r)->type) {
 	case REDIS_REPLY_INTEGER:
 		return REPLY_NUMBER;
@@ -169,9 +172,8 @@ size_t reply_count(const struct reply *r)
 
 const struct reply *reply_at(const struct reply *r, size_t i)
 {
-	if (i >= reply_count(r))
-		abort();
-	return (const struct reply *)of(r)->element[i];
+	return i < reply_count(r) ?
+		(const struct reply *)of(r)->element[i] : NULL;
 }
 
 void reply_free(struct reply *r)

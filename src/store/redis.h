@@ -41,7 +41,9 @@ enum err redis_run(struct redis *r, enum script which, size_t keys,
 enum err redis_publish(struct redis *r, const char *channel,
 		       const char *message);
 
-/* Results. Strings may hold any byte, and end with a NUL. */
+/* Results. Strings may hold any byte, and end with a NUL. What is not there is
+ * NULL, of the kind REPLY_NONE: whoever is behind the port of Redis, no answer
+ * ends a program. */
 enum reply_kind { REPLY_NUMBER, REPLY_STRING, REPLY_LIST, REPLY_NONE };
 
 enum reply_kind reply_kind(const struct reply *r);

@@ -60,3 +60,10 @@ bool id_above(const char *id, const char *other)
 		return true;
 	return ms != other_ms ? ms > other_ms : seq > other_seq;
 }
+
+void position_take(const char *given, char to[ID_SIZE])
+{
+	snprintf(to, ID_SIZE, "%.*s", ID_SIZE - 1, given);
+	if (to[strspn(to, "0123456789-")])
+		strcpy(to, "0");
+}

@@ -34,7 +34,7 @@ struct stream {
 	char *channel;
 	char *cors;			/* header lines */
 	struct subscription *subscription;	/* NULL: Redis is lost */
-	char sent[48];			/* the last id that the client has */
+	char sent[ID_SIZE];		/* the last id that the client has */
 	char life[48];
 	bool open;			/* the head and `connected` are out */
 	bool broken;			/* subscribe and connect again */
@@ -410,15 +410,11 @@ static const struct route routes[] = {
 static void take_position(struct stream *s, const struct call *c)
 {
 	const char *header = fcgi_env(c->fcgi, "HTTP_LAST_EVENT_ID");
+	char query[ID_SIZE] = "";
 
-	if (header && *header)
-		snprintf(s->sent, sizeof s->sent, "%.47s", header);
-	else if (!query_get(c->path.query, "lastEventId", s->sent,
-			    sizeof s->sent))
-		s->sent[0] = '\0';
-	/* Anything else is a position that nobody knows. */
-	if (s->sent[strspn(s->sent, "0123456789-")])
-		strcpy(s->sent, "0");
+	if (!header || !*header)
+		query_get(c->path.query, "lastEventId", query, sizeof query);
+	position_take(header && *header ? header : query, s->sent);
 }
 
 static void take_times(struct stream *s, const struct call *c)

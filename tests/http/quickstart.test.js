@@ -27,6 +27,15 @@ async function refused(...args) {
   return err;
 }
 
+/** A Sentinel that has one answer to everything, in Redis' protocol. */
+async function sentinel(answer) {
+  const server = net.createServer((socket) => {
+    socket.on('data', () => socket.write(answer)).on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => { server.on('listening', resolve); });
+  return { url: `redis+sentinel://127.0.0.1:${server.address().port}/draw`, server };
+}
+
 async function serves(redis) {
   const server = await Server.start({ kind: 'lighttpd', mount: '/', redis, settings: {} });
   try {
@@ -57,6 +66,25 @@ if (FULL) {
       assert.match(line, /WRONGPASS/);
       assert.doesNotMatch(line, /indeed/, 'the password is not shown');
       await redis.remove();
+    });
+
+    it('Sentinels that are not there, know no such master, or name a replica', async () => {
+      const none = 'redis+sentinel://:hidden@127.0.0.1:1,127.0.0.1:2/draw?sentinel_password=hidden';
+      const line = await refused('--port', '0', '--redis', none);
+      assert.match(line, /127\.0\.0\.1:1 Connection refused, 127\.0\.0\.1:2 Connection refused$/m);
+      assert.doesNotMatch(line, /hidden/, 'no password is shown');
+      const unknown = await sentinel('*-1\r\n');
+      assert.match(await refused('--port', '0', '--redis', unknown.url), /knows no master draw$/m);
+      unknown.server.close();
+      const replica = await RedisServer.start();
+      await replica.ask('REPLICAOF', '127.0.0.1', '1');
+      const stale = await sentinel(`*2\r\n$9\r\n127.0.0.1\r\n$5\r\n${replica.port}\r\n`);
+      assert.match(await refused('--port', '0', '--redis', stale.url), new RegExp(`127\\.0\\.0\\.1:${replica.port} is no master`));
+      stale.server.close();
+      const odd = await sentinel('*2\r\n:1\r\n:2\r\n');
+      await refused('--port', '0', '--redis', odd.url);
+      odd.server.close();
+      await replica.remove();
     });
 
     it('a password with and without a user', async () => {

@@ -215,6 +215,80 @@ static void test_fields(void **state)
 	assert_false(accepts_event_stream("text/event-stream;q=0"));
 }
 
+static void put_hosts(struct buf *b, const struct redis_url *url)
+{
+	for (size_t i = 0; i < url->sentinel_count; i++)
+		buf_fmt(b, "%s%s %d", i ? ", " : "", url->sentinels[i].name,
+			url->sentinels[i].port);
+	if (url->server.name)
+		buf_fmt(b, "%s %d", url->server.name, url->server.port);
+	if (url->path)
+		buf_str(b, url->path);
+}
+
+static void test_redis_url(void **state)
+{
+	/* hosts; master db user password sentinel_password, "-": none */
+	static const struct {
+		const char *why, *url, *want;	/* NULL: refused */
+	} rows[] = {
+		{ "a host", "redis://h", "h 6379; - 0 - - -" },
+		{ "all of it", "redis://u:p%40@h:1/2", "h 1; - 2 u p@ -" },
+		{ "no user", "redis://:p@h/", "h 6379; - 0 - p -" },
+		{ "IPv6", "redis://[::1]:7", "::1 7; - 0 - - -" },
+		{ "no host", "redis://", NULL },
+		{ "port 0", "redis://h:0", NULL },
+		{ "no port behind the colon", "redis://h:", NULL },
+		{ "two hosts", "redis://h,i", NULL },
+		{ "a query", "redis://h/1?x=1", NULL },
+		{ "a socket", "unix:///r.sock?db=2", "/r.sock; - 2 - - -" },
+		{ "no socket", "unix://", NULL },
+		{ "one Sentinel", "redis+sentinel://h/m", "h 26379; m 0 - - -" },
+		{ "three, a db, passwords",
+		  "redis+sentinel://u:p@a,[::1]:2,c:3/m%2f/4?sentinel_password=%2c",
+		  "a 26379, ::1 2, c 3; m/ 4 u p ," },
+		{ "a comma in the password", "redis+sentinel://:p,q@a,b/m",
+		  "a 26379, b 26379; m 0 - p,q -" },
+		{ "no db", "redis+sentinel://a/m/?sentinel_password=s",
+		  "a 26379; m 0 - - s" },
+		{ "no master", "redis+sentinel://a", NULL },
+		{ "an empty one", "redis+sentinel://a/", NULL },
+		{ "an empty one, and a db", "redis+sentinel://a//1", NULL },
+		{ "a master with a NUL", "redis+sentinel://a/m%00", NULL },
+		{ "no Sentinel", "redis+sentinel:///m", NULL },
+		{ "an empty Sentinel", "redis+sentinel://a,,b/m", NULL },
+		{ "a comma at the end", "redis+sentinel://a,/m", NULL },
+		{ "a port that is none", "redis+sentinel://a:x,b/m", NULL },
+		{ "a db that is none", "redis+sentinel://a/m/x", NULL },
+		{ "another query", "redis+sentinel://a/m?password=s", NULL },
+		{ "an empty password", "redis+sentinel://a/m?sentinel_password=", NULL },
+		{ "17 Sentinels",
+		  "redis+sentinel://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a/m", NULL },
+		{ "another scheme", "http://h", NULL },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct redis_url url;
+		struct buf b = BUF_INIT(1024);
+		const char *allowed;
+		bool good = redis_url_parse(rows[i].url, &url, &allowed);
+
+		SAY(rows[i].why);
+		assert_int_equal(good, rows[i].want != NULL);
+		if (!good)
+			continue;
+		put_hosts(&b, &url);
+		buf_fmt(&b, "; %s %d %s %s %s", url.master ? url.master : "-",
+			url.db, url.user ? url.user : "-",
+			url.password ? url.password : "-",
+			url.sentinel_password ? url.sentinel_password : "-");
+		assert_string_equal(b.data, rows[i].want);
+		redis_url_free(&url);
+		buf_free(&b);
+	}
+}
+
 #define SECRET "DRAWBRIDGE_SECRET=0123456789abcdef0123456789abcdef"
 
 static void test_conf(void **state)
@@ -230,7 +304,8 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_ROOM_PEERS=1000", NULL },
 		{ "DRAWBRIDGE_MOUNT=draw", "a path as /draw/" },
 		{ "DRAWBRIDGE_ACCESS=yes", "on or off" },
-		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1/m", "does not ask Sentinel" },
+		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1/m", NULL },
+		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1", "redis+sentinel://" },
 		{ "DRAWBRIDGE_REDIS_URL=unix:///run/r.sock?db=2", NULL },
 		{ "DRAWBRIDGE_REDIS_URL=http://x", "(not shown)" },
 		{ "DRAWBRIDGE_TURN_URLS=stun:x", "turn:host" },
@@ -333,8 +408,9 @@ int main(void)
 		cmocka_unit_test(test_sse), cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
-		cmocka_unit_test(test_fields), cmocka_unit_test(test_conf),
-		cmocka_unit_test(test_token), cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
+		cmocka_unit_test(test_conf), cmocka_unit_test(test_token),
+		cmocka_unit_test(test_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

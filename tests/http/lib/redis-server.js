@@ -27,25 +27,30 @@ export async function freePort() {
 
 export class RedisServer {
   #child;
-  #dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
+  dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
 
-  /** @param {string} [password] */
-  static async start(password) {
-    const server = new RedisServer();
+  /** @param {string} [password]
+   *  @param {object} [more]  members that options() wants */
+  static async start(password, more) {
+    const server = Object.assign(new this(), more);
     server.port = await freePort();
     server.password = password;
     await server.start();
     return server;
   }
 
+  /** Of its command line. */
+  options() {
+    return ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir,
+      '--maxmemory-policy', 'noeviction', '--maxclients', '5000', '--enable-debug-command', 'yes',
+      ...(this.password ? ['--requirepass', this.password] : [])];
+  }
+
   get url() { return `redis://${this.password ? `default:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 
   /** Comes up, empty. */
   async start() {
-    const child = spawn('redis-server', ['--port', this.port, '--bind', '127.0.0.1', '--save', '',
-      '--appendonly', 'no', '--dir', this.#dir, '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
-      '--enable-debug-command', 'yes', ...(this.password ? ['--requirepass', this.password] : [])].map(String),
-    { stdio: 'ignore' });
+    const child = spawn('redis-server', this.options().map(String), { stdio: 'ignore' });
     child.unref(); // a test that failed must not wait for it
     this.#child = child;
     running.add(this);
@@ -79,6 +84,6 @@ export class RedisServer {
   abandon() {
     signal(this.#child.pid, 'SIGKILL');
     running.delete(this);
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,139 @@
+/*
+ * A whole request, from its head to its answer: parameters as the web server
+ * gives them, NAME=value, one a line; then an empty line, and the body. The token
+ * "T" stands for one that is valid. Redis cannot be reached.
+ */
+#include "config.h"
+
+#include "auth/token.h"
+#include "fuzz.h"
+#include "signal/routes.h"
+#include "store/store.h"
+
+enum { PARAMETERS_MOST = 32 };
+
+struct fcgi {
+	char *head;
+	char *name[PARAMETERS_MOST], *value[PARAMETERS_MOST];
+	size_t count;
+	const uint8_t *body;
+	size_t left;
+	int answers;
+};
+
+static const struct route routes[] = {
+	{ "POST", "/access", TOKEN_RENEWS, run_access },
+	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },
+	{ "POST", "/relay/{peer}", TOKEN_NEEDED, run_relay_many },
+	{ "POST", "/{room}/join", TOKEN_NEEDED, run_join },
+	{ "GET", "/{room}/peers", TOKEN_NEEDED, run_peers },
+	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, run_broadcast },
+	{ NULL, NULL, TOKEN_NONE, NULL },
+};
+
+/* web/fcgi.c's place */
+
+const char *fcgi_env(const struct fcgi *f, const char *name)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (!strcmp(f->name[i], name))
+			return f->value[i];
+	return NULL;
+}
+
+ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
+{
+	size_t n = f->left < size ? f->left : size;
+
+	if (n) {
+		memcpy(to, f->body, n);
+		f->body += n;
+		f->left -= n;
+	}
+	return (ssize_t)n;
+}
+
+bool fcgi_is_cgi(const struct fcgi *f)
+{
+	return fcgi_env(f, "GATEWAY_INTERFACE");
+}
+
+void fcgi_answer(struct fcgi *f, const char *data, size_t len)
+{
+	/* Nothing in a request makes a 500, or a header line of its own. */
+	HOLDS(len > 12 && !memcmp(data, "Status: ", 8));
+	HOLDS(strchr("234", data[8]) || !memcmp(data + 8, "503", 3));
+	HOLDS(memmem(data, len, "\r\n\r\n", 4));
+	f->answers++;
+}
+
+void fcgi_free(struct fcgi *f)
+{
+	(void)f;
+}
+
+/* The request */
+
+static const char *token(void)
+{
+	static char *text;
+	struct claims claims = { .peer = { "ann", "Ann" },
+				 .expires = INT32_MAX };
+
+	if (!text)
+		text = token_sign(fuzz_conf(), &claims, 1);
+	return text;
+}
+
+static char *with_token(const char *value, const char *before)
+{
+	size_t len = strlen(before);
+	struct buf b = BUF_INIT(1 << 20);
+
+	if (strncmp(value, before, len) || strcmp(value + len, "T"))
+		return xstrdup(value);
+	buf_fmt(&b, "%s%s", before, token());
+	return b.data;
+}
+
+static void take_head(struct fcgi *f)
+{
+	char *line = f->head, *next, *eq;
+
+	for (; line && *line && f->count < PARAMETERS_MOST; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		eq = strchr(line, '=');
+		if (!eq)
+			continue;
+		*eq++ = '\0';
+		f->name[f->count] = line;
+		f->value[f->count++] = !strcmp(line, "HTTP_COOKIE") ?
+			with_token(eq, "drawbridge=") : with_token(eq, "Bearer ");
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct redis *redis;
+	const uint8_t *blank = size ? memmem(data, size, "\n\n", 2) : NULL;
+	size_t head = blank ? (size_t)(blank - data) : size;
+	struct fcgi f = { .head = fuzz_text(data, head) };
+
+	if (!redis) {
+		store_init(fuzz_conf());
+		redis = redis_new();
+	}
+	if (blank) {
+		f.body = blank + 2;
+		f.left = size - head - 2;
+	}
+	take_head(&f);
+	http_serve(&f, fuzz_conf(), redis, routes);
+	HOLDS(f.answers == 1);
+	for (size_t i = 0; i < f.count; i++)
+		free(f.value[i]);
+	free(f.head);
+	return 0;
+}

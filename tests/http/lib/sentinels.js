@@ -1,0 +1,121 @@
+// sentinels.js - a Redis, its replica, and three Sentinels that watch over them.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { RedisServer } from './redis-server.js';
+import { until } from './wait.js';
+
+const NAME = 'draw';
+const DOWN_MS = 500;
+
+// As the README says that it is enough.
+const USER = 'drawbridge';
+const RIGHTS = '~* &messages:* +@all -@admin -@dangerous +info +role'.split(' ');
+
+/** One of the two Redis; it comes up as a replica where it is told of whom. */
+class Replicating extends RedisServer {
+  options() {
+    return [...super.options(), '--masterauth', this.password, '--repl-diskless-sync-delay', 0,
+      '--user', USER, 'on', `>${this.password}`, ...RIGHTS,
+      ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.port}`] : [])];
+  }
+
+  async isMaster() {
+    return (await this.ask('ROLE'))[0] === 'master';
+  }
+}
+
+class Sentinel extends RedisServer {
+  #written;
+
+  options() {
+    const file = path.join(this.dir, 'sentinel.conf');
+    if (!this.#written) {
+      // From then on it is the Sentinel's own, which keeps in it what it knows.
+      writeFileSync(file, `port ${this.port}
+bind 127.0.0.1
+dir ${this.dir}
+requirepass ${this.password}
+sentinel sentinel-pass ${this.password}
+sentinel monitor ${NAME} 127.0.0.1 ${this.first.port} 2
+sentinel auth-pass ${NAME} ${this.first.password}
+sentinel down-after-milliseconds ${NAME} ${DOWN_MS}
+sentinel failover-timeout ${NAME} 2000
+`);
+      this.#written = true;
+    }
+    return [file, '--sentinel'];
+  }
+
+  /** One as it is asked about the master, its replicas or its Sentinels: {name: value}. */
+  async tells(...words) {
+    const lists = await this.ask('SENTINEL', ...words, NAME);
+    const object = (list) => Object.fromEntries(Array.from({ length: list.length / 2 }, (_, i) => list.slice(2 * i, 2 * i + 2)));
+    return Array.isArray(lists[0]) ? lists.map(object) : object(lists);
+  }
+}
+
+export class Sentinels {
+  /** Ready for a failover.
+   *  @param {string} password  of the Redis
+   *  @param {string} own  of the Sentinels */
+  static async start(password, own) {
+    const all = new Sentinels();
+    const master = await Replicating.start(password);
+    all.servers = [master, await Replicating.start(password, { of: master })];
+    all.sentinels = [];
+    for (let i = 0; i < 3; i++) all.sentinels.push(await Sentinel.start(own, { first: master }));
+    all.own = own;
+    await all.ready();
+    return all;
+  }
+
+  get url() {
+    return `redis+sentinel://${USER}:${this.servers[0].password}@${
+      this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}?sentinel_password=${this.own}`;
+  }
+
+  /** The master and the other, as the Sentinels see it. */
+  async pair() {
+    const [, port] = await this.sentinels[0].ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
+    const [a, b] = this.servers;
+    return a.port === Number(port) ? [a, b] : [b, a];
+  }
+
+  /** All know each other and a replica that is up to date. */
+  async ready() {
+    await until(async () => {
+      for (const one of this.sentinels) {
+        const master = await one.tells('MASTER');
+        const [replica] = await one.tells('REPLICAS');
+        if (master['num-other-sentinels'] !== '2' || master.flags !== 'master'
+          || replica?.flags !== 'slave' || replica['master-link-status'] !== 'ok') return false;
+      }
+      return true;
+    }, 'Sentinels that are ready for a failover', 40_000);
+  }
+
+  /** Asks for a failover, without any need. */
+  async fail() {
+    await this.sentinels[0].ask('SENTINEL', 'FAILOVER', NAME);
+  }
+
+  /** Until all name another master, and it is one. */
+  async failover(from) {
+    await until(async () => {
+      const named = await Promise.all(this.sentinels.map((one) => one.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)));
+      if (named.some(([, port]) => Number(port) === from.port)) return false;
+      return (await this.pair())[0].isMaster();
+    }, 'the failover', 30_000);
+  }
+
+  /** Brings one that was killed back, as replica of the other. */
+  async restore(server) {
+    server.of = this.servers.find((one) => one !== server);
+    await server.start();
+    await this.ready();
+  }
+
+  async remove() {
+    for (const one of [...this.sentinels, ...this.servers]) await one.remove();
+  }
+}

@@ -1,0 +1,270 @@
+// A master that Sentinels watch over dies, stands still or is demoted: the new one is found, and nothing is
+// lost without a word.
+import assert from 'node:assert/strict';
+import { refused } from './lib/http.js';
+import { KILLED } from './lib/logs.js';
+import { isAdded, isRelayed } from './lib/peer.js';
+import { isAlive, signal } from './lib/processes.js';
+import { Sentinels } from './lib/sentinels.js';
+import { FULL, suite } from './lib/suite.js';
+import { randomId } from './lib/tokens.js';
+import { pause, timed, until } from './lib/wait.js';
+
+const PING = 1, GRACE = 2; // seconds
+const BACK_MS = 5_000;     // from the failover until everything works again
+const PASSWORD = 'not-a-secret-of-anybody';
+const OWN_PASSWORD = 'nor-of-any-sentinel';
+const PAIRS = 8;
+
+/** One who relays numbers to another, as pages do: whoever is told `resumed: false` joins again. */
+class Pair {
+  answered = new Map(); // number: when
+  unknown = new Set();  // 503: it may have arrived, or not
+  got = [];
+  told = [];            // when the receiver was told `resumed: false`
+  statuses = new Set();
+  room = randomId('r');
+
+  static async start(site) {
+    const pair = new Pair();
+    [pair.from, pair.to] = await site.room(pair.room, 2);
+    for (const peer of [pair.from, pair.to]) {
+      peer.stream.onEvent = (event) => pair.#hear(peer, event);
+    }
+    pair.running = pair.#talk();
+    return pair;
+  }
+
+  #hear(peer, event) {
+    if (event.event === 'connected' && !JSON.parse(event.data).resumed) {
+      if (peer === this.to) this.told.push(performance.now());
+      this.#join(peer);
+    } else if (event.event === 'n') {
+      this.got.push(JSON.parse(event.data).data);
+    }
+  }
+
+  async #join(peer) {
+    while (!this.stopped) {
+      const { status } = await peer.ask('POST', `/${this.room}/join`);
+      this.statuses.add(status);
+      if (status === 200) return;
+      await pause(100);
+    }
+  }
+
+  async #talk() {
+    for (let n = 0; !this.stopped; n++) {
+      const { status } = await this.from.ask('POST', `/relay/${this.to.id}/n`, String(n));
+      this.statuses.add(status);
+      if (status === 200 || status === 202) this.answered.set(n, performance.now());
+      else if (status === 503) this.unknown.add(n);
+      this.last = { n, status };
+      await pause(30);
+    }
+  }
+
+  async stop() {
+    this.stopped = true;
+    await this.running;
+  }
+
+  /** Of what was answered: nothing twice, in order, and lost only what the receiver was then told of. */
+  verdict() {
+    const { got, answered } = this;
+    assert.equal(new Set(got).size, got.length, 'none twice');
+    assert.deepEqual(got, [...got].sort((a, b) => a - b), 'in order');
+    assert.deepEqual(got.filter((n) => !answered.has(n) && !this.unknown.has(n)), [], 'none that was refused');
+    const lost = [...answered.keys()].filter((n) => !got.includes(n));
+    const silent = lost.filter((n) => !this.told.some((at) => at >= answered.get(n)));
+    assert.deepEqual(silent, [], 'none lost without a word');
+    assert.deepEqual([...this.statuses].filter((status) => ![200, 202, 404, 503].includes(status)), []);
+    for (const { stream } of [this.from, this.to]) assert.equal(stream.ended, undefined, 'the stream stays');
+  }
+}
+
+if (FULL) suite('sentinel', {
+  settings: { PING, GRACE, RATE: 0, RATE_BYTES: 0 },
+  redis: () => Sentinels.start(PASSWORD, OWN_PASSWORD),
+  allowed: [
+    /^(warn|error) at=(redis|sentinel|stream|health)\.[a-z]+ /,
+    ...KILLED,
+  ],
+}, (site, it) => {
+  const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');
+
+  /** Relays go on while `harm` is done to the master, until all works on another. */
+  async function through(harm) {
+    const [master] = await site.server.pair();
+    const pairs = await Promise.all(Array.from({ length: PAIRS }, () => Pair.start(site)));
+    await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
+    const before = logs().length;
+    await harm(master);
+    await site.server.failover(master);
+    const end = performance.now() + BACK_MS;
+    const left = () => Math.max(1, end - performance.now());
+    await until(() => pairs.every((pair) => pair.told.length && pair.last.status === 200), 'the relays to go on', left());
+    await until(async () => {
+      const stream = await site.peer().try();
+      stream.cut();
+      return stream.status === 200;
+    }, 'a new stream', left());
+    await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'health', left());
+    const passed = pairs.map((pair) => pair.answered.size);
+    await until(() => pairs.every((pair, i) => pair.answered.size >= passed[i] + 10), 'ten more of each');
+    await Promise.all(pairs.map((pair) => pair.stop()));
+    await until(() => pairs.every((pair) => pair.got.at(-1) >= Math.max(...pair.answered.keys())), 'the last ones');
+    for (const pair of pairs) pair.verdict();
+    const [now] = await site.server.pair();
+    const log = logs().slice(before);
+    assert.match(log, new RegExp(`^warn at=sentinel\\.ask master=127\\.0\\.0\\.1:${now.port} was=127\\.0\\.0\\.1:${master.port}$`, 'm'));
+    for (const pair of pairs) {
+      for (const peer of [pair.from, pair.to]) peer.stream.cut();
+    }
+    return { master };
+  }
+
+  it('many streams and relays: each program asks at most once a second', async () => {
+    const connections = async () => {
+      const all = await Promise.all(site.server.sentinels.map((one) => one.ask('INFO', 'stats')));
+      return all.reduce((sum, text) => sum + Number(/^total_connections_received:(\d+)/m.exec(text)[1]), 0);
+    };
+    const start = performance.now();
+    const before = await connections();
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => Pair.start(site)));
+    await until(() => pairs.every((pair) => pair.answered.size >= 20), 'twenty relays of each');
+    await Promise.all(pairs.map((pair) => pair.stop()));
+    const asked = await connections() - before - site.server.sentinels.length; // we have asked too
+    const seconds = (performance.now() - start) / 1000;
+    assert.ok(asked > 0 && asked <= 2 * (seconds + 1), `${asked} times in ${seconds} s`);
+    for (const pair of pairs) {
+      for (const peer of [pair.from, pair.to]) peer.stream.cut();
+    }
+  });
+
+  it('the master is killed: the streams stay, all works on the new one in time, nothing is lost in silence', async () => {
+    // One is between two streams when it happens, and a relay is kept for it.
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const { master } = await through(async (server) => {
+      const replica = site.server.servers.find((one) => one !== server);
+      bob.stream.cut();
+      await until(async () => !await ann.relay(bob, 'x', 1), 'a relay to be kept');
+      // Nobody waits for replication but we, here: then it must be all there.
+      const length = (one) => one.ask('XLEN', `mailbox:${bob.id}`);
+      const kept = await length(server);
+      await until(async () => await length(replica) === kept, 'the replica to have it');
+      await server.kill();
+      assert.deepEqual((await replica.ask('SMEMBERS', `channels:${room}`)).sort(), [ann.id, bob.id].sort());
+      assert.equal(await length(replica), kept);
+    });
+    const again = await bob.open({ after: bob.stream.lastEventId });
+    assert.equal(again.connected.resumed, false);
+    ann.stream.cut();
+    again.cut();
+    await site.server.restore(master);
+  });
+
+  it('it is demoted by a failover that somebody asked for: likewise', async () => {
+    await through(() => site.server.fail());
+    await site.server.ready();
+  });
+
+  it('it stood still meanwhile, and goes on: nobody believes it any more', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const [master] = await site.server.pair();
+    master.stall();
+    try {
+      await site.server.failover(master);
+      // No request until then: the connections of signal.fcgi look as good as new.
+      for (const peer of [ann, bob]) {
+        const event = await peer.stream.find(({ event: name }) => name === 'connected', BACK_MS);
+        assert.equal(JSON.parse(event.data).resumed, false);
+      }
+    } finally {
+      master.goOn();
+    }
+    assert.equal(await master.isMaster(), true, 'it has not heard of it');
+    assert.deepEqual(await ann.join(room), []);
+    assert.deepEqual(await bob.join(room), [ann.user]);
+    isAdded(await ann.stream.next(), bob, room, false);
+    isAdded(await bob.stream.next(), ann, room, true);
+    assert.equal(await ann.relay(bob, 'x', 1), true);
+    isRelayed(await bob.stream.next(), ann, 'x', 1);
+    for (const peer of [ann, bob]) peer.stream.cut();
+  });
+
+  /** The programs are killed, and the web server starts them again. */
+  async function startAgain() {
+    const killed = [...site.processes('stream.fcgi'), ...site.processes('signal.fcgi')];
+    for (const pid of killed) signal(pid, 'SIGKILL');
+    await until(() => !killed.some(isAlive), 'them to die');
+    await until(async () => (await site.request('GET', '/health/live')).status === 200, 'signal.fcgi to be there again');
+  }
+
+  /** Relays pass one by one, though an answer of Sentinels is believed for a second only. */
+  async function goesOn([ann, bob]) {
+    const end = performance.now() + 3_000;
+    for (let n = 0; performance.now() < end; n++) {
+      const { value, ms } = await timed(ann.relay(bob, 'n', n));
+      assert.equal(value, true);
+      assert.ok(ms < 1_000, `after ${ms} ms`);
+      isRelayed(await bob.stream.next(), ann, 'n', n);
+      await pause(100);
+    }
+    (await site.peer().open()).cut();
+  }
+
+  async function refusedInTime([ann, bob]) {
+    for (const ask of [
+      () => site.request('GET', '/health/ready'),
+      () => ann.ask('POST', `/relay/${bob.id}/x`, '1'),
+      () => ann.ask('GET', '/connect'),
+    ]) {
+      const { value, ms } = await timed(ask());
+      refused(value, 503);
+      assert.ok(ms < 2_100, `after ${ms} ms`);
+    }
+  }
+
+  async function isBack() {
+    const end = performance.now() + BACK_MS;
+    await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'all to work', end - performance.now());
+    await until(async () => {
+      const stream = await site.peer().try();
+      stream.cut();
+      return stream.status === 200;
+    }, 'a new stream', end - performance.now());
+  }
+
+  it('Sentinels stand still: what runs goes on, what starts answers 503 in time, and works when they go on', async () => {
+    const pair = await site.room(randomId('r'), 2);
+    for (const one of site.server.sentinels) one.stall();
+    try {
+      await goesOn(pair);
+      await startAgain();
+      await refusedInTime(pair);
+    } finally {
+      for (const one of site.server.sentinels) one.goOn();
+    }
+    await isBack();
+  });
+
+  it('no Sentinel is there: what runs goes on, what starts says so, and works when they are back', async () => {
+    const pair = await site.room(randomId('r'), 2);
+    await Promise.all(site.server.sentinels.map((one) => one.kill()));
+    const start = logs().length;
+    await goesOn(pair);
+    assert.match(logs().slice(start), /^warn at=sentinel\.ask sentinel=lost why=127\.0\.0\.1:\d+ Connection refused, 127/m);
+    const before = logs().length;
+    await startAgain();
+    await refusedInTime(pair);
+    await until(() => /^warn at=sentinel\.ask sentinel=lost why=127/m.test(logs().slice(before)), 'the log to say why');
+    assert.match(logs().slice(before), /^warn at=redis\.connect redis=lost why=no Sentinel names the master$/m);
+    for (const one of site.server.sentinels) await one.start();
+    await isBack();
+    assert.match(logs().slice(before), /^info at=sentinel\.ask master=127/m);
+    assert.ok(!logs().includes(PASSWORD) && !logs().includes(OWN_PASSWORD), 'no password is in the logs');
+  });
+});

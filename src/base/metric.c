@@ -35,58 +35,59 @@ static const char *const relays[] = {
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
-enum type { COUNTER, GAUGE, HISTOGRAM };
+static const char counter[] = "counter", gauge[] = "gauge",
+	histogram[] = "histogram";
 
 struct row {
 	const char *name;
-	enum type type;
+	const char *type;		/* one of these */
 	const char *help;
 	const char *label;		/* NULL: none */
 	const char *const *words;	/* its values; NULL: one that is not used */
-	unsigned count;			/* of the values */
 	uint64_t (*read)(void);		/* of a gauge */
+	unsigned count;			/* of the values */
 };
 
 static const struct row rows[METRIC_COUNT] = {
-	[METRIC_STREAMS] = { "drawbridge_streams", GAUGE,
+	[METRIC_STREAMS] = { "drawbridge_streams", gauge,
 		"Event streams that are open, or being opened or ended.",
 		.read = quota_used },
-	[METRIC_STREAMS_OPENED] = { "drawbridge_streams_opened_total", COUNTER,
+	[METRIC_STREAMS_OPENED] = { "drawbridge_streams_opened_total", counter,
 		"Event streams that were let in." },
-	[METRIC_STREAMS_ENDED] = { "drawbridge_streams_ended_total", COUNTER,
+	[METRIC_STREAMS_ENDED] = { "drawbridge_streams_ended_total", counter,
 		"Event streams that ended, by reason.",
-		"reason", ends, COUNT(ends) },
-	[METRIC_CONNECTS] = { "drawbridge_connects_total", COUNTER,
+		.label = "reason", .words = ends, .count = COUNT(ends) },
+	[METRIC_CONNECTS] = { "drawbridge_connects_total", counter,
 		"Streams that said connected: of a new client, resumed, or with "
 		"resumed:false to one that had a position.",
-		"outcome", connects, COUNT(connects) },
-	[METRIC_REPLAYED] = { "drawbridge_replayed_total", COUNTER,
+		.label = "outcome", .words = connects, .count = COUNT(connects) },
+	[METRIC_REPLAYED] = { "drawbridge_replayed_total", counter,
 		"Events that clients had missed and were sent when they resumed." },
-	[METRIC_RELAYS] = { "drawbridge_relays_total", COUNTER,
+	[METRIC_RELAYS] = { "drawbridge_relays_total", counter,
 		"Relays that reached Redis, by outcome; a batch is one.",
-		"outcome", relays, COUNT(relays) },
-	[METRIC_BROADCASTS] = { "drawbridge_broadcasts_total", COUNTER,
+		.label = "outcome", .words = relays, .count = COUNT(relays) },
+	[METRIC_BROADCASTS] = { "drawbridge_broadcasts_total", counter,
 		"Broadcasts that were sent." },
-	[METRIC_MESSAGES] = { "drawbridge_messages_total", COUNTER,
+	[METRIC_MESSAGES] = { "drawbridge_messages_total", counter,
 		"Messages of relays and broadcasts, one for each that receives it." },
-	[METRIC_JOINS] = { "drawbridge_joins_total", COUNTER,
+	[METRIC_JOINS] = { "drawbridge_joins_total", counter,
 		"Joins of rooms, repeated ones included." },
-	[METRIC_LEAVES] = { "drawbridge_leaves_total", COUNTER,
+	[METRIC_LEAVES] = { "drawbridge_leaves_total", counter,
 		"Leaves of rooms, by members." },
-	[METRIC_REAPED] = { "drawbridge_reaped_peers_total", COUNTER,
+	[METRIC_REAPED] = { "drawbridge_reaped_peers_total", counter,
 		"Peers that did not return in time and were taken out of their rooms." },
-	[METRIC_REFUSED] = { "drawbridge_refused_total", COUNTER,
+	[METRIC_REFUSED] = { "drawbridge_refused_total", counter,
 		"Requests that were refused, by the error that the log names.",
-		"error", err_words, ERR_COUNT },
-	[METRIC_ROUND_TRIPS] = { "drawbridge_redis_round_trip_seconds", HISTOGRAM,
+		.label = "error", .words = err_words, .count = ERR_COUNT },
+	[METRIC_ROUND_TRIPS] = { "drawbridge_redis_round_trip_seconds", histogram,
 		"Time from a command to Redis' answer, or to giving up." },
-	[METRIC_REDIS_LOST] = { "drawbridge_redis_lost_total", COUNTER,
+	[METRIC_REDIS_LOST] = { "drawbridge_redis_lost_total", counter,
 		"Times that a process lost Redis." },
-	[METRIC_REDIS_BACK] = { "drawbridge_redis_back_total", COUNTER,
+	[METRIC_REDIS_BACK] = { "drawbridge_redis_back_total", counter,
 		"Times that a process that had lost Redis found it again." },
-	[METRIC_REDIS_ERRORS] = { "drawbridge_redis_errors_total", COUNTER,
+	[METRIC_REDIS_ERRORS] = { "drawbridge_redis_errors_total", counter,
 		"Answers of Redis that were errors." },
-	[METRIC_SHARED] = { "drawbridge_shared", GAUGE,
+	[METRIC_SHARED] = { "drawbridge_shared", gauge,
 		"1: these numbers are of all processes of this host; 0: of one "
 		"process, as there is no shared memory.",
 		.read = shared_is },
@@ -117,14 +118,14 @@ void metric_add(enum metric m, unsigned label, uint64_t n)
 				  memory_order_relaxed);
 }
 
-void metric_observe(enum metric histogram, int64_t ns)
+void metric_observe(enum metric m, int64_t ns)
 {
 	unsigned i = 0;
 
 	while (i < BUCKETS && ns > buckets[i].ns)
 		i++;
-	metric_add(histogram, i, 1);
-	metric_add(histogram, SUM, (uint64_t)ns);
+	metric_add(m, i, 1);
+	metric_add(m, SUM, (uint64_t)ns);
 }
 
 const char *metric_word(enum metric m, unsigned label)
@@ -192,15 +193,10 @@ static void put_values(struct buf *out, int m)
 
 void metric_put(struct buf *out)
 {
-	static const char *const types[] = {
-		[COUNTER] = "counter", [GAUGE] = "gauge",
-		[HISTOGRAM] = "histogram",
-	};
-
 	for (int m = 0; m < METRIC_COUNT; m++) {
 		buf_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", rows[m].name,
-			rows[m].help, rows[m].name, types[rows[m].type]);
-		if (rows[m].type == HISTOGRAM)
+			rows[m].help, rows[m].name, rows[m].type);
+		if (rows[m].type == histogram)
 			put_histogram(out, m);
 		else
 			put_values(out, m);

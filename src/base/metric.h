@@ -67,8 +67,8 @@ enum metric_relay {
 /* Counts n of them. label: as above; 0 where the metric has none. */
 void metric_add(enum metric m, unsigned label, uint64_t n);
 
-/* Counts one that took so long. */
-void metric_observe(enum metric histogram, int64_t ns);
+/* Counts one that took so long; m is a histogram. */
+void metric_observe(enum metric m, int64_t ns);
 
 /* The value of a label, for logs. */
 const char *metric_word(enum metric m, unsigned label);

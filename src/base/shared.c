@@ -92,6 +92,7 @@ void shared_init(const struct conf *conf)
 	const char *why = "it does not stay";
 	int got = 0;
 
+	shared = &alone;
 	name_segment(name, conf);
 	for (int i = 0; i < TRIES && !got; i++) {
 		int fd = shm_open(name, O_RDWR | O_CREAT, 0600);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { refused } from './lib/http.js';
+import { KILLED } from './lib/logs.js';
 import { isRemoved } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { checkHistogram, parse, promtool } from './lib/prometheus.js';
@@ -174,15 +175,7 @@ suite('metrics by token', { settings: { METRICS_FROM: 'none', METRICS_TOKEN: TOK
   });
 });
 
-const KILLED = [
-  // The web servers, of who was killed.
-  /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/,
-  /mod_fcgid: (error reading data, FastCGI server closed connection|process .* exit\(communication error\), get unexpected signal 9|cleanup zombie process \d+)/,
-  /\[proxy_fcgi:error\]/,
-  /^Killed$/,
-];
-
-suite('metrics after kill -9', { settings: { STREAMS: 6 }, allowed: KILLED }, (site, it) => {
+suite('metrics after kill -9', { settings: { STREAMS: 6 }, allowed: [...KILLED, /\[proxy_fcgi:error\] .* AH010(67|68|75)|^Killed$/] }, (site, it) => {
   const programs = () => [...site.processes('stream.fcgi'), ...site.processes('signal.fcgi')];
 
   it('no count is lost, and no stream is counted that is gone', async () => {

@@ -6,7 +6,8 @@ import { KILLED } from './lib/logs.js';
 import { isRemoved } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { checkHistogram, parse, promtool } from './lib/prometheus.js';
-import { suite } from './lib/suite.js';
+import { RedisServer } from './lib/redis-server.js';
+import { FULL, suite } from './lib/suite.js';
 import { nowSeconds, randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
@@ -222,3 +223,28 @@ suite('metrics after kill -9', { settings: { STREAMS: 6 }, allowed: [...KILLED, 
     balance(await read(site));
   });
 });
+
+if (FULL) {
+  suite('metrics without Redis', {
+    redis: () => RedisServer.start(),
+    allowed: [/^(warn|error) at=redis\.[a-z]+ /],
+  }, (site, it) => {
+    it('needs none, and tells how often it was lost and back', async () => {
+      const ann = site.peer();
+      await ann.join(randomId('r'));
+      const before = await read(site);
+      await site.server.kill();
+      await until(async () => (await ann.ask('POST', '/r/join')).status === 503, 'Redis to be missed');
+      refused(await ann.ask('GET', '/connect'), 503);
+      const away = await read(site);
+      assert.ok(away.drawbridge_redis_lost_total > before.drawbridge_redis_lost_total);
+      assert.ok(away[refusals('redis')] - before[refusals('redis')] >= 2);
+      assert.equal(away[ended('redis')] - before[ended('redis')], 1);
+      balance(away);
+      await site.server.start();
+      await until(async () => (await ann.ask('POST', '/r/join')).status === 200, 'Redis to be found');
+      const back = await read(site);
+      assert.ok(back.drawbridge_redis_back_total > before.drawbridge_redis_back_total);
+    });
+  });
+}

@@ -9,6 +9,9 @@
 /* Milliseconds of CLOCK_MONOTONIC: for waiting and for limits. */
 int64_t clock_ms(void);
 
+/* Nanoseconds of the same: for how long something took. */
+int64_t clock_ns(void);
+
 /* Unix seconds: for what others say the time of. */
 int64_t clock_unix(void);
 

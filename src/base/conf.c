@@ -8,12 +8,13 @@
 #include "base/conf.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/number.h"
 
 #define PREFIX "DRAWBRIDGE_"
 #define CONF_FILE "/etc/drawbridge/drawbridge.conf"
 
-enum { FILE_MOST = 64 * 1024, SECRET_LEAST = 32 };
+enum { FILE_MOST = 64 * 1024, SECRET_LEAST = 32, METRICS_TOKEN_LEAST = 16 };
 
 /*
  * A reader turns the text of a setting into a member of struct conf. NULL is
@@ -24,7 +25,7 @@ typedef const char *reader(const struct row *row, const char *text, void *to);
 
 static reader read_number, read_text, read_list, read_secrets, read_redis,
 	read_mount, read_switch, read_level, read_prefix, read_origins,
-	read_ice_urls;
+	read_ice_urls, read_networks, read_metrics_token, read_shm;
 
 struct row {
 	const char *name;
@@ -63,8 +64,9 @@ static const struct row rows[] = {
 	{ "TURN_URLS", NULL, read_ice_urls, AT(turn_urls), 0, 0, false },
 	{ "TURN_SECRET", NULL, read_text, AT(turn_secret), 0, 0, true },
 	{ "TURN_TTL", "3600", read_number, AT(turn_ttl), 60, 604800, false },
-	{ "METRICS_FROM", "127.0.0.1 ::1", read_list, AT(metrics_from), 0, 0, false },
-	{ "METRICS_TOKEN", NULL, read_text, AT(metrics_token), 0, 0, true },
+	{ "METRICS_FROM", "127.0.0.1 ::1", read_networks, AT(metrics_from), 0, 0, false },
+	{ "METRICS_TOKEN", NULL, read_metrics_token, AT(metrics_token), 0, 0, true },
+	{ "SHM", NULL, read_shm, AT(shm), 0, 0, false },
 	{ "LOG", "info", read_level, AT(log), 0, 0, false },
 };
 
@@ -252,6 +254,42 @@ static const char *read_ice_urls(const struct row *row, const char *text, void *
 			return turn ? "turn:host[:port][?transport=udp|tcp] or turns:..."
 				: "stun:host[:port] or stuns:...";
 	return NULL;
+}
+
+static const char *read_networks(const struct row *row, const char *text, void *to)
+{
+	struct list *list = to;
+
+	read_list(row, text, to);
+	if (!strcmp(text, "none")) {
+		free(list->words[--list->count]);
+		list->words[0] = NULL;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		if (!network_valid(list->words[i]))
+			return "none, or addresses and networks as 192.0.2.1 or "
+				"2001:db8::/32, separated by spaces or commas";
+	return NULL;
+}
+
+static const char *read_metrics_token(const struct row *row, const char *text,
+				      void *to)
+{
+	if (!*text)
+		return NULL;
+	if (strlen(text) < METRICS_TOKEN_LEAST || strlen(text) > 1000 ||
+	    strpbrk(text, " \t\r\n"))
+		return "16 to 1000 characters without spaces";
+	return read_text(row, text, to);
+}
+
+static const char *read_shm(const struct row *row, const char *text, void *to)
+{
+	if (!*text)
+		return NULL;
+	if (strlen(text) > 200 || *text == '.' || !plain(text, "."))
+		return "up to 200 letters, digits and any of - _ ., the first no dot";
+	return read_text(row, text, to);
 }
 
 /* What is given */
@@ -516,6 +554,7 @@ void conf_free(struct conf *c)
 	free(c->mount);
 	free(c->turn_secret);
 	free(c->metrics_token);
+	free(c->shm);
 	memset(c, 0, sizeof *c);
 }
 

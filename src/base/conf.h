@@ -48,6 +48,7 @@ struct conf {
 	unsigned turn_ttl;		/* seconds */
 	struct list metrics_from;
 	char *metrics_token;
+	char *shm;			/* NULL: by user, prefix and mount */
 	unsigned log;			/* enum log_level */
 };
 

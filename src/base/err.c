@@ -2,14 +2,14 @@
 
 #include "base/err.h"
 
-static const char *const words[ERR_COUNT] = {
-	[OK] = "ok",
+const char *const err_words[ERR_COUNT] = {
 	[ERR_ROUTE] = "no-route",
 	[ERR_METHOD] = "method",
 	[ERR_NO_TOKEN] = "no-token",
 	[ERR_TOKEN] = "token",
 	[ERR_ROOM_DENIED] = "room-denied",
 	[ERR_ORIGIN] = "origin",
+	[ERR_ADDRESS] = "address",
 	[ERR_ACCEPT] = "accept",
 	[ERR_LENGTH] = "length",
 	[ERR_TOO_LARGE] = "too-large",
@@ -24,8 +24,3 @@ static const char *const words[ERR_COUNT] = {
 	[ERR_STORE] = "redis",
 	[ERR_GONE] = "gone",
 };
-
-const char *err_word(enum err e)
-{
-	return words[e];
-}

@@ -13,6 +13,7 @@ enum err {
 	ERR_TOKEN,		/* bad or expired */
 	ERR_ROOM_DENIED,	/* the token's rooms do not cover it */
 	ERR_ORIGIN,		/* cookie alone, from a foreign page */
+	ERR_ADDRESS,		/* metrics are not for it */
 	ERR_ACCEPT,		/* a client that takes no event stream */
 	ERR_LENGTH,		/* a body without a length */
 	ERR_TOO_LARGE,
@@ -29,7 +30,7 @@ enum err {
 	ERR_COUNT
 };
 
-/* One word for logs. */
-const char *err_word(enum err e);
+/* One word for each but OK, for logs and metrics. */
+extern const char *const err_words[ERR_COUNT];
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/metric.h"
 #include "room/room.h"
 
 enum { KEY_MOST = 256, USER_MOST = 2048, MESSAGE_MOST = 2 * 1024 * 1024 };
@@ -100,8 +101,10 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	e = run(r, SCRIPT_JOIN, &w, &reply);
 	if (!e && reply_kind(reply) == REPLY_NUMBER)
 		e = reply_number(reply) == -1 ? ERR_ROOM_FULL : ERR_MANY_ROOMS;
-	if (!e)
+	if (!e) {
+		metric_add(METRIC_JOINS, 0, 1);
 		put_peers(peers, reply);
+	}
 	reply_free(reply);
 	buf_free(&user);
 	return e;
@@ -120,6 +123,8 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 	text(&w, p->id);
 	text(&w, room);
 	e = run(r, SCRIPT_LEAVE, &w, &reply);
+	if (!e)
+		metric_add(METRIC_LEAVES, 0, (uint64_t)reply_number(reply));
 	reply_free(reply);
 	return e;
 }
@@ -193,6 +198,15 @@ static enum err outcome(const struct reply *reply, enum err apart, int *n,
 	return *n < 0 ? apart : OK;
 }
 
+static void count_relay(enum err e, int streams, int messages)
+{
+	metric_add(METRIC_RELAYS, e == ERR_STORE ? RELAY_UNKNOWN :
+		   e ? RELAY_REFUSED :
+		   streams ? RELAY_DELIVERED : RELAY_KEPT, 1);
+	if (!e)
+		metric_add(METRIC_MESSAGES, 0, (uint64_t)messages);
+}
+
 enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		    const char *to, const struct item *items, int count,
 		    int *streams, int *wait_ms)
@@ -229,6 +243,7 @@ enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		e = run(r, SCRIPT_RELAY, &w, &reply);
 	if (!e)
 		e = outcome(reply, ERR_NO_PEER, streams, wait_ms);
+	count_relay(e, *streams, count);
 	reply_free(reply);
 	buf_free(&user);
 	buf_free(&all);
@@ -259,6 +274,10 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	e = run(r, SCRIPT_BROADCAST, &w, &reply);
 	if (!e)
 		e = outcome(reply, ERR_NOT_MEMBER, peers, wait_ms);
+	if (!e) {
+		metric_add(METRIC_BROADCASTS, 0, 1);
+		metric_add(METRIC_MESSAGES, 0, (uint64_t)*peers);
+	}
 	reply_free(reply);
 	buf_free(&user);
 	buf_free(&message);
@@ -311,6 +330,9 @@ enum err presence_connect(struct redis *r, const struct conf *c,
 		 reply_string(reply_at(to->reply, 2), NULL));
 	to->rooms = reply_at(to->reply, 3);
 	to->missed = reply_at(to->reply, 4);
+	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
+		   *position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
+	metric_add(METRIC_REPLAYED, 0, reply_count(to->missed));
 	return OK;
 }
 
@@ -318,6 +340,8 @@ static void take_later(const struct reply *list, size_t at, struct later *later)
 {
 	later->moved = reply_number(reply_at(list, at));
 	later->more = reply_number(reply_at(list, at + 1));
+	metric_add(METRIC_REAPED, 0,
+		   (uint64_t)reply_number(reply_at(list, at + 2)));
 }
 
 enum err presence_beat(struct redis *r, const struct conf *c,

@@ -17,6 +17,7 @@ static const struct route routes[] = {
 	{ "GET", "/ice", TOKEN_NEEDED, run_ice },
 	{ "GET", "/health/live", TOKEN_NONE, run_live },
 	{ "GET", "/health/ready", TOKEN_NONE, run_ready },
+	{ "GET", "/metrics", TOKEN_NONE, run_metrics },
 	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },
 	{ "POST", "/relay/{peer}", TOKEN_NEEDED, run_relay_many },
 	{ "GET", "/static/{file}", TOKEN_NONE, run_page },

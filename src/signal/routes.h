@@ -9,6 +9,7 @@
 typedef enum err route_run(struct call *c);
 
 route_run run_home, run_page, run_access, run_join, run_leave, run_peers,
-	run_relay, run_relay_many, run_broadcast, run_ice, run_live, run_ready;
+	run_relay, run_relay_many, run_broadcast, run_ice, run_live, run_ready,
+	run_metrics;
 
 #endif

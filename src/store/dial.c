@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "store/dial.h"
 #include "store/sentinel.h"
 #include "store/store.h"
@@ -56,8 +57,10 @@ static bool may_try(void)
 
 static void is_away(const char *at, const char *why)
 {
-	if (!atomic_exchange(&away_until, clock_ms() + AWAY_MS))
+	if (!atomic_exchange(&away_until, clock_ms() + AWAY_MS)) {
+		metric_add(METRIC_REDIS_LOST, 0, 1);
 		log_warn(at, "redis=lost why=%s", why);
+	}
 }
 
 bool dial_is_away(void)
@@ -67,8 +70,10 @@ bool dial_is_away(void)
 
 void dial_found(const char *at)
 {
-	if (atomic_exchange(&away_until, 0))
+	if (atomic_exchange(&away_until, 0)) {
+		metric_add(METRIC_REDIS_BACK, 0, 1);
 		log_info(at, "redis=back");
+	}
 }
 
 void dial_lost(const char *at, const redisContext *context)
@@ -88,6 +93,7 @@ bool dial_refused(const char *at, const char *error)
 	};
 	int64_t now = clock_ms();
 
+	metric_add(METRIC_REDIS_ERRORS, 0, 1);
 	pthread_mutex_lock(&log_lock);
 	if (now - last_refusal_ms > REFUSAL_MS ||
 	    strncmp(last_refusal, error, sizeof last_refusal - 1)) {

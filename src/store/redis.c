@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/metric.h"
 #include "store/dial.h"
 #include "store/redis.h"
 
@@ -53,8 +55,10 @@ static enum err ask(struct redis *r, int argc, const char **argv,
 		    const size_t *lens, redisReply **reply)
 {
 	redisContext *c = r->dialled.context;
+	int64_t start = clock_ns();
 
 	*reply = redisCommandArgv(c, argc, argv, lens);
+	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - start);
 	if (*reply)
 		return OK;
 	dial_lost("redis.ask", c);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/metric.h"
+#include "base/quota.h"
 #include "room/room.h"
 #include "store/pool.h"
 #include "store/subscription.h"
@@ -38,12 +40,13 @@ struct stream {
 	char life[48];
 	bool open;			/* the head and `connected` are out */
 	bool broken;			/* subscribe and connect again */
-	const char *end;		/* why it ends; NULL: it goes on */
+	bool counted;			/* in the quota */
+	enum metric_end end;		/* why it ends */
 	bool ending, gone;		/* its end is written; nothing can be */
 	enum stream_work work;
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
-	const char *end_at_why;
+	enum metric_end end_at_why;
 	struct presence replay;		/* what was missed, from replayed on */
 	size_t replayed;
 	struct buf out;			/* events */
@@ -143,7 +146,7 @@ static void put_connected(struct stream *s, const struct presence *p)
 /* Writing: what the web server does not take at once waits in wire, and nothing
  * more is read meanwhile. */
 
-static void end(struct stream *s, const char *why, bool gone)
+static void end(struct stream *s, enum metric_end why, bool gone)
 {
 	if (!s->end)
 		s->end = why;
@@ -183,7 +186,7 @@ static void send_wire(struct stream *s)
 			      s->wire.len - s->wire_sent);
 
 	if (n < 0)
-		end(s, "client-gone", true);
+		end(s, END_CLIENT_GONE, true);
 	else
 		s->wire_sent += (size_t)n;
 	if (n > 0 && !s->ending)
@@ -301,12 +304,12 @@ void stream_redis_event(struct stream *s)
 void stream_web_event(struct stream *s, uint32_t events)
 {
 	if ((events & ~(uint32_t)EPOLLOUT) && fcgi_gone(s->fcgi))
-		end(s, "client-gone", false);
+		end(s, END_CLIENT_GONE, false);
 }
 
 void stream_stop(struct stream *s)
 {
-	end(s, "stop", false);
+	end(s, END_STOP, false);
 }
 
 /* Until when nothing is to be done but for what the descriptors say. */
@@ -332,7 +335,7 @@ enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
 	if (!s->end && now >= s->end_at)
 		end(s, s->end_at_why, false);
 	if (!s->end && s->wire.len && now >= s->write_until)
-		end(s, "send-timeout", true);
+		end(s, END_SEND_TIMEOUT, true);
 	if (!s->end && !s->wire.len && now >= s->ping_at) {
 		put(s, "", "ping", "{}", 2);
 		push(s);
@@ -353,8 +356,26 @@ enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
 	return s->work;
 }
 
+/* Into the number of streams that this host may hold. */
+static bool count_in(struct stream *s)
+{
+	s->counted = quota_take(s->conf->streams);
+	if (s->counted)
+		metric_add(METRIC_STREAMS_OPENED, 0, 1);
+	return s->counted;
+}
+
+static void count_out(struct stream *s)
+{
+	if (!s->counted)
+		return;
+	metric_add(METRIC_STREAMS_ENDED, s->end, 1);
+	quota_give();
+}
+
 static void stream_free(struct stream *s)
 {
+	count_out(s);
 	reply_free(s->replay.reply);
 	buf_free(&s->out);
 	buf_free(&s->wire);
@@ -373,7 +394,8 @@ bool stream_work(struct stream *s)
 		connect_redis(s);
 	if (s->work != WORK_END)
 		return true;
-	log_debug("stream.end", "peer=%s why=%s", s->peer.id, s->end);
+	log_debug("stream.end", "peer=%s why=%s", s->peer.id,
+		  metric_word(METRIC_STREAMS_ENDED, s->end));
 	end_presence(s);
 	stream_free(s);
 	return false;
@@ -424,10 +446,10 @@ static void take_times(struct stream *s, const struct call *c)
 	int64_t token_ms = (c->who.expires - c->now) * 1000;
 
 	s->end_at = now + random_between(age - age / 5, age);
-	s->end_at_why = "age";
+	s->end_at_why = END_AGE;
 	if (now + token_ms < s->end_at) {
 		s->end_at = now + token_ms;
-		s->end_at_why = "token";
+		s->end_at_why = END_TOKEN;
 	}
 	s->ping_at = s->beat_at = now + s->conf->ping * 1000;
 }
@@ -444,7 +466,7 @@ static bool begin(struct stream *s, bool full)
 	if (!e && !c.status) {
 		if (!accepts_event_stream(fcgi_env(s->fcgi, "HTTP_ACCEPT")))
 			e = ERR_ACCEPT;
-		else if (full && !head)
+		else if (!head && (full || !count_in(s)))
 			e = ERR_BUSY;
 		else if (head)
 			buf_str(&c.head, "Content-Type: text/event-stream\r\n");
@@ -461,6 +483,7 @@ static bool begin(struct stream *s, bool full)
 	s->cors = cors.data ? cors.data : xstrdup("");
 	e = connect_redis(s);
 	if (e) {
+		end(s, END_REDIS, false);
 		http_finish(&c, e);
 		return false;
 	}
@@ -476,8 +499,7 @@ struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 	s->fcgi = f;
 	s->out.most = OUT_MOST;
 	s->wire.most = WIRE_MOST;
-	if (atomic_fetch_add(&count, 1) >= conf->streams)
-		full = true;
+	atomic_fetch_add(&count, 1);
 	if (!begin(s, full)) {
 		stream_free(s);
 		return NULL;

@@ -17,7 +17,7 @@
 struct stream;
 
 /* Answers the request, and takes f. NULL: all was said, there is no stream.
- * full: there are too many already, whatever their number. */
+ * full: this process can take no more, whatever the number. */
 struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full);
 
 /* How many there are, with those that are being opened or ended. */

@@ -9,10 +9,11 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "room/json.h"
 #include "web/http.h"
 
-enum { TOKEN_MOST = 5000, OUT_MOST = 4 * 1024 * 1024, DRAIN_MOST = 8 << 20 };
+enum { OUT_MOST = 4 * 1024 * 1024, DRAIN_MOST = 8 << 20 };
 
 static const struct {
 	int status;
@@ -25,6 +26,7 @@ static const struct {
 	[ERR_TOKEN] = { 401, "Unauthorized", "The token is not valid here, or has expired." },
 	[ERR_ROOM_DENIED] = { 403, "Forbidden", "The token does not cover this room." },
 	[ERR_ORIGIN] = { 403, "Forbidden", "A page of another origin cannot use the cookie." },
+	[ERR_ADDRESS] = { 403, "Forbidden", "Metrics are not for this address." },
 	[ERR_ACCEPT] = { 406, "Not Acceptable", "The answer is text/event-stream." },
 	[ERR_LENGTH] = { 411, "Length Required", "The body needs a Content-Length." },
 	[ERR_TOO_LARGE] = { 413, "Content Too Large", "The body is too large." },
@@ -130,23 +132,23 @@ static bool foreign_origin(const struct call *c)
 
 /* Who it is */
 
-static bool take_bearer(const struct call *c, char *to)
+bool http_bearer(const struct call *c, char to[BEARER_MOST])
 {
 	const char *header = fcgi_env(c->fcgi, "HTTP_AUTHORIZATION");
 
 	if (!header || strncasecmp(header, "Bearer ", 7))
 		return false;
 	header += 7 + strspn(header + 7, " ");
-	snprintf(to, TOKEN_MOST, "%s", header);
+	snprintf(to, BEARER_MOST, "%s", header);
 	return true;
 }
 
 static enum err authenticate(struct call *c, const char *method)
 {
-	char token[TOKEN_MOST];
+	char token[BEARER_MOST];
 	bool cookie = false;
 
-	c->bearer = take_bearer(c, token);
+	c->bearer = http_bearer(c, token);
 	if (c->route->token == TOKEN_NONE ||
 	    (c->route->token == TOKEN_RENEWS && !c->bearer))
 		return OK;
@@ -352,12 +354,13 @@ static void put_problem(struct call *c, enum err e)
 	}
 }
 
-static void log_refusal(const struct call *c, enum err e)
+static void note_refusal(const struct call *c, enum err e)
 {
 	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
 
+	metric_add(METRIC_REFUSED, e, 1);
 	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s",
-		 errors[e].status, err_word(e), c->route ? c->route->path : "-",
+		 errors[e].status, err_words[e], c->route ? c->route->path : "-",
 		 c->who.peer.id[0] ? c->who.peer.id : "-",
 		 remote ? remote : "-", c->why ? " why=" : "",
 		 c->why ? c->why : "");
@@ -379,15 +382,16 @@ void http_finish(struct call *c, enum err e)
 
 	if (e) {
 		status = errors[e].status;
-		log_refusal(c, e);
+		note_refusal(c, e);
 		put_problem(c, e);
 	}
 	buf_fmt(&all, "Status: %d %s\r\n", status,
 		e ? errors[e].title : status == 302 ? "Found" :
 		status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK");
 	if (c->out.len)
-		buf_fmt(&all, "Content-Type: application/%s\r\n",
-			e ? "problem+json" : "json");
+		buf_fmt(&all, "Content-Type: %s\r\n",
+			e ? "application/problem+json" :
+			c->type ? c->type : "application/json");
 	if (status != 204)
 		buf_fmt(&all, "Content-Length: %zu\r\n", c->out.len);
 	buf_str(&all, "Cache-Control: no-store\r\n");

@@ -16,7 +16,7 @@
 #include "store/redis.h"
 #include "web/fcgi.h"
 
-enum { SEGMENTS_MOST = 4, SEGMENT_MOST = 200 };
+enum { SEGMENTS_MOST = 4, SEGMENT_MOST = 200, BEARER_MOST = 5000 };
 
 /* What stands for a segment of a route's path that is any. */
 struct path {
@@ -67,11 +67,15 @@ struct call {
 	/* the answer */
 	int status;			/* 0: by the error, or 200 */
 	struct buf head;		/* header lines of the route's own */
-	struct buf out;			/* JSON */
+	const char *type;		/* of out; NULL: JSON */
+	struct buf out;
 	char detail[200];		/* of an error, for the person */
 	const char *why;		/* for the log alone; or NULL */
 	int wait_ms;			/* of ERR_RATE */
 };
+
+/* The token of Authorization: Bearer (RFC 6750, 2.1). False: there is none. */
+bool http_bearer(const struct call *c, char to[BEARER_MOST]);
 
 /* May a peer relay an event of this name? Else c->detail says what may be. */
 bool http_event_valid(struct call *c, const char *name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/shared.h"
 #include "store/store.h"
 #include "web/fcgi.h"
 #include "web/program.h"
@@ -16,5 +17,6 @@ bool program_start(int argc, char **argv, const char *name, struct conf *conf)
 	}
 	conf_load(conf);
 	store_init(conf);
+	shared_init(conf);
 	return fcgi_init();
 }

@@ -320,6 +320,14 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_STUN_URLS=stun:[::1", "stun:host" },
 		{ "DRAWBRIDGE_STUN_URLS=stun:h?transport=udp", "stun:host" },
 		{ "DRAWBRIDGE_ORIGINS=https://a.example/b", "origins as" },
+		{ "DRAWBRIDGE_METRICS_FROM=none", NULL },
+		{ "DRAWBRIDGE_METRICS_FROM=10.0.0.0/8, 2001:db8::1", NULL },
+		{ "DRAWBRIDGE_METRICS_FROM=localhost", "none, or addresses and networks" },
+		{ "DRAWBRIDGE_METRICS_FROM=none 10.0.0.1", "none, or addresses and networks" },
+		{ "DRAWBRIDGE_METRICS_TOKEN=too-short", "(not shown): allowed is 16 to 1000" },
+		{ "DRAWBRIDGE_METRICS_TOKEN=sixteen and spaces", "without spaces" },
+		{ "DRAWBRIDGE_SHM=draw.1", NULL },
+		{ "DRAWBRIDGE_SHM=/draw", "letters, digits" },
 		{ "DRAWBRIDGE_NONE=1", NULL },
 	};
 	char *no_secret[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", NULL };

@@ -58,7 +58,7 @@ static struct tab *tab_named(const char *name)
 
 static void put_error(struct buf *out, enum err e)
 {
-	buf_str(out, e ? err_word(e) : "ok");
+	buf_str(out, e ? err_words[e] : "ok");
 }
 
 static int by_text(const void *a, const void *b)

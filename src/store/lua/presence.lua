@@ -95,8 +95,9 @@ local function begin_life(peer, server)
   return life
 end
 
--- Those that are due, a few at a time. Returns moved, more (see due.lua).
+-- Those that are due, a few at a time. Returns moved, more, reaped (see due.lua).
 local function due(now)
+  local reaped = 0
   local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now,
     'LIMIT', 0, DUE_AT_ONCE)
   for _, peer in ipairs(gone) do
@@ -107,6 +108,7 @@ local function due(now)
     if good then
       leave_all(peer)
       redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
+      reaped = reaped + 1
     else
       redis.log(redis.LOG_WARNING, why.err)
       redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
@@ -126,5 +128,5 @@ local function due(now)
     end
   end
   local moved, more = #silent > 0, math.max(#gone, #silent) >= DUE_AT_ONCE
-  return moved and 1 or 0, more and 1 or 0
+  return moved and 1 or 0, more and 1 or 0, reaped
 end

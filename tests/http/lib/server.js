@@ -54,6 +54,9 @@ export class Server {
 
   get pid() { return this.#child.pid; }
 
+  /** The name of its shared memory. */
+  get shm() { return path.basename(path.dirname(this.logs)); }
+
   /** Ids of the processes of this name, as signal.fcgi. */
   processes(comm) {
     return descendants(this.pid).filter((one) => one.comm === comm).map((one) => one.pid);
@@ -84,7 +87,7 @@ export class Server {
     this.#files.forEach(closeSync);
     this.#files.clear();
     const atStop = whole.map(([name, text]) => [name, text.slice(before.get(name)?.length)]);
-    return { ms, before, atStop, left: existsSync(this.logs) };
+    return { ms, before, atStop, left: existsSync(this.logs) || existsSync(`/dev/shm/${this.shm}`) };
   }
 
   /** For when a test went wrong: ends it as hard as it takes, and shows what it logged. */

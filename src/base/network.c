@@ -1,0 +1,55 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/network.h"
+#include "base/number.h"
+
+enum { MAPPED_BITS = 96 };		/* before an IPv4 address in IPv6 */
+
+/* *bits: how many of them count; those that a network says, or all. */
+static bool parse(const char *text, struct in6_addr *to, long *bits)
+{
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	char address[INET6_ADDRSTRLEN + 8] = "::ffff:";
+	bool v4 = memchr(text, ':', len) == NULL;
+	size_t before = v4 ? strlen(address) : 0;
+
+	*bits = v4 ? 32 : 128;
+	if (len >= sizeof address - before ||
+	    (slash && !number_parse(slash + 1, strlen(slash + 1), 0, *bits, bits)))
+		return false;
+	memcpy(address + before, text, len);
+	address[before + len] = '\0';
+	if (v4)
+		*bits += MAPPED_BITS;
+	return inet_pton(AF_INET6, address, to) == 1;
+}
+
+bool network_valid(const char *network)
+{
+	struct in6_addr address;
+	long bits;
+
+	return parse(network, &address, &bits);
+}
+
+bool network_has(const char *network, const char *address)
+{
+	struct in6_addr a, b;
+	long bits, all;
+
+	if (strchr(address, '/') || !parse(network, &a, &bits) ||
+	    !parse(address, &b, &all))
+		return false;
+	for (int i = 0; i < 16 && bits > 0; i++, bits -= 8) {
+		unsigned mask = bits >= 8 ? 0xff : 0xff00u >> bits & 0xff;
+
+		if ((a.s6_addr[i] ^ b.s6_addr[i]) & mask)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,52 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "base/metric.h"
+#include "base/network.h"
+#include "signal/routes.h"
+
+/* In a time that does not tell where they differ. */
+static bool same(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+	volatile unsigned char differ = 0;
+
+	if (strlen(b) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		differ |= (unsigned char)(a[i] ^ b[i]);
+	return !differ;
+}
+
+static bool has_token(const struct call *c)
+{
+	const char *want = c->conf->metrics_token;
+	char token[BEARER_MOST];
+
+	return want && http_bearer(c, token) && same(token, want);
+}
+
+/* What a proxy has passed on comes from the proxy's address, whoever asks. */
+static bool known_address(const struct call *c)
+{
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+
+	if (!remote || fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR") ||
+	    fcgi_env(c->fcgi, "HTTP_FORWARDED"))
+		return false;
+	for (size_t i = 0; i < c->conf->metrics_from.count; i++)
+		if (network_has(c->conf->metrics_from.words[i], remote))
+			return true;
+	return false;
+}
+
+enum err run_metrics(struct call *c)
+{
+	if (!has_token(c) && !known_address(c))
+		return !c->conf->metrics_token ? ERR_ADDRESS :
+			c->bearer ? ERR_TOKEN : ERR_NO_TOKEN;
+	c->type = "text/plain; version=0.0.4; charset=utf-8";
+	metric_put(&c->out);
+	return OK;
+}

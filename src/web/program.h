@@ -8,7 +8,7 @@
 
 #include "base/conf.h"
 
-/* Answers --version, reads the settings into conf, which must stay, and makes
+/* Answers --help and --version, reads the settings into conf, which must stay, and makes
  * Redis known; ends the program where a setting is wrong. Returns whether there
  * is a FastCGI socket to serve; else there is one request of CGI. */
 bool program_start(int argc, char **argv, const char *name, struct conf *conf);

@@ -43,7 +43,7 @@ static const struct {
 		"FcgidSpawnScore 0   (and FcgidTerminationScore 0, FcgidTimeScore 0, FcgidSpawnScoreUpLimit 1000000)\n"
 		"MaxRequestWorkers 1280   (a thread a stream; with ServerLimit and ThreadsPerChild)",
 		"worker_connections 4096;",
-		"do stream.fcgi and signal.fcgi run, and each by itself? see the error log" },
+		"do stream.fcgi and signal.fcgi run? see the error log" },
 	[CAUSE_UNREAD] = {
 		"server.stream-response-body = 2   (not 1, where \"@connect\" is handled)",
 		NULL,

@@ -8,7 +8,7 @@
 struct command {
 	const char *name;
 	const char *usage;	/* the arguments, and below a text on them */
-	/* argv[0] is the command's name, --help is answered. Returns the exit
+	/* argv[0] is the program's name; --help is answered. Returns the exit
 	 * status. */
 	int (*run)(int argc, char **argv);
 };

@@ -31,7 +31,7 @@ int complain(const char *fmt, ...)
 static void help(void)
 {
 	for (int i = 0; i < COMMANDS; i++)
-		printf("%s drawbridge %s %s\n", i ? "      " : "usage: ",
+		printf("%s drawbridge %s %s\n", i ? "      " : "usage:",
 		       commands[i]->name, commands[i]->usage);
 	puts("       drawbridge --version\n"
 	     "       drawbridge [COMMAND] --help\n\n"
@@ -62,8 +62,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (int i = 0; i < COMMANDS; i++)
-		if (!strcmp(word, commands[i]->name))
+		if (!strcmp(word, commands[i]->name)) {
+			argv[1] = argv[0];	/* getopt's complaints name it */
 			return run(commands[i], argc - 1, argv + 1);
+		}
 	return complain("%s%sallowed is check, token, doctor, --version or --help",
 			word, *word ? " is no command: " : "which command? ");
 }

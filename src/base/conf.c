@@ -532,6 +532,21 @@ static void tell_redis(struct buf *to, const char *text)
 	redis_url_free(&url);
 }
 
+/* A list may be of several. */
+static void tell_line(struct buf *to, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\t\r\n");
+
+		buf_add(to, text, len);
+		text += len;
+		if (*text) {
+			buf_char(to, ' ');
+			text++;
+		}
+	}
+}
+
 static void tell_value(struct buf *to, const struct conf *c, int i,
 		       const struct given *g)
 {
@@ -549,8 +564,7 @@ static void tell_value(struct buf *to, const struct conf *c, int i,
 	else if (row->read == read_number && !g->text[i])
 		buf_fmt(to, "%u", *(const unsigned *)((const char *)c + row->at));
 	else
-		for (; *text; text++)	/* a list may be of several lines */
-			buf_char(to, (unsigned char)*text < ' ' ? ' ' : *text);
+		tell_line(to, text);
 }
 
 static void tell_source(struct buf *to, int i, const struct given *g)

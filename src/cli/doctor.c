@@ -517,45 +517,55 @@ out:
 	return status;
 }
 
-/* Many streams at a time. They are bob's: with his position that changes nothing
- * for him. */
-static bool check_processes(struct doctor *d)
+/* How many of bob's are open; status: of one that was refused. */
+static long count_open(struct exchange *const *x, long streams, int *status)
 {
-	struct exchange *x[STREAMS_MOST], *live;
-	struct buf position = BUF_INIT(256);
-	int64_t began = clock_ms(), end = began + ANSWER_MS;
-	long open = 0, status = 0;
-	bool more = true;
+	long open = 0;
 
-	put_position(&position, d->bob.stream);
-	for (long i = 0; i < d->streams; i++)
-		x[i] = open_stream(d, &d->bob, position.data, false);
-	while (more) {
-		more = client_step(d->client, end);
-		open = 0;
-		for (long i = 0; i < d->streams; i++) {
-			if (exchange_event(x[i], "connected", ""))
-				open++;
-			else if (x[i]->status && x[i]->status != 200)
-				status = x[i]->status;
-		}
-		more = more && open < d->streams;
-	}
-	if (open == d->streams) {
-		fine(d, "processes: %ld streams at a time, open in %.1f s", open,
-		     (double)(clock_ms() - began) / 1000);
-	} else {
-		finding(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
-			"processes: of %ld streams at a time %ld are open after %d s",
-			d->streams, open, ANSWER_MS / 1000);
-	}
-	live = ask(d, "GET", "health/live", NULL, NULL);
-	if (live->status == 200)
+	for (long i = 0; i < streams; i++)
+		if (exchange_event(x[i], "connected", ""))
+			open++;
+		else if (x[i]->status && x[i]->status != 200)
+			*status = x[i]->status;
+	return open;
+}
+
+static void check_beside(struct doctor *d)
+{
+	struct exchange *x = ask(d, "GET", "health/live", NULL, NULL);
+
+	if (x->status == 200)
 		fine(d, "processes: a request beside them is answered");
 	else
 		finding(d, CAUSE_FULL, "processes: a request beside them is not "
 			"answered");
-	client_end(d->client, live);
+	client_end(d->client, x);
+}
+
+/* Many streams at a time. They are bob's: with his position that changes nothing
+ * for him. */
+static bool check_processes(struct doctor *d)
+{
+	struct exchange *x[STREAMS_MOST] = { NULL };
+	struct buf position = BUF_INIT(256);
+	int64_t began = clock_ms(), end = began + ANSWER_MS;
+	int status = 0;
+	long open;
+
+	put_position(&position, d->bob.stream);
+	for (long i = 0; i < d->streams; i++)
+		x[i] = open_stream(d, &d->bob, position.data, false);
+	while ((open = count_open(x, d->streams, &status)) < d->streams &&
+	       client_step(d->client, end))
+		;
+	if (open == d->streams)
+		fine(d, "processes: %ld streams at a time, open in %.1f s", open,
+		     (double)(clock_ms() - began) / 1000);
+	else
+		finding(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
+			"processes: of %ld streams at a time %ld are open after %d s",
+			d->streams, open, ANSWER_MS / 1000);
+	check_beside(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);
 	buf_free(&position);

@@ -11,10 +11,8 @@
 #include "cli/commands.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_token, &command_doctor,
+	&command_check, &command_token, &command_doctor, NULL,
 };
-
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
 int complain(const char *fmt, ...)
 {
@@ -30,7 +28,7 @@ int complain(const char *fmt, ...)
 
 static void help(void)
 {
-	for (int i = 0; i < COMMANDS; i++)
+	for (int i = 0; commands[i]; i++)
 		printf("%s drawbridge %s %s\n", i ? "      " : "usage:",
 		       commands[i]->name, commands[i]->usage);
 	puts("       drawbridge --version\n"
@@ -61,7 +59,7 @@ int main(int argc, char **argv)
 		help();
 		return 0;
 	}
-	for (int i = 0; i < COMMANDS; i++)
+	for (int i = 0; commands[i]; i++)
 		if (!strcmp(word, commands[i]->name)) {
 			argv[1] = argv[0];	/* getopt's complaints name it */
 			return run(commands[i], argc - 1, argv + 1);

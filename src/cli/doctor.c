@@ -408,30 +408,35 @@ static bool check_tokens(struct doctor *d)
 /* As a browser asks, which takes what is compressed. */
 #define ACCEPT "Accept-Encoding: gzip, deflate, br"
 
-static bool open_one(struct doctor *d, struct peer_here *p, const char *header)
+/* Where it is compressed, coding says how, and its events cannot be read. */
+static bool open_one(struct doctor *d, struct peer_here *p, const char *header,
+		     char coding[32])
 {
+	int64_t end = clock_ms() + ANSWER_MS;
+
 	p->stream = open_stream(d, p, header, false);
-	if (wait_event(d, p->stream, "connected", ""))
-		return true;
-	return *exchange_header(p->stream, "Content-Encoding", (char[32]){ 0 }, 32);
+	while (!p->stream->status && !p->stream->done &&
+	       client_step(d->client, end))
+		;
+	exchange_header(p->stream, "Content-Encoding", coding, 32);
+	return *coding || wait_event(d, p->stream, "connected", "");
 }
 
 static bool check_stream(struct doctor *d)
 {
 	char coding[32];
 
-	if (!open_one(d, &d->ann, ACCEPT))
+	if (!open_one(d, &d->ann, ACCEPT, coding))
 		return told_closed(d, &d->ann, d->ann.stream);
-	exchange_header(d->ann.stream, "Content-Encoding", coding, sizeof coding);
 	if (*coding) {
 		finding(d, CAUSE_COMPRESSED, "stream: it is compressed (%s)", coding);
 		client_end(d->client, d->ann.stream);
-		if (!open_one(d, &d->ann, NULL))
+		if (!open_one(d, &d->ann, NULL, coding) || *coding)
 			return told_closed(d, &d->ann, d->ann.stream);
 	} else {
 		fine(d, "stream: it is not compressed");
 	}
-	if (!open_one(d, &d->bob, NULL))
+	if (!open_one(d, &d->bob, NULL, coding) || *coding)
 		return told_closed(d, &d->bob, d->bob.stream);
 	if (!take_id(&d->ann) || !take_id(&d->bob))
 		return finding(d, CAUSE_MOUNT, "stream: connected tells no id");

@@ -516,19 +516,27 @@ bool conf_read(struct conf *c, char *const *environment, struct buf *why)
 
 /* What conf_tell says of a setting */
 
-/* Without its password. Where that stands is known in a valid URL alone. */
+/* Without its passwords. Where they stand is known in a valid URL alone. */
 static void tell_redis(struct buf *to, const char *text)
 {
-	const char *host = strstr(text, "://"), *at = strrchr(text, '@');
-	const char *query = strstr(text, "password="), *allowed;
+	static const char last[] = "?sentinel_password=";
+	const char *query = strstr(text, last), *host = strstr(text, "://"), *at;
 	struct redis_url url = { 0 };
+	const char *allowed;
 
-	if (!redis_url_parse(text, &url, &allowed) || query || !host)
+	if (!redis_url_parse(text, &url, &allowed) || !host) {
 		buf_str(to, "(not shown)");
-	else if (at)
-		buf_fmt(to, "%.*s(not shown)%s", (int)(host + 3 - text), text, at);
-	else
-		buf_str(to, text);
+	} else {
+		host += 3;
+		at = memrchr(host, '@', query ? (size_t)(query - host) : strlen(host));
+		buf_add(to, text, (size_t)(host - text));
+		if (at)
+			buf_str(to, "(not shown)");
+		at = at ? at : host;
+		buf_fmt(to, "%.*s", query ? (int)(query - at) : -1, at);
+		if (query)
+			buf_fmt(to, "%s(not shown)", last);
+	}
 	redis_url_free(&url);
 }
 

@@ -16,7 +16,7 @@ static void tell(void *unused, const char *name, const char *value,
 		 const char *source)
 {
 	(void)unused;
-	printf("%-25s %-40s %s\n", name, value, source);
+	printf("%-25s %-39s  %s\n", name, value, source);
 }
 
 /* Each of these lines with a word before it. */

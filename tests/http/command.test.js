@@ -67,6 +67,15 @@ if (FULL) {
       assert.equal(told.wrong.length, 0);
     });
 
+    it('check: a password of Redis or of its Sentinels is not shown', async () => {
+      for (const [url, shown] of [
+        ['redis+sentinel://u:hidden@a:1,b/m/2?sentinel_password=hidden', 'redis+sentinel://(not shown)@a:1,b/m/2?sentinel_password=(not shown)'],
+        ['redis+sentinel://a/m?sentinel_password=hid@den', 'redis+sentinel://a/m?sentinel_password=(not shown)'],
+        ['unix://u:hidden@/run/r.sock?db=1', 'unix://(not shown)@/run/r.sock?db=1'],
+        ['unix:///run/r.sock', 'unix:///run/r.sock'],
+      ]) assert.deepEqual((await check({ ...NO_FILE, SECRET, REDIS_URL: url }, 0)).REDIS_URL, [shown, 'environment']);
+    });
+
     it('check: names every setting of the README', async () => {
       const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
       const { out } = await check({ ...NO_FILE, SECRET }, 0);

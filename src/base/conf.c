@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,8 @@ enum { ROWS = sizeof rows / sizeof *rows };
 struct given {
 	char *text[ROWS];		/* NULL: not set */
 	bool file[ROWS];		/* the text names a file */
+	int line[ROWS];			/* of conf_file; 0: the environment */
+	const char *conf_file;
 };
 
 /* Readers */
@@ -294,11 +297,16 @@ static const char *read_shm(const struct row *row, const char *text, void *to)
 
 /* What is given */
 
-static bool complain(struct buf *why, const struct row *row, const char *text,
-		     const char *allowed)
+/* A line of why; false. */
+__attribute__((format(printf, 2, 3)))
+static bool complain(struct buf *why, const char *fmt, ...)
 {
-	buf_fmt(why, PREFIX "%s=%s: allowed is %s", row->name,
-		row->secret ? "(not shown)" : text, allowed);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(why, fmt, ap);
+	va_end(ap);
+	buf_char(why, '\n');
 	return false;
 }
 
@@ -316,24 +324,25 @@ static int row_named(const char *name, size_t len, bool *file)
 	}
 }
 
-static bool put(struct given *g, int i, const char *text, bool file,
+static bool put(struct given *g, int i, const char *text, bool file, int line,
 		struct buf *why)
 {
-	if (g->text[i] && g->file[i] != file) {
-		buf_fmt(why, PREFIX "%s and " PREFIX "%s_FILE are both set: "
-			"set one of them", rows[i].name, rows[i].name);
-		return false;
-	}
+	if (g->text[i] && g->file[i] != file)
+		return complain(why, PREFIX "%s and " PREFIX "%s_FILE are both "
+				"set: set one of them", rows[i].name,
+				rows[i].name);
 	free(g->text[i]);
 	g->text[i] = xstrdup(text);
 	g->file[i] = file;
+	g->line[i] = line;
 	return true;
 }
 
 static bool take_environment(struct given *g, char *const *environment,
-			     const char **conf_file, struct buf *why,
-			     struct buf *warnings)
+			     struct buf *why, struct buf *warnings)
 {
+	bool good = true;
+
 	for (; *environment; environment++) {
 		const char *name = *environment, *eq = strchr(name, '=');
 		bool file;
@@ -343,17 +352,17 @@ static bool take_environment(struct given *g, char *const *environment,
 			continue;
 		name += strlen(PREFIX);
 		if (!strncmp(name, "CONF=", 5)) {
-			*conf_file = eq + 1;
+			g->conf_file = eq + 1;
 			continue;
 		}
 		i = row_named(name, (size_t)(eq - name), &file);
 		if (i < 0)
 			buf_fmt(warnings, PREFIX "%.*s in the environment is no "
 				"setting\n", (int)(eq - name), name);
-		else if (!put(g, i, eq + 1, file, why))
-			return false;
+		else if (!put(g, i, eq + 1, file, 0, why))
+			good = false;
 	}
-	return true;
+	return good;
 }
 
 /* The file's content without the white space at its end. NULL: errno. */
@@ -383,7 +392,7 @@ static char *slurp(const char *name)
 
 /* A line of the file: nothing, a comment, or DRAWBRIDGE_NAME=value. */
 static bool take_line(struct given *g, const struct given *set, char *line,
-		      const char *file_name, int number, struct buf *why)
+		      int number, struct buf *why)
 {
 	char *eq, *end;
 	bool file;
@@ -396,70 +405,66 @@ static bool take_line(struct given *g, const struct given *set, char *line,
 	if (!*line || *line == '#')
 		return true;
 	eq = strchr(line, '=');
-	if (!eq || strncmp(line, PREFIX, strlen(PREFIX))) {
-		buf_fmt(why, "%s:%d: lines are " PREFIX "NAME=value",
-			file_name, number);
-		return false;
-	}
+	if (!eq || strncmp(line, PREFIX, strlen(PREFIX)))
+		return complain(why, "%s:%d: lines are " PREFIX "NAME=value",
+				g->conf_file, number);
 	line += strlen(PREFIX);
 	i = row_named(line, (size_t)(eq - line), &file);
-	if (i < 0) {
-		buf_fmt(why, "%s:%d: " PREFIX "%.*s is no setting",
-			file_name, number, (int)(eq - line), line);
-		return false;
-	}
+	if (i < 0)
+		return complain(why, "%s:%d: " PREFIX "%.*s is no setting",
+				g->conf_file, number, (int)(eq - line), line);
 	if (set->text[i] || !eq[1])
 		return true;
-	return put(g, i, eq + 1, file, why);
+	return put(g, i, eq + 1, file, number, why);
 }
 
-static bool take_file(struct given *g, const char *name, struct buf *why)
+static bool take_file(struct given *g, struct buf *why)
 {
-	char *text = slurp(name), *line = text, *next;
+	char *text = slurp(g->conf_file), *line = text, *next;
 	struct given set = *g;		/* what the environment decided */
 	bool good = true;
 
 	if (!text && errno == ENOENT)
 		return true;
-	if (!text) {
-		buf_fmt(why, PREFIX "CONF=%s: %s", name, strerror(errno));
-		return false;
-	}
-	for (int number = 1; good && line; line = next, number++) {
+	if (!text)
+		return complain(why, PREFIX "CONF=%s: %s", g->conf_file,
+				strerror(errno));
+	for (int number = 1; line; line = next, number++) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		good = take_line(g, &set, line, name, number, why);
+		if (!take_line(g, &set, line, number, why))
+			good = false;
 	}
 	free(text);
 	return good;
 }
 
-static bool read_row(struct conf *c, int i, struct given *g, struct buf *why)
+static bool read_row(struct conf *c, int i, const struct given *g,
+		     struct buf *why)
 {
 	const struct row *row = &rows[i];
-	const char *text, *allowed;
+	const char *text = g->text[i] ? g->text[i] : row->preset, *allowed;
 	char *content = NULL;
+	bool good;
 
 	if (g->text[i] && g->file[i]) {
-		content = slurp(g->text[i]);
-		if (!content) {
-			buf_fmt(why, PREFIX "%s_FILE=%s: %s", row->name,
-				g->text[i], strerror(errno));
-			return false;
-		}
-		free(g->text[i]);
-		g->text[i] = content;
+		text = content = slurp(g->text[i]);
+		if (!content)
+			return complain(why, PREFIX "%s_FILE=%s: %s", row->name,
+					g->text[i], strerror(errno));
 	}
-	text = g->text[i] ? g->text[i] : row->preset ? row->preset : "";
-	allowed = row->read(row, text, (char *)c + row->at);
+	allowed = row->read(row, text ? text : "", (char *)c + row->at);
 	if (!allowed)
-		return true;
-	if (!g->text[i]) {
-		buf_fmt(why, PREFIX "%s is required: %s", row->name, allowed);
-		return false;
-	}
-	return complain(why, row, text, allowed);
+		good = true;
+	else if (!text)
+		good = complain(why, PREFIX "%s is required: %s", row->name,
+				allowed);
+	else
+		good = complain(why, PREFIX "%s=%s: allowed is %s", row->name,
+				row->secret ? "(not shown)" : text, allowed);
+	free(content);
+	return good;
 }
 
 /* Settings that others bound from below. One that is not set follows. */
@@ -481,6 +486,8 @@ static int row_at(size_t at)
 
 static bool check_bounds(struct conf *c, const struct given *g, struct buf *why)
 {
+	bool good = true;
+
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
 		unsigned *value = (unsigned *)((char *)c + bounds[i].at);
 		unsigned least = (unsigned)bounds[i].times *
@@ -493,45 +500,154 @@ static bool check_bounds(struct conf *c, const struct given *g, struct buf *why)
 			*value = least;
 			continue;
 		}
-		buf_fmt(why, PREFIX "%s=%u: allowed is at least %u (%zu times "
-			PREFIX "%s)", rows[row].name, *value, least,
-			bounds[i].times, rows[row_at(bounds[i].of)].name);
-		return false;
+		good = complain(why, PREFIX "%s=%u: allowed is at least %u (%zu "
+				"times " PREFIX "%s)", rows[row].name, *value,
+				least, bounds[i].times,
+				rows[row_at(bounds[i].of)].name);
 	}
-	if (c->rate_bytes && c->rate_bytes < c->body_max / 6 + 1) {
-		buf_fmt(why, PREFIX "RATE_BYTES=%u: allowed is 0 or at least %u (a "
-			"sixth of " PREFIX "BODY_MAX)", c->rate_bytes,
-			c->body_max / 6 + 1);
-		return false;
-	}
-	if (c->turn_urls.count && !*c->turn_secret) {
-		buf_str(why, PREFIX "TURN_URLS needs " PREFIX "TURN_SECRET: the "
-			"secret that the TURN server has as static-auth-secret");
-		return false;
-	}
-	return true;
+	if (c->rate_bytes && c->rate_bytes < c->body_max / 6 + 1)
+		good = complain(why, PREFIX "RATE_BYTES=%u: allowed is 0 or at "
+				"least %u (a sixth of " PREFIX "BODY_MAX)",
+				c->rate_bytes, c->body_max / 6 + 1);
+	if (c->turn_urls.count && !*c->turn_secret)
+		good = complain(why, PREFIX "TURN_URLS needs " PREFIX "TURN_SECRET: "
+				"the secret that the TURN server has as "
+				"static-auth-secret");
+	return good;
+}
+
+static bool read_all(struct conf *c, struct given *g, char *const *environment,
+		     struct buf *why)
+{
+	struct buf warnings = BUF_INIT(16 * 1024);
+	bool good;
+
+	memset(c, 0, sizeof *c);
+	g->conf_file = CONF_FILE;
+	good = take_environment(g, environment, why, &warnings);
+	good = take_file(g, why) && good;
+	for (int i = 0; i < ROWS; i++)
+		good = read_row(c, i, g, why) && good;
+	good = good && check_bounds(c, g, why);
+	if (good && warnings.len)
+		buf_add(why, warnings.data, warnings.len);
+	buf_free(&warnings);
+	return good;
+}
+
+static void given_free(struct given *g)
+{
+	for (int i = 0; i < ROWS; i++)
+		free(g->text[i]);
 }
 
 bool conf_read(struct conf *c, char *const *environment, struct buf *why)
 {
 	struct given g = { 0 };
-	struct buf warnings = BUF_INIT(16 * 1024);
-	const char *conf_file = CONF_FILE;
-	bool good;
+	bool good = read_all(c, &g, environment, why);
 
-	memset(c, 0, sizeof *c);
-	good = take_environment(&g, environment, &conf_file, why, &warnings) &&
-		take_file(&g, conf_file, why);
-	for (int i = 0; good && i < ROWS; i++)
-		good = read_row(c, i, &g, why);
-	good = good && check_bounds(c, &g, why);
-	if (good && warnings.len)
-		buf_add(why, warnings.data, warnings.len);
-	buf_free(&warnings);
-	for (int i = 0; i < ROWS; i++)
-		free(g.text[i]);
+	given_free(&g);
 	if (!good)
 		conf_free(c);
+	return good;
+}
+
+/* What conf_tell says of a setting */
+
+/* Without its passwords. Where they stand is known in a valid URL alone. */
+static void tell_redis(struct buf *to, const char *text)
+{
+	static const char last[] = "?sentinel_password=";
+	const char *query = strstr(text, last), *host = strstr(text, "://"), *at;
+	struct redis_url url = { 0 };
+	const char *allowed;
+
+	if (!redis_url_parse(text, &url, &allowed) || !host) {
+		buf_str(to, "(not shown)");
+	} else {
+		host += 3;
+		at = memrchr(host, '@', query ? (size_t)(query - host) : strlen(host));
+		buf_add(to, text, (size_t)(host - text));
+		if (at)
+			buf_str(to, "(not shown)");
+		at = at ? at : host;
+		buf_fmt(to, "%.*s", query ? (int)(query - at) : -1, at);
+		if (query)
+			buf_fmt(to, "%s(not shown)", last);
+	}
+	redis_url_free(&url);
+}
+
+/* A list may be of several. */
+static void tell_line(struct buf *to, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\t\r\n");
+
+		buf_add(to, text, len);
+		text += len;
+		if (*text) {
+			buf_char(to, ' ');
+			text++;
+		}
+	}
+}
+
+static void tell_value(struct buf *to, const struct conf *c, int i,
+		       const struct given *g)
+{
+	const struct row *row = &rows[i];
+	const char *text = g->text[i] ? g->text[i] : row->preset;
+
+	if (row->at == AT(secrets) && c->secrets.count)
+		buf_fmt(to, "(not shown: %zu)", c->secrets.count);
+	else if (!text)
+		buf_str(to, "(none)");
+	else if (row->at == AT(redis) && !g->file[i])
+		tell_redis(to, text);
+	else if (row->secret || g->file[i])
+		buf_str(to, "(not shown)");
+	else if (row->read == read_number && !g->text[i])
+		buf_fmt(to, "%u", *(const unsigned *)((const char *)c + row->at));
+	else
+		tell_line(to, text);
+}
+
+static void tell_source(struct buf *to, int i, const struct given *g)
+{
+	if (!g->text[i]) {
+		buf_str(to, "default");
+		return;
+	}
+	if (g->line[i])
+		buf_fmt(to, "%s:%d", g->conf_file, g->line[i]);
+	else
+		buf_str(to, "environment");
+	if (g->file[i])
+		buf_fmt(to, ", _FILE=%s", g->text[i]);
+}
+
+bool conf_tell(char *const *environment, conf_teller *tell, void *arg,
+	       struct buf *why)
+{
+	struct given g = { 0 };
+	struct conf c;
+	bool good = read_all(&c, &g, environment, why);
+
+	for (int i = 0; i < ROWS; i++) {
+		struct buf name = BUF_INIT(64), value = BUF_INIT(FILE_MOST);
+		struct buf source = BUF_INIT(4096);
+
+		buf_fmt(&name, PREFIX "%s", rows[i].name);
+		tell_value(&value, &c, i, &g);
+		tell_source(&source, i, &g);
+		tell(arg, name.data, value.data, source.data);
+		buf_free(&name);
+		buf_free(&value);
+		buf_free(&source);
+	}
+	given_free(&g);
+	conf_free(&c);
 	return good;
 }
 
@@ -563,16 +679,16 @@ extern char **environ;
 void conf_load(struct conf *c)
 {
 	struct buf why = BUF_INIT(32 * 1024);
+	bool good = conf_read(c, environ, &why);
 	char *line, *end;
 
-	if (!conf_read(c, environ, &why)) {
-		log_error("conf.load", "%s", why.data);
-		exit(1);
-	}
-	log_set_level(c->log);
+	if (good)
+		log_set_level(c->log);
 	for (line = why.data; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		log_warn("conf.load", "%s", line);
+		log_line(good ? LOG_WARN : LOG_ERROR, "conf.load", "%s", line);
 	}
 	buf_free(&why);
+	if (!good)
+		exit(1);
 }

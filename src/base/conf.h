@@ -53,11 +53,19 @@ struct conf {
 };
 
 /*
- * environment is as environ(7). False: why holds one line that names the
- * setting, its value (secrets are not shown) and what is allowed. Where it is
+ * environment is as environ(7). False: why holds a line for each setting that is
+ * wrong, with its value (secrets are not shown) and what is allowed. Where it is
  * true, why holds warnings, a line each, or is empty.
  */
 bool conf_read(struct conf *c, char *const *environment, struct buf *why);
+
+/* The same for a person: tells of each setting, in the order of the table, its
+ * name, its value or why it is not shown, and where it came from: "default",
+ * "environment", or the file and line. */
+typedef void conf_teller(void *arg, const char *name, const char *value,
+			 const char *source);
+bool conf_tell(char *const *environment, conf_teller *tell, void *arg,
+	       struct buf *why);
 void conf_free(struct conf *c);
 
 /* For main(): reads, sets the log level, logs the warnings; ends the program

@@ -9,12 +9,29 @@
 #include "web/fcgi.h"
 #include "web/program.h"
 
-bool program_start(int argc, char **argv, const char *name, struct conf *conf)
+static void answer_options(int argc, char **argv, const char *name)
 {
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
+	bool right;
+
+	/* A query without '=' comes as arguments too (RFC 3875, 4.4). */
+	if (argc < 2 || getenv("REQUEST_METHOD"))
+		return;
+	if (!strcmp(argv[1], "--version")) {
 		printf("%s " PACKAGE_VERSION "\n", name);
 		exit(0);
 	}
+	right = !strcmp(argv[1], "--help");
+	fprintf(right ? stdout : stderr,
+		"usage: %s [--help | --version]\n"
+		"A FastCGI or CGI program: a web server starts it, with settings from the\n"
+		"environment and /etc/drawbridge/drawbridge.conf. See %s(8), and\n"
+		"\"drawbridge check\" for the settings.\n", name, name);
+	exit(right ? 0 : 2);
+}
+
+bool program_start(int argc, char **argv, const char *name, struct conf *conf)
+{
+	answer_options(argc, argv, name);
 	conf_load(conf);
 	store_init(conf);
 	shared_init(conf);

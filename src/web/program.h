@@ -8,8 +8,9 @@
 
 #include "base/conf.h"
 
-/* Answers --version, reads the settings into conf, which must stay, makes
- * Redis known and opens the shared memory; ends the program where a setting is wrong. Returns whether there
+/* Answers --help and --version, reads the settings into conf, which must stay,
+ * makes Redis known and opens the shared memory; ends the program where a
+ * setting is wrong. Returns whether there
  * is a FastCGI socket to serve; else there is one request of CGI. */
 bool program_start(int argc, char **argv, const char *name, struct conf *conf);
 

@@ -104,7 +104,7 @@ if (FULL) {
     });
 
     it('an option or a server that it does not know', async () => {
-      for (const args of [['--nothing'], ['--server', 'nothing'], ['--port', 'x'], ['--mount', 'draw']]) await refused(...args);
+      for (const args of [['--nothing'], ['--server', 'nothing'], ['--port', 'x'], ['--mount', 'draw'], ['--include', '/nowhere']]) await refused(...args);
     });
   });
 }

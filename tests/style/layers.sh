@@ -16,13 +16,14 @@ complain() {
 layer() {
 	complain "$(grep -rnE "#include \"($2)/" "$1" 2>/dev/null)"
 }
-layer base 'store|room|auth|web|signal|stream'
-layer store 'room|auth|web|signal|stream'
-layer room 'auth|web|signal|stream'
-layer auth 'web|signal|stream'
-layer web 'signal|stream'
-layer signal 'stream'
-layer stream 'signal'
+layer base 'store|room|auth|web|signal|stream|cli'
+layer store 'room|auth|web|signal|stream|cli'
+layer room 'auth|web|signal|stream|cli'
+layer auth 'web|signal|stream|cli'
+layer web 'signal|stream|cli'
+layer signal 'stream|cli'
+layer stream 'signal|cli'
+layer cli 'signal|stream'
 
 # LIBRARY'S HEADER, and the folder that may name it
 library() {
@@ -33,4 +34,5 @@ library 'hiredis/' store
 library 'jansson' room
 library 'jwt' auth
 library 'openssl/' base
+library 'curl/' cli
 exit $bad

@@ -331,6 +331,8 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_NONE=1", NULL },
 	};
 	char *no_secret[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", NULL };
+	char *two_wrong[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
+		(char *)"DRAWBRIDGE_PING=0", (char *)"DRAWBRIDGE_LOG=loud", NULL };
 	struct conf c;
 	struct buf why = BUF_INIT(4096);
 
@@ -352,8 +354,57 @@ static void test_conf(void **state)
 		}
 	}
 	buf_clear(&why);
+	assert_false(conf_read(&c, two_wrong, &why));
+	assert_non_null(strstr(why.data, "DRAWBRIDGE_PING=0"));
+	assert_non_null(strstr(why.data, "DRAWBRIDGE_LOG=loud"));
+	assert_non_null(strstr(why.data, "DRAWBRIDGE_SECRET is required"));
+	buf_clear(&why);
 	assert_false(conf_read(&c, no_secret, &why));
 	assert_non_null(strstr(why.data, "DRAWBRIDGE_SECRET is required"));
+	buf_free(&why);
+}
+
+struct told {
+	const char *name, *value, *source;	/* which is sought, what is wanted */
+	bool found;
+};
+
+static void look(void *arg, const char *name, const char *value,
+		 const char *source)
+{
+	struct told *told = arg;
+
+	if (strcmp(name, told->name))
+		return;
+	assert_string_equal(value, told->value);
+	assert_string_equal(source, told->source);
+	told->found = true;
+}
+
+static void test_conf_tell(void **state)
+{
+	static struct told rows[] = {
+		{ "DRAWBRIDGE_SECRET", "(not shown: 1)", "environment", false },
+		{ "DRAWBRIDGE_PING", "10", "default", false },
+		{ "DRAWBRIDGE_ORIGINS", "https://a.example https://b.example",
+		  "environment", false },
+		{ "DRAWBRIDGE_REDIS_URL", "redis://(not shown)@h", "environment",
+		  false },
+		{ "DRAWBRIDGE_MAILBOX", "400", "default", false },
+		{ "DRAWBRIDGE_TURN_SECRET", "(none)", "default", false },
+	};
+	char *environment[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
+		(char *)SECRET, (char *)"DRAWBRIDGE_ROOM_PEERS=200",
+		(char *)"DRAWBRIDGE_ORIGINS=https://a.example\nhttps://b.example",
+		(char *)"DRAWBRIDGE_REDIS_URL=redis://u:p%40@h", NULL };
+	struct buf why = BUF_INIT(4096);
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].name);
+		assert_true(conf_tell(environment, look, &rows[i], &why));
+		assert_true(rows[i].found);
+	}
 	buf_free(&why);
 }
 
@@ -417,8 +468,8 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
-		cmocka_unit_test(test_conf), cmocka_unit_test(test_token),
-		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_tell),
+		cmocka_unit_test(test_token), cmocka_unit_test(test_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

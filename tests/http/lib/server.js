@@ -19,12 +19,13 @@ export class Server {
   #files = new Map();
 
   /**
-   * @param {{kind: string, mount: string, redis?: string, settings: object}} options
-   *     settings: without their DRAWBRIDGE_
+   * @param {{kind: string, mount: string, redis?: string, settings: object, include?: string}} options
+   *     settings: without their DRAWBRIDGE_; include: a file of more lines for the web server
    */
-  static async start({ kind, mount, redis, settings }) {
+  static async start({ kind, mount, redis, settings, include }) {
     const server = new Server();
-    const args = ['--server', kind, '--port', '0', '--mount', mount, ...(redis ? ['--redis', redis] : [])];
+    const args = ['--server', kind, '--port', '0', '--mount', mount,
+      ...(redis ? ['--redis', redis] : []), ...(include ? ['--include', include] : [])];
     const env = Object.fromEntries([
       ...Object.entries(process.env).filter(([name]) => !name.startsWith('DRAWBRIDGE_')),
       ...Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, String(value)]),
@@ -56,6 +57,12 @@ export class Server {
 
   /** The name of its shared memory. */
   get shm() { return path.basename(path.dirname(this.logs)); }
+
+  /** The program for the command line, as it is installed. */
+  get drawbridge() { return path.join(path.dirname(this.logs), 'install/usr/local/bin/drawbridge'); }
+
+  /** The file of its settings. */
+  get conf() { return path.join(path.dirname(this.logs), 'drawbridge.conf'); }
 
   /** Ids of the processes of this name, as signal.fcgi. */
   processes(comm) {

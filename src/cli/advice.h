@@ -1,0 +1,36 @@
+/*
+ * advice.h - what to change where a deployment does not work, by what is wrong
+ * and by the web server that answers.
+ */
+#ifndef CLI_ADVICE_H
+#define CLI_ADVICE_H
+
+enum cause {
+	CAUSE_NONE,
+	CAUSE_BUFFERED,		/* what is written does not arrive at once */
+	CAUSE_COMPRESSED,
+	CAUSE_IDLE,		/* cut while nothing was sent */
+	CAUSE_AGE,		/* cut though pings arrived */
+	CAUSE_FULL,		/* of processes, threads or connections */
+	CAUSE_UNREAD,		/* a client that does not read costs without bound */
+	CAUSE_CLOSE,		/* the end of a client is not passed on */
+	CAUSE_TOKEN,		/* Authorization does not arrive */
+	CAUSE_POSITION,		/* nor Last-Event-ID, or another Redis */
+	CAUSE_PAGE,		/* files answer what the program should */
+	CAUSE_FILES,		/* the page is not where it should be */
+	CAUSE_MOUNT,		/* something else answers */
+	CAUSE_DOWN,		/* a program does not run */
+	CAUSE_BODY,		/* a body is refused by the web server */
+	CAUSE_REDIS,
+	CAUSE_STREAMS,		/* DRAWBRIDGE_STREAMS are open */
+	CAUSE_RATE,
+	CAUSE_ENDED,		/* a stream that stream.fcgi itself has ended */
+	CAUSES
+};
+
+/* Prints a line for each thing to change. server is the header of this name;
+ * where that tells of none that we know, the lines are for all of them. mount is
+ * the path of the URL, with a slash at each end. */
+void advise(enum cause cause, const char *server, const char *mount);
+
+#endif

@@ -1,0 +1,266 @@
+#include "config.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "cli/client.h"
+
+enum {
+	HEAD_MOST = 64 * 1024,
+	BODY_MOST = 16 * 1024 * 1024,
+	SMALL_WINDOW = 4096,		/* bytes: the least that Linux gives */
+	SMALL_SEGMENT = 1400,
+	STEP_MS = 500,
+};
+
+struct client {
+	CURLM *multi;
+	char *url;
+	bool insecure;
+};
+
+struct client *client_new(const char *url, bool insecure)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(c->multi = curl_multi_init()))
+		abort();
+	c->url = xstrdup(url);
+	c->insecure = insecure;
+	return c;
+}
+
+void client_free(struct client *c)
+{
+	curl_multi_cleanup(c->multi);
+	curl_global_cleanup();
+	free(c->url);
+	free(c);
+}
+
+/* An answer of 1xx comes before the final one. */
+static size_t take_head(char *data, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = arg;
+
+	n *= size;
+	if (n > 5 && !memcmp(data, "HTTP/", 5))
+		buf_clear(&x->head);
+	buf_add(&x->head, data, n);
+	if (n == 2 && buf_ok(&x->head)) {
+		long status = 0;
+
+		curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+		x->status = status >= 200 ? (int)status : 0;
+		x->last_ms = clock_ms();
+	}
+	return n;
+}
+
+static size_t take_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = arg;
+	int64_t now = clock_ms();
+
+	if (x->unread)
+		return CURL_WRITEFUNC_PAUSE;
+	if (x->gap_ms > x->gap_most_ms)
+		x->gap_most_ms = x->gap_ms;
+	x->gap_ms = now - x->last_ms;
+	x->last_ms = now;
+	buf_add(&x->body, data, n * size);
+	return buf_ok(&x->body) ? n * size : 0;
+}
+
+/* So that what is not read stays with the web server: it sends a client of a
+ * small segment no more than some of these ahead. */
+static int make_small(void *unused, curl_socket_t fd, curlsocktype purpose)
+{
+	int window = SMALL_WINDOW, segment = SMALL_SEGMENT;
+
+	(void)unused;
+	(void)purpose;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+	setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+	return CURL_SOCKOPT_OK;
+}
+
+static void add_line(struct exchange *x, const char *name, const char *value)
+{
+	struct buf line = BUF_INIT(16 * 1024);
+
+	buf_fmt(&line, "%s%s", name, value);
+	x->lines = curl_slist_append(x->lines, line.data);
+	buf_free(&line);
+}
+
+static void set_request(struct exchange *x, const struct request *r)
+{
+	if (!strcmp(r->method, "HEAD"))
+		curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+	if (!strcmp(r->method, "POST")) {
+		curl_easy_setopt(x->easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS,
+				 r->body ? r->body : "");
+		add_line(x, "Content-Type: application/json", "");
+		add_line(x, "Expect:", "");
+	}
+	if (r->token)
+		add_line(x, "Authorization: Bearer ", r->token);
+	if (r->header)
+		add_line(x, r->header, "");
+	if (r->small) {
+		curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, 1024L);
+		curl_easy_setopt(x->easy, CURLOPT_SOCKOPTFUNCTION, make_small);
+	}
+	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->lines);
+}
+
+struct exchange *client_begin(struct client *c, const struct request *r)
+{
+	struct exchange *x = xcalloc(1, sizeof *x);
+	struct buf url = BUF_INIT(16 * 1024);
+
+	x->easy = curl_easy_init();
+	if (!x->easy)
+		abort();
+	x->head.most = HEAD_MOST;
+	x->body.most = BODY_MOST;
+	x->began_ms = x->last_ms = clock_ms();
+	buf_fmt(&url, "%s%s", c->url, r->path);
+	curl_easy_setopt(x->easy, CURLOPT_URL, url.data);
+	buf_free(&url);
+	curl_easy_setopt(x->easy, CURLOPT_PRIVATE, x);
+	curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->why);
+	curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "drawbridge/" PACKAGE_VERSION);
+	curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L);
+	if (c->insecure) {
+		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(x->easy, CURLOPT_HEADERDATA, x);
+	curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
+	set_request(x, r);
+	curl_multi_add_handle(c->multi, x->easy);
+	return x;
+}
+
+void client_end(struct client *c, struct exchange *x)
+{
+	if (!x)
+		return;
+	curl_multi_remove_handle(c->multi, x->easy);
+	curl_easy_cleanup(x->easy);
+	curl_slist_free_all(x->lines);
+	buf_free(&x->head);
+	buf_free(&x->body);
+	free(x);
+}
+
+static void finish(CURLMsg *message)
+{
+	CURLcode result = message->data.result;
+	struct exchange *x;
+
+	curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x);
+	x->done = true;
+	x->done_ms = clock_ms();
+	if (!result)
+		*x->why = '\0';
+	else if (!*x->why)
+		snprintf(x->why, sizeof x->why, "%s", curl_easy_strerror(result));
+}
+
+bool client_step(struct client *c, int64_t end_ms)
+{
+	int64_t left = end_ms - clock_ms();
+	CURLMsg *message;
+	int running, queued;
+
+	if (left > 0)
+		curl_multi_poll(c->multi, NULL, 0,
+				left < STEP_MS ? (int)left : STEP_MS, NULL);
+	curl_multi_perform(c->multi, &running);
+	while ((message = curl_multi_info_read(c->multi, &queued)))
+		if (message->msg == CURLMSG_DONE)
+			finish(message);
+	return left > 0;
+}
+
+struct exchange *client_ask(struct client *c, const struct request *r)
+{
+	struct exchange *x = client_begin(c, r);
+	int64_t end = x->began_ms + ANSWER_MS;
+
+	while (!x->done && client_step(c, end))
+		;
+	if (!x->done) {
+		x->status = 0;
+		snprintf(x->why, sizeof x->why, "no answer in %d s",
+			 ANSWER_MS / 1000);
+	}
+	return x;
+}
+
+void client_read(struct exchange *x)
+{
+	x->unread = false;
+	curl_easy_pause(x->easy, CURLPAUSE_CONT);
+}
+
+const char *exchange_header(const struct exchange *x, const char *name, char *to,
+			    size_t size)
+{
+	size_t len = strlen(name);
+
+	*to = '\0';
+	for (const char *line = x->head.data; line && *line;) {
+		size_t all = strcspn(line, "\r\n");
+
+		if (all > len && line[len] == ':' && !strncasecmp(line, name, len)) {
+			const char *value = line + len + 1;
+
+			value += strspn(value, " \t");
+			snprintf(to, size, "%.*s", (int)(line + all - value), value);
+		}
+		line += all;
+		line += strspn(line, "\r\n");
+	}
+	return to;
+}
+
+const char *exchange_event(const struct exchange *x, const char *name,
+			   const char *text)
+{
+	struct buf head = BUF_INIT(512);
+	const char *at = x->body.data, *found = NULL;
+
+	buf_fmt(&head, "event: %s\ndata: ", name);
+	while (at && !found && (at = strstr(at, head.data))) {
+		const char *end, *hit;
+
+		at += head.len;
+		end = at + strcspn(at, "\n");
+		hit = strstr(at, text);
+		/* Whole only: its line has ended. */
+		if (*end && hit && hit <= end)
+			found = at;
+	}
+	buf_free(&head);
+	return found;
+}

@@ -1,0 +1,70 @@
+/*
+ * client.h - requests to one deployment from outside, several at a time, by
+ * libcurl. HTTP/1.1, each on a connection of its own: so that a stream is held
+ * up by nothing but what the doctor looks for.
+ */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* What any answer but a stream may take: ours come within 2 s. */
+enum { ANSWER_MS = 5000 };
+
+struct client;
+
+/* url ends with '/'. insecure: any certificate will do. */
+struct client *client_new(const char *url, bool insecure);
+void client_free(struct client *c);
+
+struct request {
+	const char *method;
+	const char *path;	/* below the URL, without '/' before it */
+	const char *token;	/* by header; NULL: none */
+	const char *body;	/* JSON; NULL: none */
+	const char *header;	/* one more line; NULL: none */
+	bool small;		/* buffers as small as they can be */
+};
+
+/* A request and as much of its answer as there is: of a stream, its events. */
+struct exchange {
+	int status;		/* 0: no header lines yet */
+	struct buf head;	/* the final answer's lines */
+	struct buf body;
+	bool done;
+	char why[256];		/* empty: it ended in order */
+	int64_t began_ms, last_ms, done_ms;	/* last: when bytes came */
+	int64_t gap_ms;		/* between the last bytes and those before */
+	int64_t gap_most_ms;	/* the longest before that one */
+	bool unread;		/* set: nothing is read, see client_read */
+	void *easy, *lines;	/* libcurl's */
+};
+
+struct exchange *client_begin(struct client *c, const struct request *r);
+/* Frees it, and closes its connection. NULL is fine. */
+void client_end(struct client *c, struct exchange *x);
+
+/* Begins one and waits: it is done, or why says that there was no answer. */
+struct exchange *client_ask(struct client *c, const struct request *r);
+
+/* Lets things happen for a moment; false once it is end_ms of clock_ms(). So
+ * one waits: while (!what_is_wanted && client_step(c, end_ms)) ; */
+bool client_step(struct client *c, int64_t end_ms);
+
+/* Reads on where unread was set. */
+void client_read(struct exchange *x);
+
+/* The value of a header, up to its end of line, in a buffer of size bytes;
+ * empty: it is not there. */
+const char *exchange_header(const struct exchange *x, const char *name, char *to,
+			    size_t size);
+
+/* The data of the first event of this name whose data holds text, up to the end
+ * of the line; NULL: none. */
+const char *exchange_event(const struct exchange *x, const char *name,
+			   const char *text);
+
+#endif

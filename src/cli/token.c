@@ -1,0 +1,133 @@
+/*
+ * drawbridge token - a token signed with the first secret, for sites that give
+ * out their own, and to try things with.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/token.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/number.h"
+#include "cli/commands.h"
+#include "room/json.h"
+
+enum { TTL_LEAST = 10, TTL_MOST = 31536000 };	/* as DRAWBRIDGE_TOKEN_TTL */
+
+extern char **environ;
+
+/* An id, or the beginning of one and a '*'. */
+static bool pattern_valid(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len && text[len - 1] == '*')
+		return len == 1 || id_valid(text, len - 1);
+	return id_valid_name(text, len);
+}
+
+/* What is wrong with the arguments; NULL: nothing. */
+static const char *take_option(int option, struct claims *claims,
+			       struct buf *rooms, long *ttl)
+{
+	size_t len = strlen(optarg);
+
+	switch (option) {
+	case 'i':
+		if (!id_valid_name(optarg, len))
+			return "--id: 1 to 64 of A-Z a-z 0-9 _ -, and no word of our "
+				"own URLs (access, connect, ...)";
+		strcpy(claims->peer.id, optarg);
+		return NULL;
+	case 'n':
+		if (!json_name_valid(optarg, len))
+			return "--name: 1 to 64 characters of UTF-8, none of them a "
+				"control character";
+		strcpy(claims->peer.username, optarg);
+		return NULL;
+	case 'r':
+		if (!pattern_valid(optarg))
+			return "--room: the id of a room, or the beginning of one and "
+				"a '*'";
+		buf_fmt(rooms, "%c\"%s\"", rooms->len ? ',' : '[', optarg);
+		return NULL;
+	case 't':
+		if (!number_parse(optarg, len, TTL_LEAST, TTL_MOST, ttl))
+			return "--ttl: seconds, from 10 to 31536000";
+		return NULL;
+	}
+	return "";	/* getopt_long has complained */
+}
+
+/* Prints it, unless it is one that we would refuse. */
+static int sign(const struct conf *conf, const struct claims *claims)
+{
+	int64_t now = clock_unix();
+	char *token = token_sign(conf, claims, now);
+	struct claims back;
+	const char *why;
+	bool good = token_verify(conf, token, now, &back, &why) == OK;
+
+	if (good)
+		puts(token);
+	else
+		complain("this token would be refused: %s", why);
+	claims_free(&back);
+	free(token);
+	return good ? 0 : EXIT_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "id", required_argument, NULL, 'i' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "room", required_argument, NULL, 'r' },
+		{ "ttl", required_argument, NULL, 't' },
+		{ 0 }
+	};
+	struct claims claims = { 0 };
+	struct buf rooms = BUF_INIT(4000), why = BUF_INIT(32 * 1024);
+	struct conf conf = { 0 };
+	const char *wrong = NULL;
+	long ttl = 0;
+	int option, status = EXIT_USAGE;
+
+	while (!wrong && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		wrong = option == '?' ? "" : take_option(option, &claims, &rooms, &ttl);
+	if (rooms.len)
+		buf_char(&rooms, ']');
+	if (!wrong && optind < argc)
+		wrong = "token takes options alone: see drawbridge token --help";
+	if (!wrong && !(*claims.peer.id && *claims.peer.username))
+		wrong = "token needs --id and --name";
+	if (!wrong && !buf_ok(&rooms))
+		wrong = "--room: too many for one token";
+	if (wrong) {
+		if (*wrong)
+			complain("%s", wrong);
+	} else if (!conf_read(&conf, environ, &why)) {
+		fprintf(stderr, "%s", why.data);
+		status = EXIT_WRONG;
+	} else {
+		claims.expires = clock_unix() + (ttl ? ttl : (long)conf.token_ttl);
+		claims.rooms = rooms.data;
+		status = sign(&conf, &claims);
+	}
+	conf_free(&conf);
+	buf_free(&rooms);
+	buf_free(&why);
+	return status;
+}
+
+const struct command command_token = {
+	"token",
+	"--id ID --name NAME [--room ROOM]... [--ttl SECONDS]\n"
+	"           Prints a token for this peer, signed with the first secret; for these\n"
+	"           rooms alone (a '*' at the end is any that begin so) where any is given.",
+	run,
+};

@@ -1,0 +1,201 @@
+// "drawbridge doctor" on configurations of each web server that buffer, compress and cut:
+// what it finds, and that it names the line to change.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { command } from './lib/command.js';
+import { Server } from './lib/server.js';
+import { SERVER } from './lib/suite.js';
+import { randomSecret } from './lib/tokens.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-doctor-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+// A ping comes soon, or, where a timeout of 3 s must be shorter, not soon.
+const QUICK = { PING: 1, GRACE: 2 };
+const SLOW = { PING: 10 };
+const HOLD = ['--hold', '5'];
+
+let starts = 0;
+
+/** Starts a server with these lines in its configuration, and asks the doctor. */
+async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, args = HOLD, env, proxy }) {
+  const include = path.join(folder, `${++starts}.conf`);
+  writeFileSync(include, `${lines}\n`);
+  const server = await Server.start({
+    kind: SERVER, mount, include, settings: { SECRET: randomSecret(), ACCESS_RATE: 0, ...settings },
+  });
+  const url = new URL(at, server.base);
+  let front;
+  try {
+    if (proxy) {
+      front = await proxy(url.port);
+      url.port = front.address().port;
+    }
+    return await command(server.drawbridge, ['doctor', ...args, url.href], env?.(server));
+  } finally {
+    front?.close();
+    await server.stop();
+  }
+}
+
+/** All is right. */
+function well({ status, out, err }) {
+  assert.equal(err, '');
+  assert.doesNotMatch(out, /^WRONG/m);
+  assert.match(out, /\n\d+ right, 0 wrong\n$/);
+  assert.equal(status, 0, out);
+}
+
+/** It found this, names this line, and found nothing else. */
+function found({ status, out, err }, what, line) {
+  assert.equal(err, '');
+  const wrong = out.split('\n').filter((text) => text.startsWith('WRONG'));
+  assert.equal(wrong.length, 1, out);
+  assert.match(wrong[0], what, out);
+  assert.ok(out.includes(line), `${line}:\n${out}`);
+  assert.equal(status, 1);
+}
+
+/** Something in between, which cuts whatever is older than 4 s. */
+function cutter(port) {
+  const front = net.createServer((client) => {
+    const server = net.connect({ host: '127.0.0.1', port: Number(port) });
+    const end = () => { client.destroy(); server.destroy(); };
+    const timer = setTimeout(end, 4_000);
+    client.pipe(server).pipe(client);
+    for (const one of [client, server]) {
+      one.on('error', end);
+      one.on('close', () => { clearTimeout(timer); end(); });
+    }
+  });
+  return new Promise((resolve) => { front.listen(0, '127.0.0.1', () => resolve(front)); });
+}
+
+/** All is right, and a stream that is not read is ended. */
+async function shipped() {
+  const answer = await doctor({ settings: { ...QUICK, SEND_TIMEOUT: 2 }, args: [...HOLD, '--unread', '6'] });
+  well(answer);
+  assert.match(answer.out, /^ok +unread: .* was ended, after \d+ KiB$/m);
+}
+
+const STREAM_ENV = 'InitialEnv DRAWBRIDGE_CONF=${drawbridge_conf} InitialEnv DRAWBRIDGE_MOUNT=${drawbridge_mount}';
+// A way of its own to stream.fcgi: what the shipped configuration says of its name is decided.
+const streamProxy = (parameters) => `<Proxy "unix:\${drawbridge_sockets}/stream.sock|fcgi://other/">
+    ProxySet enablereuse=off ${parameters}
+  </Proxy>
+  <Directory "\${drawbridge_programs}">
+    <Files "stream.fcgi">
+      SetHandler "proxy:unix:\${drawbridge_sockets}/stream.sock|fcgi://other/"
+    </Files>
+  </Directory>`;
+
+const CASES = {
+  lighttpd: {
+    'stream-response-body = 0 buffers': async () => found(await doctor({
+      lines: '$HTTP["url"] =~ "connect$" { server.stream-response-body = 0 }',
+    }), /stream: it is buffered/, 'server.stream-response-body = 2'),
+
+    'stream-response-body = 1 takes any amount for a client that does not read': async () => found(await doctor({
+      lines: '$HTTP["url"] =~ "connect$" { server.stream-response-body = 1 }',
+      settings: { ...QUICK, SEND_TIMEOUT: 2 }, args: [...HOLD, '--unread', '6'],
+    }), /unread: .* was kept, with all of 1406 KiB/, 'server.stream-response-body = 2   (not 1'),
+
+    'as it is shipped': shipped,
+
+    'max-write-idle shorter than the ping cuts': async () => found(await doctor({
+      lines: '$HTTP["url"] =~ "connect$" { server.max-write-idle = 3 }', settings: SLOW, args: ['--hold', '12'],
+    }), /the stream was cut .* s of silence/, 'server.max-write-idle = 360'),
+
+    'what cuts by age is told from what cuts by silence': async () => found(await doctor({ proxy: cutter }),
+      /the stream was cut 4\.\d s after it began/, 'DRAWBRIDGE_STREAM_AGE below what cuts the stream'),
+
+    'mod_deflate leaves streams alone': async () => well(await doctor({
+      lines: 'server.modules += ( "mod_deflate" )\ndeflate.mimetypes = ( "text/" )\n'
+        + 'deflate.allowed-encodings = ( "gzip" )',
+    })),
+
+    'too few connections': async () => {
+      const { status, out } = await doctor({ lines: 'server.max-connections := 12' });
+      assert.match(out, /^WRONG +processes: of 20 streams at a time \d+ are open/m);
+      assert.match(out, /^WRONG +processes: a request beside them is not answered/m);
+      assert.ok(out.includes('lighttpd: server.max-connections = '), out);
+      assert.equal(status, 1);
+    },
+
+    'without tcp-fin-propagate': async () => found(await doctor({
+      lines: `$HTTP["url"] =~ "connect$" { fastcgi.server = ( "" => ((
+        "socket" => var.drawbridge_sockets + "/other.sock", "bin-path" => var.drawbridge_stream,
+        "bin-environment" => ( "DRAWBRIDGE_CONF" => var.drawbridge_conf ),
+        "max-procs" => 1, "check-local" => "disable" ))) }`,
+    }), /closed is only noticed when something is sent/, '"tcp-fin-propagate" => "enable"'),
+
+    'a page that answers POST': async () => found(await doctor({
+      lines: `$HTTP["request-method"] == "POST" { $HTTP["url"] =~ "^/[A-Za-z0-9_-]{20}$" {
+        fastcgi.server := () alias.url = ( "" => var.drawbridge_page + "/index.html" ) } }`,
+    }), /page: status 200 for a POST on it, not 405/, '$HTTP["request-method"] =~ "^(GET|HEAD)$"'),
+
+    'another mount': async () => found(await doctor({ mount: '/draw/', at: '/sketch/' }),
+      /answers: health\/live: status 404, from what stands before the program/, 'var.drawbridge_mount := "/sketch/"'),
+
+    'tokens that it signs itself, where /access is off': async () => {
+      const off = { ...QUICK, ACCESS: 'off' };
+      found(await doctor({ settings: off }), /access .*--sign.*: status 404/, 'DRAWBRIDGE_MOUNT=/');
+      well(await doctor({ settings: off, args: ['--sign', ...HOLD], env: ({ conf }) => ({ CONF: conf }) }));
+    },
+  },
+
+  apache: {
+    'as it is shipped': shipped,
+
+    'mod_deflate compresses, and all else is right': async () => found(await doctor({
+      mount: '/draw/', lines: 'SetOutputFilter DEFLATE\nSetEnvIf Request_URI "connect$" !no-gzip',
+    }), /stream: it is compressed \(gzip\)/, 'SetEnvIf Request_URI "^/draw/connect$" no-gzip=1 no-brotli=1'),
+
+    'FcgidOutputBufferSize as it comes buffers': async () => found(await doctor({
+      lines: 'FcgidOutputBufferSize 65536',
+    }), /stream: it is buffered/, 'FcgidOutputBufferSize 0'),
+
+    'IOTimeout shorter than the ping cuts': async () => found(await doctor({
+      lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 100 IOTimeout 3 ${STREAM_ENV}`,
+      settings: SLOW, args: ['--hold', '12'],
+    }), /the stream was cut .*\(with a page of the web server in it\)/, 'FcgidIOTimeout 180'),
+
+    'MaxProcesses 1': async () => found(await doctor({
+      lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 1 IOTimeout 180 ${STREAM_ENV}`,
+    }), /stream: no answer in 5 s, nor to HEAD/, 'FcgidMaxProcesses 1000'),
+
+    'MaxProcesses 6': async () => found(await doctor({
+      lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 6 IOTimeout 180 ${STREAM_ENV}`,
+    }), /processes: of 20 streams at a time \d are open/, 'FcgidMaxProcesses 1000'),
+
+    'without CGIPassAuth': async () => found(await doctor({
+      lines: '<Directory "${drawbridge_programs}">\nCGIPassAuth Off\n</Directory>',
+    }), /join: status 401/, 'CGIPassAuth On'),
+
+    'a page that answers POST': async () => found(await doctor({
+      lines: 'SetEnvIf Request_Method "^POST$" drawbridge_files=${drawbridge_share}/page',
+    }), /page: status 200 for a POST on it, not 405/, 'SetEnvIf Request_Method "^(GET|HEAD)$"'),
+  },
+
+  'apache-proxy': {
+    'as it is shipped': shipped,
+
+    'flushpackets=off buffers': async () => found(await doctor({
+      lines: streamProxy('flushpackets=off timeout=180'),
+    }), /it is buffered/, 'ProxySet flushpackets=on'),
+
+    'timeout shorter than the ping cuts': async () => found(await doctor({
+      lines: streamProxy('flushpackets=on timeout=3'),
+      settings: SLOW, args: ['--hold', '12'],
+    }), /the stream was cut .* s of silence/, 'ProxySet timeout=180'),
+  },
+};
+
+// They wait more than they work.
+describe(`doctor (${SERVER})`, { concurrency: 3, timeout: 300_000 }, () => {
+  for (const [name, run] of Object.entries(CASES[SERVER] ?? {})) it(name, { timeout: 120_000 }, run);
+});

@@ -1,0 +1,25 @@
+// command.js - one command, run to its end.
+import { spawn } from 'node:child_process';
+import { within } from './wait.js';
+
+/**
+ * @param {string} program
+ * @param {string[]} args
+ * @param {object} [settings]  of DRAWBRIDGE_*, without that
+ * @returns {Promise<{status: number, out: string, err: string}>}
+ */
+export function command(program, args, settings = {}) {
+  const env = Object.fromEntries([
+    ...Object.entries(process.env).filter(([name]) => !/^DRAWBRIDGE_|_proxy$/i.test(name)),
+    ...Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, String(value)]),
+  ]);
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '', err = '';
+  child.stdout.on('data', (text) => { out += text; });
+  child.stderr.on('data', (text) => { err += text; });
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, out, err }));
+  });
+  return within(120_000, ended, `${program} ${args[0]} to end; it said:\n${out}${err}`).finally(() => child.kill());
+}

@@ -1,12 +1,15 @@
 // Connections that break: to Redis, again and again; and to a client that is not heard of again.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { afterEach } from 'node:test';
+import { Network } from './lib/netns.js';
+import { isRemoved } from './lib/peer.js';
 import { RedisServer } from './lib/redis-server.js';
 import { Redis } from './lib/resp.js';
-import { FULL, suite } from './lib/suite.js';
+import { FULL, SERVER, suite } from './lib/suite.js';
 import { Talk } from './lib/talk.js';
 import { randomId } from './lib/tokens.js';
-import { pause } from './lib/wait.js';
+import { pause, until } from './lib/wait.js';
 
 const KILLS = FULL ? 1_000 : 200;
 
@@ -34,5 +37,73 @@ suite('connections to Redis', {
     const passed = talk.answered.reduce((sum, list) => sum + list.length, 0);
     await talk.verdict();
     assert.ok(refused < KILLS / 10, `${refused} of ${refused + passed} relays were refused`);
+  });
+});
+
+const PING = 1, GRACE = 2;
+
+/** How long the kernel sends again before it gives up: the least and the most, in ms. The pause
+ *  doubles from 200 ms to two minutes; the one that ends above the bound is the last. */
+function givesUp(retries) {
+  let [pauseMs, bound] = [200, 0];
+  for (let i = 0; i <= retries; i++, pauseMs = Math.min(2 * pauseMs, 120_000)) bound += pauseMs;
+  return [bound, bound + pauseMs];
+}
+
+suite('clients', {
+  settings: { PING, GRACE },
+  network: () => new Network(),
+}, (site, it) => {
+  let curl;
+  afterEach(() => { curl?.kill(); });
+
+  /** A peer in the room whose stream is at the client. */
+  async function far(room) {
+    const peer = site.peer({ username: 'far' });
+    const [command, ...args] = [...site.network.client, 'curl', '-sN', site.url(`/connect?token=${peer.token}`).href];
+    curl = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let got = '';
+    curl.stdout.on('data', (text) => { got += text; });
+    await until(() => got.includes('event: connected'), 'the far stream');
+    await peer.join(room);
+    peer.hears = () => got;
+    return peer;
+  }
+
+  for (const retries of FULL ? [2, 4] : [3]) {
+    it(`one vanishes without a word: the others are told when TCP gives up (tcp_retries2 = ${retries})`, async () => {
+      site.network.set('net.ipv4.tcp_retries2', retries);
+      const room = randomId('r');
+      const [ann] = await site.room(room, 1);
+      const peer = await far(room);
+      await ann.stream.next();
+      const start = performance.now();
+      site.network.vanish();
+      try {
+        const [least, most] = givesUp(retries);
+        const event = await ann.stream.next(most + (GRACE + 3 * PING) * 1_000);
+        const ms = performance.now() - start;
+        isRemoved(event, peer, room);
+        assert.ok(ms > least + GRACE * 1_000, `${ms} ms: TCP alone takes ${least}`);
+      } finally {
+        site.network.appear();
+      }
+    });
+  }
+
+  it('one that was away for a moment has missed nothing, and nobody has noticed', async () => {
+    site.network.set('net.ipv4.tcp_retries2', 15);
+    const room = randomId('r');
+    const [ann] = await site.room(room, 1);
+    const peer = await far(room);
+    await ann.stream.next();
+    site.network.vanish();
+    await ann.stream.ping(GRACE + 3 * PING);
+    for (let i = 0; i < 10; i++) assert.equal(await ann.relay(peer, 'n', i), true);
+    site.network.appear();
+    await until(() => peer.hears().includes('"data":9}'), 'what was sent meanwhile');
+    assert.deepEqual([...peer.hears().matchAll(/"data":(\d)}/g)].map(([, n]) => n), [...'0123456789']);
+    assert.deepEqual(await ann.others(room), [peer.id]);
+    assert.equal(ann.stream.events.filter((event) => event.event === 'remove-peer').length, 0);
   });
 });

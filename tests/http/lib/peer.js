@@ -16,8 +16,8 @@ export class Peer {
   }
 
   /** Any request with our token; an object as body goes as JSON. */
-  ask(method, path, body, headers = {}) {
-    return this.site.request(method, path, { token: this.token, body, headers });
+  ask(method, path, body, headers = {}, connection = undefined) {
+    return this.site.request(method, path, { token: this.token, body, headers, connection });
   }
 
   /** A stream whose `connected` is there, as stream.connected. `after`: where it goes on. */
@@ -40,8 +40,8 @@ export class Peer {
   }
 
   /** The others in the room. */
-  async join(room) {
-    const answer = await this.ask('POST', `/${room}/join`);
+  async join(room, connection) {
+    const answer = await this.ask('POST', `/${room}/join`, undefined, {}, connection);
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.json.room, room);
     return answer.json.peers;

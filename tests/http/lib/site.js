@@ -15,16 +15,17 @@ export class Site {
   #redis;
 
   /**
-   * @param {{servers: [string, string][], redis?: string, settings?: object}} options
+   * @param {{servers: [string, string][], redis?: string, settings?: object, host?: string,
+   *     within?: string[]}} options
    *     servers: kind and mount of each; redis: one of the test's own
    */
-  static async start({ servers, redis, settings = {} }) {
+  static async start({ servers, redis, settings = {}, ...where }) {
     const site = new Site();
     site.settings = { SECRET: randomSecret(), ...SETTINGS, ...settings };
     site.secret = site.settings.SECRET.split(',')[0]; // the first signs
     for (const [kind, mount] of servers) {
       site.servers.push(await Server.start({
-        kind, mount, redis: redis ?? site.servers[0]?.redis, settings: site.settings,
+        kind, mount, redis: redis ?? site.servers[0]?.redis, settings: site.settings, ...where,
       }).catch(async (error) => {
         await site.abandon();
         throw error;

@@ -15,6 +15,8 @@ const allowed = [
   /gw_backend\.c\.\d+\) (child exited: 0|connect \S+: Connection refused)/,
   // Apache.
   /AH00493: SIGUSR1 received|AH00492: caught SIGWINCH/,
+  // It ends in order only when all streams have, of which it was told not to wait.
+  /AH0004[56]: child process \d+ still did not exit/,
 ];
 
 /** Relays in rooms of 50 while something is done to the server. Gives what requests got

@@ -1,6 +1,7 @@
 // peer.js - a client of Drawbridge: one id, its token, its streams.
 import assert from 'node:assert/strict';
 import { nowSeconds, randomId, sign } from './tokens.js';
+import { Browser } from './h2.js';
 import { Stream } from './sse.js';
 
 export class Peer {
@@ -16,7 +17,7 @@ export class Peer {
   }
 
   /** Any request with our token; an object as body goes as JSON. */
-  ask(method, path, body, headers = {}, connection = undefined) {
+  ask(method, path, body, headers = {}, connection = this.browser) {
     return this.site.request(method, path, { token: this.token, body, headers, connection });
   }
 
@@ -33,10 +34,12 @@ export class Peer {
   /** A stream, whatever its status. The token goes where EventSource must put it, and
    *  where no log may show it. */
   try({ after, headers = {}, base } = {}) {
-    return Stream.open(this.site.url(`/connect?token=${this.token}`, base), {
+    const url = this.site.url(`/connect?token=${this.token}`, base);
+    if (url.protocol === 'https:') this.browser ??= Browser.forStream(url.origin);
+    return Stream.open(url, {
       ...(after === undefined ? {} : { 'Last-Event-ID': after }),
       ...headers,
-    });
+    }, this.browser);
   }
 
   /** The others in the room. */

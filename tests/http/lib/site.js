@@ -1,5 +1,6 @@
 // site.js - one deployment: a Redis, and one web server or two on it.
 import { Redis } from './resp.js';
+import { Browser } from './h2.js';
 import { agent, raw, request } from './http.js';
 import { Peer } from './peer.js';
 import { Server } from './server.js';
@@ -93,6 +94,7 @@ export class Site {
   /** Ends it. Gives what ought not to be: in the logs, or in how it ended. */
   async finish(allowed = []) {
     agent.destroy();
+    Browser.closeAll();
     this.#redis?.close();
     const wrong = [];
     for (const server of this.servers.reverse()) {
@@ -120,6 +122,7 @@ export class Site {
 
   async abandon() {
     agent.destroy();
+    Browser.closeAll();
     this.#redis?.close();
     for (const server of this.servers.reverse()) await server.abandon();
   }

@@ -72,7 +72,7 @@ export class WebServer {
 
   #certify() {
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-      '-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1',
+      '-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE',
       '-keyout', path.join(this.folder, 'privkey.pem'), '-out', path.join(this.folder, 'fullchain.pem')], { stdio: 'ignore' });
   }
 
@@ -108,7 +108,7 @@ server.feature-flags += ( "server.graceful-restart-bg" => "enable" )
       [`${this.run}/apache2.pid`, `${this.folder}/apache2.pid`], [`${this.logs}/`, this.prefix],
       [/^(Listen .*|<VirtualHost .*):\d+/gm, `$1:${this.port}`],
       ...(this.tls ? [[/^ServerName .*$/gm, `$&\nLoadModule socache_shmcb_module ${modules}/mod_socache_shmcb.so
-LoadModule ssl_module ${modules}/mod_ssl.so\nLoadModule http2_module ${modules}/mod_http2.so`],
+LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folder}/ssl_scache(512000)"\nLoadModule http2_module ${modules}/mod_http2.so`],
       ['\tUse Drawbridge', `\tUse Drawbridge\n\tSSLEngine on
 \tSSLCertificateFile ${this.folder}/fullchain.pem\n\tSSLCertificateKeyFile ${this.folder}/privkey.pem\n\tProtocols h2 http/1.1`]] : []));
     this.#borrow('drawbridge-local.conf', [`${this.run}/sockets`, `${this.folder}/sockets`]);

@@ -76,13 +76,25 @@ void dial_found(const char *at)
 	}
 }
 
+/* hiredis has no word of its own for it. */
+static bool timed_out(const redisContext *context)
+{
+	return context->err == REDIS_ERR_IO && (!context->errstr[0] ||
+		strstr(context->errstr, "temporarily"));
+}
+
 void dial_lost(const char *at, const redisContext *context)
 {
-	/* hiredis has no word of its own for a timeout. */
-	is_away(at, !context ? "memory" :
-		context->err == REDIS_ERR_IO && (!context->errstr[0] ||
-			strstr(context->errstr, "temporarily")) ? "timeout" :
+	is_away(at, !context ? "memory" : timed_out(context) ? "timeout" :
 		context->errstr);
+}
+
+void dial_broken(const char *at, const redisContext *context)
+{
+	if (timed_out(context))
+		is_away(at, "timeout");
+	else
+		log_warn(at, "redis=closed why=%s", context->errstr);
 }
 
 bool dial_refused(const char *at, const char *error)

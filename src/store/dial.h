@@ -39,6 +39,9 @@ bool dial_moved(const struct dialled *d);
 void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */
 void dial_lost(const char *at, const redisContext *context);
+/* The same of one that was in use. Where it was closed Redis may well be there,
+ * and who dials next finds out: the others are not refused for it. */
+void dial_broken(const char *at, const redisContext *context);
 /* Redis answered with an error: logs it, now and then. Returns whether
  * another connection may do better. */
 bool dial_refused(const char *at, const char *error);

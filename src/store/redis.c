@@ -61,7 +61,7 @@ static enum err ask(struct redis *r, int argc, const char **argv,
 	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - start);
 	if (*reply)
 		return OK;
-	dial_lost("redis.ask", c);
+	dial_broken("redis.ask", c);
 	hang_up(r);
 	return ERR_STORE;
 }

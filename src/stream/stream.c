@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -27,6 +28,9 @@ enum {
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	END_MS = 200,			/* for the last words of a stream */
+	/* Of the process: the fixed ones, those of the pool, and those of
+	 * requests that are refused at the same time. */
+	OTHER_DESCRIPTORS = 40,
 };
 
 struct stream {
@@ -491,15 +495,31 @@ static bool begin(struct stream *s, bool full)
 	return true;
 }
 
+/* Where descriptors ran out no request could be accepted, and so none refused:
+ * the client would wait. A stream takes two. */
+static bool has_descriptors(unsigned streams)
+{
+	struct rlimit limit;
+	rlim_t needed = 2 * (rlim_t)streams + OTHER_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || needed <= limit.rlim_cur)
+		return true;
+	log_warn("stream.open", "streams=%u why=RLIMIT_NOFILE is %llu", streams - 1,
+		 (unsigned long long)limit.rlim_cur);
+	return false;
+}
+
 struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
+	unsigned streams = atomic_fetch_add(&count, 1) + 1;
 
 	s->conf = conf;
 	s->fcgi = f;
 	s->out.most = OUT_MOST;
 	s->wire.most = WIRE_MOST;
-	atomic_fetch_add(&count, 1);
+	if (!has_descriptors(streams))
+		full = true;
 	if (!begin(s, full)) {
 		stream_free(s);
 		return NULL;

@@ -93,6 +93,12 @@ void dial_lost(const char *at, const redisContext *context)
 	(void)context;
 }
 
+void dial_broken(const char *at, const redisContext *context)
+{
+	(void)at;
+	(void)context;
+}
+
 bool dial_refused(const char *at, const char *error)
 {
 	(void)at;

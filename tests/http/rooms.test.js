@@ -1,5 +1,6 @@
 // Joining and leaving: who is there, who is told, and who of two begins.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -102,14 +103,15 @@ suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
     assert.equal(await site.redis('EXISTS', `peer:${bob.id}`, `mailbox:${bob.id}`, `${bob.id}:channels`), 0);
   });
 
-  const PAIRS = FULL ? 200 : 25;
-  it(`of ${PAIRS} pairs that join an empty room at the same moment each has one side to offer`, async () => {
+  const PAIRS = FULL ? 500 : 25;
+  it(`${2 * PAIRS} join at the same moment, two to a room: of each pair one side is to offer`, async () => {
     const pairs = Array.from({ length: PAIRS }, () => ({
       room: randomId('r'), peers: [site.peer({ username: 'ann' }), site.peer({ username: 'bob' })],
     }));
     await Promise.all(pairs.flatMap(({ peers }) => peers.map(async (peer) => { peer.stream = await peer.open(); })));
+    const together = new http.Agent({ keepAlive: false, maxSockets: Infinity });
     await Promise.all(pairs.map(async ({ room, peers }) => {
-      const [first, second] = await Promise.all(peers.map((peer) => peer.join(room)));
+      const [first, second] = await Promise.all(peers.map((peer) => peer.join(room, together)));
       assert.equal(first.length + second.length, 1, 'one came first, and one found it');
     }));
     await Promise.all(pairs.map(async ({ room, peers }) => {

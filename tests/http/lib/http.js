@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
+import { Browser } from './h2.js';
 import { within } from './wait.js';
 
 // Of its own connection each, as curl does: a server may close one that is kept just when
@@ -25,15 +26,19 @@ class Answer {
   }
 }
 
-/**
+/** Over HTTP/2 where it is https.
  * @param {URL} url
  * @param {{method?: string, headers?: object, body?: string | Buffer, chunked?: boolean,
- *     connection?: http.Agent | false}} [options]  chunked: the body without its length
+ *     connection?: http.Agent | Browser | false}} [options]  chunked: the body without its length
  */
 export function request(url, { method = 'GET', headers = {}, body, chunked, connection = agent } = {}) {
   const length = method === 'GET' || method === 'HEAD' || chunked ? {}
     : { 'Content-Length': body === undefined ? 0 : Buffer.byteLength(body) };
-  const answer = new Promise((resolve, reject) => {
+  const answer = url.protocol === 'https:' ? (async () => {
+    const browser = connection instanceof Browser ? connection : Browser.any(url.origin);
+    const response = await browser.request(url, { method, headers: { ...length, ...headers }, body });
+    return new Answer(response.statusCode, response.headers, Buffer.concat(await response.toArray()));
+  })() : new Promise((resolve, reject) => {
     const call = http.request({
       method,
       agent: connection,

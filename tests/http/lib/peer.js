@@ -1,6 +1,7 @@
 // peer.js - a client of Drawbridge: one id, its token, its streams.
 import assert from 'node:assert/strict';
 import { nowSeconds, randomId, sign } from './tokens.js';
+import { Browser } from './h2.js';
 import { Stream } from './sse.js';
 
 export class Peer {
@@ -16,8 +17,8 @@ export class Peer {
   }
 
   /** Any request with our token; an object as body goes as JSON. */
-  ask(method, path, body, headers = {}) {
-    return this.site.request(method, path, { token: this.token, body, headers });
+  ask(method, path, body, headers = {}, connection = this.browser) {
+    return this.site.request(method, path, { token: this.token, body, headers, connection });
   }
 
   /** A stream whose `connected` is there, as stream.connected. `after`: where it goes on. */
@@ -33,15 +34,17 @@ export class Peer {
   /** A stream, whatever its status. The token goes where EventSource must put it, and
    *  where no log may show it. */
   try({ after, headers = {}, base } = {}) {
-    return Stream.open(this.site.url(`/connect?token=${this.token}`, base), {
+    const url = this.site.url(`/connect?token=${this.token}`, base);
+    if (url.protocol === 'https:') this.browser ??= Browser.forStream(url.origin);
+    return Stream.open(url, {
       ...(after === undefined ? {} : { 'Last-Event-ID': after }),
       ...headers,
-    });
+    }, this.browser);
   }
 
   /** The others in the room. */
-  async join(room) {
-    const answer = await this.ask('POST', `/${room}/join`);
+  async join(room, connection) {
+    const answer = await this.ask('POST', `/${room}/join`, undefined, {}, connection);
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.json.room, room);
     return answer.json.peers;

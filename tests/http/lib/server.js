@@ -19,18 +19,20 @@ export class Server {
   #files = new Map();
 
   /**
-   * @param {{kind: string, mount: string, redis?: string, settings: object, include?: string}} options
-   *     settings: without their DRAWBRIDGE_; include: a file of more lines for the web server
+   * @param {{kind: string, mount: string, redis?: string, settings: object, include?: string,
+   *     host?: string, within?: string[]}} options
+   *     settings: without their DRAWBRIDGE_; include: a file of more lines for the web server;
+   *     within: a command that runs it somewhere else
    */
-  static async start({ kind, mount, redis, settings, include }) {
+  static async start({ kind, mount, redis, settings, include, host, within = [] }) {
     const server = new Server();
-    const args = ['--server', kind, '--port', '0', '--mount', mount,
-      ...(redis ? ['--redis', redis] : []), ...(include ? ['--include', include] : [])];
+    const [command, ...args] = [...within, QUICKSTART, '--server', kind, '--port', '0', '--mount', mount,
+      ...(redis ? ['--redis', redis] : []), ...(include ? ['--include', include] : []), ...(host ? ['--host', host] : [])];
     const env = Object.fromEntries([
       ...Object.entries(process.env).filter(([name]) => !name.startsWith('DRAWBRIDGE_')),
       ...Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, String(value)]),
     ]);
-    const child = spawn(QUICKSTART, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     server.#child = child;
     server.kind = kind;
     server.exited = new Promise((resolve) => {

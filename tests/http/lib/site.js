@@ -1,5 +1,6 @@
 // site.js - one deployment: a Redis, and one web server or two on it.
 import { Redis } from './resp.js';
+import { Browser } from './h2.js';
 import { agent, raw, request } from './http.js';
 import { Peer } from './peer.js';
 import { Server } from './server.js';
@@ -15,16 +16,17 @@ export class Site {
   #redis;
 
   /**
-   * @param {{servers: [string, string][], redis?: string, settings?: object}} options
+   * @param {{servers: [string, string][], redis?: string, settings?: object, host?: string,
+   *     within?: string[]}} options
    *     servers: kind and mount of each; redis: one of the test's own
    */
-  static async start({ servers, redis, settings = {} }) {
+  static async start({ servers, redis, settings = {}, ...where }) {
     const site = new Site();
     site.settings = { SECRET: randomSecret(), ...SETTINGS, ...settings };
     site.secret = site.settings.SECRET.split(',')[0]; // the first signs
     for (const [kind, mount] of servers) {
       site.servers.push(await Server.start({
-        kind, mount, redis: redis ?? site.servers[0]?.redis, settings: site.settings,
+        kind, mount, redis: redis ?? site.servers[0]?.redis, settings: site.settings, ...where,
       }).catch(async (error) => {
         await site.abandon();
         throw error;
@@ -92,6 +94,7 @@ export class Site {
   /** Ends it. Gives what ought not to be: in the logs, or in how it ended. */
   async finish(allowed = []) {
     agent.destroy();
+    Browser.closeAll();
     this.#redis?.close();
     const wrong = [];
     for (const server of this.servers.reverse()) {
@@ -119,6 +122,7 @@ export class Site {
 
   async abandon() {
     agent.destroy();
+    Browser.closeAll();
     this.#redis?.close();
     for (const server of this.servers.reverse()) await server.abandon();
   }

@@ -72,11 +72,13 @@ export class Stream {
   /** How it ended: undefined while it is open, 'end' with its last chunk, else 'cut'. */
   ended;
 
-  /** Resolves once there are headers; see status. */
-  static async open(url, headers = {}) {
+  /** Resolves once there are headers; see status.
+   *  @param {import('./h2.js').Browser} [browser]  over whose connection */
+  static async open(url, headers = {}, browser = undefined) {
     const stream = new Stream();
-    stream.#request = http.get(url, { agent: false, headers: { Accept: 'text/event-stream', ...headers } });
-    const [response] = await within(10_000, once(stream.#request, 'response'), `an answer to ${url.pathname}`);
+    const response = await within(10_000, browser ? browser.request(url, { headers: { Accept: 'text/event-stream', ...headers } })
+      : stream.#get(url, headers), `an answer to ${url.pathname}`);
+    stream.#request ??= response;
     stream.status = response.statusCode;
     stream.headers = response.headers;
     stream.text = '';
@@ -89,8 +91,14 @@ export class Stream {
       stream.ended ??= response.complete ? 'end' : 'cut';
       stream.#wake();
     });
-    stream.#request.on('error', () => {});
     return stream;
+  }
+
+  async #get(url, headers) {
+    this.#request = http.get(url, { agent: false, headers: { Accept: 'text/event-stream', ...headers } });
+    const [response] = await once(this.#request, 'response');
+    this.#request.on('error', () => {});
+    return response;
   }
 
   get lastEventId() { return this.#parser.lastEventId; }

@@ -18,19 +18,23 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
 /**
  * @param {string} name
  * @param {{settings?: object, redis?: () => Promise<RedisServer>, allowed?: RegExp[],
- *     together?: boolean}} options
+ *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise}} options
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
+ *     network: what it is in, site.network; through: what is done before the first test;
  *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
-export function suite(name, { settings, redis, allowed, together }, define) {
+export function suite(name, { settings, redis, allowed, together, network, through }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, () => {
     const site = new Site();
     let failed = false;
 
     before(async () => {
-      const server = await redis?.();
-      Object.assign(site, { server }, await Site.start({ servers: SERVERS, settings, redis: server?.url }));
+      site.server = await redis?.();
+      site.network = network?.();
+      const { host, within } = site.network ?? {};
+      Object.assign(site, await Site.start({ servers: SERVERS, settings, redis: site.server?.url, host, within }));
+      await through?.(site);
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
@@ -53,6 +57,7 @@ export function suite(name, { settings, redis, allowed, together }, define) {
     after(async () => {
       await site.abandon();
       await site.server?.remove();
+      site.network?.remove();
     });
   });
 }

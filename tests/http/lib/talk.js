@@ -15,12 +15,11 @@ export class Follower {
   async start() {
     await this.#connect();
     this.running = this.#run();
-    return this;
   }
 
   async stop() {
     this.stopped = true;
-    this.stream.cut();
+    this.stream?.cut();
     await this.running;
   }
 
@@ -72,12 +71,16 @@ export class Talk {
     const talk = new Talk();
     Talk.#all.add(talk);
     talk.peers = Array.from({ length: count }, (_, i) => site.peer({ username: `u${i}` }));
-    talk.followers = [];
-    for (const peer of talk.peers) talk.followers.push(await new Follower(peer).start());
+    talk.followers = talk.peers.map((peer) => new Follower(peer));
+    const left = talk.followers.values();
+    await Promise.all(Array.from({ length: 10 }, async () => {
+      for (const one of left) await one.start();
+    }));
     await Promise.all(talk.peers.map((peer) => peer.join(room)));
     await until(() => talk.followers.every((one) => one.events.length === count - 1), 'everybody to have heard of everybody', 20_000);
     talk.answered = talk.peers.map(() => []);
     talk.unknown = talk.peers.map(() => new Set());
+    talk.failures = []; // what came instead of an answer that says yes: its status, or an error's code
     talk.gone = new Set();
     talk.talking = talk.peers.map((peer, i) => talk.#speak(peer, i, everyMs));
     return talk;
@@ -87,10 +90,15 @@ export class Talk {
 
   async #speak(peer, i, everyMs) {
     const { id } = this.#next(i);
+    await pause(Math.random() * everyMs); // not all in one moment
     for (let n = 0; !this.silent; n++) {
-      const answer = await peer.ask('POST', `/relay/${id}/n`, String(n)).catch(() => ({ status: 0 }));
-      if (answer.status === 200 || answer.status === 202) this.answered[i].push(n);
-      else this.unknown[i].add(n);
+      const { status } = await peer.ask('POST', `/relay/${id}/n`, String(n)).catch((error) => ({ status: error.code }));
+      if (status === 200 || status === 202) {
+        this.answered[i].push(n);
+      } else {
+        this.unknown[i].add(n);
+        this.failures.push(status);
+      }
       await pause(everyMs);
     }
   }
@@ -98,7 +106,7 @@ export class Talk {
   async #silence() {
     this.silent = true;
     await Promise.all(this.talking ?? []);
-    await Promise.all((this.followers ?? []).map((one) => one.stop()));
+    await Promise.all(this.followers.map((one) => one.stop()));
     Talk.#all.delete(this);
   }
 

@@ -1,0 +1,82 @@
+// What a host runs out of: the disk under the logs, and descriptors.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { refused } from '../http/lib/http.js';
+import { isRelayed } from '../http/lib/peer.js';
+import { SERVER, suite } from '../http/lib/suite.js';
+import { randomId } from '../http/lib/tokens.js';
+import { timed, until } from '../http/lib/wait.js';
+import { WebServer } from '../http/lib/web-server.js';
+
+const IN_TIME_MS = 3_000;
+
+if (SERVER !== 'spread') {
+  const units = SERVER === 'apache-proxy';
+  const allowed = [
+    // The web server's, and a line of which the disk took a part, with the next behind it.
+    /No space left on device/, /^\S+ \S+ \S+ \[[^"]*("POST [^"]*)?$/, /^[ -~]*info at=http\.refuse status=401 /,
+  ];
+  suite('disk', { settings: { GRACE: 5 }, allowed, through: (site) => WebServer.instead(site, { units, disk: true }) }, (site, it) => {
+    const lines = () => site.servers[0].read().map(([, text]) => text).join('\n').split('at=http.refuse status=401').length;
+
+    it('full under the logs: everything works on, and lines are written again when there is room', async () => {
+      const [server] = site.servers;
+      const room = randomId('r');
+      const [ann, bob] = await site.room(room, 2);
+      server.fillDisk();
+      const before = lines();
+      const { ms } = await timed((async () => {
+        for (let i = 0; i < 100; i++) refused(await site.request('POST', `/${room}/join`), 401); // each a line
+        assert.equal(await ann.relay(bob, 'x', 'y'.repeat(60_000)), true);
+        isRelayed(await bob.stream.next(), ann, 'x', 'y'.repeat(60_000));
+        const cat = site.peer();
+        const stream = await cat.open();
+        assert.equal((await cat.join(room)).length, 2);
+        stream.cut();
+      })());
+      assert.ok(ms < IN_TIME_MS, `${ms} ms`);
+      assert.ok(lines() - before < 100, 'the disk was full');
+      server.emptyDisk();
+      const now = lines();
+      refused(await site.request('POST', `/${room}/join`), 401);
+      await until(() => lines() > now, 'a line in the log');
+    });
+  });
+}
+
+// mod_fcgid gives each stream a process of its own.
+if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
+  const STREAMS = 30, OTHERS = 40;
+  suite('descriptors', { settings: { GRACE: 5 }, allowed: [/^warn at=stream\.open .*RLIMIT_NOFILE/] }, (site, it) => {
+    it('used up: one more stream is refused at once, with a line; who has one keeps it', async () => {
+      const room = randomId('r');
+      const [ann, bob] = await site.room(room, 2);
+      const [pid] = site.processes('stream.fcgi');
+      // As the user whose process it is, which not even root may do otherwise in a container.
+      const { uid, gid } = statSync(`/proc/${pid}`);
+      const as = process.getuid() === 0 ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'] : [];
+      const [command, ...args] = [...as, 'prlimit', '--pid', String(pid), `--nofile=${2 * STREAMS + OTHERS}:`];
+      execFileSync(command, args);
+      const streams = [];
+      for (let i = 2; i < STREAMS; i++) streams.push(await site.peer().open());
+
+      const { value, ms } = await timed(Promise.all(Array.from({ length: 100 }, () => site.peer().ask('GET', '/connect'))));
+      for (const answer of value) refused(answer, 503);
+      assert.ok(ms < IN_TIME_MS, `the last of 100 after ${ms} ms`);
+      const log = site.servers[0].read().map(([, text]) => text).join('\n');
+      assert.match(log, new RegExp(`^warn at=stream\\.open streams=\\d+ why=RLIMIT_NOFILE is ${2 * STREAMS + OTHERS}$`, 'm'));
+
+      assert.equal(await ann.relay(bob, 'x', 1), true);
+      isRelayed(await bob.stream.next(), ann, 'x', 1);
+      await Promise.all([ann.stream, ...streams].map((stream) => stream.ping(1)));
+      streams[0].cut();
+      const late = site.peer();
+      await until(async () => {
+        const stream = await late.try();
+        if (stream.status !== 200) stream.cut();
+        return stream.status === 200;
+      }, 'room for one more');
+    });
+  });
+}

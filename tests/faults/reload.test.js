@@ -1,0 +1,92 @@
+// Web servers that are reloaded and restarted, and programs that are, while relays go on.
+import assert from 'node:assert/strict';
+import { afterEach } from 'node:test';
+import { SERVER, suite } from '../http/lib/suite.js';
+import { Talk } from '../http/lib/talk.js';
+import { randomId } from '../http/lib/tokens.js';
+import { until } from '../http/lib/wait.js';
+import { WebServer } from '../http/lib/web-server.js';
+
+const STREAMS = SERVER === 'apache' ? 100 : 500, ROOM = 50;
+const settings = { PING: 2, GRACE: 10, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
+const allowed = [
+  // lighttpd goes on with what was under way, and tells of programs that have ended.
+  /\(server\.c\.\d+\) \[note\] (graceful shutdown started|pid \d+ continuing to handle \d+ connection)/,
+  /gw_backend\.c\.\d+\) (child exited: 0|connect \S+: Connection refused)/,
+  // Apache.
+  /AH00493: SIGUSR1 received|AH00492: caught SIGWINCH/,
+  // It ends in order only when all streams have, of which it was told not to wait.
+  /AH0004[56]: child process \d+ still did not exit/,
+];
+
+/** Relays in rooms of 50 while something is done to the server. Gives what requests got
+ *  instead of an answer, and how many streams ended. */
+async function during(site, what) {
+  const talks = [];
+  while (talks.length < STREAMS / ROOM) talks.push(await Talk.start(site, randomId('r'), ROOM, 1_000));
+  const followers = talks.flatMap((talk) => talk.followers);
+  const enough = (count) => Promise.all(talks.map((talk) => talk.enough(count)));
+  await enough(2);
+  await what(site.servers[0], {
+    enough,
+    /** Until each stream has ended and is back. */
+    back: () => until(() => followers.every((one) => one.isBack), () =>
+      `all to be back: ${followers.filter((one) => one.isBack).length} are`, 25_000),
+  });
+  await enough(2);
+  const ended = followers.filter((one) => one.breaks).length;
+  for (const talk of talks) await talk.verdict();
+  return { failures: talks.flatMap((talk) => talk.failures), ended };
+}
+
+const units = SERVER === 'apache-proxy';
+if (SERVER !== 'spread') {
+  suite('web server', { settings, allowed, through: (site) => WebServer.instead(site, { units }) }, (site, it) => {
+    afterEach(() => Talk.end());
+
+    // With programs of its own they end, too.
+    if (!units) {
+      it(`is reloaded with ${STREAMS} streams: they return, and nothing is lost`, () => during(site, async (server, { back }) => {
+        server.reload();
+        await back();
+      }));
+    }
+
+    it(`is restarted with ${STREAMS} streams: they return, and nothing is lost`, () => during(site, async (server, { back }) => {
+      await server.end();
+      await server.begin();
+      await back();
+    }));
+  });
+}
+
+if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
+  suite('socket units', { settings, allowed, through: (site) => WebServer.instead(site, { units: true }) }, (site, it) => {
+    afterEach(() => Talk.end());
+
+    it(`programs are restarted with ${STREAMS} streams: no request fails, nothing is lost`, async () => {
+      const { failures } = await during(site, async (server, { back }) => {
+        await Promise.all(['signal', 'stream'].map((name) => server.restartUnit(name)));
+        await back();
+      });
+      assert.deepEqual(failures, []);
+    });
+
+    it(`the web server is reloaded with ${STREAMS} streams: no gap, nothing is lost`, async () => {
+      const { failures, ended } = await during(site, async (server, { back, enough }) => {
+        server.reload();
+        await (SERVER === 'lighttpd' ? back() : enough(10));
+      });
+      if (SERVER === 'lighttpd') {
+        // It resets a connection that it has accepted in that moment, and of which it has read
+        // nothing yet: a browser tries again by itself. Nobody finds it closed.
+        assert.deepEqual(failures.filter((what) => what !== 'ECONNRESET'), []);
+        assert.ok(failures.length < STREAMS / 10, `${failures.length} connections were reset`);
+        assert.equal(ended, STREAMS);
+      } else {
+        assert.deepEqual(failures, []);
+        assert.equal(ended, 0);
+      }
+    });
+  });
+}

@@ -1,0 +1,57 @@
+// HTTPS with HTTP/2, as README.md configures it: what works, and that programs may be killed.
+// (The configuration for Apache stays with HTTP/1.1; here it is told otherwise.)
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { afterEach } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { isAlive, signal } from '../http/lib/processes.js';
+import { FULL, SERVER, suite } from '../http/lib/suite.js';
+import { Talk } from '../http/lib/talk.js';
+import { randomId } from '../http/lib/tokens.js';
+import { until } from '../http/lib/wait.js';
+import { WebServer } from '../http/lib/web-server.js';
+
+const SMOKE = fileURLToPath(new URL('../smoke.sh', import.meta.url));
+const PING = 2, GRACE = 10;
+
+if (SERVER === 'lighttpd' || SERVER === 'apache') {
+  const STREAMS = FULL ? 40 : 20;
+  suite('HTTPS', {
+    settings: { PING, GRACE, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64, ACCESS_RATE: 0 },
+    allowed: [
+      // The web servers, of who was killed.
+      /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/,
+      /mod_fcgid: (error reading data(,| from) FastCGI server( closed connection|$)|process .* exit\(communication error\), get unexpected signal 9|cleanup zombie process \d+)|End of script output before headers: signal\.fcgi/,
+      // This machine's libraries.
+      /AH01882: Init: this version of mod_ssl was compiled against a newer library/,
+    ],
+    through: (site) => WebServer.instead(site, { tls: true }),
+  }, (site, it) => {
+    afterEach(() => Talk.end());
+
+    it('the smoke test passes', async () => {
+      const child = spawn('sh', [SMOKE, '-k', site.servers[0].base.href], { stdio: ['ignore', 'pipe', 'pipe'] });
+      let said = '';
+      for (const out of [child.stdout, child.stderr]) out.on('data', (text) => { said += text; });
+      const status = await new Promise((resolve) => { child.on('close', resolve); });
+      assert.equal(status, 0, said);
+      assert.match(said, /^[1-9]\d* passed, 0 failed$/m);
+    });
+
+    it(`kill -9 with ${STREAMS} streams, five to a connection: none lost, none twice, nobody gone but who is`, async () => {
+      const talk = await Talk.start(site, randomId('r'), STREAMS);
+      const connections = new Set(talk.peers.map((peer) => peer.browser));
+      assert.equal(connections.size, STREAMS / 5);
+      await talk.enough(3);
+      const killed = [...site.processes('stream.fcgi'), ...site.processes('signal.fcgi')];
+      assert.ok(killed.length >= 2);
+      for (const pid of killed) signal(pid, 'SIGKILL');
+      await until(() => !killed.some(isAlive), 'them to die');
+      const staying = await talk.leave(5);
+      await until(() => staying.every((one) => one.isBack), 'all to be back', 20_000);
+      await until(() => talk.ghosts().length === 0, () => `${talk.ghosts().length} to hear of those who are gone`, (GRACE + 3 * PING) * 1000);
+      await talk.enough(10);
+      await talk.verdict();
+    });
+  });
+}

@@ -229,9 +229,9 @@ static bool finished(struct stream *s, int64_t now)
 		buf_free(&s->out);
 		s->write_until = now + END_MS;
 		s->ending = true;
-		if (s->wire.len)
-			send_wire(s);
 	}
+	if (!s->gone && s->wire.len)
+		send_wire(s);
 	return s->gone || !s->wire.len || now >= s->write_until;
 }
 
@@ -346,8 +346,6 @@ enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
 	}
 	s->work = WORK_NONE;
 	if (s->end) {
-		if (s->ending && s->wire.len)
-			send_wire(s);
 		if (finished(s, now))
 			s->work = WORK_END;
 	} else if (s->subscription) {

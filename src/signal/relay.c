@@ -15,18 +15,23 @@ static enum err input(struct call *c, const char *detail)
 	return ERR_INPUT;
 }
 
+static void relayed(void *of, enum err e, int streams, int wait_ms)
+{
+	struct call *c = of;
+
+	c->status = streams ? 200 : 202;
+	c->wait_ms = wait_ms;
+	buf_fmt(&c->out, "{\"delivered\":%s}", streams ? "true" : "false");
+	http_end(c, e);
+}
+
 static enum err relay(struct call *c, const struct item *items, int count)
 {
-	int streams = 0;
-	enum err e;
-
 	if (!strcmp(c->peer, c->who.peer.id))
 		return input(c, "A peer cannot relay to itself.");
-	e = room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
-		       &streams, &c->wait_ms);
-	c->status = streams ? 200 : 202;
-	buf_fmt(&c->out, "{\"delivered\":%s}", streams ? "true" : "false");
-	return e;
+	room_relay(c->line, c->conf, &c->who.peer, c->peer, items, count,
+		   relayed, c);
+	return LATER;
 }
 
 /* mod_fcgid gives a length of its own count, so there it is always known. */

@@ -406,14 +406,28 @@ void http_finish(struct call *c, enum err e)
 	http_call_free(c);
 }
 
-void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
-		const struct route *routes)
+void http_end(struct call *c, enum err e)
 {
-	struct call c = { .conf = conf, .fcgi = f, .redis = redis };
-	enum err e = http_begin(&c, routes);
+	struct fcgi *f = c->fcgi;
 
-	if (!e && !c.status)
-		e = c.route->run(&c);
-	http_finish(&c, e);
+	http_finish(c, e);
 	fcgi_free(f);
+	free(c);
+}
+
+void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
+		struct redis *line, const struct route *routes)
+{
+	struct call *c = xcalloc(1, sizeof *c);
+	enum err e;
+
+	c->conf = conf;
+	c->fcgi = f;
+	c->redis = redis;
+	c->line = line;
+	e = http_begin(c, routes);
+	if (!e && !c->status)
+		e = c->route->run(c);
+	if (e != LATER)
+		http_end(c, e);
 }

@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		f.left = size - head - 2;
 	}
 	take_head(&f);
-	http_serve(&f, fuzz_conf(), redis, routes);
+	http_serve(&f, fuzz_conf(), redis, redis, routes);
 	HOLDS(f.answers == 1);
 	for (size_t i = 0; i < f.count; i++)
 		free(f.value[i]);

@@ -37,7 +37,7 @@ static enum err relay(struct call *c, const struct item *items, int count)
 /* mod_fcgid gives a length of its own count, so there it is always known. */
 static enum err need_body(struct call *c)
 {
-	if (c->body.len)
+	if (c->body->len)
 		return OK;
 	if (!fcgi_env(c->fcgi, "CONTENT_LENGTH"))
 		return ERR_LENGTH;
@@ -51,8 +51,8 @@ static enum err body_item(struct call *c, struct item *item)
 	if (e)
 		return e;
 	item->event = c->event;
-	item->data = c->body.data;
-	item->data_len = c->body.len;
+	item->data = c->body->data;
+	item->data_len = c->body->len;
 	return OK;
 }
 
@@ -73,7 +73,7 @@ enum err run_relay_many(struct call *c)
 	if (e)
 		return e;
 	items = xcalloc(BATCH_MOST, sizeof *items);
-	count = json_batch(c->body.data, c->body.len, items, BATCH_MOST,
+	count = json_batch(c->body->data, c->body->len, items, BATCH_MOST,
 			   c->detail);
 	e = count > 0 ? OK : ERR_INPUT;
 	for (int i = 0; !e && i < count; i++)

@@ -64,7 +64,7 @@ struct call {
 	const char *room, *peer, *event;	/* from the path; or NULL */
 	struct claims who;
 	bool bearer;			/* there was an Authorization: Bearer */
-	struct buf body;
+	const struct buf *body;		/* of the request */
 	/* the answer */
 	int status;			/* 0: by the error, or 200 */
 	struct buf head;		/* header lines of the route's own */

@@ -1,10 +1,11 @@
 // How much is too much: rooms, rates, bodies; and settings that switch things off.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { refused } from './lib/http.js';
 import { isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { until } from './lib/wait.js';
+import { timed, until } from './lib/wait.js';
 
 // Of messages a burst of 60 in 6 s; of bytes 6,000.
 const settings = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 1000, BODY_MAX: 4096, ACCESS_RATE: 5, GRACE: 10 };
@@ -116,6 +117,53 @@ suite('limits', { settings }, (site, it) => {
     for (let i = 0; i < 10; i++) assert.equal((await site.request('POST', '/access', { body: {}, token })).status, 200);
     // Who says to come for somebody else is not believed.
     refused(await site.request('POST', '/access', { body: { username: 'ann' }, headers: { 'X-Forwarded-For': '192.0.2.1' } }), 429);
+  });
+});
+
+const SLOW = 24; // more than the programs have threads
+
+suite('slow writers', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
+  /** A POST whose body comes when it is told to. */
+  function post(peer, path, body) {
+    const { hostname, port, pathname } = site.url(path);
+    const call = http.request({
+      method: 'POST', agent: false, host: hostname, port, path: pathname,
+      headers: { Authorization: `Bearer ${peer.token}`, 'Content-Length': body.length },
+    });
+    const answer = new Promise((resolve, reject) => {
+      call.on('error', reject);
+      call.on('response', (response) => { response.resume(); resolve(response.statusCode); });
+    });
+    return { call, answer };
+  }
+
+  it('bodies that are long on their way keep nobody else waiting, and arrive', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const bodies = Array.from({ length: SLOW }, (_, n) => JSON.stringify({ n, text: 'x'.repeat(n * 1000) }));
+    const slow = bodies.map((body) => post(ann, `/relay/${bob.id}/slow`, body));
+    const parts = 4;
+    for (let part = 0; part < parts; part++) {
+      for (const [n, { call }] of slow.entries()) {
+        const most = bodies[n].slice(0, -1); // the last byte comes later
+        const size = Math.ceil(most.length / parts);
+        call.write(most.slice(part * size, (part + 1) * size));
+      }
+      for (let i = 0; i < 10; i++) {
+        const { value, ms } = await timed(ann.relay(bob, 'quick', i));
+        assert.equal(value, true);
+        assert.ok(ms < 5_000, `after ${ms} ms`);
+        isRelayed(await bob.stream.next(), ann, 'quick', i);
+      }
+    }
+    for (const [n, { call }] of slow.entries()) call.end(bodies[n].slice(-1));
+    for (const { answer } of slow) assert.equal(await answer, 200);
+    const got = new Set();
+    for (const _ of slow) {
+      const { data } = JSON.parse((await bob.stream.next()).data);
+      assert.equal(JSON.stringify(data), bodies[data.n]);
+      got.add(data.n);
+    }
+    assert.equal(got.size, SLOW);
   });
 });
 

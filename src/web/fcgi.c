@@ -122,9 +122,10 @@ static struct fcgi *take_unread(struct fcgi *f)
 {
 	struct fcgi **at = &unread;
 
-	while (*at != f)
+	while (*at && *at != f)
 		at = &(*at)->next;
-	*at = f->next;
+	if (*at)
+		*at = f->next;
 	epoll_ctl(waiter, EPOLL_CTL_DEL, f->fd, NULL);
 	return f;
 }

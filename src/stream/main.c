@@ -34,12 +34,10 @@ static int start(void *(*run)(void *), void *arg)
 }
 
 /* To open one blocks, and leaves much in the caches of its thread. */
-static void *begin(void *fcgi)
+static void *begin(void *stream)
 {
-	struct stream *s = stream_open(fcgi, &conf, false);
-
-	if (s)
-		loop_add(s);
+	if (stream_open(stream))
+		loop_add(stream);
 	return NULL;
 }
 
@@ -64,9 +62,14 @@ static void accept_all(void)
 {
 	struct fcgi *f;
 
-	while ((f = fcgi_accept()))
-		if (start(begin, f))
-			stream_open(f, &conf, true);
+	while ((f = fcgi_accept())) {
+		struct stream *s = stream_new(f, &conf);
+
+		/* Here, so one at a time: with threads, many that come at once
+		 * would hold more descriptors than there are. */
+		if (stream_is_too_much(s) || start(begin, s))
+			stream_refuse(s);
+	}
 }
 
 static void serve(void)
@@ -91,9 +94,9 @@ static void serve(void)
 
 static void serve_cgi(void)
 {
-	struct stream *s = stream_open(fcgi_cgi(), &conf, false);
+	struct stream *s = stream_new(fcgi_cgi(), &conf);
 
-	if (!s)
+	if (!stream_open(s))
 		return;
 	loop_init();
 	loop_add(s);

@@ -16,9 +16,18 @@
 
 struct stream;
 
-/* Answers the request, and takes f. NULL: all was said, there is no stream.
- * full: this process can take no more, whatever the number. */
-struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full);
+/* Takes f. It counts from here on. */
+struct stream *stream_new(struct fcgi *f, const struct conf *conf);
+
+/* Whether it is only to be refused, as it is one more than this process has
+ * descriptors for. */
+bool stream_is_too_much(const struct stream *s);
+
+/* Answers the request. False: all was said, and the stream is freed. */
+bool stream_open(struct stream *s);
+
+/* Answers that there is no room, whatever the number, and frees it. */
+void stream_refuse(struct stream *s);
 
 /* How many there are, with those that are being opened or ended. */
 unsigned stream_count(void);

@@ -13,18 +13,24 @@ export const MOUNT = process.env.MOUNT || '/';
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
 
+/** The programs are built with sanitizers. */
+export const SANITIZED = Boolean(process.env.SANITIZE);
+
+// Their memory is not ours.
+const NOT_SANITIZED = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown'];
+
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /**
  * @param {string} name
  * @param {{settings?: object, redis?: () => Promise<RedisServer>, allowed?: RegExp[],
- *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise}} options
+ *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise, timeout?: number}} options
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
- *     together: the tests wait a lot and share nothing, so they wait at the same time
+ *     timeout: of each test, in ms; together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
-export function suite(name, { settings, redis, allowed, together, network, through }, define) {
+export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000 }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, () => {
     const site = new Site();
     let failed = false;
@@ -38,9 +44,9 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, run) => test(title, { timeout: 60_000 }, async () => {
+      define(site, (title, run) => test(title, { timeout, skip: SANITIZED && NOT_SANITIZED.includes(title) }, async (t) => {
         try {
-          await run();
+          await run(t);
         } catch (error) {
           if (!failed) console.error(`${error.stack}\n${site.logs()}`);
           failed = true;

@@ -389,21 +389,6 @@ static void stream_free(struct stream *s)
 	atomic_fetch_sub(&count, 1);
 }
 
-bool stream_work(struct stream *s)
-{
-	if (s->work == WORK_BEAT)
-		beat(s);
-	else if (s->work == WORK_CONNECT)
-		connect_redis(s);
-	if (s->work != WORK_END)
-		return true;
-	log_debug("stream.end", "peer=%s why=%s", s->peer.id,
-		  metric_word(METRIC_STREAMS_ENDED, s->end));
-	end_presence(s);
-	stream_free(s);
-	return false;
-}
-
 int stream_web_fd(const struct stream *s)
 {
 	return fcgi_fd(s->fcgi);
@@ -514,6 +499,7 @@ struct stream *stream_new(struct fcgi *f, const struct conf *conf)
 
 	s->conf = conf;
 	s->fcgi = f;
+	s->work = WORK_OPEN;
 	s->out.most = OUT_MOST;
 	s->wire.most = WIRE_MOST;
 	s->too_much = !has_descriptors(atomic_fetch_add(&count, 1) + 1);
@@ -525,7 +511,7 @@ bool stream_is_too_much(const struct stream *s)
 	return s->too_much;
 }
 
-bool stream_open(struct stream *s)
+static bool open_stream(struct stream *s)
 {
 	if (!begin(s)) {
 		stream_free(s);
@@ -539,7 +525,30 @@ bool stream_open(struct stream *s)
 void stream_refuse(struct stream *s)
 {
 	s->too_much = true;
-	stream_open(s);
+	open_stream(s);
+}
+
+bool stream_work(struct stream *s)
+{
+	switch (s->work) {
+	case WORK_OPEN:
+		return open_stream(s);
+	case WORK_BEAT:
+		beat(s);
+		return true;
+	case WORK_CONNECT:
+		connect_redis(s);
+		return true;
+	case WORK_END:
+		log_debug("stream.end", "peer=%s why=%s", s->peer.id,
+			  metric_word(METRIC_STREAMS_ENDED, s->end));
+		end_presence(s);
+		stream_free(s);
+		return false;
+	case WORK_NONE:
+		break;
+	}
+	return true;
 }
 
 unsigned stream_count(void)

@@ -11,7 +11,7 @@ import { until } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
 import { ROUNDS } from './lib/rounds.js';
 
-const STREAMS = SERVER === 'apache' || ROUNDS < 2 ? 100 : 500, ROOM = 50;
+const ROOM = 50, STREAMS = ROOM * (SERVER === 'apache' ? Math.min(ROUNDS, 2) : 2 * Math.min(ROUNDS, 5));
 const settings = { PING: 2, GRACE: 10, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
 const allowed = [
   // lighttpd goes on with what was under way, and tells of programs that have ended.

@@ -113,7 +113,7 @@ export class Malformed {
     (r) => { const at = this.roll(r.path.length); r.path = r.path.map((segment, i) => (i === at ? this.#any(SEGMENTS) : segment)); },
     (r) => { r.path = [...r.path, this.#any(['', 'x', '..', 'join'])]; },
     (r) => { r.path = r.path.slice(0, -1); },
-    (r) => { r.before = this.#any(['/', '//', '/./', `http://${this.host}/`, 'http://', '*', 'ftp://x/', '\\']); },
+    (r) => { r.before = this.#any(['/', '//', `${this.prefix}//`, `${this.prefix}/./`, `http://${this.host}${this.prefix}/`, 'http://', '*', 'ftp://x/', '\\']); },
     (r) => { r.query.push(this.#any(['token', 'token=', 'token=%00', 'token=%', 'lastEventId=', '&&&&', '=', 'a=b=c', '?'.repeat(50)]) + this.#any(ODD_TEXTS)); },
     (r) => { r.query.push(`lastEventId=${this.#any(POSITIONS)}`); },
     (r) => { r.query.unshift(...Array.from({ length: this.roll(400) }, (_, i) => `a${i}=${i}`)); },
@@ -175,7 +175,7 @@ export class Malformed {
     if (r.head) this.#hide(r);
     else if (r.method !== right.method || r.version !== right.version || r.path !== right.path || r.before) this.#hideQuery(r);
     const query = r.query.length ? `?${r.query.join('&')}` : '';
-    let head = `${r.method} ${this.prefix}${r.before ?? '/'}${r.path.join('/')}${query} ${r.version}\r\n${
+    let head = `${r.method} ${r.before ?? `${this.prefix}/`}${r.path.join('/')}${query} ${r.version}\r\n${
       r.headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
     if (r.head) head = r.head(head);
     return { method: r.method, bytes: Buffer.concat([Buffer.from(head, 'latin1'), r.body]), last: Boolean(r.last), ends: Boolean(r.ends) };

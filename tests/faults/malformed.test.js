@@ -35,7 +35,7 @@ if (SERVER !== 'spread') {
       .map((pid) => [pid, { name, kib: Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) }])));
 
     const statuses = {};
-    let warm;
+    let warm = {};
 
     it(`${REQUESTS} of them, by seed ${SEED}: each is refused`, async (t) => {
       const there = { site, peers: Array.from({ length: 8 }, () => site.peer()), room: randomId('r') };

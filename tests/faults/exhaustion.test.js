@@ -68,7 +68,8 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
       const streams = [];
       for (let i = 2; i < STREAMS; i++) streams.push(await site.peer().open());
 
-      const { value, ms } = await timed(Promise.all(Array.from({ length: AT_ONCE }, () => site.peer().ask('GET', '/connect', undefined, {}, false))));
+      const { value, ms } = await timed(Promise.all(Array.from({ length: AT_ONCE },
+        () => site.peer().ask('GET', '/connect', undefined, {}, false)))); // each has a connection of its own
       for (const answer of value) refused(answer, 503);
       assert.ok(ms < IN_TIME_MS, `the last of ${AT_ONCE} after ${ms} ms`);
       const log = site.servers[0].read().map(([, text]) => text).join('\n');

@@ -162,7 +162,9 @@ async function hammer(count, ask) {
   return statuses;
 }
 
-const attacked = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 2000, BODY_MAX: 4096, ACCESS_RATE: 5, STREAMS: 40, GRACE: 20 };
+const attacked = {
+  ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 2000, BODY_MAX: 4096, ACCESS_RATE: 5, STREAMS: 40, GRACE: 20,
+};
 
 suite('limits under attack', { settings: attacked }, (site, it) => {
   let ann, bob, room;

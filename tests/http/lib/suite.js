@@ -17,7 +17,8 @@ export const FULL = SERVER === 'lighttpd';
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
 // What these measure is then the sanitizers', too.
-const NOT_SANITIZED = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown'];
+const OF_MEMORY = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown'];
+const unmeasurable = (title) => SANITIZED && OF_MEMORY.includes(title) && 'sanitizers take memory';
 
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
@@ -28,7 +29,8 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
  *     skip?: string}} options
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
- *     timeout: of each test, in ms; skip: why it cannot be tried here; together: the tests wait a lot and share nothing, so they wait at the same time
+ *     timeout: of each test, in ms; skip: why it cannot be tried here;
+ *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
 export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000, skip }, define) {
@@ -45,7 +47,7 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, run) => test(title, { timeout, skip: SANITIZED && NOT_SANITIZED.includes(title) && 'sanitizers take memory' }, async (t) => {
+      define(site, (title, run) => test(title, { timeout, skip: unmeasurable(title) }, async (t) => {
         try {
           await run(t);
         } catch (error) {

@@ -10,7 +10,7 @@ import { randomId } from '../http/lib/tokens.js';
 import { until } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
 
-const PING = 2, GRACE = 10;
+const PING = 2, GRACE = 5;
 
 if (SERVER === 'lighttpd' || SERVER === 'apache') {
   const STREAMS = FULL ? 40 : 20;

@@ -17,15 +17,15 @@ export class Connection {
 
   /**
    * Sends it, and gives the answer: {status, headers, isOurs}; status 0 is a connection that was closed.
-   * @param {{method: string, bytes: Buffer, last: boolean, ends: boolean}} request  see malformed.js
+   * @param {{method: string, bytes: Buffer, ends: boolean}} request  see malformed.js
    */
-  async ask({ method, bytes, last, ends }) {
+  async ask({ method, bytes, ends }) {
     this.#socket ??= this.#open();
     const socket = this.#socket;
     socket.write(bytes);
     if (ends) socket.end();
-    const answer = await within(ANSWER_MS, this.#answer(method), () => `an answer to ${JSON.stringify(bytes.toString('latin1').slice(0, 2_000))}`);
-    if (last || !answer.goesOn) this.close();
+    const answer = await within(ANSWER_MS, this.#answer(method), `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 500))}`);
+    if (ends || !answer.goesOn) this.close();
     return answer;
   }
 
@@ -52,6 +52,11 @@ export class Connection {
     }
   }
 
+  #find(text) {
+    const at = this.#got.indexOf(text);
+    return at < 0 ? undefined : at;
+  }
+
   #take(length) {
     const taken = this.#got.subarray(0, length);
     this.#got = this.#got.subarray(length);
@@ -59,14 +64,18 @@ export class Connection {
   }
 
   async #answer(method) {
-    const end = await this.#until(() => { const at = this.#got.indexOf('\r\n\r\n'); return at < 0 ? undefined : at + 4; });
+    const end = await this.#until(() => this.#find('\r\n\r\n'));
     if (end === undefined) return { status: 0, headers: {}, goesOn: false };
-    const [first, ...lines] = this.#take(end).toString('latin1').trimEnd().split('\r\n');
+    const [first, ...lines] = this.#take(end + 4).toString('latin1').trimEnd().split('\r\n');
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
     if (status < 200) return this.#answer(method);
-    const headers = Object.fromEntries(lines.map((line) => [line.split(':')[0].toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
-    const isOurs = /^application\/problem\+json/.test(headers['content-type'] ?? '');
-    const isStream = status === 200 && /^text\/event-stream/.test(headers['content-type'] ?? '');
+    const headers = Object.fromEntries(lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }));
+    const type = headers['content-type'] ?? '';
+    const isOurs = type.startsWith('application/problem+json');
+    const isStream = status === 200 && type.startsWith('text/event-stream');
     const goesOn = !isStream && !/close/i.test(headers.connection ?? '') && await this.#body(method, status, headers);
     return { status, headers, isOurs, goesOn };
   }
@@ -76,7 +85,7 @@ export class Connection {
     if (method === 'HEAD' || status === 204 || status === 304) return true;
     if (/chunked/i.test(headers['transfer-encoding'] ?? '')) {
       for (;;) {
-        const eol = await this.#until(() => { const at = this.#got.indexOf('\r\n'); return at < 0 ? undefined : at; });
+        const eol = await this.#until(() => this.#find('\r\n'));
         if (eol === undefined) return false;
         const size = parseInt(this.#take(eol + 2).toString('latin1'), 16);
         if (await this.#until(() => this.#got.length >= size + 2 || undefined) === undefined) return false;

@@ -46,6 +46,8 @@ export class RedisServer {
       ...(this.password ? ['--requirepass', this.password] : [])];
   }
 
+  get pid() { return this.#child.pid; }
+
   get url() { return `redis://${this.password ? `default:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 
   /** Comes up, empty. */

@@ -99,7 +99,7 @@ export class Board {
 
   /** The others, as the list shows them. */
   others() {
-    return this.page.$$eval('#people li:not(#me)', (items) => items.map((item) => item.textContent));
+    return this.page.$$eval('#people li:not(#me)', (items) => items.map((item) => item.querySelector('.name').textContent));
   }
 
   /** Waits until <html> says all of this. */

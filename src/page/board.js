@@ -3,7 +3,7 @@
  *
  * For tests and the curious, <html> says in its data attributes what there is: `state` of the
  * signaling, `peers` with an open channel, those `relayed` by the server, `strokes` (elements) and
- * `points` on the board, what is `selected`, and the `scale`.
+ * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
  */
 
 import { palette } from './brush.js';
@@ -68,6 +68,9 @@ paper.overlay = (context, colours) => {
   selection.paint(context, view, colours, paper.shifted);
   keys.paint(context, colours);
 };
+paper.painted = (rests) => {
+  if (facts.rests !== String(rests)) facts.rests = rests;
+};
 field.after = () => board.focus();
 
 // --- what is on the board ---
@@ -96,6 +99,7 @@ function showCounts() {
 }
 
 function moved() {
+  facts.rests = false;
   paper.need();
   people.place();
   field.place();
@@ -365,13 +369,19 @@ function start() {
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
-  for (const type of ['keydown', 'keyup', 'blur']) {
-    addEventListener(type, (event) => {
-      pointers.panning = type === 'keydown' && (pointers.panning || (event.key === ' ' && event.target === board));
-      board.classList.toggle('panning', pointers.panning);
-      if (pointers.panning) event.preventDefault();
-    });
-  }
+  addEventListener('keydown', (event) => {
+    if (event.key !== ' ' || event.target !== board) return;
+    event.preventDefault();
+    pan(true);
+  });
+  addEventListener('keyup', ({ key }) => key === ' ' && pan(false));
+  addEventListener('blur', () => pan(false));
+}
+
+/** While the space bar is down. */
+function pan(panning) {
+  pointers.panning = panning;
+  board.classList.toggle('panning', panning);
 }
 
 function join() {

@@ -14,13 +14,15 @@ import { figureOf, grow, meet } from './figures.js';
 const REST_MS = 300; // what was not changed for so long goes to the lower canvas
 const LIFTED_MOST = 40; // where more is changed, it is no drawing
 const PARTS_MOST = 24; // of the lower canvas to be painted anew, one by one
-const PATCH_MOST = 400; // elements in them: more are painted in slices
+const PATCH_MOST = 120; // elements in them: more are painted in slices
 const SLICE_MS = 3;
 const SLICE_CHECK = 8; // elements between two looks at the clock
 
 export class Paper {
   /** @type {(context: CanvasRenderingContext2D) => void} paints what is no element, in CSS pixels */
   overlay = () => {};
+  /** @type {(rests: boolean) => void} whether the lower canvas has all there is, as it will stay */
+  painted = () => {};
 
   #lower;
   #upper;
@@ -66,6 +68,7 @@ export class Paper {
     if (!this.#lifted.has(element)) this.#forget(element);
     if (!element.value) this.#lifted.delete(element);
     else if (this.#lifted.get(element) !== Infinity) this.#lift(element);
+    this.painted(false);
     this.need();
   }
 
@@ -150,6 +153,7 @@ export class Paper {
     this.#paintUpper();
     if (this.#job || this.#all) this.need();
     this.#wake();
+    this.painted(!this.#job && !this.#all && !this.#patched && !this.#lifted.size);
   }
 
   // --- the lower canvas ---

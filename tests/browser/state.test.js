@@ -2,40 +2,10 @@
 import assert from 'node:assert/strict';
 import { pause } from '../http/lib/wait.js';
 import { alike, wave } from './lib/boards.js';
+import { fill } from './lib/filler.js';
 import { suite } from './lib/suite.js';
 
 const STROKES = 5_000;
-
-/** Puts many strokes on a board at once, as a peer that was not seen would; the size of the state in bytes. */
-async function fill(board, count = STROKES) {
-  const { page } = board;
-  return page.evaluate(async (n) => {
-    const url = (name) => new URL(`static/${name}`, document.baseURI).href;
-    const { Elements } = await import(url('elements.js'));
-    const { RULES } = await import(url('shapes.js'));
-    const { Drawbridge } = await import(url('drawbridge.js'));
-    const elements = new Elements(RULES);
-    for (let i = 0; i < n; i++) {
-      const points = Array.from({ length: 20 }, (_, k) => [(i * 13) % 700 - 350 + 6 * k, (i * 7) % 500 - 250 + 2 * k, 50]);
-      elements.add({ order: i, kind: 'pen', colour: i % 6, width: 3, x: 0, y: 0 }, points.flat());
-    }
-    const bridge = new Drawbridge({ username: 'filler' });
-    const others = Number(document.getElementById('count').textContent); // the page itself is one
-    await bridge.join(location.pathname.split('/').pop());
-    while (bridge.peers.length < others) await new Promise((resolve) => { setTimeout(resolve, 20); });
-    let size = 0;
-    let sent;
-    for (let i = 0; i < n; i += 50) {
-      const pieces = elements.list.slice(i, i + 50).flatMap((one) => [...elements.pieces(one)]);
-      const text = JSON.stringify({ type: 'pieces', pieces });
-      size += text.length;
-      sent = bridge.send(text);
-    }
-    await sent;
-    bridge.close();
-    return size;
-  }, count);
-}
 
 /** What data channels have brought to this page, in bytes. */
 const received = (board) => board.page.evaluate(async () => {
@@ -49,7 +19,7 @@ const received = (board) => board.page.evaluate(async () => {
 suite('state', { settings: { GRACE: 2 } }, (test) => {
   test('late onto 5,000 strokes, once, and even when the one who sends them goes', async (room) => {
     const [ann, bob, cat] = await room.people(3);
-    const size = await fill(ann);
+    const size = await fill(ann, STROKES);
     for (const board of [ann, bob, cat]) await board.until({ strokes: STROKES, peers: 2 }, 30_000);
     const began = Date.now();
     const dan = await room.board();

@@ -369,6 +369,7 @@ function start() {
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
+  for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) button.addEventListener('click', closePanels);
   addEventListener('keydown', (event) => {
     if (event.key !== ' ' || event.target !== board) return;
     event.preventDefault();

@@ -14,7 +14,7 @@ import { figureOf, grow, meet } from './figures.js';
 const REST_MS = 300; // what was not changed for so long goes to the lower canvas
 const LIFTED_MOST = 40; // where more is changed, it is no drawing
 const PARTS_MOST = 24; // of the lower canvas to be painted anew, one by one
-const PATCH_MOST = 120; // elements in them: more are painted in slices
+const PATCH_MOST = 400; // elements in them: more are painted in slices
 const SLICE_MS = 3;
 const SLICE_CHECK = 8; // elements between two looks at the clock
 
@@ -39,6 +39,8 @@ export class Paper {
   #painted = new WeakMap();
   /** @type {import('./figures.js').Box[]} to be painted anew */
   #stale = [];
+  /** @type {import('./figures.js').Box[]} and once more when all of it, which is under way, has been */
+  #again = [];
   #all = true;
   #patched = 0; // when a part was painted anew: its edges may differ by a shade from the whole
   /** @type {{list: Element[], next: number, view: object} | null} all of it, being painted */
@@ -162,6 +164,7 @@ export class Paper {
     const { scale, x, y } = this.#view;
     this.#all = false;
     this.#stale = [];
+    this.#again = [];
     this.#patched = 0;
     this.#job = { list: this.#elements.list.slice(), next: 0, view: { scale, x, y } };
     this.#clear(this.#back);
@@ -179,6 +182,8 @@ export class Paper {
     this.#lower.drawImage(this.#back.canvas, 0, 0);
     this.#shown = view;
     this.#job = null;
+    this.#stale.push(...this.#again);
+    this.#again = [];
   }
 
   /** Paints it where it rests, if it does. */
@@ -202,8 +207,8 @@ export class Paper {
       this.#all = true;
       return;
     }
-    // While all of it is being painted these are needed again, after that.
-    if (!this.#job) this.#stale = [];
+    if (this.#job) this.#again.push(...this.#stale);
+    this.#stale = [];
     const context = this.#lower;
     for (const { part, seen, elements } of parts) {
       const left = Math.floor((part.left * scale + x) * ratio) - 1;

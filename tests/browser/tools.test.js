@@ -20,7 +20,7 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
         await ann.tool(key);
         await hand.drag([200, 150 + 60 * i], [300, 190 + 60 * i]);
       }
-      await bob.until({ strokes: 5 });
+      await alike([ann, bob], 5);
       assert.deepEqual(await kinds(bob), MADE.map(([, kind]) => kind));
       for (const { value, points } of (await bob.elements()).slice(1)) {
         assert.deepEqual([value.w, value.h, points], [100, 40, 0], value.kind);
@@ -71,7 +71,7 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
       await press(key, ...Array(i).fill('ArrowDown'), 'Enter', 'Shift+ArrowRight', 'Shift+ArrowRight', 'ArrowDown', 'Enter');
       await press('Escape');
     }
-    await bob.until({ strokes: 5 });
+    await alike([ann, bob], 5);
     assert.deepEqual(await kinds(bob), MADE.map(([, kind]) => kind));
     for (const { value } of (await bob.elements()).slice(1)) assert.deepEqual([value.w, value.h], [100, 10], value.kind);
     // A choice by the radio buttons, as a screen reader's user does.

@@ -199,8 +199,11 @@ async function exportAs(make, ending) {
   }
 }
 
+/** Between what lies over the board. */
 function fit() {
-  view.fit(boxOf(elements.list));
+  const edge = (id, side) => element(id).getBoundingClientRect()[side];
+  const inset = { left: wide.matches ? edge('style', 'right') : 0, top: edge('state', 'bottom'), right: 0, bottom: innerHeight - edge('bar', 'top') };
+  view.fit(boxOf(elements.list), inset);
 }
 
 /** Each way out of something, the innermost first. */

@@ -15,7 +15,7 @@ export const SCALE_MOST = 8;
 const HALF_WIDTH = 400;
 const HALF_HEIGHT = 300;
 const MARGIN = 16;
-const FIT_MARGIN = 64;
+const FIT_MARGIN = 0.04; // of what is free, to each side
 
 export class View {
   scale = 1;
@@ -73,14 +73,18 @@ export class View {
     this.#set(scale, x - (x - this.x) * grown, y - (y - this.y) * grown);
   }
 
-  /** @param {import('./figures.js').Box | null} box  null: there is nothing */
-  fit(box) {
+  /**
+   * @param {import('./figures.js').Box | null} box  null: there is nothing
+   * @param {{left: number, top: number, right: number, bottom: number}} [inset]  what lies over the board's edges
+   */
+  fit(box, inset = { left: 0, top: 0, right: 0, bottom: 0 }) {
     this.own();
     const { left, top, right, bottom } = box ?? { left: -HALF_WIDTH, top: -HALF_HEIGHT, right: HALF_WIDTH, bottom: HALF_HEIGHT };
-    const margin = Math.min(FIT_MARGIN, this.width / 10);
-    const room = Math.min((this.width - 2 * margin) / (right - left), (this.height - 2 * margin) / (bottom - top));
+    const width = Math.max(1, this.width - inset.left - inset.right);
+    const height = Math.max(1, this.height - inset.top - inset.bottom);
+    const room = (1 - 2 * FIT_MARGIN) * Math.min(width / (right - left), height / (bottom - top));
     const scale = Math.min(1, Math.max(SCALE_LEAST, room));
-    this.#set(scale, this.width / 2 - scale * (left + right) / 2, this.height / 2 - scale * (top + bottom) / 2);
+    this.#set(scale, inset.left + (width - scale * (left + right)) / 2, inset.top + (height - scale * (top + bottom)) / 2);
   }
 
   #showAll(width, height) {

@@ -7,7 +7,6 @@ export async function sketch(board) {
     await board.tool(key);
     await page.keyboard.press(String(colour));
     await page.check(`[name=width][value="${width}"]`);
-    await page.focus('#board');
   };
   const drag = async (...points) => {
     await page.mouse.move(...points[0]);

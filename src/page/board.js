@@ -1,22 +1,34 @@
 /**
- * board.js - the page: a pen, the paper, who is here, and how it goes.
+ * board.js - the page: what is on the board, who is here, and how it goes, put together.
  *
  * For tests and the curious, <html> says in its data attributes what there is: `state` of the
- * signaling, `peers` with an open channel, `strokes` and `points` on the board.
+ * signaling, `peers` with an open channel, those `relayed` by the server, `strokes` (elements) and
+ * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
  */
 
+import { palette } from './brush.js';
 import { Drawbridge } from './drawbridge.js';
-import { Elements } from './elements.js';
+import { Drawing } from './drawing.js';
+import { png, save, svg } from './export.js';
+import { boxOf } from './figures.js';
+import { Keys } from './keys.js';
+import { recall, remember } from './memory.js';
+import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
+import { People, initial } from './people.js';
+import { Pointers } from './pointers.js';
+import { Selection } from './selection.js';
+import { COLOURS, WIDTHS, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
-import { ORDER_MOST, RULES, coordinate } from './strokes.js';
 import { Sync } from './sync.js';
+import { TextField } from './text-field.js';
+import { makeTools } from './tools.js';
+import { View } from './view.js';
 
-const SEND_MS = 33;
-const STEP_PX = 1.5; // a pen that moved less has not moved
-const MESSAGE_MOST = 1_048_576;
-const NAME_MOST = 64;
-const NAME_KEY = 'drawbridge name';
+const MESSAGE_MOST = 2_097_152;
+const NOTICE_MS = 6_000;
+const ZOOM_STEP = 1.25;
+const COPY_PX = 16; // a copy lies that far from what it is of
 
 const WORDS = {
   connecting: 'Connecting…',
@@ -26,30 +38,218 @@ const WORDS = {
   closed: 'You have left.',
 }; // of the others their detail is a sentence
 
-const PATHS = { direct: 'connected directly', turn: 'connected by a TURN server', server: 'reached through the server' };
-
 const element = (id) => document.getElementById(id);
 const facts = document.documentElement.dataset;
-
-const names = new Map(); // what peers call themselves, by id
+const form = element('tools');
+const board = element('board');
+const wide = matchMedia('(min-width: 60rem)');
 const room = location.pathname.split('/').pop();
-const strokes = new Elements(RULES);
-const store = new Store(room, (stroke) => strokes.pieces(stroke));
-const paper = new Paper(element('paper'), strokes);
-const username = storedName() ?? `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
-const bridge = new Drawbridge({ username });
-bridge.on('state', showStatus);
-bridge.on('join', (peer) => { greet(peer); showPeople(); });
-bridge.on('leave', showPeople);
-bridge.on('peer', showPeople);
-bridge.on('data', hear);
-const sync = new Sync(bridge, strokes, show);
 
-// --- what peers say ---
+const username = cleanName(String(recall('name') ?? '')) || `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const bridge = new Drawbridge({ username });
+const drawing = new Drawing(changed, (one, from) => outgoing.element(one, from));
+const { elements } = drawing;
+const store = new Store(room, (one) => elements.pieces(one));
+const view = new View();
+const selection = new Selection(drawing, selected);
+const paper = new Paper(element('paper'), board, elements, view);
+const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
+const sync = new Sync(bridge, elements, changed);
+const outgoing = new Outgoing(bridge, sync);
+const desk = { drawing, paper, view, selection, style, write, say };
+const tools = makeTools(desk);
+const field = new TextField(element('text'), desk);
+const at = (place) => outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
+const pointers = new Pointers(board, view, { tool, begins, at, open });
+const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, need: () => paper.need() });
+
+view.changed = moved;
+paper.overlay = (context, colours) => {
+  selection.paint(context, view, colours, paper.shifted);
+  keys.paint(context, colours);
+};
+paper.painted = (rests) => {
+  if (facts.rests !== String(rests)) facts.rests = rests;
+};
+field.after = () => board.focus();
+
+// --- what is on the board ---
+
+/** Whoever changed it. */
+function changed({ element: one }) {
+  store.keep(one);
+  paper.changed(one);
+  facts.strokes = elements.list.length;
+  facts.points = elements.points;
+  count();
+}
+
+let counting = 0;
+
+/** Many may change at once. */
+function count() {
+  counting ||= requestAnimationFrame(showCounts);
+}
+
+function showCounts() {
+  counting = 0;
+  element('undo').disabled = !drawing.canUndo;
+  element('redo').disabled = !drawing.canRedo;
+  selected();
+}
+
+function moved() {
+  facts.rests = false;
+  paper.need();
+  people.place();
+  field.place();
+  facts.scale = view.scale.toFixed(3);
+  element('scale').textContent = `${Math.round(100 * view.scale)} %`;
+}
+
+// --- tools ---
+
+function tool(name = form.elements.tool.value) {
+  return tools[name];
+}
+
+function style() {
+  return { colour: Number(form.elements.colour.value), width: Number(form.elements.width.value) };
+}
+
+function begins() {
+  view.own();
+  closePanels();
+  board.focus({ preventScroll: true }); // typing a name has ended
+}
+
+function choose(name) {
+  form.elements.tool.value = name;
+  toolChosen();
+}
+
+function toolChosen() {
+  const { value } = form.elements.tool;
+  pointers.abandon();
+  keys.stop();
+  board.dataset.tool = value;
+  if (value !== 'select') selection.clear();
+}
+
+function styleChosen({ target: { name, value } }) {
+  if (name === 'tool') return toolChosen();
+  if (name !== 'colour' && name !== 'width') return;
+  remember(name, Number(value));
+  element('style-open').dataset.colour = style().colour;
+  selection.restyle({ [name]: Number(value) });
+}
+
+function pick(name, value) {
+  form.elements[name].value = value;
+  styleChosen({ target: { name, value } });
+}
+
+function write(place, one) {
+  field.open({ ...place, ...style() }, one);
+}
+
+/** Clicked twice, a text is written on. */
+function open(spot) {
+  const there = form.elements.tool.value === 'select' && tools.select.find(spot);
+  if (there && there.value.kind === 'text') write(spot, there);
+}
+
+function selected() {
+  facts.selected = selection.list.length;
+  paper.need();
+}
+
+function nudge(dx, dy) {
+  if (!selection.list.length) return false;
+  selection.move(dx, dy);
+  return true;
+}
+
+// --- commands ---
+
+function undo() {
+  if (!pointers.busy) drawing.undo();
+  count();
+}
+
+function redo() {
+  if (!pointers.busy) drawing.redo();
+  count();
+}
+
+function clear() {
+  if (!elements.list.length) return say('The board is empty.');
+  const many = elements.list.length;
+  for (const one of elements.list.slice()) drawing.remove(one);
+  drawing.commit();
+  say(`Cleared ${many === 1 ? 'one element' : `${many} elements`}, for everybody. Undo brings it back.`);
+}
+
+async function exportAs(make, ending) {
+  if (!elements.list.length) return say('The board is empty: there is nothing to export.');
+  try {
+    save(await make(elements.list, palette()), `${room}.${ending}`);
+  } catch (error) {
+    say(`It could not be exported: ${error.message}`);
+  }
+}
+
+/** Between what lies over the board. */
+function fit() {
+  const edge = (id, side) => element(id).getBoundingClientRect()[side];
+  const inset = { left: wide.matches ? edge('style', 'right') : 0, top: edge('state', 'bottom'), right: 0, bottom: innerHeight - edge('bar', 'top') };
+  view.fit(boxOf(elements.list), inset);
+}
+
+/** Each way out of something, the innermost first. */
+function escape() {
+  if (keys.abandon()) return;
+  if (pointers.busy) return pointers.abandon();
+  if (closePanels()) return;
+  selection.clear();
+}
+
+function selectAll() {
+  choose('select');
+  selection.set(elements.list);
+}
+
+/** @returns {Record<string, () => void>} by key, as the help lists them */
+function commands() {
+  const letters = { v: 'select', h: 'hand', p: 'pen', e: 'eraser', l: 'line', a: 'arrow', r: 'rectangle', o: 'ellipse', t: 'text' };
+  const widen = (by) => () => {
+    const next = WIDTHS[WIDTHS.indexOf(style().width) + by];
+    if (next) pick('width', next);
+  };
+  const zoom = (factor) => () => view.zoom(factor);
+  return {
+    ...Object.fromEntries(Object.entries(letters).map(([key, name]) => [key, () => choose(name)])),
+    ...Object.fromEntries(Array.from({ length: COLOURS }, (_, n) => [String(n + 1), () => pick('colour', n)])),
+    '[': widen(-1), ']': widen(1),
+    '+': zoom(ZOOM_STEP), '=': zoom(ZOOM_STEP), '-': zoom(1 / ZOOM_STEP), 0: () => view.zoom(1 / view.scale), f: fit,
+    'Ctrl+z': undo, 'Ctrl+Shift+z': redo, 'Ctrl+y': redo,
+    'Ctrl+a': selectAll, 'Ctrl+d': () => selection.copy(COPY_PX / view.scale),
+    Delete: () => selection.remove(), Backspace: () => selection.remove(),
+    'Ctrl+Delete': clear, 'Ctrl+Backspace': clear,
+    '?': help, Escape: escape,
+  };
+}
+
+function help() {
+  closePanels();
+  element('help').showModal();
+}
+
+// --- who is here ---
 
 /** Somebody who has just come knows nothing. */
-function greet(peer) {
-  bridge.send(JSON.stringify({ type: 'name', name: element('name').value }), peer);
+function introduce(peer) {
+  bridge.send(JSON.stringify({ type: 'name', name: element('name').value, colour: Number(element('me').dataset.colour) }), peer);
 }
 
 function hear(text, peer) {
@@ -60,147 +260,60 @@ function hear(text, peer) {
   } catch {
     return;
   }
-  if (message?.type === 'name' && typeof message.name === 'string') {
-    names.set(peer.id, clean(message.name));
-    showPeople();
-  } else {
-    sync.hear(message, peer);
-  }
+  sync.hear(message, peer);
+  people.hear(message, peer);
+  if (message?.type === 'name') showing ||= requestAnimationFrame(showPeople);
 }
 
-// --- the pen ---
-
-const mine = []; // strokes, to be taken back
-let pen = null; // { stroke, sent, x, y }: the number of points that the others have, where it was last
-
-/** What merge() has found new. */
-function show({ element, from, replaced }) {
-  store.keep(element);
-  if (element.value) paper.show(element, from);
-  if (replaced) paper.renew();
-  showCounts();
-}
-
-function showCounts() {
-  element('undo').disabled = !mine.some(({ value }) => value);
-  facts.strokes = strokes.list.length;
-  facts.points = strokes.points;
-}
-
-function down(event) {
-  if (!event.isPrimary || event.button !== 0) return;
-  event.preventDefault();
-  document.activeElement?.blur(); // typing a name has ended
-  event.target.setPointerCapture(event.pointerId);
-  paper.hold(true);
-  begin(event);
-}
-
-function begin({ clientX, clientY }) {
-  const { x, y } = place(clientX, clientY);
-  const form = new FormData(element('pen'));
-  const order = Math.min((strokes.list.at(-1)?.value.order ?? 0) + 1, ORDER_MOST);
-  const value = { order, colour: Number(form.get('colour')), width: Number(form.get('width')) };
-  const merged = strokes.add(value, [x, y]);
-  if (!merged) {
-    element('status').textContent = 'The board is full.';
-    return;
-  }
-  const { element: stroke } = merged;
-  mine.push(stroke);
-  pen = { stroke, version: stroke.version, sent: 0, x: clientX, y: clientY, timer: setInterval(send, SEND_MS) };
-  show(merged);
-}
-
-function move(event) {
-  // The browser sums up what the pen did since the last frame.
-  const steps = event.getCoalescedEvents?.() ?? [];
-  for (const step of steps.length ? steps : [event]) moveTo(step);
-}
-
-function moveTo({ clientX, clientY }) {
-  if (!pen || Math.hypot(clientX - pen.x, clientY - pen.y) < STEP_PX) return;
-  const { x, y } = place(clientX, clientY);
-  const merged = pen.stroke.version === pen.version && strokes.extend(pen.stroke, [x, y]);
-  if (merged) {
-    pen.x = clientX;
-    pen.y = clientY;
-    show(merged);
-  } else {
-    // It is as long as a stroke may be, or somebody took it away: another one goes on where it ends.
-    const last = { clientX: pen.x, clientY: pen.y };
-    end();
-    begin(last);
-  }
-}
-
-function place(clientX, clientY) {
-  const { x, y } = paper.locate(clientX, clientY);
-  return { x: coordinate(x), y: coordinate(y) };
-}
-
-function end() {
-  if (!pen) return;
-  send();
-  clearInterval(pen.timer);
-  pen = null;
-}
-
-function up() {
-  end();
-  paper.hold(false);
-}
-
-function send() {
-  const { stroke } = pen;
-  if (stroke.points.length / 2 > pen.sent) sync.tell(stroke, pen.sent);
-  pen.sent = stroke.points.length / 2;
-}
-
-/** Takes back our last stroke that is still there. */
-function undo() {
-  if (pen) return;
-  let stroke = mine.pop();
-  while (stroke && !stroke.value) stroke = mine.pop();
-  if (!stroke) return;
-  show(strokes.remove(stroke));
-  sync.tell(stroke);
-}
-
-// --- what is shown around it ---
-
-function showStatus(state, detail) {
-  facts.state = state;
-  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
-  element('status').textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
-  if (state === 'refused' || state.endsWith('connecting')) element('status').append(` ${detail}`);
-}
+let showing = 0;
 
 function showPeople() {
+  showing = 0;
+  people.show();
   const { peers } = bridge;
-  const others = peers.map(({ id, username: called, state, path }) => {
-    const item = document.createElement('li');
-    item.dataset.state = state;
-    // Text, never HTML: it is a peer's.
-    item.textContent = names.get(id) || called;
-    item.title = `${item.textContent}: ${PATHS[path] ?? state}`;
-    return item;
-  });
-  // Not moved itself: somebody may be typing a name in it.
-  while (element('me').nextElementSibling) element('me').nextElementSibling.remove();
-  element('me').after(...others);
-  element('count').textContent = 1 + others.length;
+  element('count').textContent = 1 + peers.length;
   facts.peers = peers.filter(({ state }) => state === 'open').length;
   facts.relayed = peers.filter(({ state }) => state === 'relayed').length;
   if (bridge.state === 'connected') showStatus('connected');
 }
 
 function rename() {
-  const name = clean(element('name').value) || username;
+  const name = cleanName(element('name').value) || username;
   element('name').value = name;
-  storeName(name);
+  element('initial').textContent = initial(name);
+  remember('name', name);
   bridge.rename(name);
-  bridge.send(JSON.stringify({ type: 'name', name }));
+  introduce();
+  if (bridge.state === 'refused') join(); // it may have been the name
+}
+
+function recolour(colour) {
+  element('me').dataset.colour = colour;
+  element('initial').dataset.colour = colour;
+}
+
+// --- how it goes ---
+
+function showStatus(state, detail) {
+  facts.state = state;
+  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
+  const status = element('status');
+  status.textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
+  if (state === 'refused' || state.endsWith('connecting')) status.append(` ${detail}`);
+  if (state === 'refused') {
+    status.append(' Change your name, or reload the page, to try again.');
+    element('people').open = true;
+  }
+}
+
+let quiet = 0;
+
+/** A sentence that goes again. */
+function say(sentence) {
+  const notice = element('notice');
+  notice.textContent = sentence;
+  clearTimeout(quiet);
+  quiet = setTimeout(() => { notice.textContent = ''; }, NOTICE_MS);
 }
 
 async function copy() {
@@ -209,60 +322,90 @@ async function copy() {
   // navigator.clipboard exists under HTTPS alone, and may be forbidden.
   const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
     document.execCommand('copy');
-  element('copy').textContent = copied ? 'Copied' : 'Press Ctrl+C';
-  setTimeout(() => {
-    element('copy').textContent = 'Copy link';
-  }, 2_000);
+  say(copied ? 'The link is copied: whoever opens it draws here, too.' : `This is the link: ${link.value}`);
 }
 
-/** A name without control characters, and none that is too long. */
-function clean(name) {
-  return [...name.replace(/\p{Cc}/gu, '').trim()].slice(0, NAME_MOST).join('');
+/** @returns {boolean} whether one was open */
+function closePanels() {
+  const open = [...document.querySelectorAll(wide.matches ? '#menu[open]' : 'header details[open]')];
+  for (const panel of open) panel.open = false;
+  const styled = form.classList.contains('styling');
+  showStyle(false);
+  return open.length > 0 || styled;
 }
 
-function storedName() {
-  try {
-    return sessionStorage.getItem(NAME_KEY);
-  } catch {
-    return null; // the browser forbids it
-  }
-}
-
-function storeName(name) {
-  try {
-    sessionStorage.setItem(NAME_KEY, name);
-  } catch {
-    /* see above */
-  }
+function showStyle(shown) {
+  form.classList.toggle('styling', shown);
+  element('style-open').ariaExpanded = String(shown);
 }
 
 // --- and on it goes ---
 
-element('link').value = location.origin + location.pathname;
-element('name').value = username;
-storeName(username);
-element('name').addEventListener('change', rename);
-element('copy').addEventListener('click', copy);
-element('paper').addEventListener('pointerdown', down);
-element('paper').addEventListener('pointermove', move);
-element('paper').addEventListener('pointerup', up);
-element('paper').addEventListener('pointercancel', up);
-// On a small window the board is what matters.
-element('people').open = matchMedia('(min-width: 40rem)').matches;
-
-element('undo').addEventListener('click', undo);
-addEventListener('keydown', (event) => {
-  if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey && event.target.id !== 'name') {
-    event.preventDefault();
-    undo();
+function start() {
+  const chosen = (name, fallback) => [...form.elements[name]].find(({ value }) => value === String(recall(name) ?? '')) ?? fallback;
+  for (const name of ['colour', 'width']) chosen(name, form.elements[name][0]).checked = true;
+  element('style-open').dataset.colour = style().colour;
+  choose('pen');
+  const own = Number(recall('own') ?? Math.floor(Math.random() * COLOURS)) % COLOURS || 0;
+  recolour(own);
+  for (const input of document.querySelectorAll('[name=own]')) {
+    input.checked = Number(input.value) === own;
+    input.addEventListener('change', () => {
+      recolour(Number(input.value));
+      remember('own', Number(input.value));
+      introduce();
+    });
   }
-});
+  element('link').value = location.origin + location.pathname;
+  element('name').value = username;
+  remember('name', username);
+  element('initial').textContent = initial(username);
+  // On a small window the board is what matters.
+  element('people').open = wide.matches;
 
+  form.addEventListener('change', styleChosen);
+  form.addEventListener('submit', (event) => event.preventDefault());
+  element('name').addEventListener('change', rename);
+  const buttons = {
+    copy, undo, redo, clear, fit, 'style-open': () => showStyle(!form.classList.contains('styling')),
+    'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
+    'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
+  };
+  for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
+  for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) button.addEventListener('click', closePanels);
+  addEventListener('keydown', (event) => {
+    if (event.key !== ' ' || event.target !== board) return;
+    event.preventDefault();
+    pan(true);
+  });
+  addEventListener('keyup', ({ key }) => key === ' ' && pan(false));
+  addEventListener('blur', () => pan(false));
+}
+
+/** While the space bar is down. */
+function pan(panning) {
+  pointers.panning = panning;
+  board.classList.toggle('panning', panning);
+}
+
+function join() {
+  bridge.join(room).catch(() => {}); // showStatus() says why
+}
+
+bridge.on('state', showStatus);
+bridge.on('join', (peer) => { people.greet(peer); introduce(peer); showPeople(); });
+bridge.on('leave', (peer) => { people.part(peer); showPeople(); });
+bridge.on('peer', showPeople);
+bridge.on('data', hear);
+
+facts.strokes = facts.points = 0;
+start();
 showCounts();
 showPeople();
+moved();
 // What this browser kept of the board comes first, so that the others can be told.
 for (const piece of await store.load()) {
-  const merged = strokes.merge(piece);
-  if (merged) show(merged);
+  const merged = elements.merge(piece);
+  if (merged) changed(merged);
 }
-bridge.join(room);
+join();

@@ -2,11 +2,13 @@
  * elements.js - what everybody in a room is to see alike.
  *
  * An element has an id, a version and who made that version; the higher version counts, and of
- * two that are alike the higher name. What is deleted stays as a version without a value. The
- * points of a version only ever grow. So pieces may come twice, late, from anybody and in any
- * order: who got the same pieces has the same elements.
+ * two that are alike the higher name. What is deleted stays as a version without a value, and
+ * comes back as one more. Within a version the points only ever grow, and its value may be
+ * edited: the higher edit counts. So pieces may come twice, late, from anybody and in any order:
+ * who got the same pieces has the same elements.
  *
- *     {"id":"…","version":1,"by":"…","value":{…},"at":0,"points":[x,y,x,y,…]}
+ *     {"id":"…","version":1,"by":"…","value":{…},"at":0,"points":[x,y,pressure,x,y,pressure,…]}
+ *     {"id":"…","version":1,"by":"…","edit":1,"editor":"…","value":{…},"at":0,"points":[]}
  *     {"id":"…","version":2,"by":"…","value":null}
  */
 
@@ -17,25 +19,27 @@ import { randomId } from './requests.js';
  * @property {string} id
  * @property {number} version
  * @property {string} by
- * @property {{order: number} | null} value  null: it was deleted
- * @property {number[]} points               x and y by turns
+ * @property {number} edit                   of this version: how often its value was changed
+ * @property {string} editor                 who changed it last; empty: nobody
+ * @property {{order: number} | null} value  null: it was deleted; replaced as a whole, never changed
+ * @property {number[]} points               the numbers of all points, one point after the other
  *
  * @typedef {object} Rules
  * @property {(value: any) => {order: number} | null} clean  the value as it is kept, its members always
  *     in the same order; null: there is no such value
- * @property {number} coordinateMost
+ * @property {number[]} point  what each number of a point is at most, to both sides of 0
  */
 
 export const BUCKETS = 64;
 
 // What there is is bounded, whatever peers send.
-const ELEMENTS_MOST = 10_000; // those that were deleted included
-const POINTS_MOST = 200_000;
+export const ELEMENTS_MOST = 20_000; // those that were deleted included
+export const POINTS_MOST = 400_000;
 const ELEMENT_POINTS_MOST = 4_000;
 const VERSION_MOST = 1e9;
 const HELD_MOST = 1_000; // pieces that came before those that they follow
 
-// A message stays below 16 KiB: 16 characters a point at most.
+// A message stays below 16 KiB: 24 characters a point at most.
 export const PIECE_POINTS = 500;
 
 export class Elements {
@@ -44,6 +48,7 @@ export class Elements {
   points = 0;
 
   #rules;
+  #stride; // numbers a point
   /** @type {Map<string, Element>} */
   #byId = new Map();
   #held = new Map(); // by id: pieces' points by their place
@@ -55,21 +60,55 @@ export class Elements {
   /** @param {Rules} rules */
   constructor(rules) {
     this.#rules = rules;
+    this.#stride = rules.point.length;
+  }
+
+  /** @returns {Element | undefined} a deleted one, too */
+  get(id) {
+    return this.#byId.get(id);
+  }
+
+  /** There is no place for another element, or for another point. */
+  get full() {
+    return this.#byId.size >= ELEMENTS_MOST || this.points >= POINTS_MOST;
+  }
+
+  /** How many points an element has. */
+  count({ points }) {
+    return points.length / this.#stride;
   }
 
   // --- of our own; each gives what merge() gives ---
 
   add(value, points = []) {
-    return this.merge({ id: `${this.#me}-${++this.#made}`, version: 1, by: this.#me, value, at: 0, points });
+    return this.#put(`${this.#me}-${++this.#made}`, 1, value, points);
   }
 
-  /** Null: it is full, or somebody has changed it. */
-  extend({ id, version, by, value, points }, more) {
-    return this.merge({ id, version, by, value, at: points.length / 2, points: more });
+  /** Null: it is full, or was deleted. */
+  extend(element, more) {
+    const { id, version, by, edit, editor, value } = element;
+    return this.merge({ id, version, by, edit, editor, value, at: this.count(element), points: more });
+  }
+
+  /** Null: there is no such value, or nothing to be changed. */
+  edit({ id, version, by, edit, value }, change) {
+    return value && this.merge({ id, version, by, edit: edit + 1, editor: this.#me, value: { ...value, ...change } });
   }
 
   remove({ id, version }) {
     return this.merge({ id, version: version + 1, by: this.#me, value: null });
+  }
+
+  /** Something that was deleted, as it was before. */
+  restore({ id, version }, value, points) {
+    return this.#put(id, version + 1, value, points);
+  }
+
+  #put(id, version, value, points) {
+    const part = PIECE_POINTS * this.#stride;
+    const merged = this.merge({ id, version, by: this.#me, value, at: 0, points: points.slice(0, part) });
+    for (let i = part; merged && i < points.length; i += part) this.extend(merged.element, points.slice(i, i + part));
+    return merged;
   }
 
   // --- everybody's ---
@@ -81,36 +120,38 @@ export class Elements {
    *     new points; replaced: what it was before is to be seen no more
    */
   merge(piece) {
-    const { id, version, by, value: given, at = 0, points = [] } = piece ?? {};
-    if (!this.#valid(id, version, by, at, points)) return null;
+    const { id, version, by, edit = 0, editor = '', value: given, at = 0, points = [] } = piece ?? {};
+    if (!this.#valid(id, version, by, at, points) || !validEdit(edit, editor, given)) return null;
     const value = given === null ? null : this.#rules.clean(given);
     if (given !== null && !value) return null;
 
     let element = this.#byId.get(id);
-    const order = element ? compare({ version, by, value }, element) : 1;
+    const order = element ? compare({ version, by }, element) : 1;
     if (order < 0 || (!element && this.#byId.size >= ELEMENTS_MOST)) return null;
-    const replaced = order > 0 && Boolean(element?.value);
+    const newer = order > 0 || compareEdits({ edit, editor, value }, element) > 0;
+    const replaced = newer && Boolean(element?.value);
     if (element) this.#hash(element);
-    else this.#byId.set(id, element = { id, version, by, value: null, points: [] });
-    if (order > 0) this.#replace(element, version, by, value);
-    const from = element.points.length / 2;
+    else this.#byId.set(id, element = { id, version, by, edit, editor, value: null, points: [] });
+    if (order > 0) this.#empty(element);
+    if (newer) this.#set(element, { version, by, edit, editor, value });
+    const from = this.count(element);
     if (value) this.#hold(element, at, points);
     this.#hash(element);
-    const news = order > 0 || element.points.length / 2 > from;
-    return news ? { element, from, replaced } : null;
+    return newer || this.count(element) > from ? { element, from, replaced } : null;
   }
 
   /** The pieces that bring an element to somebody who has so many points of it. */
-  * pieces({ id, version, by, value, points }, from = 0) {
+  * pieces({ id, version, by, edit, editor, value, points }, from = 0) {
     if (!value) {
       yield { id, version, by, value };
       return;
     }
+    const head = { id, version, by, ...(edit ? { edit, editor } : {}), value };
     let at = from;
     do {
-      yield { id, version, by, value, at, points: points.slice(2 * at, 2 * (at + PIECE_POINTS)) };
+      yield { ...head, at, points: points.slice(this.#stride * at, this.#stride * (at + PIECE_POINTS)) };
       at += PIECE_POINTS;
-    } while (2 * at < points.length);
+    } while (this.#stride * at < points.length);
   }
 
   // --- what differs between two that have met ---
@@ -120,11 +161,11 @@ export class Elements {
     return [...this.#hashes];
   }
 
-  /** What there is in some buckets: [id, version, by, points] each. */
+  /** What there is in some buckets: [id, version, by, points, edit, editor] each. */
   known(buckets) {
     const wanted = new Set(buckets);
     return [...this.#byId.values()].filter(({ id }) => wanted.has(bucket(id)))
-      .map(({ id, version, by, points }) => [id, version, by, points.length / 2]);
+      .map((element) => [element.id, element.version, element.by, this.count(element), element.edit, element.editor]);
   }
 
   /**
@@ -138,34 +179,41 @@ export class Elements {
     for (const entry of known) if (Array.isArray(entry)) others.set(entry[0], entry);
     for (const element of this.#byId.values()) {
       if (!wanted.has(bucket(element.id))) continue;
-      const [, version, by, points] = others.get(element.id) ?? [];
-      const same = version === element.version && by === element.by;
-      const behind = !(version > element.version || (version === element.version && by > element.by));
-      if (!same && behind) yield* this.pieces(element);
-      else if (same && points >= 0 && points < element.points.length / 2) yield* this.pieces(element, points);
+      const [, version = -1, by = '', points, edit = 0, editor = ''] = others.get(element.id) ?? [];
+      const order = compare(element, { version, by });
+      if (order > 0) yield* this.pieces(element);
+      if (order !== 0 || !whole(points, ELEMENT_POINTS_MOST)) continue;
+      const behind = compare({ version: element.edit, by: element.editor }, { version: edit, by: editor }) > 0;
+      const count = this.count(element);
+      if (behind || points < count) yield* this.pieces(element, Math.min(points, count));
     }
   }
 
   /** All of it, in one way to write it. */
   canonical() {
     return JSON.stringify([...this.#byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map(({ id, version, by, value, points }) => [id, version, by, value, points]));
+      .map(({ id, version, by, edit, editor, value, points }) => [id, version, by, edit, editor, value, points]));
   }
 
   #valid(id, version, by, at, points) {
-    const { coordinateMost } = this.#rules;
+    const { point } = this.#rules;
     return name(id) && name(by) && whole(version, VERSION_MOST) && whole(at, ELEMENT_POINTS_MOST) &&
-      Array.isArray(points) && points.length % 2 === 0 && points.length <= 2 * PIECE_POINTS &&
-      points.every((value) => typeof value === 'number' && Math.abs(value) <= coordinateMost);
+      Array.isArray(points) && points.length % this.#stride === 0 && points.length <= this.#stride * PIECE_POINTS &&
+      points.every((value, i) => typeof value === 'number' && Math.abs(value) <= point[i % this.#stride]);
   }
 
-  #replace(element, version, by, value) {
-    if (element.value) this.list.splice(this.list.indexOf(element), 1);
-    this.points -= element.points.length / 2;
+  #empty(element) {
+    this.points -= this.count(element);
     this.#holding -= this.#held.get(element.id)?.size ?? 0;
     this.#held.delete(element.id);
-    Object.assign(element, { version, by, value, points: [] });
-    if (value) this.#insert(element);
+    element.points = []; // another list: the one before may be somebody's to put back
+  }
+
+  #set(element, change) {
+    const moves = element.value?.order !== change.value?.order;
+    if (moves && element.value) this.list.splice(this.list.lastIndexOf(element), 1);
+    Object.assign(element, change);
+    if (moves && element.value) this.#insert(element);
   }
 
   #insert(element) {
@@ -178,7 +226,7 @@ export class Elements {
   #hold(element, at, points) {
     const held = this.#held.get(element.id) ?? new Map();
     this.#grow(element, at, points);
-    if (at > element.points.length / 2 && this.#holding < HELD_MOST && !(held.get(at)?.length >= points.length)) {
+    if (at > this.count(element) && this.#holding < HELD_MOST && !(held.get(at)?.length >= points.length)) {
       this.#holding += Number(!held.has(at));
       held.set(at, points);
       this.#held.set(element.id, held);
@@ -186,7 +234,7 @@ export class Elements {
     for (let grown = true; grown && held.size;) {
       grown = false;
       for (const [place, more] of held) {
-        if (place > element.points.length / 2) continue;
+        if (place > this.count(element)) continue;
         held.delete(place);
         this.#holding--;
         grown = this.#grow(element, place, more) || grown;
@@ -196,10 +244,10 @@ export class Elements {
   }
 
   #grow(element, at, points) {
-    const have = element.points.length / 2;
+    const have = this.count(element);
     if (at > have) return false;
-    const fresh = points.slice(2 * (have - at));
-    const more = fresh.length / 2;
+    const fresh = points.slice(this.#stride * (have - at));
+    const more = fresh.length / this.#stride;
     if (!more || have + more > ELEMENT_POINTS_MOST || this.points + more > POINTS_MOST) return false;
     element.points.push(...fresh);
     this.points += more;
@@ -207,18 +255,29 @@ export class Elements {
   }
 
   /** Once before a change and once after it. */
-  #hash({ id, version, by, value, points }) {
-    this.#hashes[bucket(id)] ^= fnv(JSON.stringify([id, version, by, value, points.length])) | 1;
+  #hash({ id, version, by, edit, editor, value, points }) {
+    this.#hashes[bucket(id)] ^= fnv(JSON.stringify([id, version, by, edit, editor, value, points.length])) | 1;
   }
 }
 
 /** Above 0: the first one counts. */
 function compare(a, b) {
   if (a.version !== b.version) return a.version - b.version;
-  if (a.by !== b.by) return a.by < b.by ? -1 : 1;
-  // Who makes two values of one version contradicts himself, but must not divide the others.
+  return a.by === b.by ? 0 : a.by < b.by ? -1 : 1;
+}
+
+/** The same of two edits of one version. */
+function compareEdits(a, b) {
+  const order = compare({ version: a.edit, by: a.editor }, { version: b.edit, by: b.editor });
+  if (order) return order;
+  // Who makes two values of one edit contradicts himself, but must not divide the others.
   const [one, other] = [JSON.stringify(a.value), JSON.stringify(b.value)];
   return one === other ? 0 : one < other ? -1 : 1;
+}
+
+/** What was not edited has no editor; what is deleted is not edited. */
+function validEdit(edit, editor, value) {
+  return edit === 0 ? editor === '' : whole(edit, VERSION_MOST) && name(editor) && value !== null;
 }
 
 function above(a, b) {

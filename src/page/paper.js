@@ -1,153 +1,304 @@
 /**
- * paper.js - strokes as a picture.
+ * paper.js - the board as a picture, of two canvases.
  *
- * The canvas fills the window. The origin of the board is its middle, and the scale is such
- * that all strokes are seen, however the windows of those who draw differ in size.
+ * The lower one keeps what rests. Where something there changes, that part alone is painted anew;
+ * when the view does, all of it, a slice in each frame: meanwhile what was there is shown moved and
+ * scaled. The upper one has, in each frame anew, what is being drawn or moved, by us or by others.
  */
 
-import { COLOURS } from './strokes.js';
+import { paint, palette } from './brush.js';
+import { figureOf, grow, meet } from './figures.js';
 
-/** @typedef {import('./elements.js').Elements} Elements */
-/** @typedef {import('./elements.js').Element} Stroke */
+/** @typedef {import('./elements.js').Element} Element */
 
-// What every window shows from the beginning, in units to each side of the origin.
-const HALF_WIDTH = 400;
-const HALF_HEIGHT = 300;
-const MARGIN = 16;
-const REST_MS = 150;
+const REST_MS = 300; // what was not changed for so long goes to the lower canvas
+const LIFTED_MOST = 40; // where more is changed, it is no drawing
+const PARTS_MOST = 24; // of the lower canvas to be painted anew, one by one
+const PATCH_MOST = 400; // elements in them: more are painted in slices
+const SLICE_MS = 3;
+const SLICE_CHECK = 8; // elements between two looks at the clock
 
 export class Paper {
-  #canvas;
-  #context;
-  #strokes;
-  #colours = [];
-  #half = { x: HALF_WIDTH, y: HALF_HEIGHT };
-  #view = { scale: 1, x: 0, y: 0 }; // CSS pixels a unit, and where the origin is
-  #held = false;
-  /** @type {Map<Stroke, number>} what is to be painted, and from which point on */
-  #fresh = new Map();
-  #all = true; // everything is
+  /** @type {(context: CanvasRenderingContext2D) => void} paints what is no element, in CSS pixels */
+  overlay = () => {};
+  /** @type {(rests: boolean) => void} whether the lower canvas has all there is, as it will stay */
+  painted = () => {};
+
+  #lower;
+  #upper;
+  #back = document.createElement('canvas').getContext('2d'); // becomes the lower one when all is painted
+  #elements;
+  #view;
+  #palette;
+  #shown = { scale: 1, x: 0, y: 0 }; // the view of the lower canvas
+  #ratio = 1;
+  /** @type {Map<Element, number>} those on the upper canvas, and until when; Infinity: until it is let go */
+  #lifted = new Map();
+  #shift = { x: 0, y: 0 }; // of those that are held, in units of the board
+  /** @type {WeakMap<Element, import('./figures.js').Box>} where it was painted on the lower canvas */
+  #painted = new WeakMap();
+  /** @type {import('./figures.js').Box[]} to be painted anew */
+  #stale = [];
+  /** @type {import('./figures.js').Box[]} and once more when all of it, which is under way, has been */
+  #again = [];
+  #all = true;
+  #patched = 0; // when a part was painted anew: its edges may differ by a shade from the whole
+  /** @type {{list: Element[], next: number, view: object} | null} all of it, being painted */
+  #job = null;
   #frame = 0;
-  #rest = 0;
+  #timer = 0;
 
   /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {Elements} strokes
+   * @param {HTMLCanvasElement} lower
+   * @param {HTMLCanvasElement} upper
+   * @param {import('./elements.js').Elements} elements
+   * @param {import('./view.js').View} view
    */
-  constructor(canvas, strokes) {
-    this.#canvas = canvas;
-    this.#context = canvas.getContext('2d');
-    this.#strokes = strokes;
-    new ResizeObserver(() => this.#resize()).observe(canvas);
+  constructor(lower, upper, elements, view) {
+    this.#lower = lower.getContext('2d');
+    this.#upper = upper.getContext('2d');
+    this.#elements = elements;
+    this.#view = view;
+    new ResizeObserver(() => this.#resize()).observe(upper);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#resize());
     this.#resize();
   }
 
-  /** While a pen is down the board does not move under it. */
-  hold(held) {
-    this.#held = held;
-    if (!held) this.#fit();
+  /** What merge() has found: another version, or more points. */
+  changed(element) {
+    if (element.value) this.#view.include(figureOf(element).box);
+    if (!this.#lifted.has(element)) this.#forget(element);
+    if (!element.value) this.#lifted.delete(element);
+    else if (this.#lifted.get(element) !== Infinity) this.#lift(element);
+    this.painted(false);
+    this.need();
   }
 
-  /** Where on the board a point of the window is. */
-  locate(clientX, clientY) {
-    const { scale, x, y } = this.#view;
-    const { left, top } = this.#canvas.getBoundingClientRect();
-    return { x: (clientX - left - x) / scale, y: (clientY - top - y) / scale };
-  }
-
-  /** Shows what a stroke has from that point on. */
-  show(stroke, from) {
-    if (!this.#fresh.has(stroke)) this.#fresh.set(stroke, from);
-    for (let i = 2 * from; i < stroke.points.length; i += 2) {
-      this.#half.x = Math.max(this.#half.x, Math.abs(stroke.points[i]) + MARGIN);
-      this.#half.y = Math.max(this.#half.y, Math.abs(stroke.points[i + 1]) + MARGIN);
+  /** These are held: they stay on top until they are let go. */
+  hold(elements) {
+    for (const element of elements) {
+      if (!this.#lifted.has(element)) this.#forget(element);
+      this.#lifted.set(element, Infinity);
     }
-    if (!this.#held) this.#fit();
-    this.#paintSoon();
-    // What is painted piece by piece lies in the order in which it came: put that right when
-    // there is time.
-    clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => this.#paintAll(), REST_MS);
+    this.need();
   }
 
-  /** Something is to be seen no more. */
-  renew() {
-    this.#paintAll();
+  /** What is held is shown that far from where it is. */
+  shift(x, y) {
+    this.#shift = { x, y };
+    this.need();
   }
 
-  #resize() {
-    const { clientWidth, clientHeight } = this.#canvas;
-    const ratio = devicePixelRatio;
-    this.#canvas.width = Math.round(clientWidth * ratio);
-    this.#canvas.height = Math.round(clientHeight * ratio);
-    const style = getComputedStyle(this.#canvas);
-    this.#colours = Array.from({ length: COLOURS }, (_, n) => style.getPropertyValue(`--colour-${n}`));
-    this.#view.scale = 0;
-    this.#fit();
+  get shifted() {
+    return this.#shift;
   }
 
-  #fit() {
-    const { clientWidth, clientHeight } = this.#canvas;
-    const x = clientWidth / 2;
-    const y = clientHeight / 2;
-    const scale = Math.min(1, x / this.#half.x, y / this.#half.y);
-    if (scale === this.#view.scale) return;
-    this.#view = { scale, x, y };
-    this.#paintAll();
+  letGo() {
+    this.#shift = { x: 0, y: 0 };
+    for (const [element, until] of this.#lifted) if (until === Infinity) this.#lifted.set(element, 0);
+    this.need();
   }
 
-  #paintAll() {
-    this.#all = true;
-    this.#paintSoon();
-  }
-
-  #paintSoon() {
+  /** It is painted in the next frame. */
+  need() {
     this.#frame ||= requestAnimationFrame(() => this.#paint());
   }
 
-  #paint() {
-    const context = this.#context;
-    const { scale, x, y } = this.#view;
-    const ratio = devicePixelRatio;
-    if (this.#all) {
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+  #lift(element) {
+    if (this.#lifted.size < LIFTED_MOST || this.#lifted.has(element)) {
+      this.#lifted.set(element, performance.now() + REST_MS);
+    } else if (!this.#all) {
+      this.#spoil(figureOf(element).box);
     }
-    context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
-    context.lineCap = 'round';
-    context.lineJoin = 'round';
-    if (this.#all) {
-      for (const stroke of this.#strokes.list) this.#stroke(stroke, 0);
-    } else {
-      for (const [stroke, from] of this.#fresh) this.#stroke(stroke, from);
-    }
-    this.#fresh.clear();
-    this.#all = false;
-    this.#frame = 0;
   }
 
-  /** A curve through the middles between the points: it has no corners. */
-  #stroke({ points, value }, from) {
-    if (!value || !points.length) return;
-    const context = this.#context;
-    const first = 2 * Math.max(from - 2, 0);
-    let x = points[first];
-    let y = points[first + 1];
-    context.beginPath();
-    if (first === 0) {
-      context.moveTo(x, y);
-    } else {
-      context.moveTo((points[first - 2] + x) / 2, (points[first - 1] + y) / 2);
+  /** It is not to be seen any more where it was. */
+  #forget(element) {
+    const box = this.#painted.get(element);
+    if (box) this.#spoil(box);
+    this.#painted.delete(element);
+  }
+
+  #spoil(box) {
+    this.#stale.push(box);
+    if (this.#stale.length > PARTS_MOST) this.#all = true;
+  }
+
+  #resize() {
+    const { clientWidth, clientHeight } = this.#upper.canvas;
+    this.#ratio = devicePixelRatio;
+    for (const { canvas } of [this.#lower, this.#upper, this.#back]) {
+      canvas.width = Math.round(clientWidth * this.#ratio);
+      canvas.height = Math.round(clientHeight * this.#ratio);
     }
-    for (let i = first + 2; i < points.length; i += 2) {
-      const [nextX, nextY] = [points[i], points[i + 1]];
-      context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
-      [x, y] = [nextX, nextY];
+    this.#palette = palette();
+    this.#job = null;
+    this.#all = true;
+    this.#view.resize(clientWidth, clientHeight);
+    this.need();
+    // A canvas is empty once its size was set: do not wait with an empty one.
+    cancelAnimationFrame(this.#frame);
+    this.#paint();
+  }
+
+  #paint() {
+    this.#frame = 0;
+    if (devicePixelRatio !== this.#ratio) return this.#resize();
+    const now = performance.now();
+    this.#settle(now);
+    const { scale, x, y } = this.#view;
+    const moved = scale !== this.#shown.scale || x !== this.#shown.x || y !== this.#shown.y;
+    if ((moved || this.#all || this.#restless(now)) && !this.#job) this.#begin();
+    if (this.#job) this.#slice(now);
+    this.#patch(now);
+    this.#place();
+    this.#paintUpper();
+    if (this.#job || this.#all) this.need();
+    this.#wake();
+    this.painted(!this.#job && !this.#all && !this.#patched && !this.#lifted.size);
+  }
+
+  // --- the lower canvas ---
+
+  #begin() {
+    const { scale, x, y } = this.#view;
+    this.#all = false;
+    this.#stale = [];
+    this.#again = [];
+    this.#patched = 0;
+    this.#job = { list: this.#elements.list.slice(), next: 0, view: { scale, x, y } };
+    this.#clear(this.#back);
+  }
+
+  #slice(began) {
+    const { list, view } = this.#job;
+    const seen = this.#seen(view);
+    this.#transform(this.#back, view);
+    while (this.#job.next < list.length) {
+      this.#rest(this.#back, list[this.#job.next++], seen);
+      if (this.#job.next % SLICE_CHECK === 0 && performance.now() - began > SLICE_MS) return;
     }
-    context.lineTo(x, y);
-    context.strokeStyle = this.#colours[value.colour];
-    context.lineWidth = value.width;
-    context.stroke();
+    this.#clear(this.#lower);
+    this.#lower.drawImage(this.#back.canvas, 0, 0);
+    this.#shown = view;
+    this.#job = null;
+    this.#stale.push(...this.#again);
+    this.#again = [];
+  }
+
+  /** Paints it where it rests, if it does. */
+  #rest(context, element, seen) {
+    if (!element.value || this.#lifted.has(element)) return;
+    const { box } = figureOf(element);
+    this.#painted.set(element, box);
+    if (meet(box, seen)) paint(context, element, this.#palette);
+  }
+
+  /** What was spoiled on the lower canvas. */
+  #patch(now) {
+    if (!this.#stale.length || this.#all) return;
+    const { scale, x, y } = this.#shown;
+    const ratio = this.#ratio;
+    const parts = this.#stale.map((part) => {
+      const seen = grow(part, 2 / scale / ratio);
+      return { part, seen, elements: this.#elements.list.filter((element) => meet(figureOf(element).box, seen)) };
+    });
+    if (parts.reduce((sum, { elements }) => sum + elements.length, 0) > PATCH_MOST) {
+      this.#all = true;
+      return;
+    }
+    if (this.#job) this.#again.push(...this.#stale);
+    this.#stale = [];
+    const context = this.#lower;
+    for (const { part, seen, elements } of parts) {
+      const left = Math.floor((part.left * scale + x) * ratio) - 1;
+      const top = Math.floor((part.top * scale + y) * ratio) - 1;
+      const right = Math.ceil((part.right * scale + x) * ratio) + 1;
+      const bottom = Math.ceil((part.bottom * scale + y) * ratio) + 1;
+      context.save();
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.beginPath();
+      context.rect(left, top, right - left, bottom - top);
+      context.clip();
+      context.clearRect(left, top, right - left, bottom - top);
+      this.#transform(context, this.#shown);
+      for (const element of elements) this.#rest(context, element, seen);
+      context.restore();
+    }
+    this.#patched = now;
+  }
+
+  /** Those that have come to rest go to the lower canvas. */
+  #settle(now) {
+    for (const [element, until] of this.#lifted) {
+      if (until > now) continue;
+      this.#lifted.delete(element);
+      if (this.#all || this.#job) this.#spoil(figureOf(element).box);
+      else this.#lay(element);
+    }
+  }
+
+  /** If nothing lies above it, it is simply added. */
+  #lay(element) {
+    const { box } = figureOf(element);
+    const { list } = this.#elements;
+    let above = list.length - 1;
+    while (above >= 0 && list[above] !== element && (this.#lifted.has(list[above]) || !meet(figureOf(list[above]).box, box))) above--;
+    if (list[above] !== element || this.#stale.length) return this.#spoil(box);
+    this.#transform(this.#lower, this.#shown);
+    this.#rest(this.#lower, element, this.#seen(this.#shown));
+  }
+
+  /** What was patched is painted as a whole when nobody draws. */
+  #restless(now) {
+    return this.#patched && now - this.#patched >= REST_MS && !this.#lifted.size;
+  }
+
+  #place() {
+    const { scale, x, y } = this.#view;
+    const grown = scale / this.#shown.scale;
+    const moved = grown !== 1 || x !== this.#shown.x || y !== this.#shown.y;
+    this.#lower.canvas.style.transform = moved
+      ? `matrix(${grown}, 0, 0, ${grown}, ${x - this.#shown.x * grown}, ${y - this.#shown.y * grown})` : '';
+  }
+
+  // --- the upper canvas ---
+
+  #paintUpper() {
+    const context = this.#upper;
+    this.#clear(context);
+    const { scale, x, y } = this.#view;
+    for (const [element, until] of this.#lifted) {
+      const held = until === Infinity;
+      this.#transform(context, held ? { scale, x: x + this.#shift.x * scale, y: y + this.#shift.y * scale } : this.#view);
+      paint(context, element, this.#palette);
+    }
+    context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
+    this.overlay(context, this.#palette);
+  }
+
+  /** Something will have to be done without anything happening. */
+  #wake() {
+    const times = [...this.#lifted.values()].filter((until) => until !== Infinity);
+    if (this.#patched && !this.#lifted.size) times.push(this.#patched + REST_MS);
+    clearTimeout(this.#timer);
+    if (times.length) this.#timer = setTimeout(() => this.need(), Math.max(0, Math.min(...times) - performance.now()));
+  }
+
+  // --- contexts ---
+
+  #clear(context) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  }
+
+  #transform(context, { scale, x, y }) {
+    const ratio = this.#ratio;
+    context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
+  }
+
+  #seen({ scale, x, y }) {
+    const { width, height } = this.#view;
+    return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
   }
 }

@@ -5,9 +5,9 @@
  * of 64 buckets; who finds another number there asks, one peer after the other, so that a
  * newcomer gets everything once, and from the next peer what it lacks where one has gone.
  *
- *     {"type":"pieces","pieces":[…]}
+ *     {"type":"pieces","pieces":[…]}, perhaps with the "cursor" of who draws
  *     {"type":"have","hashes":[…]}
- *     {"type":"want","buckets":[…],"known":[[id,version,by,points],…]}
+ *     {"type":"want","buckets":[…],"known":[[id,version,by,points,edit,editor],…]}
  *     {"type":"done"}
  */
 
@@ -43,10 +43,15 @@ export class Sync {
     });
   }
 
-  /** Tells everybody of an element of ours: all, or its points from there on. */
-  tell(element, from = 0) {
-    const pieces = [...this.#elements.pieces(element, from)];
-    for (const chunk of chunks(pieces)) this.#bridge.send(`{"type":"pieces","pieces":[${chunk.join()}]}`);
+  /**
+   * Tells everybody of elements of ours: all of each, or its points from there on.
+   * @param {[import('./elements.js').Element, number][]} elements
+   * @param {{x: number, y: number}} [cursor]  where we are
+   */
+  tell(elements, cursor) {
+    const at = cursor ? `,"cursor":${JSON.stringify(cursor)}` : '';
+    const pieces = elements.flatMap(([element, from]) => [...this.#elements.pieces(element, from)]);
+    for (const chunk of chunks(pieces)) this.#bridge.send(`{"type":"pieces","pieces":[${chunk.join()}]${at}}`);
   }
 
   /**

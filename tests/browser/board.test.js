@@ -56,14 +56,14 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
   test('who comes late gets it all, also on a small screen', async (room) => {
     const [ann] = await room.people(1);
     assert.equal(await ann.status(), 'Connected. Nobody else is here yet.');
-    await ann.draw(wave(20, 350)); // to the left of what a phone's width shows of itself
+    await ann.draw(wave(130, 350)); // to the left of what a phone's width shows of itself
     const phone = await room.board({ viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true });
     const desk = await room.board();
     await phone.until({ strokes: 1, points: 20, peers: 2 });
     await alike([ann, desk], 1);
     const end = Date.now() + 5_000;
     while (!(await phone.picture()).ink) assert.ok(Date.now() < end, 'nothing is seen on the phone');
-    await phone.page.touchscreen.tap(20, 700);
+    await phone.page.touchscreen.tap(20, 500);
     await alike([ann, desk], 2);
   });
 
@@ -156,7 +156,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await ann.page.fill('#name', name);
     await ann.page.press('#name', 'Enter');
     await bob.page.waitForFunction((wanted) =>
-      document.querySelector('#people li:not(#me)')?.textContent === wanted, name);
+      document.querySelector('#people li:not(#me) .name')?.textContent === wanted, name);
     assert.equal(await bob.page.locator('#people img').count(), 0);
     await ann.page.reload();
     await Promise.all([ann.meets(1), bob.meets(1)]);

@@ -3,40 +3,10 @@ import assert from 'node:assert/strict';
 import { dice } from '../http/lib/dice.js';
 import { pause } from '../http/lib/wait.js';
 import { alike, wave } from './lib/boards.js';
+import { fill } from './lib/filler.js';
 import { suite } from './lib/suite.js';
 
 const STROKES = 5_000;
-
-/** Puts many strokes on a board at once, as a peer that was not seen would; the size of the state in bytes. */
-async function fill(board, count = STROKES) {
-  const { page } = board;
-  return page.evaluate(async (n) => {
-    const url = (name) => new URL(`static/${name}`, document.baseURI).href;
-    const { Elements } = await import(url('elements.js'));
-    const { RULES } = await import(url('strokes.js'));
-    const { Drawbridge } = await import(url('drawbridge.js'));
-    const elements = new Elements(RULES);
-    for (let i = 0; i < n; i++) {
-      const points = Array.from({ length: 40 }, (_, k) => (k % 2 ? (i * 7) % 500 - 250 + k : (i * 13) % 700 - 350 + 3 * k));
-      elements.add({ order: i, colour: i % 6, width: 3 }, points);
-    }
-    const bridge = new Drawbridge({ username: 'filler' });
-    const others = Number(document.getElementById('count').textContent); // the page itself is one
-    await bridge.join(location.pathname.split('/').pop());
-    while (bridge.peers.length < others) await new Promise((resolve) => { setTimeout(resolve, 20); });
-    let size = 0;
-    let sent;
-    for (let i = 0; i < n; i += 50) {
-      const pieces = elements.list.slice(i, i + 50).flatMap((one) => [...elements.pieces(one)]);
-      const text = JSON.stringify({ type: 'pieces', pieces });
-      size += text.length;
-      sent = bridge.send(text);
-    }
-    await sent;
-    bridge.close();
-    return size;
-  }, count);
-}
 
 /** What data channels have brought to this page, in bytes. */
 const received = (board) => board.page.evaluate(async () => {
@@ -50,7 +20,7 @@ const received = (board) => board.page.evaluate(async () => {
 suite('state', { settings: { GRACE: 2 } }, (test) => {
   test('late onto 5,000 strokes, once, and even when the one who sends them goes', async (room) => {
     const [ann, bob, cat] = await room.people(3);
-    const size = await fill(ann);
+    const size = await fill(ann, STROKES);
     for (const board of [ann, bob, cat]) await board.until({ strokes: STROKES, peers: 2 }, 30_000);
     const began = Date.now();
     const dan = await room.board();
@@ -107,15 +77,17 @@ suite('state', { settings: { GRACE: 2 } }, (test) => {
     const eve = await room.guest('<img src=x onerror=alert(1)>', { base: room.site.servers[0].base });
     await eve.meets(2);
     await eve.run(async () => {
-      const good = { id: 'e-1', version: 1, by: 'e', value: { order: 1, colour: 0, width: 3 }, at: 0, points: [0, 0, 5, 5] };
+      const good = { id: 'e-1', version: 1, by: 'e', at: 0, points: [0, 0, 50, 5, 5, 50],
+        value: { order: 1, kind: 'pen', colour: 0, width: 3, x: 0, y: 0 } };
       const bad = [
-        { ...good, points: [1e300, 0] }, { ...good, points: Array(2_000_000).fill(0) }, { ...good, value: { type: 'unknown' } },
+        { ...good, points: [1e300, 0, 0] }, { ...good, points: Array(3_000_000).fill(0) }, { ...good, value: { type: 'unknown' } },
         { ...good, version: 1e300 }, { ...good, version: '<b>' }, { ...good, id: '<script>' }, { ...good, value: { ...good.value, colour: 'url(x)' } },
       ];
       const say = (data) => globalThis.bridge.send(data);
       for (const piece of bad) say(JSON.stringify({ type: 'pieces', pieces: [piece] }));
       for (const text of ['', 'null', '5', '[]', '{', '{"type":"pieces"}', '{"type":"pieces","pieces":[null]}', '{"type":"have"}',
-        '{"type":"want","buckets":"x"}', '{"type":"want","buckets":[0],"known":[[]]}', '{"type":"done"}', '{"type":"name","name":5}']) say(text);
+        '{"type":"want","buckets":"x"}', '{"type":"want","buckets":[0],"known":[[]]}', '{"type":"done"}', '{"type":"name","name":5}', '{"type":"name","name":"\\u0000","colour":99}', '{"type":"cursor","cursor":{"x":1e300,"y":0}}',
+        '{"type":"cursor","cursor":[5]}', '{"cursor":{"x":"1","y":{}}}', '{"type":"pieces","pieces":[],"cursor":7}']) say(text);
       say(new Uint8Array(100_000));
       for (let i = 0; i < 200; i++) say(JSON.stringify({ type: 'want', buckets: Array.from({ length: 64 }, (_, k) => k), known: [] }));
       say(JSON.stringify({ type: 'name', name: '<img src=x onerror=alert(1)>'.repeat(100) }));

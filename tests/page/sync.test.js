@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Elements } from '../../src/page/elements.js';
 import { Emitter } from '../../src/page/events.js';
-import { RULES } from '../../src/page/strokes.js';
+import { RULES } from '../../src/page/shapes.js';
 import { Sync } from '../../src/page/sync.js';
 import { dice, turns } from './lib/webrtc.js';
 
@@ -55,9 +55,11 @@ class Room {
   }
 }
 
+const stroke = (order, colour = 0) => ({ order, kind: 'pen', colour, width: 3, x: 0, y: 0 });
+
 const fill = ({ elements }, count, random = dice(1)) => {
   for (let i = 0; i < count; i++) {
-    elements.add({ order: i, colour: random(6), width: 3 }, Array.from({ length: 2 + 2 * random(20) }, () => random(1_000)));
+    elements.add(stroke(i, random(6)), Array.from({ length: 1 + random(20) }, () => [random(1_000), random(1_000), 50]).flat());
   }
 };
 
@@ -102,8 +104,8 @@ test('what is drawn meanwhile is there too', async () => {
   const { room, ann, bob } = await filled(300);
   const dan = room.add('dan');
   for (let i = 0; i < 30; i++) {
-    const { element } = [bob, dan][i % 2].elements.add({ order: 900 + i, colour: 0, width: 3 }, [i, i]);
-    [bob, dan][i % 2].sync.tell(element);
+    const { element } = [bob, dan][i % 2].elements.add(stroke(900 + i), [i, i, 50]);
+    [bob, dan][i % 2].sync.tell([[element, 0]]);
     await room.step();
   }
   await room.settle();
@@ -116,6 +118,9 @@ test('two that were apart tell each other what differs, and no more', async () =
   fill(ann, 5, dice(2));
   fill(bob, 5, dice(3));
   ann.elements.remove(ann.elements.list[7]);
+  ann.elements.edit(ann.elements.list[8], { x: 5 });
+  bob.elements.edit(bob.elements.list[8], { x: 6 });
+  bob.elements.edit(bob.elements.list[8], { x: 7 });
   const back = room.add('bob2');
   for (const one of bob.elements.list) for (const piece of bob.elements.pieces(one)) back.elements.merge(structuredClone(piece));
   // What it has kept is there before it meets anybody.

@@ -32,6 +32,16 @@ function watch() {
       facts.all.push(this);
     }
   };
+  // What is on the board is known to the page's modules alone: they are asked when something is merged.
+  if (location.protocol === 'http:') {
+    import(new URL('static/elements.js', location.href).href).then(({ Elements }) => {
+      const { merge } = Elements.prototype;
+      Elements.prototype.merge = function (piece) {
+        facts.elements = this;
+        return merge.call(this, piece);
+      };
+    });
+  }
   new MutationObserver(() => {
     const open = document.querySelectorAll('#people li[data-state=open]').length - 1;
     facts.fewest = Math.min(facts.fewest, open);
@@ -54,10 +64,11 @@ export class Board {
     });
   }
 
-  /** Somebody's browser, that is one with a store of its own. */
-  static async of(browser, options) {
+  /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first. */
+  static async of(browser, { prepare, ...options }) {
     const context = await browser.newContext(options);
     await context.addInitScript(watch);
+    if (prepare) await context.addInitScript(prepare);
     return new Board(await context.newPage());
   }
 
@@ -99,7 +110,7 @@ export class Board {
 
   /** The others, as the list shows them. */
   others() {
-    return this.page.$$eval('#people li:not(#me)', (items) => items.map((item) => item.textContent));
+    return this.page.$$eval('#people li:not(#me)', (items) => items.map((item) => item.querySelector('.name').textContent));
   }
 
   /** Waits until <html> says all of this. */
@@ -116,8 +127,21 @@ export class Board {
     return this.until({ state: 'connected', peers: others }, ms);
   }
 
+  /** Chooses a tool by its key. */
+  async tool(key) {
+    await this.page.focus('#board');
+    await this.page.keyboard.press(key);
+  }
+
+  /** What is on the board, from the lowest to the topmost. */
+  elements({ points = false } = {}) {
+    return this.page.evaluate((all) => (globalThis.watched.elements?.list ?? []).map(({ id, value, points: line }) =>
+      ({ id, value, points: all ? line : line.length / 3 })), points);
+  }
+
   async draw(points, { colour = 0, width = 3 } = {}) {
     const { page } = this;
+    await this.tool('p');
     await page.check(`[name=colour][value="${colour}"]`);
     await page.check(`[name=width][value="${width}"]`);
     const [[x, y], ...rest] = points;
@@ -143,9 +167,9 @@ export class Board {
   }
 }
 
-/** Waits until all canvases show the same, and not nothing. */
+/** Waits until all canvases show the same, and not nothing. (The upper one has what is under way.) */
 export async function alike(boards, strokes) {
-  for (const board of boards) await board.until({ strokes });
+  for (const board of boards) await board.until({ strokes, rests: true });
   let pictures;
   await until(async () => {
     pictures = await Promise.all(boards.map((board) => board.picture()));

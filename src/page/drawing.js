@@ -1,0 +1,91 @@
+/**
+ * drawing.js - what is on the board, and what one does to it: each change is seen here at once, told
+ * to the others in the next frame, kept in this browser, and can be undone.
+ */
+
+import { Elements } from './elements.js';
+import { History, state } from './history.js';
+import { ORDER_MOST, RULES } from './shapes.js';
+
+export class Drawing {
+  elements = new Elements(RULES);
+  #changed;
+  #tell;
+  #history;
+
+  /**
+   * @param {(merged: {element: import('./elements.js').Element, from: number, replaced: boolean}) => void} changed
+   *     whoever changed it
+   * @param {(element: import('./elements.js').Element, from: number) => void} tell  the others, of ours
+   */
+  constructor(changed, tell) {
+    this.#changed = changed;
+    this.#tell = tell;
+    this.#history = new History(this.elements, (merged) => this.#made({ ...merged, from: 0 }));
+  }
+
+  get canUndo() {
+    return this.#history.canUndo;
+  }
+
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  // --- an action is some of these, and then commit() or cancel() ---
+
+  /** @returns {import('./elements.js').Element | null} null: the board is full */
+  add(value, points) {
+    if (this.elements.full) return null;
+    const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MOST);
+    const merged = this.elements.add({ ...value, order }, points);
+    if (!merged) return null;
+    this.#history.note(merged.element.id, null);
+    this.#made(merged);
+    return merged.element;
+  }
+
+  /** @returns {boolean} whether it has these points now */
+  extend(element, points) {
+    const merged = !this.elements.full && this.elements.extend(element, points);
+    if (merged) this.#made(merged);
+    return Boolean(merged);
+  }
+
+  edit(element, change) {
+    if (!element.value) return;
+    this.#history.note(element.id, state(element));
+    this.#made(this.elements.edit(element, change), Infinity);
+  }
+
+  remove(element) {
+    if (!element.value) return;
+    this.#history.note(element.id, state(element));
+    this.#made(this.elements.remove(element));
+  }
+
+  commit() {
+    this.#history.commit();
+  }
+
+  cancel() {
+    this.#history.cancel();
+  }
+
+  undo() {
+    this.commit();
+    this.#history.undo();
+  }
+
+  redo() {
+    this.commit();
+    this.#history.redo();
+  }
+
+  /** @param {number} [from]  Infinity: no points of it are new */
+  #made(merged, from = merged?.from) {
+    if (!merged) return;
+    this.#changed(merged);
+    this.#tell(merged.element, Math.min(from, this.elements.count(merged.element)));
+  }
+}

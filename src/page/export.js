@@ -1,0 +1,70 @@
+/**
+ * export.js - the board as a file: a PNG or an SVG of all that is on it, in the colours that are seen.
+ */
+
+import { paint } from './brush.js';
+import { FONT, LINE_HEIGHT, boxOf, figureOf, grow } from './figures.js';
+
+const MARGIN = 24; // around it, in units of the board
+const SCALE = 2; // pixels a unit
+const SIDE_MOST = 8_192; // pixels: browsers have a limit for canvases
+
+/**
+ * @param {import('./elements.js').Element[]} list  not empty
+ * @param {{inks: string[], paper: string}} colours
+ * @returns {Promise<Blob>}
+ */
+export function png(list, colours) {
+  const { left, top, width, height } = frame(list);
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  const scale = Math.min(SCALE, SIDE_MOST / width, SIDE_MOST / height);
+  canvas.width = Math.ceil(width * scale);
+  canvas.height = Math.ceil(height * scale);
+  context.fillStyle = colours.paper;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
+  for (const element of list) paint(context, element, colours);
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('It is too large.'))), 'image/png');
+  });
+}
+
+/** As png(). */
+export function svg(list, { inks, paper }) {
+  const { left, top, width, height } = frame(list);
+  const shapes = list.map((element) => {
+    const { lines, text } = figureOf(element);
+    const ink = inks[element.value.colour];
+    const paths = lines.map(({ d, width: line }) => `<path d="${d}" stroke="${ink}" stroke-width="${line}"/>`).join('');
+    return paths + (text ? lettering(text, ink) : '');
+  });
+  return new Blob([
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" width="${width}" height="${height}">\n`,
+    `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="${paper}"/>\n`,
+    `<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n${shapes.join('\n')}\n</g>\n</svg>\n`,
+  ], { type: 'image/svg+xml' });
+}
+
+/** Hands a file to the browser, which keeps it. */
+export function save(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function lettering({ lines, size, x, y }, ink) {
+  const spans = lines.map((line, i) => `<tspan x="${x}" y="${y + i * size * LINE_HEIGHT}">${escape(line)}</tspan>`).join('');
+  return `<text fill="${ink}" font-family="${FONT}" font-size="${size}" xml:space="preserve">${spans}</text>`;
+}
+
+function frame(list) {
+  const { left, top, right, bottom } = grow(boxOf(list), MARGIN);
+  return { left: Math.floor(left), top: Math.floor(top), width: Math.ceil(right) - Math.floor(left), height: Math.ceil(bottom) - Math.floor(top) };
+}
+
+function escape(text) {
+  return text.replace(/[&<>]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[character]).replace(/[\ud800-\udfff]/gu, '\ufffd');
+}

@@ -1,0 +1,228 @@
+/**
+ * figures.js - what an element looks like: paths, as SVG writes them, for the canvas and for export
+ * alike, or lines of text; the box around it; and where it can be hit.
+ */
+
+import { PRESSURE_MOST, TEXT_SIZES } from './shapes.js';
+
+/**
+ * @typedef {{left: number, top: number, right: number, bottom: number}} Box  in units of the board
+ *
+ * @typedef {object} Figure
+ * @property {{d: string, width: number, path?: Path2D}[]} lines
+ * @property {{lines: string[], size: number, x: number, y: number} | null} text  y: of the first base line
+ * @property {Box} box
+ */
+
+export const FONT = 'system-ui, sans-serif';
+export const LINE_HEIGHT = 1.25; // of a text, in sizes
+const ASCENT = 0.95; // of the first line
+const LEVELS = 10; // of pressure
+const HEAD = 4; // an arrow's, in widths
+const HEAD_LEAST = 14;
+const CORNERS = 32; // of an ellipse, where it is hit
+
+/** @type {WeakMap<object, {value: object, count: number, figure: Figure}>} */
+const known = new WeakMap();
+
+/**
+ * @param {import('./elements.js').Element} element  that is not deleted
+ * @returns {Figure}
+ */
+export function figureOf(element) {
+  const { value, points } = element;
+  const last = known.get(element);
+  if (last && last.value === value && last.points === points && last.count === points.length) return last.figure;
+  const figure = make(value, points);
+  known.set(element, { value, points, count: points.length, figure });
+  return figure;
+}
+
+function make(value, points) {
+  if (value.kind === 'text') return lettering(value);
+  let lines = null;
+  return {
+    get lines() { return lines ??= trace(value, points); }, // many are never seen
+    text: null,
+    box: boxAlong(outline(value, points), widest(value)),
+  };
+}
+
+function trace({ kind, width, x, y, w, h }, points) {
+  if (kind === 'pen') return stroke(points, x, y, width);
+  const d = kind === 'rectangle' ? `M${x} ${y}h${w}v${h}h${-w}Z`
+    : kind === 'ellipse' ? ellipse(x + w / 2, y + h / 2, Math.abs(w / 2), Math.abs(h / 2))
+      : `M${x} ${y}L${x + w} ${y + h}${kind === 'arrow' ? head({ x, y, w, h, width }) : ''}`;
+  return [{ d, width }];
+}
+
+// --- a pen's stroke ---
+
+/**
+ * A curve through the middles between the points, which are smoothed before: it has no corners.
+ * Where the pressure is another, another line goes on.
+ */
+function stroke(points, x, y, width) {
+  const last = points.length / 3 - 1;
+  const soft = (i, axis) => {
+    const at = points[3 * i + axis];
+    if (i <= 0 || i >= last) return at;
+    return (points[3 * i - 3 + axis] + 2 * at + points[3 * i + 3 + axis]) / 4;
+  };
+  const place = (px, py) => `${short(px + x)} ${short(py + y)}`;
+  const level = (i) => Math.round(LEVELS * Math.max(0, soft(i, 2)) / PRESSURE_MOST);
+  if (last < 0) return [];
+  let [fromX, fromY] = [points[0], points[1]];
+  if (last === 0) return [{ d: `M${place(fromX, fromY)}h0.01`, width: broad(width, level(0)) }];
+  const lines = [];
+  let now = level(0);
+  let d = `M${place(fromX, fromY)}`;
+  for (let i = 1; i < last; i++) {
+    [fromX, fromY] = [soft(i, 0), soft(i, 1)];
+    const middle = place((fromX + soft(i + 1, 0)) / 2, (fromY + soft(i + 1, 1)) / 2);
+    d += `Q${place(fromX, fromY)} ${middle}`;
+    if (level(i) === now) continue;
+    lines.push({ d, width: broad(width, now) });
+    now = level(i);
+    d = `M${middle}`;
+  }
+  d += `L${place(points[3 * last], points[3 * last + 1])}`;
+  return [...lines, { d, width: broad(width, now) }];
+}
+
+function broad(width, level) {
+  return short(width * (0.3 + 1.4 * level / LEVELS));
+}
+
+function widest({ kind, width }) {
+  return kind === 'pen' ? broad(width, LEVELS) : width;
+}
+
+function short(value) {
+  return Math.round(value * 100) / 100;
+}
+
+// --- other shapes ---
+
+function ellipse(x, y, rx, ry) {
+  return `M${x - rx} ${y}A${rx} ${ry} 0 0 1 ${x + rx} ${y}A${rx} ${ry} 0 0 1 ${x - rx} ${y}Z`;
+}
+
+/** The two strokes of an arrow's head, never longer than the arrow. */
+function head(value) {
+  const { x, y, w, h } = value;
+  const [one, , two] = barbs(value);
+  return `M${short(one[0])} ${short(one[1])}L${x + w} ${y + h}L${short(two[0])} ${short(two[1])}`;
+}
+
+function barbs({ x, y, w, h, width }) {
+  const tip = [x + w, y + h];
+  const length = Math.min(HEAD * width + HEAD_LEAST, Math.hypot(w, h) * 0.6);
+  const angle = Math.atan2(h, w);
+  const barb = (turn) => [tip[0] - length * Math.cos(angle + turn), tip[1] - length * Math.sin(angle + turn)];
+  return [barb(0.5), tip, barb(-0.5)];
+}
+
+// --- text ---
+
+let ruler = null;
+
+function lettering({ text, width, x, y }) {
+  const size = TEXT_SIZES[width];
+  const lines = text.split('\n');
+  ruler ??= document.createElement('canvas').getContext('2d');
+  ruler.font = `${size}px ${FONT}`;
+  const broadest = Math.max(...lines.map((line) => ruler.measureText(line).width));
+  const box = { left: x, top: y, right: x + broadest, bottom: y + size * LINE_HEIGHT * lines.length };
+  return { lines: [], text: { lines, size, x, y: y + size * ASCENT }, box };
+}
+
+// --- where it is ---
+
+/** Its line from point to point, [x, y, x, y, …], for all but text. */
+function outline({ kind, x, y, w, h, ...value }, points) {
+  if (kind === 'pen') {
+    const line = [];
+    for (let i = 0; i < points.length; i += 3) line.push(points[i] + x, points[i + 1] + y);
+    return line;
+  }
+  if (kind === 'rectangle') return [x, y, x + w, y, x + w, y + h, x, y + h, x, y];
+  if (kind === 'ellipse') {
+    return Array.from({ length: CORNERS + 1 }, (_, i) => 2 * Math.PI * i / CORNERS)
+      .flatMap((angle) => [x + w / 2 * (1 + Math.cos(angle)), y + h / 2 * (1 + Math.sin(angle))]);
+  }
+  return [x, y, x + w, y + h, ...(kind === 'arrow' ? barbs({ x, y, w, h, ...value }).flat() : [])];
+}
+
+function boxAlong(line, width) {
+  const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (let i = 0; i < line.length; i += 2) {
+    box.left = Math.min(box.left, line[i]);
+    box.right = Math.max(box.right, line[i]);
+    box.top = Math.min(box.top, line[i + 1]);
+    box.bottom = Math.max(box.bottom, line[i + 1]);
+  }
+  return grow(box, width / 2);
+}
+
+/** @returns {Box} */
+export function grow({ left, top, right, bottom }, by) {
+  return { left: left - by, top: top - by, right: right + by, bottom: bottom + by };
+}
+
+export function meet(a, b) {
+  return a.left <= b.right && a.right >= b.left && a.top <= b.bottom && a.bottom >= b.top;
+}
+
+export function within(inner, outer) {
+  return inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top && inner.bottom <= outer.bottom;
+}
+
+/** The box around some elements, or null. */
+export function boxOf(elements) {
+  if (!elements.length) return null;
+  const all = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const element of elements) {
+    const { left, top, right, bottom } = figureOf(element).box;
+    all.left = Math.min(all.left, left);
+    all.top = Math.min(all.top, top);
+    all.right = Math.max(all.right, right);
+    all.bottom = Math.max(all.bottom, bottom);
+  }
+  return all;
+}
+
+/** The box that two points span. */
+export function span(a, b) {
+  return { left: Math.min(a.x, b.x), top: Math.min(a.y, b.y), right: Math.max(a.x, b.x), bottom: Math.max(a.y, b.y) };
+}
+
+/** Whether what goes straight from a to b comes as near as that to what is seen of an element. */
+export function hits(element, a, b, reach) {
+  const { box } = figureOf(element);
+  if (!meet(box, grow(span(a, b), reach))) return false;
+  const { value, points } = element;
+  if (value.kind === 'text') return true;
+  const line = outline(value, points);
+  const most = reach + value.width / 2;
+  if (line.length === 2) return apart(a, b, line[0], line[1]) <= most;
+  for (let i = 0; i + 3 < line.length; i += 2) {
+    const [c, d] = [{ x: line[i], y: line[i + 1] }, { x: line[i + 2], y: line[i + 3] }];
+    if (cross(a, b, c, d)) return true;
+    if (Math.min(apart(a, b, c.x, c.y), apart(a, b, d.x, d.y), apart(c, d, a.x, a.y), apart(c, d, b.x, b.y)) <= most) return true;
+  }
+  return false;
+}
+
+/** How far a point is from the line that ends at a and b. */
+function apart(a, b, x, y) {
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const length = dx * dx + dy * dy;
+  const along = length ? Math.max(0, Math.min(1, ((x - a.x) * dx + (y - a.y) * dy) / length)) : 0;
+  return Math.hypot(x - a.x - along * dx, y - a.y - along * dy);
+}
+
+function cross(a, b, c, d) {
+  const side = (p, q, r) => Math.sign((q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x));
+  return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
+}

@@ -1,0 +1,127 @@
+/**
+ * keys.js - the board by keyboard: a key for each command, and a cross that draws.
+ *
+ * Where the board has the focus, arrows move the cross, and Enter puts the tool down and takes it up.
+ */
+
+const STEP_PX = 10;
+const FINE_PX = 1;
+const COARSE_PX = 50;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const CROSS_PX = 12;
+
+export class Keys {
+  #board;
+  #view;
+  #hooks;
+  #commands;
+  #cross = null; // in CSS pixels
+  #tool = null; // that is down
+
+  /**
+   * @param {HTMLElement} board
+   * @param {import('./view.js').View} view
+   * @param {Record<string, (event: KeyboardEvent) => void>} commands  by key: Ctrl+, Shift+ and the key's name
+   * @param {{tool: () => object, at: (place: object | null) => void, need: () => void, begins: () => void,
+   *     nudge: (dx: number, dy: number) => boolean, say: (sentence: string) => void}} hooks
+   *     nudge: moves what is selected, if anything is
+   */
+  constructor(board, view, commands, hooks) {
+    this.#board = board;
+    this.#view = view;
+    this.#commands = commands;
+    this.#hooks = hooks;
+    addEventListener('keydown', (event) => this.#down(event));
+    board.addEventListener('blur', () => this.stop());
+    board.addEventListener('pointerdown', () => this.stop());
+  }
+
+  /** What is being drawn ends; the cross goes. */
+  stop() {
+    this.#tool?.up();
+    this.#tool = null;
+    this.#cross = null;
+    this.#hooks.need();
+  }
+
+  /** @returns {boolean} whether there was something to be given up */
+  abandon() {
+    if (!this.#tool) return false;
+    this.#tool.cancel();
+    this.#tool = null;
+    this.#hooks.say('Given up.');
+    return true;
+  }
+
+  paint(context, { accent }) {
+    if (!this.#cross) return;
+    const { x, y } = this.#cross;
+    context.strokeStyle = accent;
+    context.lineWidth = 2;
+    context.beginPath();
+    context.moveTo(x - CROSS_PX, y);
+    context.lineTo(x + CROSS_PX, y);
+    context.moveTo(x, y - CROSS_PX);
+    context.lineTo(x, y + CROSS_PX);
+    if (this.#tool) context.arc(x, y, CROSS_PX / 2, 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  #down(event) {
+    const { target, key, ctrlKey, metaKey, altKey, shiftKey, defaultPrevented } = event;
+    if (defaultPrevented || altKey || document.querySelector('dialog[open]')) return;
+    const typing = target.matches?.('input:not([type=radio]), textarea');
+    if (typing) return;
+    const command = ctrlKey || metaKey;
+    const on = target === this.#board;
+    if (on && !command && ARROWS[key]) this.#arrow(event, shiftKey);
+    else if (on && !command && key === 'Enter') this.#press(event);
+    else if (key === ' ' || key === 'Enter' || ARROWS[key]) return; // a button's, or a choice's
+    else this.#run(event, `${command ? 'Ctrl+' : ''}${shiftKey && (command || key.length > 1) ? 'Shift+' : ''}${key.length === 1 ? key.toLowerCase() : key}`);
+  }
+
+  #run(event, name) {
+    const run = this.#commands[name];
+    if (!run) return;
+    event.preventDefault();
+    run(event);
+  }
+
+  #arrow(event, shift) {
+    event.preventDefault();
+    const [dx, dy] = ARROWS[event.key];
+    const px = shift ? COARSE_PX : event.ctrlKey ? FINE_PX : STEP_PX;
+    if (!this.#tool && this.#hooks.nudge(dx * px / this.#view.scale, dy * px / this.#view.scale)) return;
+    const { width, height } = this.#view;
+    const at = this.#cross ?? { x: width / 2, y: height / 2 };
+    const to = { x: at.x + dx * px, y: at.y + dy * px };
+    // The board follows where the cross would leave the window.
+    const [x, y] = [Math.max(0, Math.min(width, to.x)), Math.max(0, Math.min(height, to.y))];
+    if (x !== to.x || y !== to.y) this.#view.pan(x - to.x, y - to.y);
+    this.#cross = { x, y };
+    this.#tool?.move([this.#spot(shift)]);
+    this.#hooks.at(this.#view.toBoard(x, y));
+    this.#hooks.need();
+  }
+
+  #press(event) {
+    event.preventDefault();
+    this.#cross ??= { x: this.#view.width / 2, y: this.#view.height / 2 };
+    if (this.#tool) {
+      const tool = this.#tool;
+      this.#tool = null;
+      tool.up();
+      this.#hooks.say('Tool up.');
+    } else {
+      this.#hooks.begins();
+      this.#tool = this.#hooks.tool();
+      this.#tool.down(this.#spot(event.shiftKey));
+      this.#hooks.say('Tool down: move with the arrow keys, and press Enter again.');
+    }
+    this.#hooks.need();
+  }
+
+  #spot(shift) {
+    return { ...this.#view.toBoard(this.#cross.x, this.#cross.y), pressure: 0.5, shift };
+  }
+}

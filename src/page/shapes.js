@@ -1,0 +1,52 @@
+/**
+ * shapes.js - which elements a board may have, and what a peer may say of them.
+ *
+ * Each has a kind, a colour, a width and a place {"x","y"}. A pen's stroke has points beside that,
+ * {x, y, pressure} from its place on. A line, an arrow, a rectangle and an ellipse reach {"w","h"} from their
+ * place, a text has {"text"}. What was begun later lies above: `order`, a Lamport clock.
+ */
+
+import { whole } from './elements.js';
+
+export const COLOURS = 8;
+export const WIDTHS = [3, 7, 16];
+export const COORDINATE_MOST = 50_000; // in units of the board
+export const ORDER_MOST = 1e9;
+export const PRESSURE_MOST = 100; // half of it is a stroke as wide as its width says
+export const TEXT_MOST = 2_000;
+export const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width
+
+const SPANNED = ['line', 'arrow', 'rectangle', 'ellipse'];
+
+/** @type {import('./elements.js').Rules} */
+export const RULES = {
+  point: [COORDINATE_MOST, COORDINATE_MOST, PRESSURE_MOST],
+  clean({ order, kind, colour, width, x, y, w, h, text } = {}) {
+    const sound = whole(order, ORDER_MOST) && whole(colour, COLOURS - 1) && WIDTHS.includes(width) && near(x) && near(y);
+    const common = { order, kind, colour, width, x, y };
+    if (!sound) return null;
+    if (kind === 'pen') return common;
+    if (SPANNED.includes(kind)) return near(w) && near(h) ? { ...common, w, h } : null;
+    return kind === 'text' && typeof text === 'string' && text === cleanText(text) && text ? { ...common, text } : null;
+  },
+};
+
+/** Several lines, without other control characters, and not too long. */
+export function cleanText(text) {
+  return text.replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n]/gu, '').slice(0, TEXT_MOST).trimEnd();
+}
+
+/** A name without control characters, and none that is too long. */
+export function cleanName(name) {
+  return [...name.replace(/\p{Cc}/gu, '').trim()].slice(0, 64).join('');
+}
+
+/** A coordinate as it is kept and sent. */
+export function coordinate(value) {
+  const bounded = Math.max(-COORDINATE_MOST, Math.min(COORDINATE_MOST, value));
+  return Math.round(bounded * 10) / 10;
+}
+
+function near(value) {
+  return Number.isFinite(value) && Math.abs(value) <= COORDINATE_MOST;
+}

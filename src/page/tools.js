@@ -1,0 +1,289 @@
+/**
+ * tools.js - what a pointer does to the board: one class a tool. A tool is told of one pointer at a
+ * time: down, move (all the steps of a frame), and up, or cancel.
+ *
+ * @typedef {object} Spot
+ * @property {number} x         in units of the board
+ * @property {number} y
+ * @property {number} pressure  0 to 1; a mouse's is 0.5
+ * @property {boolean} shift
+ *
+ * @typedef {object} Desk  what tools work with
+ * @property {import('./drawing.js').Drawing} drawing
+ * @property {import('./paper.js').Paper} paper
+ * @property {import('./view.js').View} view
+ * @property {import('./selection.js').Selection} selection
+ * @property {() => {colour: number, width: number}} style
+ * @property {(place: {x: number, y: number}, element?: object) => void} write  opens a field for a text
+ * @property {(sentence: string) => void} say
+ */
+
+import { grow, hits, meet, span } from './figures.js';
+import { PRESSURE_MOST, coordinate } from './shapes.js';
+
+const STEP_PX = 1.5; // a pen that moved less has not moved
+const TINY_PX = 4; // a shape that is smaller was a slip
+const REACH_PX = 8;
+const SNAP = Math.PI / 12;
+const FULL = 'The board is full. Open a new room to go on.';
+
+class Tool {
+  /** @param {Desk} desk */
+  constructor(desk) {
+    this.desk = desk;
+  }
+
+  down() {}
+  move() {}
+  up() {}
+  cancel() { this.up(); }
+
+  /** So many pixels, in units of the board. */
+  units(px) {
+    return px / this.desk.view.scale;
+  }
+
+  /** The topmost element there. */
+  find(spot) {
+    return this.desk.drawing.elements.list.findLast((element) => hits(element, spot, spot, this.units(REACH_PX)));
+  }
+}
+
+class Pen extends Tool {
+  #stroke = null;
+  #version;
+  #last; // where it was
+
+  down(spot) {
+    const { drawing, paper, style, say } = this.desk;
+    this.#last = spot;
+    this.#stroke = drawing.add({ kind: 'pen', ...style(), x: 0, y: 0 }, point(spot));
+    if (!this.#stroke) return say(FULL);
+    this.#version = this.#stroke.version;
+    paper.hold([this.#stroke]);
+  }
+
+  move(spots) {
+    for (const spot of spots) {
+      if (!this.#stroke) return;
+      if (Math.hypot(spot.x - this.#last.x, spot.y - this.#last.y) < this.units(STEP_PX)) continue;
+      const same = this.#stroke.version === this.#version;
+      if (same && this.desk.drawing.extend(this.#stroke, relative(spot, this.#stroke))) {
+        this.#last = spot;
+      } else {
+        // It is as long as a stroke may be, or somebody took it away: another one goes on where it ends.
+        const last = this.#last;
+        this.up();
+        this.down(last);
+      }
+    }
+  }
+
+  up() {
+    this.#stroke = null;
+    this.desk.paper.letGo();
+    this.desk.drawing.commit();
+  }
+
+  cancel() {
+    this.#stroke = null;
+    this.desk.paper.letGo();
+    this.desk.drawing.cancel();
+  }
+}
+
+class Shape extends Tool {
+  #kind;
+  #shape = null;
+  #from;
+
+  constructor(desk, kind) {
+    super(desk);
+    this.#kind = kind;
+  }
+
+  down(spot) {
+    const { drawing, paper, style, say } = this.desk;
+    this.#from = { x: coordinate(spot.x), y: coordinate(spot.y) };
+    this.#shape = drawing.add({ kind: this.#kind, ...style(), ...this.#from, w: 0, h: 0 });
+    if (!this.#shape) return say(FULL);
+    paper.hold([this.#shape]);
+  }
+
+  move(spots) {
+    if (this.#shape) this.desk.drawing.edit(this.#shape, this.#span(spots.at(-1)));
+  }
+
+  up() {
+    const { value } = this.#shape ?? {};
+    const tiny = value && Math.hypot(value.w, value.h) < this.units(TINY_PX);
+    this.#end();
+    if (tiny) this.desk.drawing.cancel();
+    else this.desk.drawing.commit();
+  }
+
+  cancel() {
+    this.#end();
+    this.desk.drawing.cancel();
+  }
+
+  #end() {
+    this.#shape = null;
+    this.desk.paper.letGo();
+  }
+
+  /** With Shift as wide as high, or at an angle that is a multiple of 15 degrees. */
+  #span(spot) {
+    let [w, h] = [spot.x - this.#from.x, spot.y - this.#from.y];
+    if (spot.shift && (this.#kind === 'line' || this.#kind === 'arrow')) {
+      const angle = Math.round(Math.atan2(h, w) / SNAP) * SNAP;
+      const length = Math.hypot(w, h);
+      [w, h] = [length * Math.cos(angle), length * Math.sin(angle)];
+    } else if (spot.shift) {
+      const side = Math.max(Math.abs(w), Math.abs(h));
+      [w, h] = [side * (Math.sign(w) || 1), side * (Math.sign(h) || 1)];
+    }
+    return { w: coordinate(w), h: coordinate(h) };
+  }
+}
+
+class Text extends Tool {
+  #spot = null;
+
+  down(spot) {
+    this.#spot = spot;
+  }
+
+  up() {
+    const spot = this.#spot;
+    this.#spot = null;
+    if (!spot) return;
+    const there = this.find(spot);
+    this.desk.write(spot, there?.value.kind === 'text' ? there : undefined);
+  }
+
+  cancel() {
+    this.#spot = null;
+  }
+}
+
+/** Whole strokes, as soon as it touches them. */
+class Eraser extends Tool {
+  #last = null;
+
+  down(spot) {
+    this.#last = spot;
+    this.move([spot]);
+  }
+
+  move(spots) {
+    const { drawing } = this.desk;
+    for (const spot of spots) {
+      const touched = drawing.elements.list.filter((element) => hits(element, this.#last, spot, this.units(REACH_PX)));
+      for (const element of touched) drawing.remove(element);
+      this.#last = spot;
+    }
+  }
+
+  up() {
+    this.desk.drawing.commit();
+  }
+}
+
+class Select extends Tool {
+  #from = null;
+  #now;
+  #moving = false;
+  #before = []; // what was selected, where more is to be
+
+  down(spot) {
+    const { selection, paper } = this.desk;
+    const there = this.#grip(spot);
+    this.#from = this.#now = spot;
+    this.#moving = Boolean(there);
+    if (there && there !== true) selection.take(there, spot.shift);
+    if (!there && !spot.shift) selection.clear();
+    this.#before = selection.list;
+    if (this.#moving) paper.hold(selection.list);
+  }
+
+  move(spots) {
+    const { selection, paper, drawing } = this.desk;
+    this.#now = spots.at(-1);
+    if (this.#moving) return paper.shift(...this.#distance());
+    const box = selection.frame = span(this.#from, this.#now);
+    selection.set([...this.#before, ...selection.inside(drawing.elements.list, box)]);
+  }
+
+  up() {
+    const { selection, paper } = this.desk;
+    const [dx, dy] = this.#distance();
+    if (this.#moving && Math.hypot(dx, dy) >= this.units(2)) selection.move(dx, dy);
+    this.#end();
+    paper.letGo();
+  }
+
+  cancel() {
+    this.#end();
+    this.desk.paper.letGo();
+  }
+
+  /** An element that is to be moved, or true: those that are selected are. */
+  #grip(spot) {
+    const { selection } = this.desk;
+    const there = this.find(spot);
+    if (there && !selection.has(there)) return there;
+    const { box } = selection;
+    const inside = box && meet(grow(box, this.units(REACH_PX)), span(spot, spot));
+    return spot.shift ? there : Boolean(there || inside);
+  }
+
+  #distance() {
+    return [this.#now.x - this.#from.x, this.#now.y - this.#from.y];
+  }
+
+  #end() {
+    this.#moving = false;
+    this.desk.selection.frame = null;
+    this.desk.paper.need();
+  }
+}
+
+/** Pans: the spot under it stays under it. */
+class Hand extends Tool {
+  #from = null;
+
+  down(spot) {
+    this.#from = spot;
+  }
+
+  move(spots) {
+    const { view } = this.desk;
+    const { x, y } = spots.at(-1);
+    view.pan((x - this.#from.x) * view.scale, (y - this.#from.y) * view.scale);
+  }
+}
+
+/** @param {Desk} desk */
+export function makeTools(desk) {
+  return {
+    select: new Select(desk),
+    hand: new Hand(desk),
+    pen: new Pen(desk),
+    eraser: new Eraser(desk),
+    line: new Shape(desk, 'line'),
+    arrow: new Shape(desk, 'arrow'),
+    rectangle: new Shape(desk, 'rectangle'),
+    ellipse: new Shape(desk, 'ellipse'),
+    text: new Text(desk),
+  };
+}
+
+function point({ x, y, pressure }) {
+  return [coordinate(x), coordinate(y), Math.round(pressure * PRESSURE_MOST)];
+}
+
+/** Somebody may have moved the stroke meanwhile. */
+function relative({ x, y, pressure }, { value }) {
+  return point({ x: x - value.x, y: y - value.y, pressure });
+}

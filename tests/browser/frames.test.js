@@ -1,0 +1,68 @@
+// frames.test.js - with 5,000 strokes on the board, what our own script takes of each frame while one draws.
+import assert from 'node:assert/strict';
+import { fill } from './lib/filler.js';
+import { quantiles, stopwatch } from './lib/stopwatch.js';
+import { suite } from './lib/suite.js';
+
+const STROKES = 5_000;
+const MEDIAN_MS = 4;
+const P95_MS = 8;
+
+const drag = async ({ page }, points) => {
+  await page.mouse.move(...points[0]);
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...point);
+  await page.mouse.up();
+};
+
+/** Round and round over all that is there. */
+const scrawl = (n, steps = 60) => Array.from({ length: steps }, (_, i) =>
+  [500 + (60 + 25 * n) * Math.cos(i / 7 + n), 350 + (40 + 15 * n) * Math.sin(i / 5)]);
+
+suite('frames', { servers: [['lighttpd', '/']] }, (test) => {
+  test('the budget of a frame with 5,000 strokes', async (room) => {
+    const ann = await room.board({ viewport: { width: 1440, height: 900 }, prepare: stopwatch });
+    const bob = await room.board();
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await fill(bob, STROKES);
+    await ann.until({ strokes: STROKES, rests: true }, 30_000);
+    const measure = async (what, act) => {
+      await ann.page.evaluate(() => { globalThis.stopwatch.frames = []; });
+      await act();
+      await ann.until({ rests: true });
+      const { count, median, p95, most } = quantiles(await ann.page.evaluate(() => globalThis.stopwatch.frames));
+      console.log(`# ${what}: ${count} frames, median ${median.toFixed(2)} ms, 95 % ${p95.toFixed(2)} ms, most ${most.toFixed(2)} ms`);
+      assert.ok(count >= 20, `${count} frames`);
+      return () => assert.ok(median <= MEDIAN_MS && p95 <= P95_MS, `${what}: median ${median} ms, 95 % ${p95} ms`);
+    };
+    const drawing = [];
+    drawing.push(await measure('pen', async () => {
+      for (let n = 0; n < 8; n++) await drag(ann, scrawl(n));
+    }));
+    drawing.push(await measure('pen, while another draws', async () => {
+      await Promise.all([ann, bob].map(async (board, who) => {
+        for (let n = 0; n < 5; n++) await drag(board, scrawl(n + who));
+      }));
+    }));
+    drawing.push(await measure('rectangle', async () => {
+      await ann.tool('r');
+      for (let n = 0; n < 4; n++) await drag(ann, scrawl(n));
+    }));
+    // No budget is promised for these: each step takes away, or moves, what lies upon dozens of others.
+    await measure('eraser', async () => {
+      await ann.tool('e');
+      for (let n = 0; n < 3; n++) await drag(ann, Array.from({ length: 40 }, (_, i) => [300 + 3 * i, 200 + 100 * n + i]));
+    });
+    await measure('select and move', async () => {
+      await ann.tool('v');
+      await drag(ann, [[600, 400], ...Array.from({ length: 40 }, (_, i) => [600 + i, 400 + i])]);
+    });
+    await measure('hand', async () => {
+      await ann.tool('h');
+      await drag(ann, scrawl(2));
+    });
+    const { strokes } = await ann.facts();
+    await bob.until({ strokes });
+    for (const keepsIt of drawing) keepsIt();
+  });
+});

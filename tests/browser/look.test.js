@@ -1,0 +1,136 @@
+// look.test.js - what the board looks like, in light and in dark, on windows of three sizes: axe-core finds
+// nothing, everything fits and can be hit with a finger. PICTURES=DIR keeps what was seen; PICTURE=FILE
+// makes the picture of the README anew.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { until } from '../http/lib/wait.js';
+import { suite } from './lib/suite.js';
+import { sketch } from './lib/sketch.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SIZES = [[360, 740], [768, 1024], [1440, 900]];
+const TARGET = 44; // pixels
+const { PICTURES, PICTURE } = process.env;
+
+/** What axe-core finds, in words. */
+async function findings({ page }) {
+  // Not by a <script>: the page's Content-Security-Policy forbids what is inline.
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document);
+    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
+}
+
+/** What sticks out, and what is too small to be hit. */
+const misfits = ({ page }, least) => page.evaluate((size) => {
+  const wrong = [];
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) wrong.push(`it is ${scrollWidth} pixels wide`);
+  for (const element of document.querySelectorAll('button, summary, input, label')) {
+    if (element.tabIndex < 0 || !element.checkVisibility({ visibilityProperty: true })) continue;
+    const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+    const what = element.id || element.name + element.value || element.title || element.textContent;
+    if (left < 0 || top < 0 || right > innerWidth || bottom > innerHeight) wrong.push(`${what} sticks out`);
+    if (Math.min(width, height) + 0.5 < size) wrong.push(`${what} is ${width} by ${height}`);
+  }
+  return wrong;
+}, least);
+
+async function keep({ page }, name) {
+  if (!PICTURES) return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
+}
+
+suite('look', { servers: [['lighttpd', '/']] }, (test) => {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`in the ${colorScheme}`, async (room) => {
+      const people = [];
+      for (const [width, height] of SIZES) {
+        const phone = width < 400;
+        people.push(await room.board({ viewport: { width, height }, colorScheme, hasTouch: phone, deviceScaleFactor: phone ? 2 : 1 }));
+      }
+      const [phone, , desk] = people;
+      for (const [i, name] of ['Cleo', 'Ben', 'Ada'].entries()) {
+        await people[i].meets(2);
+        await people[i].page.evaluate(() => { document.getElementById('people').open = true; });
+        await people[i].page.fill('#name', name);
+        await people[i].page.check(`[name=own][value="${[5, 3, 2][i]}"]`);
+        await people[i].page.evaluate(() => { document.getElementById('people').open = matchMedia('(min-width: 60rem)').matches; });
+      }
+      await sketch(desk);
+      const { strokes } = await desk.facts();
+      for (const board of people) {
+        await board.until({ strokes, rests: true });
+        await until(async () => (await board.others()).every((name) => /^(Ada|Ben|Cleo)$/.test(name)), 'the names');
+      }
+      // Where they point to is seen, too.
+      const [, pad] = people;
+      await pad.page.mouse.move(560, 480);
+      await phone.page.mouse.move(110, 260);
+      await desk.page.waitForFunction(() => document.querySelectorAll('#cursors > *').length === 2);
+      await desk.page.mouse.move(900, 700);
+      await desk.page.evaluate(() => document.activeElement.blur()); // it was focused as by a keyboard
+      if (PICTURE && colorScheme === 'light') await desk.page.screenshot({ path: PICTURE });
+
+      for (const board of people) {
+        const { width } = board.page.viewportSize();
+        const seen = `${width}-${colorScheme}`;
+        const check = async (what) => {
+          await keep(board, `${seen}${what ? `-${what}` : ''}`);
+          assert.deepEqual(await findings(board), [], `${seen} ${what}`);
+          assert.deepEqual(await misfits(board, width < 400 ? TARGET : 24), [], `${seen} ${what}`);
+        };
+        await board.page.keyboard.press('f');
+        await check('');
+        if (await board.page.isVisible('#style-open')) {
+          await board.page.click('#style-open');
+          await check('style');
+          await board.page.keyboard.press('Escape');
+        }
+        if (width < 960) await board.page.click('#people summary');
+        await check('people');
+        if (width < 960) await board.page.click('#people summary');
+        await board.page.click('#menu summary');
+        await check('menu');
+        await board.page.keyboard.press('?');
+        await check('help');
+        await board.page.keyboard.press('Escape');
+      }
+      await phone.page.setViewportSize({ width: 740, height: 360 });
+      assert.deepEqual(await misfits(phone, TARGET), [], 'on its side');
+      await keep(phone, `sideways-${colorScheme}`);
+    });
+  }
+
+  test('Tab goes through everything in the order in which it is seen, and each is seen to have the focus', async (room) => {
+    const [ann] = await room.people(1);
+    const order = [];
+    for (let i = 0; i < 40; i++) {
+      await ann.page.keyboard.press('Tab');
+      const at = await ann.page.evaluate(() => {
+        const { activeElement: element } = document;
+        if (element === document.body) return '';
+        const shown = element.matches('label input') ? element.parentElement : element;
+        const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+        return `${element.id || element.name || element.tagName.toLowerCase()}${outlineStyle === 'none' || outlineWidth === '0px' ? ' unseen' : ''}`;
+      });
+      if (!at || order.includes(at)) break;
+      order.push(at);
+    }
+    assert.deepEqual(order, ['copy', 'summary', 'name', 'own', 'menu-open', 'board', 'colour', 'width', 'tool', 'scale']);
+  });
+
+  test('who wants less motion gets none', async (room) => {
+    const ann = await room.board({ viewport: { width: 1000, height: 700 }, reducedMotion: 'reduce' });
+    const bob = await room.board();
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await bob.page.mouse.move(300, 300);
+    await ann.page.waitForSelector('#cursors > *', { state: 'attached' });
+    assert.deepEqual(await ann.page.evaluate(() => document.getAnimations().length), 0);
+    assert.equal(await ann.page.$eval('#cursors > *', (mark) => getComputedStyle(mark).transitionProperty), 'none');
+  });
+});

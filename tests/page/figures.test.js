@@ -1,0 +1,80 @@
+// figures.test.js - what elements look like, where they can be hit, and which part of the board is seen.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { figureOf, hits } from '../../src/page/figures.js';
+import { COORDINATE_MOST } from '../../src/page/shapes.js';
+import { View } from '../../src/page/view.js';
+
+const base = { colour: 0, width: 3, x: 10, y: 20 };
+const shape = (kind, w = 100, h = 60) => ({ value: { ...base, kind, w, h }, points: [] });
+const pen = (points, value = {}) => ({ value: { ...base, kind: 'pen', ...value }, points });
+const at = (x, y) => ({ x, y });
+
+for (const [why, element, x, y, hit] of [
+  ['on a line', shape('line'), 60, 50, true],
+  ['beside a line', shape('line'), 90, 30, false],
+  ['on an arrow', shape('arrow'), 60, 50, true],
+  ['on an edge of a rectangle', shape('rectangle'), 110, 50, true],
+  ['in a rectangle', shape('rectangle'), 60, 50, false],
+  ['on a rectangle that was drawn backwards', shape('rectangle', -100, -60), -90, -10, true],
+  ['on an ellipse', shape('ellipse'), 60, 20, true],
+  ['in a corner of its box', shape('ellipse'), 12, 22, false],
+  ['on a stroke that was moved', pen([0, 0, 50, 100, 0, 50]), 60, 20, true],
+  ['where it was before', pen([0, 0, 50, 100, 0, 50]), 60, 0, false],
+  ['on a dot', pen([5, 5, 50]), 15, 25, true],
+  ['beside it', pen([5, 5, 50]), 30, 25, false],
+]) {
+  test(`${hit ? 'hits' : 'misses'}: ${why}`, () => assert.equal(hits(element, at(x, y), at(x, y), 2), hit));
+}
+
+test('what goes straight across is hit, however far it went in one step', () => {
+  assert.equal(hits(shape('line'), at(60, -500), at(60, 500), 1), true);
+  assert.equal(hits(shape('line'), at(200, -500), at(200, 500), 1), false);
+});
+
+test('a stroke of one pressure is one line, another pressure another width', () => {
+  const even = figureOf(pen([0, 0, 50, 10, 0, 50, 20, 5, 50, 30, 0, 50]));
+  assert.deepEqual(even.lines.map(({ width }) => width), [3]);
+  assert.match(even.lines[0].d, /^M10 20Q.*L40 20$/);
+  const { lines } = figureOf(pen(Array.from({ length: 20 }, (_, i) => [10 * i, 0, 5 * i]).flat()));
+  assert.ok(lines.length > 5);
+  for (const [i, { width }] of lines.entries()) if (i) assert.ok(width > lines[i - 1].width);
+});
+
+test('a figure follows its element', () => {
+  const element = pen([0, 0, 50]);
+  assert.equal(figureOf(element), figureOf(element));
+  const before = figureOf(element).box.right;
+  element.points.push(50, 0, 50);
+  assert.equal(figureOf(element).box.right, before + 50);
+  element.value = { ...element.value, x: 0 };
+  assert.equal(figureOf(element).box.right, before + 40);
+});
+
+test('a view shows all until it is moved, and keeps what is under the pointer when it scales', () => {
+  const view = new View();
+  view.resize(1000, 700);
+  assert.deepEqual([view.scale, view.x, view.y], [1, 500, 350]);
+  view.include({ left: -900, right: 0, top: 0, bottom: 0 });
+  assert.ok(view.toWindow({ x: -900, y: 0 }).x > 0);
+  const under = view.toBoard(100, 200);
+  view.zoom(2, 100, 200);
+  assert.deepEqual(view.toBoard(100, 200), under);
+  const { scale, x } = view;
+  view.include({ left: -5000, right: 0, top: 0, bottom: 0 });
+  assert.deepEqual([view.scale, view.x], [scale, x]);
+});
+
+test('nobody gets lost', () => {
+  const view = new View();
+  view.resize(1000, 700);
+  for (let i = 0; i < 100; i++) view.zoom(2);
+  assert.equal(view.scale, 8);
+  view.pan(1e12, -1e12);
+  const { x, y } = view.toBoard(500, 350);
+  assert.deepEqual([Math.round(x), Math.round(y)], [-COORDINATE_MOST, COORDINATE_MOST]);
+  for (let i = 0; i < 100; i++) view.zoom(0.5);
+  assert.equal(view.scale, 0.1);
+  view.fit({ left: 4_000, top: 4_000, right: 4_100, bottom: 4_100 });
+  assert.deepEqual(view.toWindow({ x: 4_050, y: 4_050 }), { x: 500, y: 350 });
+});

@@ -48,6 +48,8 @@ export class RedisServer {
       ...(this.user ? ['--user', this.user.name, 'on', `>${this.password}`, ...this.user.rights] : [])];
   }
 
+  get pid() { return this.#child.pid; }
+
   /** For the programs. (A test that uses it is the user that may do everything.) */
   get url() { return `redis://${this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 

@@ -1,0 +1,211 @@
+// bench.js - what Drawbridge costs: a table, beside a program that does nothing and nchan with Redis.
+//
+//   BUILD=.build [SERVER=apache] node tests/bench/bench.js [PART…]      (make bench, make soak)
+//
+// Figures depend on the machine and on what else it does; what counts are ratios of what was
+// measured in turn, and CPU times. Each is the median of ROUNDS.
+import { Null, Nchan, Drawbridge, BODY } from './targets.js';
+import { Group, cpu, less, memory } from './processes.js';
+import { load } from './load.js';
+import { pause, until } from '../http/lib/wait.js';
+
+const SERVER = process.env.SERVER || 'lighttpd';
+const HELD = Number(process.env.STREAMS) || { lighttpd: 5000, 'apache-proxy': 2000, apache: 200 }[SERVER];
+const ROUNDS = Number(process.env.ROUNDS) || 3;
+const AT_A_TIME = 16, BATCH = 16;
+const OPENED = Math.min(HELD, 1000);
+const ROOMS = [8, 32, 128, 500].filter((members) => members <= HELD);
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const us = (n) => `${n < 10 ? n.toFixed(1) : Math.round(n)} µs`;
+const kib = (n) => `${n.toFixed(1)} KiB`;
+const count = (n) => String(Math.round(n));
+
+/** By part, where it comes from: "68 µs (web server 31, programs 22, Redis 15)". */
+const split = (of, show) => `${show(of.all)} (web server ${of.web.toFixed(1)}, programs ${of.programs.toFixed(1)}, Redis ${of.redis.toFixed(1)})`;
+const over = (sum, n) => Object.fromEntries(Object.entries(sum).map(([kind, value]) => [kind, value / n]));
+const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((kind) => [kind, median(list.map((one) => one[kind]))]));
+
+const print = (...cells) => console.log(`| ${cells.join(' | ')} |`);
+
+/**
+ * A row. must and aim are of the ratio if there is one, else of the value.
+ * @param {{beside?: string, ratio?: number, value?: number, must?: ['≤' | '≥', number], aim?: number}} more
+ */
+function row(what, ours, { beside = '', ratio, value = ratio, must, aim } = {}) {
+  const missed = must && value !== undefined && !(must[0] === '≤' ? value <= must[1] : value >= must[1]);
+  print(what, ours, beside, ratio === undefined ? '' : `${ratio.toFixed(2)} ×`,
+    [must && `${must.join(' ')}${missed ? ' **missed**' : ''}`, aim && `aim ${aim}`].filter(Boolean).join(', '));
+}
+
+/** The median of ours to theirs, each round by itself; undefined where there are none of them. */
+const ratio = (ours, theirs) => theirs.length ? median(ours.map((value, i) => value / theirs[i])) : undefined;
+
+/** CPU time of what is asked of a target, beside what load() gives. */
+async function posts(target, { clients, meanwhile }, ...options) {
+  let before;
+  const result = await load('post', target, clients, options, async () => {
+    await meanwhile?.();
+    before = cpu(target.roots);
+  });
+  if (result.missing) throw new Error(`${target.name}: ${result.missing} messages did not arrive`);
+  result.cpu = over(less(cpu(target.roots), before), result.all_messages || result.all_posts);
+  return result;
+}
+
+async function times() {
+  const nothing = await Null.start();
+  const nchan = Nchan.missing() ? undefined : await Nchan.start();
+  const ours = await Drawbridge.start();
+  const got = {};
+  const note = (name, value) => (got[name] ??= []).push(value);
+  for (let round = 0; round < ROUNDS; round++) {
+    note('null', (await posts(nothing, nothing.pairs(AT_A_TIME))).cpu.all);
+    for (const target of [nchan, ours].filter(Boolean)) {
+      const { name } = target;
+      await target.redis.ask('CONFIG', 'RESETSTAT');
+      note(`${name} cpu`, (await posts(target, target.pairs(AT_A_TIME), '-e')).cpu);
+      if (target === ours) note('script', Number(/^cmdstat_evalsha:.*usec_per_call=([\d.]+)/m.exec(await ours.redis.ask('INFO', 'commandstats'))[1]));
+      const { messages, seconds } = await posts(target, target.pairs(AT_A_TIME));
+      note(`${name} rate`, messages / seconds);
+      note(`${name} latency`, (await posts(target, target.pairs(1), '-e')).event_us);
+      const { streams, seconds: opening } = await load('open', target, target.peers(OPENED), ['-c', AT_A_TIME]);
+      note(`${name} opened`, streams / opening);
+    }
+    note('batch', (await posts(ours, ours.pairs(AT_A_TIME, BATCH), '-e')).cpu.all);
+  }
+  const all = (name) => got[name].map((one) => one.all);
+  const theirs = (name) => got[`nchan ${name}`] ?? [];
+  const beside = (name, show) => theirs(name).length ? `nchan ${show(median(theirs(name)))}` : '';
+  const cpus = theirs('cpu').map((one) => one.all);
+
+  row(`relay, CPU of all processes, ${AT_A_TIME} at a time`, split(medians(got['drawbridge cpu']), us),
+    { beside: `a program that does nothing ${us(median(got.null))}`, ratio: ratio(all('drawbridge cpu'), got.null), must: ['≤', 2], aim: 1.6 });
+  if (nchan) row('likewise', us(median(all('drawbridge cpu'))), { beside: `nchan ${us(median(cpus))}`, ratio: ratio(all('drawbridge cpu'), cpus), aim: 1 });
+  for (const [name, what, show, must, aim] of [
+    ['rate', `relays a second, ${AT_A_TIME} at a time`, count, ['≥', 0.8], 1],
+    ['latency', 'from a relay to its event, one at a time', us, ['≤', 1.3], 1],
+    ['opened', `streams opened a second, ${AT_A_TIME} at a time`, count, ['≥', 0.4], 0.7],
+  ]) row(what, show(median(got[`drawbridge ${name}`])), { beside: beside(name, show), ratio: ratio(got[`drawbridge ${name}`], theirs(name)), must, aim });
+  row(`signals of a CPU second, in batches of ${BATCH}`, count(median(got.batch.map((n) => 1e6 / n))), { beside: cpus.length ? `nchan ${count(1e6 / median(cpus))}` : '',
+    ratio: ratio(cpus, got.batch.slice(0, cpus.length)), must: ['≥', 2], aim: 4 });
+  row(`relay in Redis, ${BODY} bytes`, us(median(got.script)), { value: median(got.script), must: ['≤', 15], aim: 10 });
+  for (const target of [nothing, nchan, ours]) await target?.stop();
+}
+
+/** KiB of each of many streams that are held, by process; and in all with the kernel's, where that can be told. */
+async function held(start) {
+  const group = Group.make();
+  const target = await start(group?.command);
+  const before = memory(target.roots), kernelBefore = group?.memory();
+  const result = await load('hold', target, target.peers(HELD), [], async () => {
+    await pause(15_000); // a ping, and what goes back to the kernel then
+    const each = over(less(memory(target.roots), before), HELD);
+    return { each, before, kernel: group && (group.memory() - kernelBefore) / HELD - each.all };
+  });
+  if (result.lost) throw new Error(`${target.name}: ${result.lost} streams were lost`);
+  await target.stop();
+  await group?.remove();
+  return result;
+}
+
+async function streams() {
+  const ours = await held((within) => Drawbridge.start({ within }));
+  const nchan = Nchan.missing() ? undefined : await held(() => Nchan.start());
+  row(`memory of a held stream, ${HELD} of them`, split(ours.each, kib), { beside: nchan ? `nchan ${kib(nchan.each.all)}` : '',
+    value: ours.each.all, must: ['≤', 20], aim: 14 });
+  if (ours.kernel !== undefined) row('and in the kernel', kib(ours.kernel));
+  row('memory before the first stream', split(over(ours.before, 1024), (n) => `${n.toFixed(1)} MiB`));
+}
+
+const OF_500 = { ROOM_PEERS: 512, MAILBOX: 1024 };
+
+/** One joins a room and leaves it again, while nothing else goes on. */
+async function rooms() {
+  const REPEATED = 20;
+  const ours = await Drawbridge.start({ settings: OF_500 });
+  const { redis } = ours;
+  // All scripts are slower, and what they call is not: to log that would slow them down.
+  await redis.ask('CONFIG', 'SET', 'slowlog-log-slower-than', '5');
+  await redis.ask('CONFIG', 'SET', 'slowlog-max-len', '10000');
+  const redisUs = async () => [...(await redis.ask('INFO', 'cpu')).matchAll(/^used_cpu_(?:user|sys):([\d.]+)/gm)]
+    .reduce((so, [, seconds]) => so + seconds * 1e6, 0);
+  for (const members of ROOMS) {
+    const room = `room-of-${members}`;
+    const peers = ours.peers(members);
+    await load('hold', ours, peers, [], async () => {
+      for (const peer of peers) await ours.join(peer, room);
+      await pause(2_000);
+      let before;
+      const { answer_us: [join, leave] } = await load('post', ours, [ours.visitor(room)], ['-n', 2 * REPEATED, '-w', 50], async () => {
+        await redis.ask('SLOWLOG', 'RESET');
+        before = await redisUs();
+      });
+      const used = (await redisUs() - before) / REPEATED;
+      // [id, when, µs, the command, …], the newest first.
+      const scripts = (await redis.ask('SLOWLOG', 'GET', '10000')).filter(([, , , words]) => words[0] === 'EVALSHA' && words.includes(room)).reverse();
+      if (scripts.length !== 2 * REPEATED) throw new Error(`${scripts.length} commands for ${2 * REPEATED} joins and leaves`);
+      const script = [0, 1].map((which) => median(scripts.filter((_, i) => i % 2 === which).map(([, , time]) => time)));
+      row(`join a room of ${members}, and leave it`, `${us(join)}, ${us(leave)}; one round trip each`, {
+        beside: `in Redis ${us(script[0])}, ${us(script[1])}; with what it writes ${us(used)} of both, a member ${us(used / members)}` });
+    });
+  }
+  await ours.stop();
+}
+
+/** CPU time of streams on which nothing goes on but pings, in rooms of two and in one of all. More of them than
+ *  there are, as CPU time is told in ticks. */
+async function idle() {
+  const SECONDS = 20;
+  const size = Math.min(HELD, 500);
+  const [two, one] = await Promise.all([(ours, peers) => ours.pair(peers), async (ours, peers) => {
+    for (const peer of peers) await ours.join(peer, 'all');
+  }].map(async (join) => {
+    const ours = await Drawbridge.start({ settings: { ...OF_500, PING: 1, GRACE: 1, MAILBOX_TTL: 2 } });
+    const peers = ours.peers(size);
+    const { used } = await load('hold', ours, peers, [], async () => {
+      await join(ours, peers);
+      await pause(5_000); // what was told of the joins is no longer kept then
+      const before = cpu(ours.roots);
+      await pause(SECONDS * 1000);
+      return { used: over(less(cpu(ours.roots), before), size * SECONDS) };
+    });
+    await ours.stop();
+    return used;
+  }));
+  row(`a ping to an idle stream, in a room of ${size}`, split(one, us), { beside: `in a room of 2 ${split(two, us)}`, ratio: one.all / two.all, must: ['≤', 1.1] });
+}
+
+/** Streams that come and go, each of another peer: what is left of them. */
+async function soak(size, rounds) {
+  const ours = await Drawbridge.start({ settings: { PING: 1, GRACE: 1, MAILBOX_TTL: 2 } });
+  const left = [];
+  for (let round = 1; round <= rounds; round++) {
+    await load('hold', ours, ours.peers(size), ['-c', AT_A_TIME]);
+    await until(async () => await ours.redis.ask('DBSIZE') === 0, 'all peers to be gone', 60_000);
+    await ours.redis.ask('MEMORY', 'PURGE'); // it keeps what is free for ten seconds
+    left.push(memory(ours.roots));
+    console.error(`round ${round}: ${split(over(left.at(-1), 1024), (n) => `${n.toFixed(1)} MiB`)}`);
+  }
+  await ours.stop();
+  // lighttpd frees what it keeps now and then, in the middle of a round.
+  const [then, now] = [left.slice(1, 4), left.slice(-3)].map((few) => median(few.map(({ all }) => all)) / 1024);
+  row(`memory after ${size} streams came and went ${rounds} times`, `${now.toFixed(1)} MiB`,
+    { beside: `after three times ${then.toFixed(1)} MiB`, ratio: now / then, must: ['≤', 1.02] });
+}
+
+const PARTS = { times, streams, rooms, idle, leaks: () => soak(Math.min(HELD, 500), 10) };
+const MORE = { soak: () => soak(HELD, Number(process.env.ROUNDS) || 100) };
+
+const parts = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
+for (const name of parts) {
+  if (!{ ...PARTS, ...MORE }[name]) {
+    console.error(`bench: there is no part ${name}, but ${Object.keys({ ...PARTS, ...MORE }).join(', ')}`);
+    process.exit(2);
+  }
+}
+if (Nchan.missing()) console.error(`bench: ${Nchan.missing()}`);
+print(`on ${SERVER}`, 'Drawbridge', 'beside it', 'ratio', 'must');
+print(...Array(5).fill('---'));
+for (const name of parts) await { ...PARTS, ...MORE }[name]();
+process.exit(0);

@@ -1,0 +1,42 @@
+// load.js - runs load.c.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const PROGRAM = path.join(process.env.BUILD, 'bench_load');
+
+const plan = (clients) => clients.map(({ stream, posts = [] }) =>
+  [['stream', stream], ...posts.map((post) => ['post', post])]
+    .map(([word, bytes]) => `${word} ${Buffer.byteLength(bytes)}\n${bytes}`).join('')).join('') + 'go\n';
+
+/**
+ * @param {'open' | 'hold' | 'post'} mode
+ * @param {{port: number, ready?: string}} target
+ * @param {{stream: string, posts?: string[]}[]} clients  the bytes of their requests
+ * @param {string[]} [options]  of load.c
+ * @param {() => Promise<object | void>} [meanwhile]  what is done once all streams are open; post begins after it
+ * @returns {Promise<object>}  what it and load.c have said
+ */
+export async function load(mode, target, clients, options = [], meanwhile = async () => {}) {
+  const child = spawn(PROGRAM, [mode, String(target.port), ...(target.ready ? ['-r', target.ready] : []), ...options.map(String)],
+    { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {}); // its end tells why
+  const ended = once(child, 'close');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { value } = await lines.next();
+    if (value === undefined) throw new Error(`load ${mode} failed at ${target.name}`);
+    return JSON.parse(value);
+  };
+  try {
+    child.stdin.write(plan(clients));
+    const opened = await line();
+    const own = await meanwhile();
+    child.stdin.end('\n');
+    return { ...opened, ...own, ...(mode === 'open' ? {} : await line()) };
+  } finally {
+    child.kill();
+    await ended;
+  }
+}

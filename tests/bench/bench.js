@@ -5,8 +5,9 @@
 // Figures depend on the machine and on what else it does; what counts are ratios of what was
 // measured in turn, and CPU times. Each is the median of ROUNDS.
 import { Null, Nchan, Drawbridge, BODY } from './targets.js';
-import { Group, cpu, less, memory } from './processes.js';
+import { Group } from './group.js';
 import { load } from './load.js';
+import { cpu, less, memory } from '../http/lib/usage.js';
 import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
@@ -29,10 +30,11 @@ const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((kind) => 
 const print = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
 /**
- * A row. must and aim are of the ratio if there is one, else of the value.
+ * A row. must and aim, which are for lighttpd, are of the ratio if there is one, else of the value.
  * @param {{beside?: string, ratio?: number, value?: number, must?: ['≤' | '≥', number], aim?: number}} more
  */
 function row(what, ours, { beside = '', ratio, value = ratio, must, aim } = {}) {
+  if (SERVER !== 'lighttpd') must = aim = undefined;
   const missed = must && value !== undefined && !(must[0] === '≤' ? value <= must[1] : value >= must[1]);
   print(what, ours, beside, ratio === undefined ? '' : `${ratio.toFixed(2)} ×`,
     [must && `${must.join(' ')}${missed ? ' **missed**' : ''}`, aim && `aim ${aim}`].filter(Boolean).join(', '));

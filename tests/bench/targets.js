@@ -1,6 +1,6 @@
 // targets.js - what is measured. Each starts servers of its own, and says what its clients send.
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { request } from '../http/lib/http.js';
@@ -103,8 +103,13 @@ class Plain {
   async begin(command, where) {
     this.spawn(command);
     await until(() => request(new URL(where, `http://127.0.0.1:${this.port}`)).then(({ status }) => status < 500, () => false),
-      `${command[0]} to serve`);
+      () => `${command[0]} to serve; it said:\n${this.#said()}`);
     return this;
+  }
+
+  #said() {
+    const log = `${this.folder}/error.log`;
+    return existsSync(log) ? readFileSync(log, 'utf8') : '';
   }
 
   #kill(how) {
@@ -141,7 +146,7 @@ daemon off;
 worker_processes 1;
 worker_rlimit_nofile 20000;
 pid ${one.folder}/pid;
-error_log stderr warn;
+error_log ${one.folder}/error.log warn;
 events { worker_connections 16000; }
 http {
   access_log off;
@@ -183,6 +188,8 @@ export class Null extends Plain {
     one.port = await freePort();
     copyFileSync(path.join(process.env.BUILD, 'bench_null'), `${folder}/bench_null`);
     mkdirSync(`${folder}/www`);
+    mkdirSync(`${folder}/fcgid`);
+    chmodSync(`${folder}/fcgid`, 0o777);
     if (kind === 'apache-proxy') one.spawn(['spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
     writeFileSync(`${folder}/conf`, kind === 'lighttpd' ? `
 server.modules = ( "mod_fastcgi" )
@@ -203,15 +210,15 @@ User www-data
 Group www-data
 PidFile "${folder}/pid"
 DefaultRuntimeDir "${folder}"
-ErrorLog /dev/stderr
+ErrorLog "${folder}/error.log"
 DocumentRoot "${folder}/www"
 MaxKeepAliveRequests 0
 <Directory "${folder}">
   Require all granted
 </Directory>
 ${kind === 'apache' ? `
-FcgidIPCDir "${folder}"
-FcgidProcessTableFile "${folder}/shm"
+FcgidIPCDir "${folder}/fcgid"
+FcgidProcessTableFile "${folder}/fcgid/shm"
 FcgidMinProcessesPerClass 16
 ScriptAlias "/" "${folder}/bench_null/"
 <Directory "${folder}">

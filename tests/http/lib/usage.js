@@ -1,0 +1,41 @@
+// usage.js - the time and the memory that the processes of a deployment have taken.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { descendants } from './processes.js';
+
+const KINDS = {
+  web: ['lighttpd', 'apache2', 'nginx'],
+  programs: ['signal.fcgi', 'stream.fcgi', 'bench_null'],
+  redis: ['redis-server'],
+};
+const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']));
+
+/** What read() gives for each of these processes and their descendants, added up. */
+function add(roots, read) {
+  const all = roots.flatMap((pid) => [{ pid, comm: proc(pid, 'comm').trim() }, ...descendants(pid)]);
+  const sum = Object.fromEntries(Object.entries(KINDS).map(([kind, comms]) =>
+    [kind, all.filter(({ comm }) => comms.includes(comm)).reduce((so, { pid }) => so + read(pid), 0)]));
+  return { ...sum, all: sum.web + sum.programs + sum.redis };
+}
+
+function proc(pid, file) {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+/** CPU time in microseconds, with that of children that have ended. */
+export const cpu = (roots) => add(roots, (pid) => {
+  const fields = proc(pid, 'stat').replace(/^.*\) /s, '').split(' ');
+  return fields.slice(11, 15).reduce((so, ticks) => so + Number(ticks), 0) * TICK_US;
+});
+
+/** Memory in KiB, where what several share counts once (PSS). Without pages of files: the kernel can drop
+ *  those, and all who run the same program share them. */
+export const memory = (roots) => add(roots, (pid) => [...proc(pid, 'smaps_rollup').matchAll(/^Pss_(?:Anon|Shmem): +(\d+)/gm)]
+  .reduce((so, [, kib]) => so + Number(kib), 0));
+
+/** b - a, of either. */
+export const less = (b, a) => Object.fromEntries(Object.keys(b).map((kind) => [kind, b[kind] - a[kind]]));

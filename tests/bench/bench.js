@@ -200,6 +200,10 @@ async function soak(size, rounds) {
 const PARTS = { times, streams, rooms, idle, leaks: () => soak(Math.min(HELD, 500), 10) };
 const MORE = { soak: () => soak(HELD, Number(process.env.ROUNDS) || 100) };
 
+if (!HELD) {
+  console.error(`bench: SERVER=${SERVER}: there are lighttpd, apache-proxy and apache`);
+  process.exit(2);
+}
 const parts = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
 for (const name of parts) {
   if (!{ ...PARTS, ...MORE }[name]) {

@@ -33,7 +33,8 @@ if (FULL) {
       const middle = (list) => [...list].sort((a, b) => a - b)[1];
       for (const kind of ['all', 'programs']) {
         const kib = left.map((one) => one[kind]);
-        assert.ok(middle(kib.slice(-3)) <= middle(kib.slice(1, 4)) * 1.02, `${kind}, KiB after each time: ${kib.map(Math.round).join(' ')}`);
+        assert.ok(middle(kib.slice(-3)) <= middle(kib.slice(1, 4)) * 1.02,
+          `${kind}, KiB after each time: ${kib.map(Math.round).join(' ')}`);
       }
     });
   });

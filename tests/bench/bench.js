@@ -3,7 +3,7 @@
 //   BUILD=.build [SERVER=apache] node tests/bench/bench.js [PART…]      (make bench, make soak)
 //
 // Figures depend on the machine and on what else it does; what counts are ratios of what was
-// measured in turn, and CPU times. Each is the median of ROUNDS.
+// measured in turn, and CPU times. Each is the median of TIMES (3).
 import { Null, Nchan, Drawbridge, BODY } from './targets.js';
 import { Group } from './group.js';
 import { load } from './load.js';
@@ -12,7 +12,7 @@ import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
 const HELD = Number(process.env.STREAMS) || { lighttpd: 5000, 'apache-proxy': 2000, apache: 200 }[SERVER];
-const ROUNDS = Number(process.env.ROUNDS) || 3;
+const ROUNDS = Number(process.env.TIMES) || 3;
 const AT_A_TIME = 16, BATCH = 16;
 const OPENED = Math.min(HELD, 1000);
 const ROOMS = [8, 32, 128, 500].filter((members) => members <= HELD);
@@ -217,7 +217,7 @@ async function soak(size, rounds) {
 }
 
 const PARTS = { times, streams, rooms, idle, leaks: () => soak(Math.min(HELD, 500), 10) };
-const MORE = { soak: () => soak(HELD, Number(process.env.ROUNDS) || 100) };
+const MORE = { soak: () => soak(HELD, Number(process.env.TIMES) || 100) };
 
 if (!HELD) {
   console.error(`bench: SERVER=${SERVER}: there are lighttpd, apache-proxy and apache`);

@@ -3,7 +3,7 @@
 //   BUILD=.build [SERVER=apache] node tests/bench/bench.js [PART…]      (make bench, make soak)
 //
 // Figures depend on the machine and on what else it does; what counts are ratios of what was
-// measured in turn, and CPU times. Each is the median of ROUNDS.
+// measured in turn, and CPU times. Each is the median of TIMES (3).
 import { Null, Nchan, Drawbridge, BODY } from './targets.js';
 import { Group } from './group.js';
 import { load } from './load.js';
@@ -12,7 +12,7 @@ import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
 const HELD = Number(process.env.STREAMS) || { lighttpd: 5000, 'apache-proxy': 2000, apache: 200 }[SERVER];
-const ROUNDS = Number(process.env.ROUNDS) || 3;
+const ROUNDS = Number(process.env.TIMES) || 3;
 const AT_A_TIME = 16, BATCH = 16;
 const OPENED = Math.min(HELD, 1000);
 const ROOMS = [8, 32, 128, 500].filter((members) => members <= HELD);
@@ -23,9 +23,11 @@ const kib = (n) => `${n.toFixed(1)} KiB`;
 const count = (n) => String(Math.round(n));
 
 /** By part, where it comes from: "68 µs (web server 31, programs 22, Redis 15)". */
-const split = (of, show) => `${show(of.all)} (web server ${of.web.toFixed(1)}, programs ${of.programs.toFixed(1)}, Redis ${of.redis.toFixed(1)})`;
+const split = ({ all, web, programs, redis }, show) => `${show(all)} `
+  + `(web server ${web.toFixed(1)}, programs ${programs.toFixed(1)}, Redis ${redis.toFixed(1)})`;
 const over = (sum, n) => Object.fromEntries(Object.entries(sum).map(([kind, value]) => [kind, value / n]));
-const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((kind) => [kind, median(list.map((one) => one[kind]))]));
+const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((kind) =>
+  [kind, median(list.map((one) => one[kind]))]));
 
 const print = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
@@ -55,6 +57,11 @@ async function posts(target, { clients, meanwhile }, ...options) {
   return result;
 }
 
+/** What Redis took for a script, since its counts were reset. */
+async function scriptUs(redis) {
+  return Number(/^cmdstat_evalsha:.*usec_per_call=([\d.]+)/m.exec(await redis.ask('INFO', 'commandstats'))[1]);
+}
+
 async function times() {
   const nothing = await Null.start();
   const nchan = Nchan.missing() ? undefined : await Nchan.start();
@@ -67,7 +74,7 @@ async function times() {
       const { name } = target;
       await target.redis.ask('CONFIG', 'RESETSTAT');
       note(`${name} cpu`, (await posts(target, target.pairs(AT_A_TIME), '-e')).cpu);
-      if (target === ours) note('script', Number(/^cmdstat_evalsha:.*usec_per_call=([\d.]+)/m.exec(await ours.redis.ask('INFO', 'commandstats'))[1]));
+      if (target === ours) note('script', await scriptUs(ours.redis));
       const { messages, seconds } = await posts(target, target.pairs(AT_A_TIME));
       note(`${name} rate`, messages / seconds);
       note(`${name} latency`, (await posts(target, target.pairs(1), '-e')).event_us);
@@ -76,22 +83,29 @@ async function times() {
     }
     note('batch', (await posts(ours, ours.pairs(AT_A_TIME, BATCH), '-e')).cpu.all);
   }
-  const all = (name) => got[name].map((one) => one.all);
+  const own = (name) => got[`drawbridge ${name}`];
   const theirs = (name) => got[`nchan ${name}`] ?? [];
-  const beside = (name, show) => theirs(name).length ? `nchan ${show(median(theirs(name)))}` : '';
-  const cpus = theirs('cpu').map((one) => one.all);
+  const beside = (name, show) => nchan ? `nchan ${show(median(theirs(name)))}` : '';
+  const [cpus, nchanCpus] = [own('cpu'), theirs('cpu')].map((list) => list.map((one) => one.all));
 
-  row(`relay, CPU of all processes, ${AT_A_TIME} at a time`, split(medians(got['drawbridge cpu']), us),
-    { beside: `a program that does nothing ${us(median(got.null))}`, ratio: ratio(all('drawbridge cpu'), got.null), must: ['≤', 2], aim: 1.6 });
-  if (nchan) row('likewise', us(median(all('drawbridge cpu'))), { beside: `nchan ${us(median(cpus))}`, ratio: ratio(all('drawbridge cpu'), cpus), aim: 1 });
+  row(`relay, CPU of all processes, ${AT_A_TIME} at a time`, split(medians(own('cpu')), us), {
+    beside: `a program that does nothing ${us(median(got.null))}`, ratio: ratio(cpus, got.null), must: ['≤', 2], aim: 1.6 });
+  if (nchan) {
+    row('likewise', us(median(cpus)), { beside: `nchan ${us(median(nchanCpus))}`, ratio: ratio(cpus, nchanCpus), aim: 1 });
+  }
   for (const [name, what, show, must, aim] of [
     ['rate', `relays a second, ${AT_A_TIME} at a time`, count, ['≥', 0.8], 1],
     ['latency', 'from a relay to its event, one at a time', us, ['≤', 1.3], 1],
     ['opened', `streams opened a second, ${AT_A_TIME} at a time`, count, ['≥', 0.4], 0.7],
-  ]) row(what, show(median(got[`drawbridge ${name}`])), { beside: beside(name, show), ratio: ratio(got[`drawbridge ${name}`], theirs(name)), must, aim });
-  row(`signals of a CPU second, in batches of ${BATCH}`, count(median(got.batch.map((n) => 1e6 / n))), { beside: cpus.length ? `nchan ${count(1e6 / median(cpus))}` : '',
-    ratio: ratio(cpus, got.batch.slice(0, cpus.length)), must: ['≥', 2], aim: 4 });
-  row(`relay in Redis, ${BODY} bytes`, us(median(got.script)), { value: median(got.script), must: ['≤', 15], aim: 10 });
+  ]) {
+    row(what, show(median(own(name))), {
+      beside: beside(name, show), ratio: ratio(own(name), theirs(name)), must, aim });
+  }
+  row(`signals of a CPU second, in batches of ${BATCH}`, count(1e6 / median(got.batch)), {
+    beside: nchan ? `nchan ${count(1e6 / median(nchanCpus))}` : '',
+    ratio: nchan && ratio(nchanCpus, got.batch), must: ['≥', 2], aim: 4 });
+  const script = median(got.script);
+  row(`relay in Redis, ${BODY} bytes`, us(script), { value: script, must: ['≤', 15], aim: 10 });
   for (const target of [nothing, nchan, ours]) await target?.stop();
 }
 
@@ -139,14 +153,18 @@ async function rooms() {
       for (const peer of peers) await ours.join(peer, room);
       await pause(2_000);
       let before;
-      const { answer_us: [join, leave] } = await load('post', ours, [ours.visitor(room)], ['-n', 2 * REPEATED, '-w', 50], async () => {
+      const visit = ['-n', 2 * REPEATED, '-w', 50];
+      const { answer_us: [join, leave] } = await load('post', ours, [ours.visitor(room)], visit, async () => {
         await redis.ask('SLOWLOG', 'RESET');
         before = await redisUs();
       });
       const used = (await redisUs() - before) / REPEATED;
       // [id, when, µs, the command, …], the newest first.
-      const scripts = (await redis.ask('SLOWLOG', 'GET', '10000')).filter(([, , , words]) => words[0] === 'EVALSHA' && words.includes(room)).reverse();
-      if (scripts.length !== 2 * REPEATED) throw new Error(`${scripts.length} commands for ${2 * REPEATED} joins and leaves`);
+      const scripts = (await redis.ask('SLOWLOG', 'GET', '10000'))
+        .filter(([, , , words]) => words[0] === 'EVALSHA' && words.includes(room)).reverse();
+      if (scripts.length !== 2 * REPEATED) {
+        throw new Error(`${scripts.length} commands for ${2 * REPEATED} joins and leaves`);
+      }
       const script = [0, 1].map((which) => median(scripts.filter((_, i) => i % 2 === which).map(([, , time]) => time)));
       row(`join a room of ${members}, leave it`, `${us(join)}, ${us(leave)}; a round trip each`, {
         beside: `Redis' script ${us(script[0])}, ${us(script[1])}: ${us(script[0] / members)}, ${us(script[1] / members)} a member; `
@@ -156,8 +174,8 @@ async function rooms() {
   await ours.stop();
 }
 
-/** CPU time of streams on which nothing goes on but pings, in rooms of two and in one of all. More of them than
- *  there are, as CPU time is told in ticks. */
+/** CPU time of streams on which nothing goes on but pings, in rooms of two and in one of all. There are ten
+ *  times as many pings as usual, because CPU time is told in ticks. */
 async function idle() {
   const SECONDS = 20;
   const size = Math.min(HELD, 500);
@@ -176,7 +194,8 @@ async function idle() {
     await ours.stop();
     return used;
   }));
-  row(`a ping to an idle stream, in a room of ${size}`, split(one, us), { beside: `in a room of 2 ${split(two, us)}`, ratio: one.all / two.all, must: ['≤', 1.1] });
+  row(`a ping to an idle stream, in a room of ${size}`, split(one, us), {
+    beside: `in a room of 2 ${split(two, us)}`, ratio: one.all / two.all, must: ['≤', 1.1] });
 }
 
 /** Streams that come and go, each of another peer: what is left of them. */
@@ -198,7 +217,7 @@ async function soak(size, rounds) {
 }
 
 const PARTS = { times, streams, rooms, idle, leaks: () => soak(Math.min(HELD, 500), 10) };
-const MORE = { soak: () => soak(HELD, Number(process.env.ROUNDS) || 100) };
+const MORE = { soak: () => soak(HELD, Number(process.env.TIMES) || 100) };
 
 if (!HELD) {
   console.error(`bench: SERVER=${SERVER}: there are lighttpd, apache-proxy and apache`);

@@ -19,7 +19,8 @@ const plan = (clients) => clients.map(({ stream, posts = [] }) =>
  * @returns {Promise<object>}  what it and load.c have said
  */
 export async function load(mode, target, clients, options = [], meanwhile = async () => {}) {
-  const child = spawn(PROGRAM, [mode, String(target.port), ...(target.ready ? ['-r', target.ready] : []), ...options.map(String)],
+  const ready = target.ready ? ['-r', target.ready] : [];
+  const child = spawn(PROGRAM, [mode, String(target.port), ...ready, ...options.map(String)],
     { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.on('error', () => {}); // its end tells why
   const ended = once(child, 'close');

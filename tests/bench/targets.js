@@ -1,6 +1,8 @@
 // targets.js - what is measured. Each starts servers of its own, and says what its clients send.
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { request } from '../http/lib/http.js';
@@ -190,7 +192,9 @@ export class Null extends Plain {
     mkdirSync(`${folder}/www`);
     mkdirSync(`${folder}/fcgid`);
     chmodSync(`${folder}/fcgid`, 0o777);
-    if (kind === 'apache-proxy') one.spawn(['spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
+    if (kind === 'apache-proxy') {
+      one.spawn(['spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
+    }
     writeFileSync(`${folder}/conf`, kind === 'lighttpd' ? `
 server.modules = ( "mod_fastcgi" )
 server.document-root = "${folder}/www"

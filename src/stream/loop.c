@@ -15,7 +15,7 @@
 
 enum {
 	EVENTS_AT_ONCE = 64,
-	WORKERS_MOST = 8,		/* Redis has one thread */
+	WORKERS_MOST = 4,		/* Redis has one thread */
 	ROUND_MS = 50,			/* at least, between two looks at all */
 	LONG_MS = 3600 * 1000,
 };

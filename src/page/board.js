@@ -20,12 +20,11 @@ import { Pointers } from './pointers.js';
 import { Selection } from './selection.js';
 import { COLOURS, WIDTHS, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
-import { Sync } from './sync.js';
+import { MESSAGE_MOST, Sync } from './sync.js';
 import { TextField } from './text-field.js';
 import { makeTools } from './tools.js';
 import { View } from './view.js';
 
-const MESSAGE_MOST = 2_097_152;
 const NOTICE_MS = 6_000;
 const ZOOM_STEP = 1.25;
 const COPY_PX = 16; // a copy lies that far from what it is of

@@ -62,7 +62,10 @@ export class Keys {
     context.lineTo(x + CROSS_PX, y);
     context.moveTo(x, y - CROSS_PX);
     context.lineTo(x, y + CROSS_PX);
-    if (this.#tool) context.arc(x, y, CROSS_PX / 2, 0, 2 * Math.PI);
+    if (this.#tool) {
+      context.moveTo(x + CROSS_PX / 2, y);
+      context.arc(x, y, CROSS_PX / 2, 0, 2 * Math.PI);
+    }
     context.stroke();
   }
 

@@ -27,7 +27,8 @@ enum err {
 	ERR_BUSY,		/* too many streams here */
 	ERR_STORE,		/* Redis cannot be reached, or refuses */
 	ERR_GONE,		/* the web server has closed the request */
-	ERR_COUNT
+	ERR_COUNT,
+	LATER			/* no error: the answer is not there yet */
 };
 
 /* One word for each but OK, for logs and metrics. */

@@ -207,48 +207,92 @@ static void count_relay(enum err e, int streams, int messages)
 		metric_add(METRIC_MESSAGES, 0, (uint64_t)messages);
 }
 
-enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *to, const struct item *items, int count,
-		    int *streams, int *wait_ms)
-{
-	struct words w = { .count = 0 };
-	struct buf user = BUF_INIT(USER_MOST), all = BUF_INIT(MESSAGE_MOST);
-	size_t *ends = xcalloc((size_t)count, sizeof *ends);
-	struct reply *reply = NULL;
+struct relaying {
+	struct question q;
+	struct words w;
+	int count;
+	struct buf messages;		/* one after another */
+	size_t ends[REDIS_ARGS];	/* of each */
 	char cost[24], most[24];
-	unsigned long sum = 0;
-	size_t begin = 0;
-	enum err e;
+	relay_done *done;
+	void *of;
+};
+
+static void end_relay(struct relaying *s, enum err e, struct reply *reply)
+{
+	int streams = 0, wait_ms = 0;
+
+	if (!e)
+		e = outcome(reply, ERR_NO_PEER, &streams, &wait_ms);
+	count_relay(e, streams, s->count);
+	reply_free(reply);
+	s->done(s->of, e, streams, wait_ms);
+	buf_free(&s->messages);
+	free(s);
+}
+
+static void relayed(struct question *q, enum err e, struct reply *reply)
+{
+	end_relay((struct relaying *)q, e, reply);
+}
+
+/* Returns what they cost. */
+static unsigned long put_messages(struct relaying *s, const struct conf *c,
+				  const struct peer *p, const struct item *items)
+{
+	struct buf user = BUF_INIT(USER_MOST);
+	unsigned long cost = 0;
 
 	peer_put(&user, p);
-	for (int i = 0; i < count; i++) {
-		size_t before = all.len;
+	for (int i = 0; i < s->count; i++) {
+		size_t before = s->messages.len;
 
-		put_message(&all, user.data, &items[i]);
-		ends[i] = all.len;
-		sum += cost_of(c, all.len - before);
+		put_message(&s->messages, user.data, &items[i]);
+		s->ends[i] = s->messages.len;
+		cost += cost_of(c, s->messages.len - before);
 	}
-	e = buf_ok(&all) ? OK : ERR_TOO_LARGE;
-	snprintf(cost, sizeof cost, "%lu", sum);
-	snprintf(most, sizeof most, "%lu", cost_most(c));
-	key(&w, c, "", p->id, ":channels");
-	key(&w, c, "", to, ":channels");
-	key(&w, c, "rate:", p->id, "");
-	text(&w, to);
-	text(&w, cost);
-	text(&w, most);
-	for (int i = 0; !e && i < count; begin = ends[i++])
-		word(&w, all.data + begin, ends[i] - begin);
-	if (!e)
-		e = run(r, SCRIPT_RELAY, &w, &reply);
-	if (!e)
-		e = outcome(reply, ERR_NO_PEER, streams, wait_ms);
-	count_relay(e, *streams, count);
-	reply_free(reply);
 	buf_free(&user);
-	buf_free(&all);
-	free(ends);
-	return e;
+	return cost;
+}
+
+static void put_words(struct relaying *s, const struct conf *c,
+		      const struct peer *p, const char *to)
+{
+	size_t begin = 0;
+
+	s->w.count = s->w.keys = 0;
+	key(&s->w, c, "", p->id, ":channels");
+	key(&s->w, c, "", to, ":channels");
+	key(&s->w, c, "rate:", p->id, "");
+	text(&s->w, to);
+	text(&s->w, s->cost);
+	text(&s->w, s->most);
+	for (int i = 0; i < s->count; begin = s->ends[i++])
+		word(&s->w, s->messages.data + begin, s->ends[i] - begin);
+}
+
+void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
+		const char *to, const struct item *items, int count,
+		relay_done *done, void *of)
+{
+	struct relaying *s = xmalloc(sizeof *s);
+
+	s->done = done;
+	s->of = of;
+	s->count = count;
+	s->messages = (struct buf)BUF_INIT(MESSAGE_MOST);
+	snprintf(s->cost, sizeof s->cost, "%lu", put_messages(s, c, p, items));
+	snprintf(s->most, sizeof s->most, "%lu", cost_most(c));
+	if (!buf_ok(&s->messages)) {
+		end_relay(s, ERR_TOO_LARGE, NULL);
+		return;
+	}
+	put_words(s, c, p, to);
+	s->q = (struct question){
+		.which = SCRIPT_RELAY, .keys = s->w.keys, .args = s->w.args,
+		.count = s->w.count, .done = relayed,
+	};
+	redis_start(r, &s->q);
 }
 
 enum err room_broadcast(struct redis *r, const struct conf *c,

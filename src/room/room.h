@@ -26,13 +26,17 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
 		    const char *room, struct buf *peers);
 
-/* All or none, in order. *streams: how many took them; 0: kept. ERR_NO_PEER;
- * ERR_RATE, and *wait_ms says for how long. */
-enum err room_relay(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *to, const struct item *items, int count,
-		    int *streams, int *wait_ms);
+/* How a relay went: OK, and how many streams took it (0: it is kept);
+ * ERR_NO_PEER; or ERR_RATE, and for how many ms. */
+typedef void relay_done(void *of, enum err e, int streams, int wait_ms);
 
-/* *peers: to how many. ERR_NOT_MEMBER; ERR_RATE as above. */
+/* All or none, in order; items are copied. done is called once, now or later,
+ * by this thread or another: see redis_start(). */
+void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
+		const char *to, const struct item *items, int count,
+		relay_done *done, void *of);
+
+/* *peers: to how many. ERR_NOT_MEMBER; ERR_RATE, and *wait_ms is for how long. */
 enum err room_broadcast(struct redis *r, const struct conf *c,
 			const struct peer *p, const char *room,
 			const struct item *item, int *peers, int *wait_ms);

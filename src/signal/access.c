@@ -14,8 +14,8 @@
 static enum err take_username(struct call *c)
 {
 	char *to = c->who.peer.username;
-	json_t *json = c->body.len ?
-		json_read(c->body.data, c->body.len, c->detail) : NULL;
+	json_t *json = c->body->len ?
+		json_read(c->body->data, c->body->len, c->detail) : NULL;
 	json_t *name = json_object_get(json, "username");
 	const char *s = json_string_value(name);
 	size_t len = json_string_length(name);

@@ -1,6 +1,6 @@
 /*
  * signal.fcgi - the short requests: a fixed pool of threads, each with its own
- * connection to Redis.
+ * connection to Redis, and one more that they share.
  */
 #include "config.h"
 
@@ -31,15 +31,15 @@ static const struct route routes[] = {
 
 static struct conf conf;
 
-static void *work(void *unused)
+static void *work(void *line)
 {
-	struct redis *redis = redis_new();
+	struct redis *own = conf.workers > 1 ? redis_new() : NULL;
+	struct redis *redis = own ? own : line;
 	struct fcgi *f;
 
-	(void)unused;
 	while ((f = fcgi_accept()))
-		http_serve(f, &conf, redis, routes);
-	redis_free(redis);
+		http_serve(f, &conf, redis, line, routes);
+	redis_free(own);
 	return NULL;
 }
 
@@ -47,13 +47,14 @@ static void serve_cgi(void)
 {
 	struct redis *redis = redis_new();
 
-	http_serve(fcgi_cgi(), &conf, redis, routes);
+	http_serve(fcgi_cgi(), &conf, redis, redis, routes);
 	redis_free(redis);
 }
 
 static void serve(void)
 {
 	pthread_t *threads = calloc(conf.workers, sizeof *threads);
+	struct redis *line = redis_new();
 
 	if (!threads)
 		abort();
@@ -62,10 +63,11 @@ static void serve(void)
 	/* A signal comes to this thread alone, and wakes the others by the
 	 * pipe. */
 	for (unsigned i = 0; i < conf.workers; i++)
-		if (thread_start(&threads[i], NULL, work, NULL))
+		if (thread_start(&threads[i], NULL, work, line))
 			abort();
 	for (unsigned i = 0; i < conf.workers; i++)
 		pthread_join(threads[i], NULL);
+	redis_free(line);
 	free(threads);
 	log_info("signal.stop", "version=%s", PACKAGE_VERSION);
 }

@@ -15,24 +15,29 @@ static enum err input(struct call *c, const char *detail)
 	return ERR_INPUT;
 }
 
+static void relayed(void *of, enum err e, int streams, int wait_ms)
+{
+	struct call *c = of;
+
+	c->status = streams ? 200 : 202;
+	c->wait_ms = wait_ms;
+	buf_fmt(&c->out, "{\"delivered\":%s}", streams ? "true" : "false");
+	http_end(c, e);
+}
+
 static enum err relay(struct call *c, const struct item *items, int count)
 {
-	int streams = 0;
-	enum err e;
-
 	if (!strcmp(c->peer, c->who.peer.id))
 		return input(c, "A peer cannot relay to itself.");
-	e = room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
-		       &streams, &c->wait_ms);
-	c->status = streams ? 200 : 202;
-	buf_fmt(&c->out, "{\"delivered\":%s}", streams ? "true" : "false");
-	return e;
+	room_relay(c->line, c->conf, &c->who.peer, c->peer, items, count,
+		   relayed, c);
+	return LATER;
 }
 
 /* mod_fcgid gives a length of its own count, so there it is always known. */
 static enum err need_body(struct call *c)
 {
-	if (c->body.len)
+	if (c->body->len)
 		return OK;
 	if (!fcgi_env(c->fcgi, "CONTENT_LENGTH"))
 		return ERR_LENGTH;
@@ -46,8 +51,8 @@ static enum err body_item(struct call *c, struct item *item)
 	if (e)
 		return e;
 	item->event = c->event;
-	item->data = c->body.data;
-	item->data_len = c->body.len;
+	item->data = c->body->data;
+	item->data_len = c->body->len;
 	return OK;
 }
 
@@ -68,7 +73,7 @@ enum err run_relay_many(struct call *c)
 	if (e)
 		return e;
 	items = xcalloc(BATCH_MOST, sizeof *items);
-	count = json_batch(c->body.data, c->body.len, items, BATCH_MOST,
+	count = json_batch(c->body->data, c->body->len, items, BATCH_MOST,
 			   c->detail);
 	e = count > 0 ? OK : ERR_INPUT;
 	for (int i = 0; !e && i < count; i++)

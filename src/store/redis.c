@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,25 @@
 #include "store/dial.h"
 #include "store/redis.h"
 
+enum { WORDS = REDIS_ARGS + 3, UNANSWERED_MOST = 128 };
+
 struct redis {
-	struct dialled dialled;		/* context NULL: not connected */
+	pthread_mutex_t lock;
+	pthread_cond_t fewer;
+	struct question *first, **last;	/* in the order that they came */
+	int unanswered;
+	bool led;			/* a thread is asking for all */
+	struct dialled dialled;		/* its own; context NULL: none */
 };
 
 struct redis *redis_new(void)
 {
-	return xcalloc(1, sizeof(struct redis));
+	struct redis *r = xcalloc(1, sizeof *r);
+
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->fewer, NULL);
+	r->last = &r->first;
+	return r;
 }
 
 static void hang_up(struct redis *r)
@@ -29,8 +42,11 @@ static void hang_up(struct redis *r)
 
 void redis_free(struct redis *r)
 {
-	if (r)
-		hang_up(r);
+	if (!r)
+		return;
+	hang_up(r);
+	pthread_cond_destroy(&r->fewer);
+	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
 
@@ -51,87 +67,189 @@ static enum err ready(struct redis *r)
 	return r->dialled.context ? OK : dial(&r->dialled, true);
 }
 
-static enum err ask(struct redis *r, int argc, const char **argv,
-		    const size_t *lens, redisReply **reply)
+static void append(const struct redis *r, const struct question *q)
 {
-	redisContext *c = r->dialled.context;
-	int64_t start = clock_ns();
+	const char *argv[WORDS];
+	size_t lens[WORDS];
+	char number[24];
 
-	*reply = redisCommandArgv(c, argc, argv, lens);
-	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - start);
-	if (*reply)
-		return OK;
-	dial_broken("redis.ask", c);
-	hang_up(r);
-	return ERR_STORE;
+	argv[0] = q->whole ? "EVAL" : "EVALSHA";
+	argv[1] = q->whole ? script_text(q->which) : script_sha1(q->which);
+	argv[2] = number;
+	snprintf(number, sizeof number, "%zu", q->keys);
+	for (size_t i = 0; i < 3; i++)
+		lens[i] = strlen(argv[i]);
+	for (size_t i = 0; i < q->count; i++) {
+		const struct arg *a = &q->args[i];
+
+		argv[3 + i] = a->data ? a->data : r->dialled.server;
+		lens[3 + i] = a->data ? a->len : strlen(r->dialled.server);
+	}
+	redisAppendCommandArgv(r->dialled.context, (int)q->count + 3, argv, lens);
 }
 
-static enum err refused(struct redis *r, redisReply *reply)
+/* The answer to what was sent at start; NULL: lost. */
+static redisReply *answer(struct redis *r, int64_t start)
 {
-	if (dial_refused("redis.ask", reply->str))
+	redisReply *reply = NULL;
+
+	if (!r->dialled.context)
+		return NULL;
+	if (redisGetReply(r->dialled.context, (void **)&reply) != REDIS_OK) {
+		dial_broken("redis.ask", r->dialled.context);
 		hang_up(r);
-	freeReplyObject(reply);
-	return ERR_STORE;
+		return NULL;
+	}
+	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - start);
+	return reply;
+}
+
+/* Redis does not know the script, yet or any more. */
+static bool unknown(const struct question *q)
+{
+	const redisReply *r = (const redisReply *)q->reply;
+
+	return !q->whole && r && r->type == REDIS_REPLY_ERROR &&
+		!strncmp(r->str, "NOSCRIPT", 8);
+}
+
+static void ask(struct redis *r, struct question *all)
+{
+	enum err e = ready(r);
+	int64_t start = clock_ns();
+	bool moved = false;
+
+	for (struct question *q = all; q; q = q->next)
+		if (!e)
+			append(r, q);
+	for (struct question *q = all; q; q = q->next) {
+		redisReply *reply = e ? NULL : answer(r, start);
+
+		q->reply = (struct reply *)reply;
+		q->e = reply ? OK : ERR_STORE;
+		if (!reply || reply->type != REDIS_REPLY_ERROR || unknown(q))
+			continue;
+		moved = dial_refused("redis.ask", reply->str) || moved;
+		freeReplyObject(reply);
+		q->reply = NULL;
+		q->e = ERR_STORE;
+	}
+	if (moved)
+		hang_up(r);
+}
+
+static void enqueue(struct redis *r, struct question *q)
+{
+	q->next = NULL;
+	*r->last = q;
+	r->last = &q->next;
+}
+
+static void settle(struct redis *r, struct question *q)
+{
+	bool again = unknown(q);
+
+	if (again) {
+		reply_free(q->reply);
+		q->whole = true;	/* which loads it too */
+	}
+	pthread_mutex_lock(&r->lock);
+	if (again)
+		enqueue(r, q);
+	else if (r->unanswered-- == UNANSWERED_MOST)
+		pthread_cond_broadcast(&r->fewer);
+	pthread_mutex_unlock(&r->lock);
+	if (!again)
+		q->done(q, q->e, q->reply);
+}
+
+static void lead(struct redis *r)
+{
+	struct question *all, *next;
+
+	for (;;) {
+		pthread_mutex_lock(&r->lock);
+		all = r->first;
+		r->first = NULL;
+		r->last = &r->first;
+		r->led = all;
+		pthread_mutex_unlock(&r->lock);
+		if (!all)
+			return;
+		ask(r, all);
+		for (; all; all = next) {
+			next = all->next;	/* done may free it */
+			settle(r, all);
+		}
+	}
+}
+
+void redis_start(struct redis *r, struct question *q)
+{
+	bool leads;
+
+	if (q->count > REDIS_ARGS)
+		abort();
+	q->whole = false;
+	pthread_mutex_lock(&r->lock);
+	while (r->unanswered == UNANSWERED_MOST)
+		pthread_cond_wait(&r->fewer, &r->lock);
+	r->unanswered++;
+	enqueue(r, q);
+	leads = !r->led;
+	r->led = true;
+	pthread_mutex_unlock(&r->lock);
+	if (leads)
+		lead(r);
+}
+
+struct waiting {
+	struct question q;
+	struct reply *result;
+	enum err e;
+};
+
+static void stop_waiting(struct question *q, enum err e, struct reply *result)
+{
+	struct waiting *w = (struct waiting *)q;
+
+	w->e = e;
+	w->result = result;
 }
 
 enum err redis_run(struct redis *r, enum script which, size_t keys,
 		   const struct arg *args, size_t count, struct reply **result)
 {
-	const char *argv[REDIS_ARGS + 3];
-	size_t lens[REDIS_ARGS + 3];
-	char number[24];
-	redisReply *reply = NULL;
-	enum err e = ready(r);
+	struct waiting w = { .q = {
+		.which = which, .keys = keys, .args = args, .count = count,
+		.done = stop_waiting,
+	} };
 
-	if (count > REDIS_ARGS)
-		abort();
-	if (e)
-		return e;
-	argv[0] = "EVALSHA";
-	lens[0] = 7;
-	argv[1] = script_sha1(which);
-	lens[1] = strlen(argv[1]);
-	argv[2] = number;
-	lens[2] = (size_t)snprintf(number, sizeof number, "%zu", keys);
-	for (size_t i = 0; i < count; i++) {
-		argv[3 + i] = args[i].data ? args[i].data : r->dialled.server;
-		lens[3 + i] = args[i].data ? args[i].len :
-			strlen(r->dialled.server);
-	}
-	e = ask(r, (int)count + 3, argv, lens, &reply);
-	if (!e && reply->type == REDIS_REPLY_ERROR &&
-	    !strncmp(reply->str, "NOSCRIPT", 8)) {
-		/* Redis does not know it, yet or any more; EVAL loads it too. */
-		freeReplyObject(reply);
-		argv[0] = "EVAL";
-		lens[0] = 4;
-		argv[1] = script_text(which);
-		lens[1] = strlen(argv[1]);
-		e = ask(r, (int)count + 3, argv, lens, &reply);
-	}
-	if (e)
-		return e;
-	if (reply->type == REDIS_REPLY_ERROR)
-		return refused(r, reply);
-	*result = (struct reply *)reply;
-	return OK;
+	redis_start(r, &w.q);
+	if (!w.e)
+		*result = w.result;
+	return w.e;
 }
 
 enum err redis_publish(struct redis *r, const char *channel, const char *message)
 {
-	const char *argv[] = { "PUBLISH", channel, message };
-	const size_t lens[] = { 7, strlen(channel), strlen(message) };
 	redisReply *reply;
+	int64_t start = clock_ns();
 	enum err e = ready(r);
 
-	if (!e)
-		e = ask(r, 3, argv, lens, &reply);
 	if (e)
 		return e;
-	if (reply->type == REDIS_REPLY_ERROR)
-		return refused(r, reply);
+	redisAppendCommand(r->dialled.context, "PUBLISH %s %s", channel, message);
+	reply = answer(r, start);
+	if (!reply)
+		return ERR_STORE;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		e = ERR_STORE;
+		if (dial_refused("redis.ask", reply->str))
+			hang_up(r);
+	}
 	freeReplyObject(reply);
-	return OK;
+	return e;
 }
 
 static const redisReply *of(const struct reply *r)

@@ -103,7 +103,7 @@ void subscription_end(struct subscription *s)
 		if (redisGetReply(s->context, (void **)&r) != REDIS_OK) {
 			/* Closed, it is not counted either. */
 			if (s->context->err != REDIS_ERR_EOF)
-				dial_lost("redis.unsubscribe", s->context);
+				dial_broken("redis.unsubscribe", s->context);
 			break;
 		}
 		done = part(r, "unsubscribe", 2);

@@ -15,7 +15,7 @@ static pthread_cond_t changed;
 static bool wanted[SLOTS];		/* a ring, by time */
 static int64_t done;			/* the last slot that was looked at */
 static bool running;
-static const struct conf *conf;
+static const struct conf *conf;		/* set before the thread begins */
 
 static void look(void)
 {
@@ -62,7 +62,7 @@ static void *run(void *unused)
 	return NULL;
 }
 
-static void start(void)
+static void start(const struct conf *c)
 {
 	pthread_condattr_t monotonic;
 	pthread_attr_t attr;
@@ -72,6 +72,7 @@ static void start(void)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&changed, &monotonic);
 	done = clock_ms() / SLOT_MS - 1;
+	conf = c;
 	thread_attr_detached(&attr);
 	running = !thread_start(&thread, &attr, run, NULL);
 	pthread_attr_destroy(&attr);
@@ -82,9 +83,8 @@ void due_in(const struct conf *c, unsigned ms)
 	int64_t slot = (clock_ms() + ms) / SLOT_MS + 1;
 
 	pthread_mutex_lock(&lock);
-	conf = c;
 	if (!running)
-		start();
+		start(c);
 	if (running && slot > done && slot <= done + SLOTS) {
 		wanted[slot % SLOTS] = true;
 		pthread_cond_signal(&changed);

@@ -271,8 +271,7 @@ void loop_add(struct stream *s)
 
 	n->stream = s;
 	n->web.fd = n->redis.fd = -1;
-	n->busy = true;
-	deliver(n);
+	hand_over(n);
 }
 
 void loop_run(bool once)

@@ -12,7 +12,7 @@
 /* Call once, before all else. */
 void loop_init(void);
 
-/* From any thread: the stream is the loop's from now on. */
+/* From any thread: a new stream, which is the loop's from now on. */
 void loop_add(struct stream *s);
 
 /* Follows the streams; with once until there is none, else for ever. From

@@ -1,12 +1,10 @@
 /*
- * stream.fcgi - the event streams: one thread accepts, each stream is opened by
- * one of its own, and one follows them all.
+ * stream.fcgi - the event streams: one thread accepts them, and one follows all.
  */
 #include "config.h"
 
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,27 +19,6 @@ enum {
 };
 
 static struct conf conf;
-static pthread_attr_t detached;
-
-static int start(void *(*run)(void *), void *arg)
-{
-	pthread_t thread;
-	int e = thread_start(&thread, &detached, run, arg);
-
-	if (e)
-		log_error("stream.thread", "why=%s", strerror(e));
-	return e;
-}
-
-/* To open one blocks, and leaves much in the caches of its thread. */
-static void *begin(void *fcgi)
-{
-	struct stream *s = stream_open(fcgi, &conf, false);
-
-	if (s)
-		loop_add(s);
-	return NULL;
-}
 
 static void *follow(void *unused)
 {
@@ -64,20 +41,27 @@ static void accept_all(void)
 {
 	struct fcgi *f;
 
-	while ((f = fcgi_accept()))
-		if (start(begin, f))
-			stream_open(f, &conf, true);
+	while ((f = fcgi_accept())) {
+		struct stream *s = stream_new(f, &conf);
+
+		/* Here, so one at a time: many that come at once would hold more
+		 * descriptors than there are. */
+		if (stream_is_too_much(s))
+			stream_refuse(s);
+		else
+			loop_add(s);
+	}
 }
 
 static void serve(void)
 {
+	pthread_t follower;
 	int64_t end;
 
 	raise_descriptors();
-	thread_attr_detached(&detached);
 	mallopt(M_ARENA_MAX, 2);
 	loop_init();
-	if (start(follow, NULL))
+	if (thread_start(&follower, NULL, follow, NULL))
 		abort();
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
 		 conf.streams);
@@ -91,12 +75,8 @@ static void serve(void)
 
 static void serve_cgi(void)
 {
-	struct stream *s = stream_open(fcgi_cgi(), &conf, false);
-
-	if (!s)
-		return;
 	loop_init();
-	loop_add(s);
+	loop_add(stream_new(fcgi_cgi(), &conf));
 	loop_run(true);
 }
 

@@ -28,8 +28,8 @@ enum {
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	END_MS = 200,			/* for the last words of a stream */
-	/* Of the process: the fixed ones, those of the pool, and those of
-	 * requests that are refused at the same time. */
+	/* Of the process: the fixed ones, those of the pool, and the one of a
+	 * request that is refused. */
 	OTHER_DESCRIPTORS = 40,
 };
 
@@ -44,6 +44,7 @@ struct stream {
 	char life[48];
 	bool open;			/* the head and `connected` are out */
 	bool broken;			/* subscribe and connect again */
+	bool too_much;			/* for this process */
 	bool counted;			/* in the quota */
 	enum metric_end end;		/* why it ends */
 	bool ending, gone;		/* its end is written; nothing can be */
@@ -229,9 +230,9 @@ static bool finished(struct stream *s, int64_t now)
 		buf_free(&s->out);
 		s->write_until = now + END_MS;
 		s->ending = true;
-		if (s->wire.len)
-			send_wire(s);
 	}
+	if (!s->gone && s->wire.len)
+		send_wire(s);
 	return s->gone || !s->wire.len || now >= s->write_until;
 }
 
@@ -346,8 +347,6 @@ enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
 	}
 	s->work = WORK_NONE;
 	if (s->end) {
-		if (s->ending && s->wire.len)
-			send_wire(s);
 		if (finished(s, now))
 			s->work = WORK_END;
 	} else if (s->subscription) {
@@ -388,21 +387,6 @@ static void stream_free(struct stream *s)
 	fcgi_free(s->fcgi);
 	free(s);
 	atomic_fetch_sub(&count, 1);
-}
-
-bool stream_work(struct stream *s)
-{
-	if (s->work == WORK_BEAT)
-		beat(s);
-	else if (s->work == WORK_CONNECT)
-		connect_redis(s);
-	if (s->work != WORK_END)
-		return true;
-	log_debug("stream.end", "peer=%s why=%s", s->peer.id,
-		  metric_word(METRIC_STREAMS_ENDED, s->end));
-	end_presence(s);
-	stream_free(s);
-	return false;
 }
 
 int stream_web_fd(const struct stream *s)
@@ -459,7 +443,7 @@ static void take_times(struct stream *s, const struct call *c)
 }
 
 /* Whether the stream is open; else the request is answered. */
-static bool begin(struct stream *s, bool full)
+static bool begin(struct stream *s)
 {
 	struct call c = { .conf = s->conf, .fcgi = s->fcgi };
 	struct buf cors = BUF_INIT(4096);
@@ -470,7 +454,7 @@ static bool begin(struct stream *s, bool full)
 	if (!e && !c.status) {
 		if (!accepts_event_stream(fcgi_env(s->fcgi, "HTTP_ACCEPT")))
 			e = ERR_ACCEPT;
-		else if (!head && (full || !count_in(s)))
+		else if (!head && (s->too_much || !count_in(s)))
 			e = ERR_BUSY;
 		else if (head)
 			buf_str(&c.head, "Content-Type: text/event-stream\r\n");
@@ -509,24 +493,62 @@ static bool has_descriptors(unsigned streams)
 	return false;
 }
 
-struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full)
+struct stream *stream_new(struct fcgi *f, const struct conf *conf)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
-	unsigned streams = atomic_fetch_add(&count, 1) + 1;
 
 	s->conf = conf;
 	s->fcgi = f;
+	s->work = WORK_OPEN;
 	s->out.most = OUT_MOST;
 	s->wire.most = WIRE_MOST;
-	if (!has_descriptors(streams))
-		full = true;
-	if (!begin(s, full)) {
-		stream_free(s);
-		return NULL;
-	}
-	fcgi_lighten(f);
-	log_debug("stream.open", "peer=%s", s->peer.id);
+	s->too_much = !has_descriptors(atomic_fetch_add(&count, 1) + 1);
 	return s;
+}
+
+bool stream_is_too_much(const struct stream *s)
+{
+	return s->too_much;
+}
+
+static bool open_stream(struct stream *s)
+{
+	if (!begin(s)) {
+		stream_free(s);
+		return false;
+	}
+	fcgi_lighten(s->fcgi);
+	log_debug("stream.open", "peer=%s", s->peer.id);
+	return true;
+}
+
+void stream_refuse(struct stream *s)
+{
+	s->too_much = true;
+	open_stream(s);
+}
+
+bool stream_work(struct stream *s)
+{
+	switch (s->work) {
+	case WORK_OPEN:
+		return open_stream(s);
+	case WORK_BEAT:
+		beat(s);
+		return true;
+	case WORK_CONNECT:
+		connect_redis(s);
+		return true;
+	case WORK_END:
+		log_debug("stream.end", "peer=%s why=%s", s->peer.id,
+			  metric_word(METRIC_STREAMS_ENDED, s->end));
+		end_presence(s);
+		stream_free(s);
+		return false;
+	case WORK_NONE:
+		break;
+	}
+	return true;
 }
 
 unsigned stream_count(void)

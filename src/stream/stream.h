@@ -1,9 +1,9 @@
 /*
  * stream.h - one event stream, from its request to its end.
  *
- * It is opened by a thread of its own, which may block. Then the loop has it
- * (loop.h), which waits for its descriptors and its times, and never blocks;
- * what has to be asked of Redis a worker does meanwhile. One at a time.
+ * The loop has it (loop.h), which waits for its descriptors and its times, and
+ * never blocks; what has to be asked of Redis a worker does meanwhile, from its
+ * opening on. One at a time.
  */
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
@@ -16,9 +16,15 @@
 
 struct stream;
 
-/* Answers the request, and takes f. NULL: all was said, there is no stream.
- * full: this process can take no more, whatever the number. */
-struct stream *stream_open(struct fcgi *f, const struct conf *conf, bool full);
+/* Takes f; to be opened by stream_work(). It counts from here on. */
+struct stream *stream_new(struct fcgi *f, const struct conf *conf);
+
+/* Whether it is only to be refused, as it is one more than this process has
+ * descriptors for. */
+bool stream_is_too_much(const struct stream *s);
+
+/* Answers that there is no room, whatever the number, and frees it. */
+void stream_refuse(struct stream *s);
 
 /* How many there are, with those that are being opened or ended. */
 unsigned stream_count(void);
@@ -36,7 +42,7 @@ void stream_redis_event(struct stream *s);
 /* The program is to end. */
 void stream_stop(struct stream *s);
 
-enum stream_work { WORK_NONE, WORK_BEAT, WORK_CONNECT, WORK_END };
+enum stream_work { WORK_NONE, WORK_OPEN, WORK_BEAT, WORK_CONNECT, WORK_END };
 
 /* Does all that can be done now (in ms of clock_ms()) without blocking. Gives
  * what is left for stream_work(), or until when nothing is to be done. */

@@ -14,6 +14,7 @@
 #include <fcgiapp.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "web/fcgi.h"
 
@@ -21,6 +22,7 @@ enum {
 	RECORD_MOST = 65528,		/* a multiple of 8 below 64 KiB */
 	STDOUT = 6, END_REQUEST = 3,	/* record types */
 	READ_MS = 10000, WRITE_MS = 10000,
+	DRAIN_MOST = 8 << 20,		/* bytes of a body that is too large */
 };
 
 struct fcgi {
@@ -28,11 +30,18 @@ struct fcgi {
 	int fd;				/* written to */
 	int id;				/* of the request */
 	bool cgi, light;
+	struct fcgi_body body;
+	int64_t until;			/* more of the body is waited for */
+	struct fcgi *next;		/* of those */
 };
 
+static size_t body_most;
 static int stop_pipe[2] = { -1, -1 };
 static atomic_bool stopping;		/* lock-free, so for a handler too */
 static _Thread_local int waiter = -1;	/* epoll of this thread */
+/* Of this thread: requests whose bodies are on their way. Where the web server
+ * hands on bytes as they come, a client decides how long that takes. */
+static _Thread_local struct fcgi *unread;
 
 static void on_stop(int sig)
 {
@@ -59,11 +68,12 @@ int fcgi_stop_fd(void)
 	return stop_pipe[0];
 }
 
-bool fcgi_init(void)
+bool fcgi_init(size_t most)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	bool listening;
 
+	body_most = most;
 	fcgi_stop_fd();
 	if (FCGX_Init())
 		abort();
@@ -76,55 +86,160 @@ bool fcgi_init(void)
 	return listening;
 }
 
-static void watch(int epoll, int fd, uint32_t events)
+static void watch(int fd, uint32_t events, void *what)
 {
-	struct epoll_event e = { .events = events, .data.fd = fd };
+	struct epoll_event e = { .events = events, .data.ptr = what };
 
-	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+	epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Waits for a connection; false: stop. Of the threads that wait, the kernel
- * wakes one for each connection. */
-static bool wait_for_one(void)
+/* Takes what is there; false: more is on its way. The library keeps its place
+ * where a record's header is whole, and a server writes it at once. */
+static bool read_body(struct fcgi *f)
 {
-	struct epoll_event e;
+	char bytes[4096];
+	int n, e;
 
-	if (waiter < 0) {
-		waiter = epoll_create1(EPOLL_CLOEXEC);
-		watch(waiter, 0, EPOLLIN | EPOLLEXCLUSIVE);
-		watch(waiter, stop_pipe[0], EPOLLIN);
+	do {
+		n = FCGX_GetStr(bytes, sizeof bytes, f->request.in);
+		if (n > 0) {
+			buf_add(&f->body.kept, bytes, (size_t)n);
+			f->body.len += (size_t)n;
+		}
+	} while (n == sizeof bytes && f->body.len < DRAIN_MOST);
+	e = FCGX_GetError(f->request.in);
+	if (e == EAGAIN) {
+		FCGX_ClearError(f->request.in);
+		f->request.in->isClosed = 0;	/* which that leaves out */
+		f->until = clock_ms() + READ_MS;
+		return false;
 	}
-	while (epoll_wait(waiter, &e, 1, -1) < 0)
-		if (errno != EINTR)
-			abort();
-	return e.data.fd == 0;
+	f->body.whole = !e && n >= 0;
+	return true;
 }
 
-struct fcgi *fcgi_accept(void)
+static struct fcgi *take_unread(struct fcgi *f)
+{
+	struct fcgi **at = &unread;
+
+	while (*at && *at != f)
+		at = &(*at)->next;
+	if (*at)
+		*at = f->next;
+	epoll_ctl(waiter, EPOLL_CTL_DEL, f->fd, NULL);
+	return f;
+}
+
+/* The unread one that was waited for long enough; else *left says for how long
+ * to wait. */
+static struct fcgi *expired(int *left)
+{
+	int64_t now = clock_ms();
+
+	*left = -1;
+	for (struct fcgi *f = unread; f; f = f->next) {
+		if (f->until <= now)
+			return take_unread(f);
+		if (*left < 0 || f->until - now < *left)
+			*left = (int)(f->until - now);
+	}
+	return NULL;
+}
+
+/* NULL: none is there, or it is not whole yet. */
+static struct fcgi *accept_one(void)
 {
 	struct fcgi *f = xcalloc(1, sizeof *f);
+	int e;
 
-	/* Under load the next one is there already: that saves a wait. */
-	for (bool tried = false; !stopping; tried = true) {
-		int e;
-
-		if (tried && !wait_for_one())
-			break;
-		FCGX_InitRequest(&f->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
-		e = FCGX_Accept_r(&f->request);
-		if (e >= 0) {
-			f->fd = f->request.ipcFd;
-			f->id = f->request.requestId;
-			return f;
-		}
+	FCGX_InitRequest(&f->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
+	e = FCGX_Accept_r(&f->request);
+	if (e < 0) {
+		free(f);
 		if (e == -EMFILE || e == -ENFILE || e == -ENOMEM) {
 			log_error("fcgi.accept", "why=%s", strerror(-e));
 			/* Or this would spin until a descriptor is free. */
 			poll(&(struct pollfd){ stop_pipe[0], POLLIN, 0 }, 1, 100);
 		}
+		return NULL;
 	}
-	free(f);
+	f->fd = f->request.ipcFd;
+	f->id = f->request.requestId;
+	f->body.kept.most = body_most;
+	fcntl(f->fd, F_SETFL, O_NONBLOCK);
+	if (read_body(f))
+		return f;
+	f->next = unread;
+	unread = f;
+	watch(f->fd, EPOLLIN, f);
 	return NULL;
+}
+
+/* Of the threads that wait, the kernel wakes one for each connection. */
+static struct fcgi *wait_for_one(void)
+{
+	struct epoll_event e;
+	int left, n;
+	struct fcgi *f = expired(&left);
+
+	if (f)
+		return f;
+	n = epoll_wait(waiter, &e, 1, left);
+	if (n < 0 && errno != EINTR)
+		abort();
+	if (n <= 0 || e.data.ptr == stop_pipe)
+		return NULL;
+	if (!e.data.ptr)
+		return accept_one();
+	f = e.data.ptr;
+	return read_body(f) ? take_unread(f) : NULL;
+}
+
+struct fcgi *fcgi_accept(void)
+{
+	struct fcgi *f = NULL;
+
+	if (waiter < 0) {
+		waiter = epoll_create1(EPOLL_CLOEXEC);
+		watch(0, EPOLLIN | EPOLLEXCLUSIVE, NULL);
+		watch(stop_pipe[0], EPOLLIN, stop_pipe);
+	}
+	/* Under load the next one is there already: that saves a wait. */
+	if (!stopping && !unread)
+		f = accept_one();
+	while (!f && !stopping)
+		f = wait_for_one();
+	while (!f && unread)
+		fcgi_free(take_unread(unread));
+	return f;
+}
+
+/* mod_cgid gives one socket as input and output, so that both do not block. */
+static bool wait_readable(void)
+{
+	return poll(&(struct pollfd){ 0, POLLIN, 0 }, 1, READ_MS) > 0;
+}
+
+/* Its input does not end with the body. */
+static void read_cgi_body(struct fcgi_body *body)
+{
+	const char *length = getenv("CONTENT_LENGTH");
+	size_t left = length ? strtoul(length, NULL, 10) : 0;
+	char bytes[4096];
+	ssize_t n;
+
+	for (; left && body->len < DRAIN_MOST; left -= (size_t)n) {
+		do
+			n = read(0, bytes, left < sizeof bytes ? left :
+				 sizeof bytes);
+		while (n < 0 && (errno == EINTR ||
+				 (errno == EAGAIN && wait_readable())));
+		if (n <= 0)
+			return;
+		buf_add(&body->kept, bytes, (size_t)n);
+		body->len += (size_t)n;
+	}
+	body->whole = true;
 }
 
 struct fcgi *fcgi_cgi(void)
@@ -134,7 +249,9 @@ struct fcgi *fcgi_cgi(void)
 	f->cgi = true;
 	f->fd = 1;
 	f->request.envp = environ;
+	f->body.kept.most = body_most;
 	fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
+	read_cgi_body(&f->body);
 	return f;
 }
 
@@ -143,28 +260,16 @@ const char *fcgi_env(const struct fcgi *f, const char *name)
 	return f->light ? NULL : FCGX_GetParam(name, f->request.envp);
 }
 
-/* mod_cgid gives one socket as input and output, so that both do not block. */
-static bool wait_readable(void)
+const struct fcgi_body *fcgi_body(const struct fcgi *f)
 {
-	return poll(&(struct pollfd){ 0, POLLIN, 0 }, 1, READ_MS) > 0;
-}
-
-ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
-{
-	ssize_t n;
-
-	if (!f->cgi)
-		return FCGX_GetStr(to, (int)size, f->request.in);
-	do
-		n = read(0, to, size);
-	while (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_readable())));
-	return n;
+	return &f->body;
 }
 
 void fcgi_lighten(struct fcgi *f)
 {
 	if (!f->cgi && !f->light)
 		FCGX_Free(&f->request, 0);
+	buf_free(&f->body.kept);
 	f->light = true;
 }
 

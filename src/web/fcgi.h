@@ -19,23 +19,30 @@
 struct fcgi;
 
 /* Call once. Returns whether standard input is a listening socket; else there
- * is one request of CGI. */
-bool fcgi_init(void);
+ * is one request of CGI. Of a body no more than body_most bytes are kept. */
+bool fcgi_init(size_t body_most);
 
 /* Makes SIGTERM and SIGINT end fcgi_accept. Returns a descriptor that is
  * readable from then on, for the poll of whoever waits longer. All threads
  * inherit that these signals are blocked but for the caller of fcgi_stop_wait. */
 int fcgi_stop_fd(void);
 
-/* The next request; NULL: the program is to stop. Any number of threads. */
+/* The next request, with its whole body: one that is still on its way keeps no
+ * thread from others. NULL: the program is to stop. Any number of threads. */
 struct fcgi *fcgi_accept(void);
 /* The one request of CGI. */
 struct fcgi *fcgi_cgi(void);
 
 /* A parameter, as REQUEST_URI; NULL: none. */
 const char *fcgi_env(const struct fcgi *f, const char *name);
-/* The body's next bytes; 0: its end; -1: the web server is gone. */
-ssize_t fcgi_read(struct fcgi *f, char *to, size_t size);
+/* What came of the body; until the request is freed or lightened. */
+struct fcgi_body {
+	struct buf kept;		/* overflow: there was more */
+	size_t len;			/* of all */
+	bool whole;			/* else the client or the server was gone,
+					 * or sent nothing for 10 s */
+};
+const struct fcgi_body *fcgi_body(const struct fcgi *f);
 
 /* Forgets the parameters and buffers: only writing is left. */
 void fcgi_lighten(struct fcgi *f);

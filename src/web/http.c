@@ -13,7 +13,7 @@
 #include "room/json.h"
 #include "web/http.h"
 
-enum { OUT_MOST = 4 * 1024 * 1024, DRAIN_MOST = 8 << 20 };
+enum { OUT_MOST = 4 * 1024 * 1024 };
 
 static const struct {
 	int status;
@@ -181,33 +181,22 @@ static bool media_ok(const char *type)
 		 !strncasecmp(type + len - 5, "+json", 5));
 }
 
-/* Reads to the end in any case: a server that still sends would call it a
- * failure of ours. */
-static enum err read_body(struct call *c)
+static enum err take_body(struct call *c)
 {
 	const char *length = fcgi_env(c->fcgi, "CONTENT_LENGTH");
 	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
 	bool known = length && *length;
-	size_t left = known ? strtoul(length, NULL, 10) : 0, total = 0;
-	char bytes[4096];
-	ssize_t n = 0;
+	const struct fcgi_body *body = fcgi_body(c->fcgi);
 
+	c->body = &body->kept;
 	if (!known && coding && fcgi_is_cgi(c->fcgi))
 		return ERR_LENGTH;
-	c->body.most = c->conf->body_max;
-	while (total < DRAIN_MOST && (!fcgi_is_cgi(c->fcgi) || total < left)) {
-		n = fcgi_read(c->fcgi, bytes, sizeof bytes);
-		if (n <= 0)
-			break;
-		total += (size_t)n;
-		buf_add(&c->body, bytes, (size_t)n);
-	}
-	if (!buf_ok(&c->body)) {
+	if (!buf_ok(c->body)) {
 		snprintf(c->detail, sizeof c->detail,
 			 "The body is larger than %u bytes.", c->conf->body_max);
 		return ERR_TOO_LARGE;
 	}
-	if (n < 0 || (known && total != left))
+	if (!body->whole || (known && body->len != strtoul(length, NULL, 10)))
 		return ERR_GONE;
 	return OK;
 }
@@ -216,11 +205,11 @@ static enum err check_body(struct call *c)
 {
 	json_t *json;
 
-	if (!c->body.len)
+	if (!c->body->len)
 		return OK;
 	if (!media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")))
 		return ERR_MEDIA;
-	json = json_read(c->body.data, c->body.len, c->detail);
+	json = json_read(c->body->data, c->body->len, c->detail);
 	json_decref(json);
 	return json ? OK : ERR_INPUT;
 }
@@ -294,7 +283,7 @@ enum err http_begin(struct call *c, const struct route *routes)
 
 	c->now = clock_unix();
 	c->head.most = c->out.most = OUT_MOST;
-	body = read_body(c);
+	body = take_body(c);
 	path_parse(uri ? uri : "", c->conf->mount, &c->path);
 	e = find_route(c, routes, method);
 	if (e || c->status)
@@ -368,7 +357,6 @@ static void note_refusal(const struct call *c, enum err e)
 
 void http_call_free(struct call *c)
 {
-	buf_free(&c->body);
 	buf_free(&c->head);
 	buf_free(&c->out);
 	claims_free(&c->who);
@@ -406,14 +394,28 @@ void http_finish(struct call *c, enum err e)
 	http_call_free(c);
 }
 
-void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
-		const struct route *routes)
+void http_end(struct call *c, enum err e)
 {
-	struct call c = { .conf = conf, .fcgi = f, .redis = redis };
-	enum err e = http_begin(&c, routes);
+	struct fcgi *f = c->fcgi;
 
-	if (!e && !c.status)
-		e = c.route->run(&c);
-	http_finish(&c, e);
+	http_finish(c, e);
 	fcgi_free(f);
+	free(c);
+}
+
+void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
+		struct redis *line, const struct route *routes)
+{
+	struct call *c = xcalloc(1, sizeof *c);
+	enum err e;
+
+	c->conf = conf;
+	c->fcgi = f;
+	c->redis = redis;
+	c->line = line;
+	e = http_begin(c, routes);
+	if (!e && !c->status)
+		e = c->route->run(c);
+	if (e != LATER)
+		http_end(c, e);
 }

@@ -50,20 +50,21 @@ struct route {
 	const char *method;	/* GET stands for HEAD too */
 	const char *path;	/* "/{room}/join": a part in braces is an id */
 	enum route_token token;
-	enum err (*run)(struct call *c);
+	enum err (*run)(struct call *c);	/* LATER: it calls http_end() */
 };
 
 struct call {
 	const struct conf *conf;
 	struct fcgi *fcgi;
-	struct redis *redis;
+	struct redis *redis;		/* of this thread */
+	struct redis *line;		/* of all: for what is not waited for */
 	const struct route *route;
 	int64_t now;			/* Unix seconds */
 	struct path path;
 	const char *room, *peer, *event;	/* from the path; or NULL */
 	struct claims who;
 	bool bearer;			/* there was an Authorization: Bearer */
-	struct buf body;
+	const struct buf *body;		/* of the request */
 	/* the answer */
 	int status;			/* 0: by the error, or 200 */
 	struct buf head;		/* header lines of the route's own */
@@ -93,8 +94,11 @@ void http_finish(struct call *c, enum err e);
 /* The answer's header lines that are the same for all: CORS. */
 void http_common_head(const struct call *c, struct buf *head);
 
-/* Both at once, for routes that answer at once. */
+/* All of a request, which is freed: now, or in http_end(). */
 void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
-		const struct route *routes);
+		struct redis *line, const struct route *routes);
+
+/* The end of a call whose route said LATER, from any thread. */
+void http_end(struct call *c, enum err e);
 
 #endif

@@ -1,5 +1,6 @@
 // state.test.js - a board's state: who comes late, who reloads, and who means harm.
 import assert from 'node:assert/strict';
+import { dice } from '../http/lib/dice.js';
 import { pause } from '../http/lib/wait.js';
 import { alike, wave } from './lib/boards.js';
 import { fill } from './lib/filler.js';
@@ -107,21 +108,16 @@ suite('state', { settings: { GRACE: 2 } }, (test) => {
     const guests = [];
     for (const name of names) guests.push(await room.guest(name, { base, join: false }));
     const inside = new Set();
-    // A generator of our own, so that what failed once fails again; SEED=N draws others.
-    let seed = Number(process.env.SEED) || 1;
-    const random = (below) => {
-      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-      return Math.floor((seed / 2 ** 32) * below);
-    };
+    const random = dice(Number(process.env.SEED) || 1); // another SEED draws others
     for (let round = 0; round < 50; round++) {
       // What happens does not wait for what happened before.
       await Promise.all(guests.map(async (guest) => {
-        const dice = random(4);
+        const drawn = random(4);
         await pause(random(60));
-        if (dice === 0) {
+        if (drawn === 0) {
           inside.delete(guest);
           await guest.run(() => globalThis.bridge.leave());
-        } else if (dice === 1 && inside.has(guest)) {
+        } else if (drawn === 1 && inside.has(guest)) {
           await guest.run((name) => { globalThis.bridge.leave(); globalThis.bridge.join(name); }, room.name);
         } else {
           inside.add(guest);

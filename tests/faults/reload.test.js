@@ -1,13 +1,17 @@
 // Web servers that are reloaded and restarted, and programs that are, while relays go on.
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach } from 'node:test';
+import { command } from '../http/lib/command.js';
 import { SERVER, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
 import { until } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
+import { ROUNDS } from './lib/rounds.js';
 
-const STREAMS = SERVER === 'apache' ? 100 : 500, ROOM = 50;
+const ROOM = 50, STREAMS = ROOM * (SERVER === 'apache' ? Math.min(ROUNDS, 2) : 2 * Math.min(ROUNDS, 5));
 const settings = { PING: 2, GRACE: 10, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
 const allowed = [
   // lighttpd goes on with what was under way, and tells of programs that have ended.
@@ -64,6 +68,33 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
   suite('socket units', { settings, allowed, through: (site) => WebServer.instead(site, { units: true }) }, (site, it) => {
     afterEach(() => Talk.end());
 
+    it('a program that has ended is started by the next request, and by nothing else', async () => {
+      const [server] = site.servers;
+      for (const name of ['signal', 'stream']) {
+        await server.restartUnit(name);
+        await server.waits(name);
+        assert.deepEqual(server.processes(`${name}.fcgi`), []);
+      }
+      const ann = site.peer();
+      const stream = await ann.open();
+      assert.equal(server.processes('stream.fcgi').length, 1);
+      assert.deepEqual(server.processes('signal.fcgi'), []);
+      await ann.join(randomId('r'));
+      assert.equal(server.processes('signal.fcgi').length, 1);
+      stream.cut();
+    });
+
+    it('systemd finds no fault in the units', async () => {
+      const folder = path.join(path.dirname(site.servers[0].logs), 'install/usr/local/lib/systemd/system');
+      for (const name of readdirSync(folder).filter((one) => one.endsWith('.service'))) {
+        const file = path.join(folder, name);
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${site.servers[0].origin.programs}/`));
+      }
+      const { status, out, err } = await command('systemd-analyze', ['verify', '--man=no',
+        ...readdirSync(folder).map((name) => path.join(folder, name))]);
+      assert.deepEqual({ status, out, err }, { status: 0, out: '', err: '' });
+    });
+
     it(`programs are restarted with ${STREAMS} streams: no request fails, nothing is lost`, async () => {
       const { failures } = await during(site, async (server, { back }) => {
         await Promise.all(['signal', 'stream'].map((name) => server.restartUnit(name)));
@@ -78,10 +109,10 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
         await (SERVER === 'lighttpd' ? back() : enough(10));
       });
       if (SERVER === 'lighttpd') {
-        // It resets a connection that it has accepted in that moment, and of which it has read
-        // nothing yet: a browser tries again by itself. Nobody finds it closed.
+        // In the moment of the signal, some 10 ms, it may close connections that it has accepted
+        // and of which it has read nothing: a browser tries again by itself. Nobody is turned away.
         assert.deepEqual(failures.filter((what) => what !== 'ECONNRESET'), []);
-        assert.ok(failures.length < STREAMS / 10, `${failures.length} connections were reset`);
+        assert.ok(failures.length <= STREAMS / 25, `${failures.length} connections were reset`);
         assert.equal(ended, STREAMS);
       } else {
         assert.deepEqual(failures, []);

@@ -16,8 +16,7 @@ struct fcgi {
 	char *head;
 	char *name[PARAMETERS_MOST], *value[PARAMETERS_MOST];
 	size_t count;
-	const uint8_t *body;
-	size_t left;
+	struct fcgi_body body;
 	int answers;
 };
 
@@ -41,16 +40,9 @@ const char *fcgi_env(const struct fcgi *f, const char *name)
 	return NULL;
 }
 
-ssize_t fcgi_read(struct fcgi *f, char *to, size_t size)
+const struct fcgi_body *fcgi_body(const struct fcgi *f)
 {
-	size_t n = f->left < size ? f->left : size;
-
-	if (n) {
-		memcpy(to, f->body, n);
-		f->body += n;
-		f->left -= n;
-	}
-	return (ssize_t)n;
+	return &f->body;
 }
 
 bool fcgi_is_cgi(const struct fcgi *f)
@@ -125,15 +117,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		store_init(fuzz_conf());
 		redis = redis_new();
 	}
+	f.body.whole = true;
+	f.body.kept.most = fuzz_conf()->body_max;
 	if (blank) {
-		f.body = blank + 2;
-		f.left = size - head - 2;
+		f.body.len = size - head - 2;
+		buf_add(&f.body.kept, (const char *)blank + 2, f.body.len);
 	}
 	take_head(&f);
-	http_serve(&f, fuzz_conf(), redis, routes);
+	http_serve(&f, fuzz_conf(), redis, redis, routes);
 	HOLDS(f.answers == 1);
 	for (size_t i = 0; i < f.count; i++)
 		free(f.value[i]);
 	free(f.head);
+	buf_free(&f.body.kept);
 	return 0;
 }

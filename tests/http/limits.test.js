@@ -1,10 +1,12 @@
 // How much is too much: rooms, rates, bodies; and settings that switch things off.
 import assert from 'node:assert/strict';
+import http from 'node:http';
+import { before } from 'node:test';
 import { refused } from './lib/http.js';
 import { isRelayed, isRemoved } from './lib/peer.js';
-import { FULL, suite } from './lib/suite.js';
+import { FULL, SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { until } from './lib/wait.js';
+import { pause, timed, until } from './lib/wait.js';
 
 // Of messages a burst of 60 in 6 s; of bytes 6,000.
 const settings = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 1000, BODY_MAX: 4096, ACCESS_RATE: 5, GRACE: 10 };
@@ -119,6 +121,53 @@ suite('limits', { settings }, (site, it) => {
   });
 });
 
+const SLOW = 24; // more than the programs have threads
+
+suite('slow writers', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
+  /** A POST whose body comes when it is told to. */
+  function post(peer, path, body) {
+    const { hostname, port, pathname } = site.url(path);
+    const call = http.request({
+      method: 'POST', agent: false, host: hostname, port, path: pathname,
+      headers: { Authorization: `Bearer ${peer.token}`, 'Content-Length': body.length },
+    });
+    const answer = new Promise((resolve, reject) => {
+      call.on('error', reject);
+      call.on('response', (response) => { response.resume(); resolve(response.statusCode); });
+    });
+    return { call, answer };
+  }
+
+  it('bodies that are long on their way keep nobody else waiting, and arrive', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const bodies = Array.from({ length: SLOW }, (_, n) => JSON.stringify({ n, text: 'x'.repeat(n * 1000) }));
+    const slow = bodies.map((body) => post(ann, `/relay/${bob.id}/slow`, body));
+    const parts = 4;
+    for (let part = 0; part < parts; part++) {
+      for (const [n, { call }] of slow.entries()) {
+        const most = bodies[n].slice(0, -1); // the last byte comes later
+        const size = Math.ceil(most.length / parts);
+        call.write(most.slice(part * size, (part + 1) * size));
+      }
+      for (let i = 0; i < 10; i++) {
+        const { value, ms } = await timed(ann.relay(bob, 'quick', i));
+        assert.equal(value, true);
+        assert.ok(ms < 5_000, `after ${ms} ms`);
+        isRelayed(await bob.stream.next(), ann, 'quick', i);
+      }
+    }
+    for (const [n, { call }] of slow.entries()) call.end(bodies[n].slice(-1));
+    for (const { answer } of slow) assert.equal(await answer, 200);
+    const got = new Set();
+    for (const _ of slow) {
+      const { data } = JSON.parse((await bob.stream.next()).data);
+      assert.equal(JSON.stringify(data), bodies[data.n]);
+      got.add(data.n);
+    }
+    assert.equal(got.size, SLOW);
+  });
+});
+
 if (FULL) {
   suite('prefix', { settings: { ACCESS: 'off', PREFIX: '{site}:' } }, (site, it) => {
     it('404: /access is switched off where a site mints tokens itself, and these work', async () => {
@@ -140,3 +189,131 @@ if (FULL) {
     });
   });
 }
+
+// As many at a time as a browser never has, over connections of their own.
+const AT_ONCE = 64;
+const TIMES = FULL ? 3_000 : 1_000;
+// Where all its processes are busy, mod_fcgid lets a request wait for a second.
+const SLOWEST_MS = SERVER === 'apache' ? 3_000 : 1_000;
+const WINDOW = 6; // seconds, of what a rate allows
+
+/** How often each status came. */
+async function hammer(count, ask) {
+  const statuses = {};
+  let asked = 0;
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (asked < count) {
+      const { status } = await ask(asked++);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    }
+  }));
+  return statuses;
+}
+
+const attacked = {
+  ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 2000, BODY_MAX: 4096, ACCESS_RATE: 5, STREAMS: 40, GRACE: 20,
+};
+
+suite('limits under attack', { settings: attacked }, (site, it) => {
+  let ann, bob, room;
+  before(async () => {
+    room = randomId('r');
+    [ann, bob] = await site.room(room, 2);
+  });
+
+  /** What the attack comes to, while two who have nothing to do with it talk. */
+  async function besides(attack) {
+    let isOver = false;
+    const { value: [statuses, slowest], ms: took } = await timed(Promise.all([
+      attack().finally(() => { isOver = true; }),
+      (async () => {
+        const times = [];
+        for (let i = 0; !isOver || i < 3; i++) {
+          const { value, ms } = await timed(ann.relay(bob, 'n', i).then(() => bob.stream.find(({ event }) => event === 'n')));
+          isRelayed(value, ann, 'n', i);
+          times.push(ms);
+          await pause(1_000 / attacked.RATE); // its own rate
+        }
+        return Math.max(...times);
+      })(),
+    ]));
+    assert.ok(slowest < SLOWEST_MS, `a relay of others took ${slowest} ms`);
+    return { statuses, took };
+  }
+
+  /** So many were let through, and all others refused with this. */
+  function onlyThese(statuses, least, most, status, count) {
+    const { 200: passed = 0, [status]: refusals = 0, ...others } = statuses;
+    assert.deepEqual(others, {});
+    assert.ok(passed >= least && passed <= most, `${passed} passed, of ${least} to ${most}`);
+    assert.equal(passed + refusals, count);
+    return passed;
+  }
+
+  /** One sends this to another: of each window so many pass, and arrive once. */
+  async function relays(count, body, least, most) {
+    const [from, to] = await site.room(randomId('r'), 2);
+    const { statuses, took } = await besides(() => hammer(count, () => from.ask('POST', `/relay/${to.id}/n`, body, {}, false)));
+    const passed = onlyThese(statuses, least, most * Math.ceil(took / 1_000 / WINDOW), 429, count);
+    for (let i = 0; i < passed; i++) isRelayed(await to.stream.next(), from, 'n', JSON.parse(body));
+    assert.equal((await to.ask('POST', `/relay/${from.id}/n`, '1')).status, 200);
+    for (const peer of [from, to]) peer.stream.cut();
+  }
+
+  it(`messages: one peer sends ${TIMES}`, () => relays(TIMES, '1', WINDOW * attacked.RATE, WINDOW * attacked.RATE));
+
+  // What counts beside the body is ours to say: at most as much again as the body.
+  it(`bytes: one peer sends ${TIMES} times 1,000`, async () => {
+    const body = `"${'x'.repeat(998)}"`;
+    await relays(TIMES, body, WINDOW * attacked.RATE_BYTES / 2_000, WINDOW * attacked.RATE_BYTES / 1_000);
+  });
+
+  it(`rooms: one peer joins ${TIMES}`, async () => {
+    const peer = site.peer();
+    const { statuses } = await besides(() => hammer(TIMES, () => peer.ask('POST', `/${randomId('r')}/join`, undefined, {}, false)));
+    onlyThese(statuses, attacked.PEER_ROOMS, attacked.PEER_ROOMS, 409, TIMES);
+    assert.equal(await site.redis('SCARD', `${peer.id}:channels`), attacked.PEER_ROOMS);
+  });
+
+  it(`peers: ${TIMES} join one room, where two are`, async () => {
+    const { statuses } = await besides(() => hammer(TIMES, () => site.peer().ask('POST', `/${room}/join`, undefined, {}, false)));
+    onlyThese(statuses, 1, 1, 409, TIMES);
+    assert.equal((await ann.others(room)).length, 2);
+  });
+
+  it(`fresh tokens: one address asks for ${TIMES}, others of it renew theirs`, async () => {
+    const renewals = [];
+    const { statuses } = await besides(async () => {
+      const [fresh] = await Promise.all([
+        hammer(TIMES, () => site.request('POST', '/access', { body: { username: 'x' }, connection: false })),
+        (async () => {
+          for (let i = 0; i < 20; i++) renewals.push((await site.request('POST', '/access', { body: {}, token: ann.token })).status);
+        })(),
+      ]);
+      return fresh;
+    });
+    // A minute may end meanwhile.
+    onlyThese(statuses, attacked.ACCESS_RATE, 2 * attacked.ACCESS_RATE, 429, TIMES);
+    assert.deepEqual(renewals, Array(20).fill(200));
+  });
+
+  it('streams: 150 ask for one, where 40 may be', async () => {
+    const open = [];
+    const { statuses } = await besides(() => hammer(150, async () => {
+      const stream = await site.peer().try();
+      if (stream.status === 200) open.push(stream);
+      else stream.cut();
+      return stream;
+    }));
+    // Processes of their own may refuse each other the last place.
+    onlyThese(statuses, FULL ? attacked.STREAMS - 2 : 1, attacked.STREAMS - 2, 503, 150);
+    await Promise.all([ann.stream, bob.stream, ...open].map((stream) => stream.ping(1)));
+    for (const stream of open) stream.cut();
+    const late = await until(async () => {
+      const stream = await site.peer().try();
+      if (stream.status === 200) return stream;
+      return stream.cut();
+    }, 'room for one more');
+    assert.equal((await late.next()).event, 'connected');
+  });
+});

@@ -1,7 +1,8 @@
 // Redis goes away, comes back empty, stands still, or refuses: what is told, and what lives on.
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
-import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
+import { isAdded, isRelayed, isRemoved, Peer } from './lib/peer.js';
+import { redisUser } from './lib/readme.js';
 import { RedisServer } from './lib/redis-server.js';
 import { suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -254,3 +255,49 @@ suite('redis that restarts while peers come and go', {
     isRemoved(await ann.stream.next(), bob, room);
   });
 });
+
+for (const prefix of ['', 'draw:']) {
+  suite(`redis as the user of README.md, with the prefix "${prefix}"`, {
+    settings: { PING, GRACE, PREFIX: prefix },
+    redis: () => RedisServer.start(PASSWORD, { user: redisUser(prefix) }),
+  }, (site, it) => {
+    it('has the rights for a whole session, and asks for no other', async () => {
+      assert.equal((await site.request('GET', '/health/ready')).status, 200);
+      assert.equal((await site.request('GET', '/metrics')).status, 200);
+      const room = randomId('r');
+      const [ann, bob, cat] = await Promise.all(['ann', 'bob', 'cat'].map(async (username) => {
+        const { user, token } = (await site.request('POST', '/access', { body: { username } })).json;
+        const peer = Object.assign(new Peer(site, user), { token });
+        peer.stream = await peer.open();
+        return peer;
+      }));
+      await ann.join(room);
+      await site.server.ask('SCRIPT', 'FLUSH', 'SYNC');
+      assert.deepEqual(await bob.join(room), [ann.user]);
+      isAdded(await ann.stream.next(), bob, room, false);
+      isAdded(await bob.stream.next(), ann, room, true);
+      assert.deepEqual(await ann.others(room), [bob.id]);
+      await cat.join(room);
+      for (const [one, count] of [[ann, 1], [bob, 1], [cat, 2]]) for (let i = 0; i < count; i++) await one.stream.next();
+
+      assert.equal(await ann.relay(bob, 'x', 1), true);
+      isRelayed(await bob.stream.next(), ann, 'x', 1);
+      assert.equal((await ann.ask('POST', `/relay/${bob.id}`, [{ event: 'y', data: 2 }])).status, 200);
+      isRelayed(await bob.stream.next(), ann, 'y', 2);
+      assert.equal((await bob.ask('POST', `/${room}/broadcast/z`, '3')).json.peers, 2);
+      for (const one of [ann, cat]) isRelayed(await one.stream.next(), bob, 'z', 3);
+
+      bob.stream.cut();
+      await until(async () => !(await ann.relay(bob, 'n', 4)), 'bob to be away');
+      const again = await bob.open({ after: bob.stream.lastEventId });
+      assert.equal(again.connected.resumed, true);
+      await again.find(({ event }) => event === 'n');
+      await bob.leave(room);
+      for (const one of [ann, cat]) isRemoved(await one.stream.next(), bob, room);
+      cat.stream.cut();
+      isRemoved(await ann.stream.next(), cat, room);
+      await ann.stream.ping(2);
+      assert.deepEqual(await site.server.ask('ACL', 'LOG'), []);
+    });
+  });
+}

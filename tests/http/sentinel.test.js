@@ -18,7 +18,7 @@ const PAIRS = 8;
 
 /** One who relays numbers to another, as pages do: whoever is told `resumed: false` joins again. */
 class Pair {
-  answered = new Map(); // number: when
+  answered = new Map(); // number: when it was asked
   unknown = new Set();  // 503: it may have arrived, or not
   got = [];
   told = [];            // when the receiver was told `resumed: false`
@@ -55,9 +55,10 @@ class Pair {
 
   async #talk() {
     for (let n = 0; !this.stopped; n++) {
+      const at = performance.now();
       const { status } = await this.from.ask('POST', `/relay/${this.to.id}/n`, String(n));
       this.statuses.add(status);
-      if (status === 200 || status === 202) this.answered.set(n, performance.now());
+      if (status === 200 || status === 202) this.answered.set(n, at);
       else if (status === 503) this.unknown.add(n);
       this.last = { n, status };
       await pause(30);
@@ -69,7 +70,10 @@ class Pair {
     await this.running;
   }
 
-  /** Of what was answered: nothing twice, in order, and lost only what the receiver was then told of. */
+  /**
+   * Of what was answered: nothing twice, in order, and lost only what the receiver was then told of. The
+   * answer may be read after the word that came after it: they are two connections.
+   */
   verdict() {
     const { got, answered } = this;
     assert.equal(new Set(got).size, got.length, 'none twice');

@@ -345,7 +345,7 @@ static void do_relay(int argc, char **argv, struct buf *out)
 		items[i] = (struct item){ .event = "x", .data = data,
 					  .data_len = strlen(data) };
 	}
-	e = room_relay(redis, &conf, &p, argv[1], items, n, &streams, &wait_ms);
+	e = relay_now(redis, &p, argv[1], items, n, &streams, &wait_ms);
 	put_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
 	for (int i = 0; i < n; i++)
 		free((char *)(uintptr_t)items[i].data);

@@ -389,8 +389,8 @@ static void join_and_relay(int number)
 	}
 	do {
 		last = done;
-		errors[1] = room_relay(connections[1], &conf, &tabs[1].peer,
-				       "p0", &item, 1, &streams, &wait_ms);
+		errors[1] = relay_now(connections[1], &tabs[1].peer, "p0",
+				      &item, 1, &streams, &wait_ms);
 	} while (errors[1] == ERR_NO_PEER && !last);
 }
 
@@ -425,8 +425,8 @@ static void relay_number(int number, int to, int n)
 
 	snprintf(id, sizeof id, "p%d", to);
 	item.data_len = (size_t)snprintf(text, sizeof text, "%d", n);
-	if (room_relay(connections[number], &conf, &tabs[number].peer, id,
-		       &item, 1, &streams, &wait_ms) != OK)
+	if (relay_now(connections[number], &tabs[number].peer, id, &item, 1,
+		      &streams, &wait_ms) != OK)
 		faults++;
 }
 
@@ -502,6 +502,55 @@ static void test_relay_and_return(void **state)
 		assert_int_equal(next[i], sent[i]);
 	print_message("  %d messages over %d streams\n", all_sent(),
 		      (int)returns);
+}
+
+/* One connection for all, and nobody waits for an answer. */
+
+enum { UNANSWERED = 100 };	/* of each: more than may be in all */
+
+static atomic_int answered;
+
+static void count_answer(void *of, enum err e, int streams, int wait_ms)
+{
+	(void)of;
+	(void)wait_ms;
+	answered++;
+	faults += e != OK || streams != 1;
+}
+
+static void relay_ahead(int number)
+{
+	for (int i = 1; i <= UNANSWERED; i++) {
+		char text[16];
+		struct item item = { .event = "x", .data = text };
+
+		item.data_len = (size_t)snprintf(text, sizeof text, "%d", i);
+		room_relay(connections[0], &conf, &tabs[number].peer,
+			   tabs[RELAYING].peer.id, &item, 1, count_answer, NULL);
+	}
+}
+
+static void test_relay_ahead(void **state)
+{
+	(void)state;
+	open_tabs(RELAYING + 1);
+	for (int i = 0; i <= RELAYING; i++)
+		must_join(i, "r");
+	for (int round = 0; round < 5; round++) {
+		int next[RELAYING] = { 0 };
+		const char *at;
+
+		heard(&tabs[RELAYING]);
+		answered = faults = 0;
+		tell("CLIENT PAUSE 50");
+		together(RELAYING, relay_ahead);
+		assert_int_equal(answered, RELAYING * UNANSWERED);
+		assert_int_equal(faults, 0);
+		for (at = heard(&tabs[RELAYING]); (at = strstr(at, "x p")); at++)
+			assert_int_equal(atoi(at + 5), ++next[at[3] - '0']);
+		for (int i = 0; i < RELAYING; i++)
+			assert_int_equal(next[i], UNANSWERED);
+	}
 }
 
 /* p1 is due, twice over, and comes back. */
@@ -690,7 +739,7 @@ static void relay_many(int number)
 	int streams, wait_ms;
 
 	for (int i = 0; i < TRIES; i++) {
-		enum err e = room_relay(connections[number], &conf,
+		enum err e = relay_now(connections[number],
 			&tabs[0].peer, "p1", &item, 1, &streams, &wait_ms);
 
 		allowed += e == OK;
@@ -954,6 +1003,7 @@ int main(void)
 		TEST(test_leave_and_join_self),
 		TEST(test_no_relay_before_add_peer),
 		TEST(test_relay_and_return),
+		TEST(test_relay_ahead),
 		TEST(test_due_and_back),
 		TEST(test_due_and_beat),
 		TEST(test_end_and_next),

@@ -48,6 +48,28 @@ struct peer peer_named(const char *id)
 	return p;
 }
 
+struct relayed {
+	enum err e;
+	int streams, wait_ms;
+};
+
+static void take_relayed(void *of, enum err e, int streams, int wait_ms)
+{
+	*(struct relayed *)of = (struct relayed){ e, streams, wait_ms };
+}
+
+enum err relay_now(struct redis *r, const struct peer *p, const char *to,
+		   const struct item *items, int count, int *streams,
+		   int *wait_ms)
+{
+	struct relayed got;
+
+	room_relay(r, &conf, p, to, items, count, take_relayed, &got);
+	*streams = got.streams;
+	*wait_ms = got.wait_ms;
+	return got.e;
+}
+
 void tab_init(struct tab *t, const char *peer)
 {
 	*t = (struct tab){ .peer = peer_named(peer),

@@ -20,6 +20,11 @@ void conf_setup(const char *const *settings);
 /* b is its id and its username. */
 struct peer peer_named(const char *id);
 
+/* A relay whose answer is waited for; nobody else uses r meanwhile. */
+enum err relay_now(struct redis *r, const struct peer *p, const char *to,
+		   const struct item *items, int count, int *streams,
+		   int *wait_ms);
+
 struct tab {
 	struct peer peer;
 	struct subscription *subscription;	/* NULL: closed */

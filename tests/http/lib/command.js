@@ -1,6 +1,9 @@
 // command.js - one command, run to its end.
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { within } from './wait.js';
+
+const SMOKE = fileURLToPath(new URL('../../smoke.sh', import.meta.url));
 
 /**
  * @param {string} program
@@ -23,3 +26,6 @@ export function command(program, args, settings = {}) {
   });
   return within(120_000, ended, `${program} ${args[0]} to end; it said:\n${out}${err}`).finally(() => child.kill());
 }
+
+/** The smoke test of what is at a URL. */
+export const smoke = (url, ...options) => command('sh', [SMOKE, ...options, url.href]);

@@ -1,6 +1,9 @@
 // netns.js - a server and a client in networks of their own, so that a network can vanish and
 // its kernel's settings be tried without touching this machine's. As root.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+
+/** Why networks (and disks) of a test's own cannot be had; or undefined. */
+export const unprivileged = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0 ? undefined : 'this needs root';
 
 const made = new Set();
 process.on('exit', () => made.forEach((network) => network.remove()));

@@ -3,8 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 function stat(pid) {
   try {
-    const [, comm, state, parent] = /^\d+ \((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    return { pid: Number(pid), comm, parent: Number(parent), alive: state !== 'Z' && state !== 'X' };
+    const [, comm, state, parent, threads] = /^\d+ \((.*)\) (\S) (\d+)(?: -?\d+){15} (\d+) /s
+      .exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    // Its descriptors are open until its last thread has ended, perhaps after the first.
+    const dead = (state === 'Z' || state === 'X') && Number(threads) <= 1;
+    return { pid: Number(pid), comm, parent: Number(parent), alive: !dead };
   } catch {
     return undefined; // it has gone meanwhile
   }

@@ -30,7 +30,8 @@ export class RedisServer {
   dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
 
   /** @param {string} [password]
-   *  @param {object} [more]  members that options() wants */
+   *  @param {{user?: {name: string, rights: string[]}}} [more]  members that options() wants; user: who
+   *      the programs are, with the same password */
   static async start(password, more) {
     const server = Object.assign(new this(), more);
     server.port = await freePort();
@@ -43,10 +44,12 @@ export class RedisServer {
   options() {
     return ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir,
       '--maxmemory-policy', 'noeviction', '--maxclients', '5000', '--enable-debug-command', 'yes',
-      ...(this.password ? ['--requirepass', this.password] : [])];
+      ...(this.password ? ['--requirepass', this.password] : []),
+      ...(this.user ? ['--user', this.user.name, 'on', `>${this.password}`, ...this.user.rights] : [])];
   }
 
-  get url() { return `redis://${this.password ? `default:${this.password}@` : ''}127.0.0.1:${this.port}`; }
+  /** For the programs. (A test that uses it is the user that may do everything.) */
+  get url() { return `redis://${this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 
   /** Comes up, empty. */
   async start() {

@@ -2,20 +2,19 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { RedisServer } from './redis-server.js';
+import { redisUser, sentinelRights } from './readme.js';
 import { until } from './wait.js';
 
 const NAME = 'draw';
 const DOWN_MS = 500;
 
-// As the README says that it is enough.
-const USER = 'drawbridge';
-const RIGHTS = '~* &messages:* +@all -@admin -@dangerous +info +role'.split(' ');
+const user = redisUser();
+user.rights.push(...sentinelRights());
 
 /** One of the two Redis; it comes up as a replica where it is told of whom. */
 class Replicating extends RedisServer {
   options() {
     return [...super.options(), '--masterauth', this.password, '--repl-diskless-sync-delay', 0,
-      '--user', USER, 'on', `>${this.password}`, ...RIGHTS,
       ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.port}`] : [])];
   }
 
@@ -60,8 +59,8 @@ export class Sentinels {
    *  @param {string} own  of the Sentinels */
   static async start(password, own) {
     const all = new Sentinels();
-    const master = await Replicating.start(password);
-    all.servers = [master, await Replicating.start(password, { of: master })];
+    const master = await Replicating.start(password, { user });
+    all.servers = [master, await Replicating.start(password, { user, of: master })];
     all.sentinels = [];
     for (let i = 0; i < 3; i++) all.sentinels.push(await Sentinel.start(own, { first: master }));
     all.own = own;
@@ -70,7 +69,7 @@ export class Sentinels {
   }
 
   get url() {
-    return `redis+sentinel://${USER}:${this.servers[0].password}@${
+    return `redis+sentinel://${user.name}:${this.servers[0].password}@${
       this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}?sentinel_password=${this.own}`;
   }
 

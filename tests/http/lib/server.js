@@ -63,6 +63,9 @@ export class Server {
   /** The program for the command line, as it is installed. */
   get drawbridge() { return path.join(path.dirname(this.logs), 'install/usr/local/bin/drawbridge'); }
 
+  /** The folder of the programs, as they are installed. */
+  get programs() { return path.join(path.dirname(this.logs), 'install/usr/local/libexec/drawbridge'); }
+
   /** The file of its settings. */
   get conf() { return path.join(path.dirname(this.logs), 'drawbridge.conf'); }
 

@@ -13,19 +13,28 @@ export const MOUNT = process.env.MOUNT || '/';
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
 
+/** The programs are built with sanitizers. */
+export const SANITIZED = Boolean(process.env.SANITIZE);
+
+// What these measure is then the sanitizers', too.
+const OF_MEMORY = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown'];
+const unmeasurable = (title) => SANITIZED && OF_MEMORY.includes(title) && 'sanitizers take memory';
+
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /**
  * @param {string} name
  * @param {{settings?: object, redis?: () => Promise<RedisServer>, allowed?: RegExp[],
- *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise}} options
+ *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise, timeout?: number,
+ *     skip?: string}} options
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
+ *     timeout: of each test, in ms; skip: why it cannot be tried here;
  *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
-export function suite(name, { settings, redis, allowed, together, network, through }, define) {
-  describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, () => {
+export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000, skip }, define) {
+  describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, { skip }, () => {
     const site = new Site();
     let failed = false;
 
@@ -38,9 +47,9 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, run) => test(title, { timeout: 60_000 }, async () => {
+      define(site, (title, run) => test(title, { timeout, skip: unmeasurable(title) }, async (t) => {
         try {
-          await run();
+          await run(t);
         } catch (error) {
           if (!failed) console.error(`${error.stack}\n${site.logs()}`);
           failed = true;

@@ -123,14 +123,16 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
     return child;
   }
 
-  /** As a socket unit of systemd's: the parent keeps the listening socket, which is the
-   *  program's standard input, and starts the program whenever it has ended. */
+  /** As a socket unit of systemd's: the parent keeps the listening socket, on which a tool of
+   *  systemd's waits for a connection, and becomes the program, whose standard input it is. When
+   *  that has ended, the same again. */
   #startUnit(name) {
     const { uid, gid } = this.user;
+    const activate = 'LISTEN_FDS=1 LISTEN_PID=$$ exec systemd-socket-activate --inetd -E DRAWBRIDGE_CONF "$0"';
     this.#units[name] = this.#spawn(name, ['spawn-fcgi', '-n', '-s', path.join(this.folder, 'sockets', `${name}.sock`),
       '-M', '0660', '-b', '4096', ...(process.getuid() === 0 ? ['-u', String(uid), '-g', String(gid)] : []), '--',
-      '/bin/sh', '-c', 'while :; do "$0"; done', path.join(this.run, 'install/usr/local/libexec/drawbridge', `${name}.fcgi`)],
-    { DRAWBRIDGE_CONF: path.join(this.run, 'drawbridge.conf') });
+      '/bin/sh', '-c', `while :; do sh -c '${activate}' "$0" 3<&0; done`, path.join(this.origin.programs, `${name}.fcgi`)],
+    { DRAWBRIDGE_CONF: path.join(this.run, 'drawbridge.conf'), SYSTEMD_LOG_LEVEL: 'warning' });
   }
 
   /** Starts it, and waits until it serves. */
@@ -163,6 +165,11 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
     const pids = this.processes(`${name}.fcgi`);
     for (const pid of pids) signal(pid, 'SIGTERM');
     await until(() => !pids.some(isAlive), `${name}.fcgi to end`, 2_000);
+  }
+
+  /** Until none of it runs, and the next request to its socket starts it. */
+  async waits(name) {
+    await until(() => descendants(this.#units[name].pid).some(({ comm }) => comm === 'systemd-socket-'), `${name}.sock to be waited on`);
   }
 
   get pid() { return this.#web.pid; }

@@ -2,6 +2,8 @@
 // descriptions are each other's find a way, unless there is none. And a clock of the test's own.
 import { mock } from 'node:test';
 
+export { dice } from '../../http/lib/dice.js';
+
 let made = 0;
 
 /** All that were made, and whether they may find a way to each other. */
@@ -163,12 +165,3 @@ export const tick = (ms) => mock.timers.tick(ms);
 
 /** What promises have to do is done. */
 export const turns = () => new Promise((resolve) => { setImmediate(resolve); });
-
-/** A generator of numbers below n that are the same each time. */
-export function dice(seed) {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 2 ** 32 * n);
-  };
-}

@@ -18,14 +18,14 @@ import { Paper } from './paper.js';
 import { People, initial } from './people.js';
 import { Pointers } from './pointers.js';
 import { Selection } from './selection.js';
-import { COLOURS, WIDTHS, cleanName, coordinate } from './shapes.js';
+import { COLOURS, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
-import { Sync } from './sync.js';
+import { MESSAGE_MOST, Sync } from './sync.js';
 import { TextField } from './text-field.js';
+import { Toolbar } from './toolbar.js';
 import { makeTools } from './tools.js';
 import { View } from './view.js';
 
-const MESSAGE_MOST = 2_097_152;
 const NOTICE_MS = 6_000;
 const ZOOM_STEP = 1.25;
 const COPY_PX = 16; // a copy lies that far from what it is of
@@ -40,12 +40,12 @@ const WORDS = {
 
 const element = (id) => document.getElementById(id);
 const facts = document.documentElement.dataset;
-const form = element('tools');
 const board = element('board');
 const wide = matchMedia('(min-width: 60rem)');
 const room = location.pathname.split('/').pop();
 
-const username = cleanName(String(recall('name') ?? '')) || `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const stranger = `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const username = cleanName(String(recall('name') ?? '')) || stranger;
 const bridge = new Drawbridge({ username });
 const drawing = new Drawing(changed, (one, from) => outgoing.element(one, from));
 const { elements } = drawing;
@@ -56,7 +56,8 @@ const paper = new Paper(element('paper'), board, elements, view);
 const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
 const sync = new Sync(bridge, elements, changed);
 const outgoing = new Outgoing(bridge, sync);
-const desk = { drawing, paper, view, selection, style, write, say };
+const toolbar = new Toolbar(element('tools'), toolChosen, (change) => selection.restyle(change));
+const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
 const tools = makeTools(desk);
 const field = new TextField(element('text'), desk);
 const at = (place) => outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
@@ -109,12 +110,8 @@ function moved() {
 
 // --- tools ---
 
-function tool(name = form.elements.tool.value) {
+function tool(name = toolbar.tool) {
   return tools[name];
-}
-
-function style() {
-  return { colour: Number(form.elements.colour.value), width: Number(form.elements.width.value) };
 }
 
 function begins() {
@@ -123,39 +120,20 @@ function begins() {
   board.focus({ preventScroll: true }); // typing a name has ended
 }
 
-function choose(name) {
-  form.elements.tool.value = name;
-  toolChosen();
-}
-
-function toolChosen() {
-  const { value } = form.elements.tool;
+function toolChosen(name) {
   pointers.abandon();
   keys.stop();
-  board.dataset.tool = value;
-  if (value !== 'select') selection.clear();
-}
-
-function styleChosen({ target: { name, value } }) {
-  if (name === 'tool') return toolChosen();
-  if (name !== 'colour' && name !== 'width') return;
-  remember(name, Number(value));
-  element('style-open').dataset.colour = style().colour;
-  selection.restyle({ [name]: Number(value) });
-}
-
-function pick(name, value) {
-  form.elements[name].value = value;
-  styleChosen({ target: { name, value } });
+  board.dataset.tool = name;
+  if (name !== 'select') selection.clear();
 }
 
 function write(place, one) {
-  field.open({ ...place, ...style() }, one);
+  field.open({ ...place, ...toolbar.style }, one);
 }
 
 /** Clicked twice, a text is written on. */
 function open(spot) {
-  const there = form.elements.tool.value === 'select' && tools.select.find(spot);
+  const there = toolbar.tool === 'select' && tools.select.find(spot);
   if (there && there.value.kind === 'text') write(spot, there);
 }
 
@@ -202,8 +180,9 @@ async function exportAs(make, ending) {
 /** Between what lies over the board. */
 function fit() {
   const edge = (id, side) => element(id).getBoundingClientRect()[side];
-  const inset = { left: wide.matches ? edge('style', 'right') : 0, top: edge('state', 'bottom'), right: 0, bottom: innerHeight - edge('bar', 'top') };
-  view.fit(boxOf(elements.list), inset);
+  const left = wide.matches ? edge('style', 'right') : 0;
+  const bottom = innerHeight - edge('bar', 'top');
+  view.fit(boxOf(elements.list), { left, top: edge('state', 'bottom'), right: 0, bottom });
 }
 
 /** Each way out of something, the innermost first. */
@@ -215,22 +194,15 @@ function escape() {
 }
 
 function selectAll() {
-  choose('select');
+  toolbar.choose('select');
   selection.set(elements.list);
 }
 
 /** @returns {Record<string, () => void>} by key, as the help lists them */
 function commands() {
-  const letters = { v: 'select', h: 'hand', p: 'pen', e: 'eraser', l: 'line', a: 'arrow', r: 'rectangle', o: 'ellipse', t: 'text' };
-  const widen = (by) => () => {
-    const next = WIDTHS[WIDTHS.indexOf(style().width) + by];
-    if (next) pick('width', next);
-  };
   const zoom = (factor) => () => view.zoom(factor);
   return {
-    ...Object.fromEntries(Object.entries(letters).map(([key, name]) => [key, () => choose(name)])),
-    ...Object.fromEntries(Array.from({ length: COLOURS }, (_, n) => [String(n + 1), () => pick('colour', n)])),
-    '[': widen(-1), ']': widen(1),
+    ...toolbar.commands,
     '+': zoom(ZOOM_STEP), '=': zoom(ZOOM_STEP), '-': zoom(1 / ZOOM_STEP), 0: () => view.zoom(1 / view.scale), f: fit,
     'Ctrl+z': undo, 'Ctrl+Shift+z': redo, 'Ctrl+y': redo,
     'Ctrl+a': selectAll, 'Ctrl+d': () => selection.copy(COPY_PX / view.scale),
@@ -249,7 +221,8 @@ function help() {
 
 /** Somebody who has just come knows nothing. */
 function introduce(peer) {
-  bridge.send(JSON.stringify({ type: 'name', name: element('name').value, colour: Number(element('me').dataset.colour) }), peer);
+  const { value: name } = element('name');
+  bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer);
 }
 
 function hear(text, peer) {
@@ -329,23 +302,14 @@ async function copy() {
 function closePanels() {
   const open = [...document.querySelectorAll(wide.matches ? '#menu[open]' : 'header details[open]')];
   for (const panel of open) panel.open = false;
-  const styled = form.classList.contains('styling');
-  showStyle(false);
-  return open.length > 0 || styled;
-}
-
-function showStyle(shown) {
-  form.classList.toggle('styling', shown);
-  element('style-open').ariaExpanded = String(shown);
+  const styling = toolbar.showStyle(false);
+  return open.length > 0 || styling;
 }
 
 // --- and on it goes ---
 
 function start() {
-  const chosen = (name, fallback) => [...form.elements[name]].find(({ value }) => value === String(recall(name) ?? '')) ?? fallback;
-  for (const name of ['colour', 'width']) chosen(name, form.elements[name][0]).checked = true;
-  element('style-open').dataset.colour = style().colour;
-  choose('pen');
+  toolbar.choose('pen');
   const own = Number(recall('own') ?? Math.floor(Math.random() * COLOURS)) % COLOURS || 0;
   recolour(own);
   for (const input of document.querySelectorAll('[name=own]')) {
@@ -363,16 +327,16 @@ function start() {
   // On a small window the board is what matters.
   element('people').open = wide.matches;
 
-  form.addEventListener('change', styleChosen);
-  form.addEventListener('submit', (event) => event.preventDefault());
   element('name').addEventListener('change', rename);
   const buttons = {
-    copy, undo, redo, clear, fit, 'style-open': () => showStyle(!form.classList.contains('styling')),
+    copy, undo, redo, clear, fit,
     'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
-  for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) button.addEventListener('click', closePanels);
+  for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) {
+    button.addEventListener('click', closePanels);
+  }
   addEventListener('keydown', (event) => {
     if (event.key !== ' ' || event.target !== board) return;
     event.preventDefault();

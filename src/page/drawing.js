@@ -7,6 +7,9 @@ import { Elements } from './elements.js';
 import { History, state } from './history.js';
 import { ORDER_MOST, RULES } from './shapes.js';
 
+/** What there is to say where nothing can be added any more. */
+export const FULL = 'The board is full. Open a new room to go on.';
+
 export class Drawing {
   elements = new Elements(RULES);
   #changed;

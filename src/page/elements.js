@@ -296,7 +296,7 @@ function fnv(text) {
 }
 
 function name(text) {
-  return typeof text === 'string' && /^[\w-]{1,64}$/.test(text);
+  return typeof text === 'string' && /^[\w-]{1,32}$/.test(text);
 }
 
 export function whole(value, most) {

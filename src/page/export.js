@@ -40,7 +40,8 @@ export function svg(list, { inks, paper }) {
     return paths + (text ? lettering(text, ink) : '');
   });
   return new Blob([
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" width="${width}" height="${height}">\n`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" `,
+    `width="${width}" height="${height}">\n`,
     `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="${paper}"/>\n`,
     `<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n${shapes.join('\n')}\n</g>\n</svg>\n`,
   ], { type: 'image/svg+xml' });
@@ -56,15 +57,19 @@ export function save(blob, name) {
 }
 
 function lettering({ lines, size, x, y }, ink) {
-  const spans = lines.map((line, i) => `<tspan x="${x}" y="${y + i * size * LINE_HEIGHT}">${escape(line)}</tspan>`).join('');
-  return `<text fill="${ink}" font-family="${FONT}" font-size="${size}" xml:space="preserve">${spans}</text>`;
+  const spans = lines.map((line, i) => `<tspan x="${x}" y="${y + i * size * LINE_HEIGHT}">${escape(line)}</tspan>`);
+  return `<text fill="${ink}" font-family="${FONT}" font-size="${size}" xml:space="preserve">${spans.join('')}</text>`;
 }
 
 function frame(list) {
-  const { left, top, right, bottom } = grow(boxOf(list), MARGIN);
-  return { left: Math.floor(left), top: Math.floor(top), width: Math.ceil(right) - Math.floor(left), height: Math.ceil(bottom) - Math.floor(top) };
+  const box = grow(boxOf(list), MARGIN);
+  const [left, top] = [Math.floor(box.left), Math.floor(box.top)];
+  return { left, top, width: Math.ceil(box.right) - left, height: Math.ceil(box.bottom) - top };
 }
 
+const ESCAPED = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+/** XML has no place at all for halves of characters, and for two that are none. */
 function escape(text) {
-  return text.replace(/[&<>]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[character]).replace(/[\ud800-\udfff]/gu, '\ufffd');
+  return text.replace(/[&<>]/g, (character) => ESCAPED[character]).replace(/[\ud800-\udfff\ufffe\uffff]/gu, '\ufffd');
 }

@@ -175,7 +175,8 @@ export function meet(a, b) {
 }
 
 export function within(inner, outer) {
-  return inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top && inner.bottom <= outer.bottom;
+  return inner.left >= outer.left && inner.right <= outer.right &&
+    inner.top >= outer.top && inner.bottom <= outer.bottom;
 }
 
 /** The box around some elements, or null. */
@@ -208,8 +209,8 @@ export function hits(element, a, b, reach) {
   if (line.length === 2) return apart(a, b, line[0], line[1]) <= most;
   for (let i = 0; i + 3 < line.length; i += 2) {
     const [c, d] = [{ x: line[i], y: line[i + 1] }, { x: line[i + 2], y: line[i + 3] }];
-    if (cross(a, b, c, d)) return true;
-    if (Math.min(apart(a, b, c.x, c.y), apart(a, b, d.x, d.y), apart(c, d, a.x, a.y), apart(c, d, b.x, b.y)) <= most) return true;
+    const ends = Math.min(apart(a, b, c.x, c.y), apart(a, b, d.x, d.y), apart(c, d, a.x, a.y), apart(c, d, b.x, b.y));
+    if (ends <= most || cross(a, b, c, d)) return true;
   }
   return false;
 }

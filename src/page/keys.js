@@ -5,7 +5,6 @@
  */
 
 const STEP_PX = 10;
-const FINE_PX = 1;
 const COARSE_PX = 50;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const CROSS_PX = 12;
@@ -63,7 +62,10 @@ export class Keys {
     context.lineTo(x + CROSS_PX, y);
     context.moveTo(x, y - CROSS_PX);
     context.lineTo(x, y + CROSS_PX);
-    if (this.#tool) context.arc(x, y, CROSS_PX / 2, 0, 2 * Math.PI);
+    if (this.#tool) {
+      context.moveTo(x + CROSS_PX / 2, y);
+      context.arc(x, y, CROSS_PX / 2, 0, 2 * Math.PI);
+    }
     context.stroke();
   }
 
@@ -77,7 +79,7 @@ export class Keys {
     if (on && !command && ARROWS[key]) this.#arrow(event, shiftKey);
     else if (on && !command && key === 'Enter') this.#press(event);
     else if (key === ' ' || key === 'Enter' || ARROWS[key]) return; // a button's, or a choice's
-    else this.#run(event, `${command ? 'Ctrl+' : ''}${shiftKey && (command || key.length > 1) ? 'Shift+' : ''}${key.length === 1 ? key.toLowerCase() : key}`);
+    else this.#run(event, nameOf(event));
   }
 
   #run(event, name) {
@@ -90,7 +92,7 @@ export class Keys {
   #arrow(event, shift) {
     event.preventDefault();
     const [dx, dy] = ARROWS[event.key];
-    const px = shift ? COARSE_PX : event.ctrlKey ? FINE_PX : STEP_PX;
+    const px = shift ? COARSE_PX : STEP_PX;
     if (!this.#tool && this.#hooks.nudge(dx * px / this.#view.scale, dy * px / this.#view.scale)) return;
     const { width, height } = this.#view;
     const at = this.#cross ?? { x: width / 2, y: height / 2 };
@@ -124,4 +126,11 @@ export class Keys {
   #spot(shift) {
     return { ...this.#view.toBoard(this.#cross.x, this.#cross.y), pressure: 0.5, shift };
   }
+}
+
+/** As commands call it: "p", "?", "Delete", "Ctrl+Shift+z". */
+function nameOf({ key, ctrlKey, metaKey, shiftKey }) {
+  const command = ctrlKey || metaKey;
+  if (key.length > 1) return `${command ? 'Ctrl+' : ''}${shiftKey ? 'Shift+' : ''}${key}`;
+  return `${command ? 'Ctrl+' : ''}${command && shiftKey ? 'Shift+' : ''}${key.toLowerCase()}`;
 }

@@ -242,9 +242,8 @@ export class Paper {
   #lay(element) {
     const { box } = figureOf(element);
     const { list } = this.#elements;
-    let above = list.length - 1;
-    while (above >= 0 && list[above] !== element && (this.#lifted.has(list[above]) || !meet(figureOf(list[above]).box, box))) above--;
-    if (list[above] !== element || this.#stale.length) return this.#spoil(box);
+    const lies = (other) => other === element || (!this.#lifted.has(other) && meet(figureOf(other).box, box));
+    if (list.findLast(lies) !== element || this.#stale.length) return this.#spoil(box);
     this.#transform(this.#lower, this.#shown);
     this.#rest(this.#lower, element, this.#seen(this.#shown));
   }
@@ -268,9 +267,9 @@ export class Paper {
     const context = this.#upper;
     this.#clear(context);
     const { scale, x, y } = this.#view;
+    const shifted = { scale, x: x + this.#shift.x * scale, y: y + this.#shift.y * scale };
     for (const [element, until] of this.#lifted) {
-      const held = until === Infinity;
-      this.#transform(context, held ? { scale, x: x + this.#shift.x * scale, y: y + this.#shift.y * scale } : this.#view);
+      this.#transform(context, until === Infinity ? shifted : this.#view);
       paint(context, element, this.#palette);
     }
     context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);

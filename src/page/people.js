@@ -83,7 +83,9 @@ export class People {
       const person = this.#known.get(id);
       if (!person) continue;
       const slow = state === 'relayed';
-      if (slow && !person.slow) this.#say(`${person.name} is reached by the server alone: what you draw arrives slowly.`);
+      if (slow && !person.slow) {
+        this.#say(`${person.name} is reached by the server alone: what you draw arrives slowly.`);
+      }
       person.slow = slow;
     }
   }

@@ -149,7 +149,8 @@ export class Pointers {
     const unit = deltaMode === 0 ? 1 : LINE_PX;
     const [dx, dy] = [deltaX * unit, deltaY * unit];
     // A wheel scales; two fingers on a pad move, and scale where the browser says that they pinch.
-    if (timeStamp - this.#wheel.at > SERIES_MS) this.#wheel.zooms = deltaMode !== 0 || (dx === 0 && Math.abs(dy) >= NOTCH);
+    const notches = deltaMode !== 0 || (dx === 0 && Math.abs(dy) >= NOTCH);
+    if (timeStamp - this.#wheel.at > SERIES_MS) this.#wheel.zooms = notches;
     this.#wheel.at = timeStamp;
     if (ctrlKey || metaKey || (this.#wheel.zooms && !shiftKey)) {
       this.#view.zoom(Math.exp(-dy / (ctrlKey && Math.abs(dy) < NOTCH ? ZOOM_PX / 5 : ZOOM_PX)), clientX, clientY);

@@ -96,8 +96,9 @@ export class Selection {
   #rectangle(context, view, box, dash) {
     const from = view.toWindow({ x: box.left, y: box.top });
     const to = view.toWindow({ x: box.right, y: box.bottom });
+    const [x, y] = [Math.round(from.x), Math.round(from.y)];
     context.setLineDash(dash);
-    context.strokeRect(Math.round(from.x) + 0.5, Math.round(from.y) + 0.5, Math.round(to.x - from.x), Math.round(to.y - from.y));
+    context.strokeRect(x + 0.5, y + 0.5, Math.round(to.x) - x, Math.round(to.y) - y);
     context.setLineDash([]);
   }
 }

@@ -22,7 +22,8 @@ const SPANNED = ['line', 'arrow', 'rectangle', 'ellipse'];
 export const RULES = {
   point: [COORDINATE_MOST, COORDINATE_MOST, PRESSURE_MOST],
   clean({ order, kind, colour, width, x, y, w, h, text } = {}) {
-    const sound = whole(order, ORDER_MOST) && whole(colour, COLOURS - 1) && WIDTHS.includes(width) && near(x) && near(y);
+    const sound = whole(order, ORDER_MOST) && whole(colour, COLOURS - 1) && WIDTHS.includes(width) &&
+      near(x) && near(y);
     const common = { order, kind, colour, width, x, y };
     if (!sound) return null;
     if (kind === 'pen') return common;

@@ -13,6 +13,8 @@
 
 import { BUCKETS } from './elements.js';
 
+export const MESSAGE_MOST = 4_194_304; // characters; what a full board has to ask is below that
+
 const CHUNK = 16_000; // characters
 const PATIENCE_MS = 10_000; // with somebody who was asked and says nothing
 

@@ -2,6 +2,7 @@
  * text-field.js - where a text of the board is written: over the place where it will be.
  */
 
+import { FULL } from './drawing.js';
 import { FONT, LINE_HEIGHT } from './figures.js';
 import { TEXT_MOST, TEXT_SIZES, cleanText, coordinate } from './shapes.js';
 
@@ -92,7 +93,7 @@ export class TextField {
     } else if (text) {
       const { x, y, colour, width } = this.#open;
       this.#element = this.#drawing.add({ kind: 'text', colour, width, x, y, text });
-      if (!this.#element) this.#say('The board is full. Open a new room to go on.');
+      if (!this.#element) this.#say(FULL);
     }
     this.place();
   }

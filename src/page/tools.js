@@ -18,6 +18,7 @@
  * @property {(sentence: string) => void} say
  */
 
+import { FULL } from './drawing.js';
 import { grow, hits, meet, span } from './figures.js';
 import { PRESSURE_MOST, coordinate } from './shapes.js';
 
@@ -25,7 +26,6 @@ const STEP_PX = 1.5; // a pen that moved less has not moved
 const TINY_PX = 4; // a shape that is smaller was a slip
 const REACH_PX = 8;
 const SNAP = Math.PI / 12;
-const FULL = 'The board is full. Open a new room to go on.';
 
 class Tool {
   /** @param {Desk} desk */

@@ -14,6 +14,7 @@ export const SCALE_MOST = 8;
 // What every window shows from the beginning, in units to each side of the origin.
 const HALF_WIDTH = 400;
 const HALF_HEIGHT = 300;
+const FIRST = { left: -HALF_WIDTH, top: -HALF_HEIGHT, right: HALF_WIDTH, bottom: HALF_HEIGHT };
 const MARGIN = 16;
 const FIT_MARGIN = 0.04; // of what is free, to each side
 
@@ -28,8 +29,8 @@ export class View {
   #own = false;
 
   resize(width, height) {
-    if (this.#own) this.#set(this.scale, this.x + (width - this.width) / 2, this.y + (height - this.height) / 2, width, height);
-    else this.#showAll(width, height);
+    if (!this.#own) return this.#showAll(width, height);
+    this.#set(this.scale, this.x + (width - this.width) / 2, this.y + (height - this.height) / 2, width, height);
   }
 
   /** Something is there. */
@@ -79,12 +80,14 @@ export class View {
    */
   fit(box, inset = { left: 0, top: 0, right: 0, bottom: 0 }) {
     this.own();
-    const { left, top, right, bottom } = box ?? { left: -HALF_WIDTH, top: -HALF_HEIGHT, right: HALF_WIDTH, bottom: HALF_HEIGHT };
+    const { left, top, right, bottom } = box ?? FIRST;
     const width = Math.max(1, this.width - inset.left - inset.right);
     const height = Math.max(1, this.height - inset.top - inset.bottom);
     const room = (1 - 2 * FIT_MARGIN) * Math.min(width / (right - left), height / (bottom - top));
     const scale = Math.min(1, Math.max(SCALE_LEAST, room));
-    this.#set(scale, inset.left + (width - scale * (left + right)) / 2, inset.top + (height - scale * (top + bottom)) / 2);
+    const x = inset.left + (width - scale * (left + right)) / 2;
+    const y = inset.top + (height - scale * (top + bottom)) / 2;
+    this.#set(scale, x, y);
   }
 
   #showAll(width, height) {
@@ -94,7 +97,8 @@ export class View {
 
   #set(scale, x, y, width = this.width, height = this.height) {
     // The middle of the window stays on the board.
-    const inside = (at, middle) => Math.max(middle - COORDINATE_MOST * scale, Math.min(middle + COORDINATE_MOST * scale, at));
+    const most = COORDINATE_MOST * scale;
+    const inside = (at, middle) => Math.max(middle - most, Math.min(middle + most, at));
     const next = { scale, x: inside(x, width / 2), y: inside(y, height / 2), width, height };
     if (Object.keys(next).every((name) => next[name] === this[name])) return;
     Object.assign(this, next);

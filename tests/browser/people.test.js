@@ -145,6 +145,23 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     assert.equal(await ann.page.evaluate(() => navigator.clipboard.readText()), ann.page.url());
   });
 
+  test('a page that is no secure context is a whole board, and its link is copied too', async (room) => {
+    const [server] = room.site.servers;
+    const insecure = new URL(server.base);
+    insecure.hostname = 'board.test';
+    const [ann, bob] = [await room.board(undefined, insecure), await room.board(undefined, insecure)];
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    assert.equal(await ann.page.evaluate(() => isSecureContext), false);
+    await ann.draw(wave(200, 200));
+    await alike([ann, bob], 1);
+    await ann.page.click('#copy');
+    await until(async () => /copied/.test(await ann.page.textContent('#notice')), 'it to be copied');
+    await ann.page.focus('#name');
+    await ann.page.keyboard.press('Control+a');
+    await ann.page.keyboard.press('Control+v');
+    assert.equal(await ann.page.inputValue('#name'), ann.page.url().slice(0, 64));
+  });
+
   test('a PNG and an SVG of the board, opened again, show the same as it', async (room) => {
     // As many pixels a unit as an export has.
     const ann = await room.board({ viewport: { width: 1000, height: 700 }, deviceScaleFactor: 2 });

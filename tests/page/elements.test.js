@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BUCKETS, ELEMENTS_MOST, Elements, PIECE_POINTS, POINTS_MOST } from '../../src/page/elements.js';
+import { MESSAGE_MOST } from '../../src/page/sync.js';
 import { COLOURS, COORDINATE_MOST, PRESSURE_MOST, RULES } from '../../src/page/shapes.js';
 import { dice } from './lib/webrtc.js';
 
@@ -152,7 +153,7 @@ for (const [why, change, taken = false] of [
   ['the piece as it ought to be', {}, true],
   ['a member more, which is not kept', { value: { ...good.value, html: '<img>' } }, true],
   ['no id', { id: undefined }],
-  ['an id that is too long', { id: 'x'.repeat(65) }],
+  ['an id that is too long', { id: 'x'.repeat(33) }],
   ['an id with markup', { id: '<b>' }],
   ['nobody who made it', { by: '' }],
   ['a version that nobody could follow', { version: 1e300 }],
@@ -215,6 +216,15 @@ test('a hostile peer fills a board, and no more', () => {
   for (const stroke of long.list) {
     for (const piece of long.pieces(stroke)) assert.ok(JSON.stringify(piece).length < 16_384);
   }
+  // With the longest names that there are, two that differ in everything can still ask each other.
+  const asking = new Elements(RULES);
+  const long32 = (i) => `${i}`.padStart(32, 'x');
+  for (let i = 0; i < ELEMENTS_MOST; i++) {
+    asking.merge({ ...good, id: long32(i), version: 1e9, by: long32(0), edit: 1e9, editor: long32(1) });
+  }
+  const want = JSON.stringify({ type: 'want', known: asking.known(Array.from({ length: BUCKETS }, (_, i) => i)) });
+  assert.equal(asking.list.length, ELEMENTS_MOST);
+  assert.ok(want.length < MESSAGE_MOST - 1_000, `${want.length} characters`);
   const holes = new Elements(RULES);
   for (let i = 0; i < 3_000; i++) holes.merge({ ...good, id: `b-${i}`, at: 1 + i % 3_000, points: [1, 1, 1] });
   assert.equal(holes.points, 0);

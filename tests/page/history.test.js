@@ -83,6 +83,18 @@ test('a move is taken back by as much as it moved, although others moved it too'
   alike([ann, bob]);
 });
 
+test('what is done again comes back as others had left it', () => {
+  const [ann, bob] = people(2);
+  const id = draw(ann);
+  bob.edit(bob.elements.get(id), { x: 5 });
+  bob.commit();
+  ann.extend(ann.elements.get(id), [7, 7, 50]);
+  ann.undo();
+  assert.equal(bob.elements.list.length, 0);
+  ann.redo();
+  assert.deepEqual([bob.elements.get(id).value.x, bob.elements.points], [5, 2]);
+});
+
 test('what others deleted is not undone, and an action without an effect is passed over', () => {
   const [ann, bob] = people(2);
   const [a, b] = [draw(ann), draw(ann)];

@@ -76,10 +76,10 @@ export class Room {
     this.#spare = spare;
   }
 
-  /** Another person's board, from one server after the other. */
-  async board(options) {
+  /** Another person's board, from one server after the other, or from there. */
+  async board(options, from) {
     const { servers } = this.site;
-    const { base } = servers[this.#opened++ % servers.length];
+    const base = from ?? servers[this.#opened++ % servers.length].base;
     const spare = options ? undefined : this.#spare.pop();
     const board = this.add(spare ?? await Board.of(this.browser, options ?? { viewport: { width: 1000, height: 700 } }));
     if (!options) this.#kept.push(board);

@@ -1,0 +1,78 @@
+// outgoing.test.js - what is told while one draws: at most one message a frame, and no old pointers.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Elements } from '../../src/page/elements.js';
+import { Emitter } from '../../src/page/events.js';
+import { Outgoing } from '../../src/page/outgoing.js';
+import { RULES } from '../../src/page/shapes.js';
+import { Sync } from '../../src/page/sync.js';
+
+const PEN = { order: 1, kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };
+
+/** A page with frames that come when they are told to, and peers in these states. */
+function page(context, ...states) {
+  const sent = [];
+  const frames = [];
+  const events = new Map();
+  const bridge = new Emitter();
+  bridge.peers = states.map((state, id) => ({ id: String(id), state }));
+  bridge.send = (text, to) => sent.push({ message: JSON.parse(text), to: to?.id });
+  const globals = { addEventListener: (type, run) => events.set(type, run), requestAnimationFrame: (run) => frames.push(run), document: { hidden: false } };
+  for (const [name, value] of Object.entries(globals)) {
+    const before = Object.getOwnPropertyDescriptor(globalThis, name);
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+    context.after(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
+  }
+  const elements = new Elements(RULES);
+  const outgoing = new Outgoing(bridge, new Sync(bridge, elements, () => {}));
+  const frame = () => {
+    for (const run of frames.splice(0)) run();
+    return sent.splice(0);
+  };
+  return { elements, outgoing, frame, frames, events, sent };
+}
+
+test('all that happens in a frame is one message, with the pointer', (context) => {
+  const { elements, outgoing, frame, sent } = page(context, 'open', 'open');
+  const { element } = elements.add(PEN, [0, 0, 50]);
+  outgoing.element(element, 0);
+  for (let i = 1; i <= 5; i++) {
+    elements.extend(element, [i, i, 50]);
+    outgoing.element(element, i);
+    outgoing.cursor({ x: i, y: i });
+  }
+  assert.equal(sent.length, 0);
+  const [{ message, to }, ...rest] = frame();
+  assert.deepEqual([rest.length, to, message.cursor], [0, undefined, { x: 5, y: 5 }]);
+  assert.deepEqual(message.pieces.map(({ at, points }) => [at, points.length]), [[0, 18]]);
+  elements.extend(element, [9, 9, 50]);
+  outgoing.element(element, 6);
+  assert.deepEqual(frame()[0].message.pieces.map(({ at, points }) => [at, points]), [[6, [9, 9, 50]]], 'and then what is new');
+  assert.deepEqual(frame(), []);
+});
+
+test('a pointer alone goes to those who have a channel, and not in every frame', async (context) => {
+  const { outgoing, frame } = page(context, 'open', 'interrupted', 'connecting');
+  outgoing.cursor({ x: 1, y: 1 });
+  assert.deepEqual(frame(), [{ message: { type: 'cursor', cursor: { x: 1, y: 1 } }, to: '0' }]);
+  outgoing.cursor({ x: 2, y: 2 });
+  assert.deepEqual(frame(), []);
+  outgoing.cursor({ x: 3, y: 3 });
+  let later = [];
+  for (const end = Date.now() + 2_000; !later.length && Date.now() < end;) {
+    await new Promise((resolve) => { setTimeout(resolve, 5); });
+    later = frame();
+  }
+  assert.deepEqual(later.map(({ message }) => message.cursor), [{ x: 3, y: 3 }], 'where it is now');
+  outgoing.cursor(null);
+  assert.deepEqual(frame().map(({ message }) => message.cursor), [null], 'that it has left is said at once');
+});
+
+test('where somebody is reached by the server alone, it goes more seldom; and before the page hides', async (context) => {
+  const { elements, outgoing, frames, sent, events } = page(context, 'open', 'relayed');
+  const { element } = elements.add(PEN, [0, 0, 50]);
+  outgoing.element(element, 0);
+  assert.equal(frames.length, 0);
+  events.get('pagehide')();
+  assert.equal(sent.length, 1);
+});

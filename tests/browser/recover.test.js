@@ -104,8 +104,7 @@ suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
     await pause(35_000); // more than it takes for silence
     await session.send('Debugger.resume');
     await session.detach();
-    await ann.until(() => globalThis.gap > 0);
-    assert.ok(await ann.run(() => globalThis.gap) > 30_000, 'it was not frozen');
+    await ann.until(() => globalThis.gap > 30_000); // it was frozen, and its timers go on
     await Promise.all([ann.meets(1), bob.meets(1)]);
     assert.ok(await ann.counted(await bob.stop()));
     assert.deepEqual(await history(ann), UNDISTURBED);

@@ -59,7 +59,7 @@ static void serve(void)
 	int64_t end;
 
 	raise_descriptors();
-	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_ARENA_MAX, 2);
 	loop_init();
 	if (thread_start(&follower, NULL, follow, NULL))
 		abort();

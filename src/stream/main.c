@@ -44,10 +44,10 @@ static void accept_all(void)
 	while ((f = fcgi_accept())) {
 		struct stream *s = stream_new(f, &conf);
 
-		/* Here, so one at a time: many that come at once would hold more
-		 * descriptors than there are. */
+		/* Refused here, so one at a time: many that come at once would
+		 * hold more descriptors than there are. */
 		if (stream_is_too_much(s))
-			stream_refuse(s);
+			stream_work(s);
 		else
 			loop_add(s);
 	}

@@ -522,12 +522,6 @@ static bool open_stream(struct stream *s)
 	return true;
 }
 
-void stream_refuse(struct stream *s)
-{
-	s->too_much = true;
-	open_stream(s);
-}
-
 bool stream_work(struct stream *s)
 {
 	switch (s->work) {

@@ -19,12 +19,9 @@ struct stream;
 /* Takes f; to be opened by stream_work(). It counts from here on. */
 struct stream *stream_new(struct fcgi *f, const struct conf *conf);
 
-/* Whether it is only to be refused, as it is one more than this process has
+/* Whether it will only be refused, as it is one more than this process has
  * descriptors for. */
 bool stream_is_too_much(const struct stream *s);
-
-/* Answers that there is no room, whatever the number, and frees it. */
-void stream_refuse(struct stream *s);
 
 /* How many there are, with those that are being opened or ended. */
 unsigned stream_count(void);

@@ -312,6 +312,7 @@ function start() {
   toolbar.choose('pen');
   const own = Number(recall('own') ?? Math.floor(Math.random() * COLOURS)) % COLOURS || 0;
   recolour(own);
+  remember('own', own);
   for (const input of document.querySelectorAll('[name=own]')) {
     input.checked = Number(input.value) === own;
     input.addEventListener('change', () => {

@@ -50,7 +50,7 @@ export class Outgoing {
     const elements = [...this.#elements];
     this.#elements.clear();
     if (elements.length) {
-      this.#sync.tell(elements, this.#cursor ?? undefined);
+      this.#sync.tell(elements, this.#cursor);
     } else if (this.#cursor !== undefined) {
       if (this.#cursor && performance.now() - this.#told < CURSOR_MS) return this.#soon();
       const text = JSON.stringify({ type: 'cursor', cursor: this.#cursor });

@@ -48,10 +48,10 @@ export class Sync {
   /**
    * Tells everybody of elements of ours: all of each, or its points from there on.
    * @param {[import('./elements.js').Element, number][]} elements
-   * @param {{x: number, y: number}} [cursor]  where we are
+   * @param {{x: number, y: number} | null} [cursor]  where we are, null: not on the board
    */
   tell(elements, cursor) {
-    const at = cursor ? `,"cursor":${JSON.stringify(cursor)}` : '';
+    const at = cursor !== undefined ? `,"cursor":${JSON.stringify(cursor)}` : '';
     const pieces = elements.flatMap(([element, from]) => [...this.#elements.pieces(element, from)]);
     for (const chunk of chunks(pieces)) this.#bridge.send(`{"type":"pieces","pieces":[${chunk.join()}]${at}}`);
   }

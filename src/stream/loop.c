@@ -161,8 +161,12 @@ static void go_on(struct node *n, int64_t now)
 {
 	struct stream *s = n->stream;
 	int64_t until;
-	enum stream_work todo = stream_go_on(s, now, &until);
+	enum stream_work todo;
 
+	/* Before it closes what is lost: the number may be another's at once. */
+	if (stream_redis_fd(s) < 0)
+		watch(n, &n->redis, -1, 0);
+	todo = stream_go_on(s, now, &until);
 	if (todo == WORK_END) {
 		/* The worker closes them. */
 		watch(n, &n->web, -1, 0);

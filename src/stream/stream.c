@@ -404,7 +404,7 @@ uint32_t stream_web_events(const struct stream *s)
 
 int stream_redis_fd(const struct stream *s)
 {
-	return s->subscription && !s->wire.len ?
+	return s->subscription && !s->broken && !s->wire.len ?
 		subscription_fd(s->subscription) : -1;
 }
 

@@ -87,6 +87,15 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await until(async () => (await cursors(bob)).length === 0, 'it to go');
     await ann.page.mouse.move(300, 300);
     await until(async () => (await cursors(bob)).length === 1, 'it to come back');
+    await ann.page.mouse.down(); // a line that ends on the card
+    await ann.page.mouse.move(60, 30);
+    await ann.page.mouse.up();
+    await ann.page.mouse.move(61, 30);
+    await until(async () => (await cursors(bob)).length === 0, 'it to go with the end of a line');
+    const given = await bob.page.getAttribute('#me', 'data-colour'); // not chosen
+    await bob.page.reload();
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    assert.equal(await bob.page.getAttribute('#me', 'data-colour'), given);
     await ann.page.reload();
     await Promise.all([ann.meets(1), bob.meets(1)]);
     assert.equal(await ann.page.inputValue('#name'), 'Ann <b>');

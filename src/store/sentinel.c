@@ -18,6 +18,8 @@ enum {
 	ONE_MS = 150,		/* for a Sentinel to answer */
 	GLANCE_MS = 100,	/* for all, while what is known seems right */
 	FRESH_MS = 1000,	/* so long an answer is believed */
+	/* Until no answer is believed that was given before, or on its way. */
+	LEAVE_MS = FRESH_MS + SENTINEL_MS,
 	AGAIN_MS = 100,		/* between two asks, where none was right */
 	SILENT_MS = 10000,	/* where none answers, but the master does */
 	LOG_MS = 10000,		/* between two lines of that */
@@ -32,6 +34,7 @@ static size_t first;			/* the Sentinel to ask first */
 static int64_t logged_at;		/* 0: they answer */
 static _Atomic int64_t ask_at;		/* not before */
 static atomic_uint turn;		/* as in master */
+static _Atomic int64_t left_at;
 
 static int64_t earliest(int64_t a, int64_t b)
 {
@@ -125,13 +128,15 @@ static bool ask_one(const struct redis_url *url, const struct redis_host *host,
 static void take(const struct master *named)
 {
 	if (strcmp(named->host, master.host) || named->port != master.port) {
-		if (master.turn)
+		if (master.turn) {
 			log_warn("sentinel.ask", "master=%s:%d was=%s:%d",
 				 named->host, named->port, master.host,
 				 master.port);
-		else
+			atomic_store(&left_at, clock_ms() + LEAVE_MS);
+		} else {
 			log_info("sentinel.ask", "master=%s:%d", named->host,
 				 named->port);
+		}
 		master = *named;
 		master.turn = atomic_fetch_add(&turn, 1) + 1;
 	}
@@ -201,6 +206,11 @@ void sentinel_wrong(const struct master *m)
 		atomic_store(&ask_at, clock_ms() + AGAIN_MS);
 	}
 	pthread_mutex_unlock(&lock);
+}
+
+int64_t sentinel_left_at(void)
+{
+	return atomic_load(&left_at);
 }
 
 bool sentinel_moved(const struct redis_url *url, unsigned of)

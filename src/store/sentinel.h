@@ -10,6 +10,7 @@
 #define STORE_SENTINEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/redis_url.h"
 
@@ -34,5 +35,8 @@ void sentinel_wrong(const struct master *m);
  * lost. Asks, too, where nobody did for a second.
  */
 bool sentinel_moved(const struct redis_url *url, unsigned turn);
+
+/* Of clock_ms(): by then every program has left the master before this one. */
+int64_t sentinel_left_at(void);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "store/dial.h"
+#include "store/sentinel.h"
 #include "store/subscription.h"
 
 struct subscription {
@@ -49,6 +50,11 @@ enum err subscription_open(const char *channel, struct subscription **to)
 	s->context = d.context;
 	*to = s;
 	return OK;
+}
+
+int64_t subscription_settles_at(void)
+{
+	return sentinel_left_at();
 }
 
 int subscription_fd(const struct subscription *s)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -14,6 +15,13 @@ struct subscription;
 
 /* OK: Redis has confirmed it, so nothing published from now on is missed. */
 enum err subscription_open(const char *channel, struct subscription **to);
+
+/*
+ * Of clock_ms(). Where Sentinels have just named another master, other programs
+ * write to the old one until then. Who was told here meanwhile that all is lost
+ * would join there, and that were lost without a word.
+ */
+int64_t subscription_settles_at(void);
 
 int subscription_fd(const struct subscription *s);
 

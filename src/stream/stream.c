@@ -27,6 +27,7 @@ enum {
 	REPLAY_AT_ONCE = 16 * 1024,	/* bytes */
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
+	SETTLED_MOST_MS = 500,
 	END_MS = 200,			/* for the last words of a stream */
 	/* Of the process: the fixed ones, those of the pool, and the one of a
 	 * request that is refused. */
@@ -239,12 +240,20 @@ static bool finished(struct stream *s, int64_t now)
 /* Connecting */
 
 /* First the subscription, then the position: nothing is between them. Where it
- * fails, again_at says when to try again. */
+ * fails, or is too early, again_at says when to try again. */
 static enum err connect_redis(struct stream *s)
 {
 	struct redis *r;
 	enum err e = subscription_open(s->channel, &s->subscription);
+	int64_t settles_at = subscription_settles_at();
 
+	if (!e && clock_ms() < settles_at) {
+		lose(s);
+		s->again_at = settles_at + random_between(0, SETTLED_MOST_MS);
+		if (!s->open)
+			put_head(s);
+		return OK;
+	}
 	if (!e) {
 		r = pool_take();
 		e = r ? presence_connect(r, s->conf, &s->peer, s->sent,

@@ -12,6 +12,7 @@ import { pause, timed, until } from './lib/wait.js';
 
 const PING = 1, GRACE = 2; // seconds
 const BACK_MS = 5_000;     // from the failover until everything works again
+const FRESH_MS = 1_000;    // so long a program may believe what a Sentinel told it
 const PASSWORD = 'not-a-secret-of-anybody';
 const OWN_PASSWORD = 'nor-of-any-sentinel';
 const PAIRS = 8;
@@ -104,10 +105,17 @@ if (FULL) suite('sentinel', {
     await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
     const before = logs().length;
     await harm(master);
+    let heard; // of the new one, by the first program
+    const hearing = until(() => /^warn at=sentinel\.ask master=.* was=/m.test(logs().slice(before)), 'the log to say so', 30_000)
+      .then(() => { heard = performance.now(); });
     await site.server.failover(master);
     const end = performance.now() + BACK_MS;
     const left = () => Math.max(1, end - performance.now());
     await until(() => pairs.every((pair) => pair.told.length && pair.last.status === 200), 'the relays to go on', left());
+    // Whoever is told that all is lost joins again: not before the last program has left the old one.
+    await hearing;
+    const told = Math.min(...pairs.map((pair) => pair.told[0]));
+    assert.ok(told > heard + FRESH_MS, `told ${told - heard} ms after`);
     await until(async () => {
       const stream = await site.peer().try();
       stream.cut();

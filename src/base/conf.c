@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	{ "PEER_ROOMS", "16", read_number, AT(peer_rooms), 1, 64, false },
 	{ "RATE", "100", read_number, AT(rate), 0, 1000000, false },
 	{ "RATE_BYTES", "262144", read_number, AT(rate_bytes), 0, 1000000000, false },
-	{ "WORKERS", "2", read_number, AT(workers), 1, 256, false },
+	{ "WORKERS", "3", read_number, AT(workers), 1, 256, false },
 	{ "STREAMS", "10000", read_number, AT(streams), 1, 1000000, false },
 	{ "STUN_URLS", NULL, read_ice_urls, AT(stun_urls), 0, 0, false },
 	{ "TURN_URLS", NULL, read_ice_urls, AT(turn_urls), 0, 0, false },

@@ -30,8 +30,8 @@ enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
  * ERR_NO_PEER; or ERR_RATE, and for how many ms. */
 typedef void relay_done(void *of, enum err e, int streams, int wait_ms);
 
-/* All or none, in order; items are copied. done is called once, now or later,
- * by this thread or another: see redis_start(). */
+/* All or none, in order; items are copied. done is called once, now or later:
+ * see redis_start(). */
 void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		const char *to, const struct item *items, int count,
 		relay_done *done, void *of);

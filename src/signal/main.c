@@ -1,6 +1,7 @@
 /*
- * signal.fcgi - the short requests: a fixed pool of threads, each with its own
- * connection to Redis, and one more that they share.
+ * signal.fcgi - the short requests. One thread takes all of them, and never waits
+ * for Redis; a fixed pool of others, each with its own connection, run those
+ * whose routes do.
  */
 #include "config.h"
 
@@ -11,63 +12,137 @@
 #include "signal/routes.h"
 #include "web/program.h"
 
+enum { AT_ONCE = 16, WAITING_MOST = 128 };
+
 static const struct route routes[] = {
-	{ "GET", "/", TOKEN_NONE, run_home },
-	{ "POST", "/access", TOKEN_RENEWS, run_access },
-	{ "GET", "/ice", TOKEN_NEEDED, run_ice },
-	{ "GET", "/health/live", TOKEN_NONE, run_live },
-	{ "GET", "/health/ready", TOKEN_NONE, run_ready },
-	{ "GET", "/metrics", TOKEN_NONE, run_metrics },
-	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },
-	{ "POST", "/relay/{peer}", TOKEN_NEEDED, run_relay_many },
-	{ "GET", "/static/{file}", TOKEN_NONE, run_page },
-	{ "POST", "/{room}/join", TOKEN_NEEDED, run_join },
-	{ "POST", "/{room}/leave", TOKEN_NEEDED, run_leave },
-	{ "GET", "/{room}/peers", TOKEN_NEEDED, run_peers },
-	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, run_broadcast },
-	{ "GET", "/{page}", TOKEN_NONE, run_page },
-	{ NULL, NULL, TOKEN_NONE, NULL },
+	{ "GET", "/", TOKEN_NONE, false, run_home },
+	{ "POST", "/access", TOKEN_RENEWS, true, run_access },
+	{ "GET", "/ice", TOKEN_NEEDED, false, run_ice },
+	{ "GET", "/health/live", TOKEN_NONE, false, run_live },
+	{ "GET", "/health/ready", TOKEN_NONE, true, run_ready },
+	{ "GET", "/metrics", TOKEN_NONE, false, run_metrics },
+	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, false, run_relay },
+	{ "POST", "/relay/{peer}", TOKEN_NEEDED, false, run_relay_many },
+	{ "GET", "/static/{file}", TOKEN_NONE, false, run_page },
+	{ "POST", "/{room}/join", TOKEN_NEEDED, true, run_join },
+	{ "POST", "/{room}/leave", TOKEN_NEEDED, true, run_leave },
+	{ "GET", "/{room}/peers", TOKEN_NEEDED, true, run_peers },
+	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, true, run_broadcast },
+	{ "GET", "/{page}", TOKEN_NONE, false, run_page },
+	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
 static struct conf conf;
 
-static void *work(void *line)
-{
-	struct redis *own = conf.workers > 1 ? redis_new() : NULL;
-	struct redis *redis = own ? own : line;
-	struct fcgi *f;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
+static struct call *first, **end = &first;	/* to be run */
+static int waiting;
+static bool stopping;				/* once they are done */
 
-	while ((f = fcgi_accept()))
-		http_serve(f, &conf, redis, line, routes);
-	redis_free(own);
+/* False: they are too many. */
+static bool hand_over(struct call *c)
+{
+	bool room;
+
+	pthread_mutex_lock(&lock);
+	room = conf.workers > 1 && waiting < WAITING_MOST;
+	if (room) {
+		c->next = NULL;
+		*end = c;
+		end = &c->next;
+		waiting++;
+		pthread_cond_signal(&queued);
+	}
+	pthread_mutex_unlock(&lock);
+	return room;
+}
+
+static struct call *take_call(void)
+{
+	struct call *c;
+
+	pthread_mutex_lock(&lock);
+	while (!first && !stopping)
+		pthread_cond_wait(&queued, &lock);
+	c = first;
+	if (c) {
+		first = c->next;
+		if (!first)
+			end = &first;
+		waiting--;
+	}
+	pthread_mutex_unlock(&lock);
+	return c;
+}
+
+static void *work(void *unused)
+{
+	struct redis *redis = redis_new(-1);
+	struct call *c;
+
+	(void)unused;
+	while ((c = take_call()))
+		http_run(c, redis);
+	redis_free(redis);
+	return NULL;
+}
+
+static void take(struct fcgi *f, struct redis *redis)
+{
+	struct call *c = http_take(f, &conf, routes);
+
+	if (c && !(c->route->waits && hand_over(c)))
+		http_run(c, redis);
+}
+
+/* What a round has started goes to Redis together. */
+static void *take_all(void *unused)
+{
+	struct redis *redis = redis_new(fcgi_epoll());
+	bool answered = false;
+
+	(void)unused;
+	do {
+		struct fcgi *f;
+
+		redis_receive(redis, answered);
+		for (int i = 0; i < AT_ONCE && (f = fcgi_take()); i++)
+			take(f, redis);
+		redis_send(redis);
+	} while (fcgi_wait(redis_until(redis), &answered));
+	redis_free(redis);
+	pthread_mutex_lock(&lock);
+	stopping = true;
+	pthread_cond_broadcast(&queued);
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
 static void serve_cgi(void)
 {
-	struct redis *redis = redis_new();
+	struct redis *redis = redis_new(-1);
+	struct call *c = http_take(fcgi_cgi(), &conf, routes);
 
-	http_serve(fcgi_cgi(), &conf, redis, redis, routes);
+	if (c)
+		http_run(c, redis);
 	redis_free(redis);
 }
 
 static void serve(void)
 {
 	pthread_t *threads = calloc(conf.workers, sizeof *threads);
-	struct redis *line = redis_new();
 
 	if (!threads)
 		abort();
 	log_info("signal.start", "version=%s workers=%u", PACKAGE_VERSION,
 		 conf.workers);
-	/* A signal comes to this thread alone, and wakes the others by the
-	 * pipe. */
+	/* A signal comes to this thread alone, and wakes the first by a pipe. */
 	for (unsigned i = 0; i < conf.workers; i++)
-		if (thread_start(&threads[i], NULL, work, line))
+		if (thread_start(&threads[i], NULL, i ? work : take_all, NULL))
 			abort();
 	for (unsigned i = 0; i < conf.workers; i++)
 		pthread_join(threads[i], NULL);
-	redis_free(line);
 	free(threads);
 	log_info("signal.stop", "version=%s", PACKAGE_VERSION);
 }

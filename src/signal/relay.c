@@ -29,7 +29,7 @@ static enum err relay(struct call *c, const struct item *items, int count)
 {
 	if (!strcmp(c->peer, c->who.peer.id))
 		return input(c, "A peer cannot relay to itself.");
-	room_relay(c->line, c->conf, &c->who.peer, c->peer, items, count,
+	room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
 		   relayed, c);
 	return LATER;
 }

@@ -89,6 +89,11 @@ void dial_lost(const char *at, const redisContext *context)
 		context->errstr);
 }
 
+void dial_late(const char *at)
+{
+	is_away(at, "timeout");
+}
+
 void dial_broken(const char *at, const redisContext *context)
 {
 	if (timed_out(context))

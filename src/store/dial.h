@@ -42,6 +42,8 @@ void dial_lost(const char *at, const redisContext *context);
 /* The same of one that was in use. Where it was closed Redis may well be there,
  * and who dials next finds out: the others are not refused for it. */
 void dial_broken(const char *at, const redisContext *context);
+/* Nothing has come in time. */
+void dial_late(const char *at);
 /* Redis answered with an error: logs it, now and then. Returns whether
  * another connection may do better. */
 bool dial_refused(const char *at, const char *error);

@@ -29,7 +29,7 @@ struct redis *pool_take(void)
 		r = idle[--idle_count];
 	} else if (made < POOL_MOST) {
 		made++;
-		r = redis_new();
+		r = redis_new(-1);
 	}
 	pthread_mutex_unlock(&lock);
 	if (!r)

@@ -1,9 +1,11 @@
 #include "config.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
@@ -14,199 +16,254 @@
 
 enum { WORDS = REDIS_ARGS + 3, UNANSWERED_MOST = 128 };
 
-struct redis {
-	pthread_mutex_t lock;
-	pthread_cond_t fewer;
-	struct question *first, **last;	/* in the order that they came */
-	int unanswered;
-	bool led;			/* a thread is asking for all */
-	struct dialled dialled;		/* its own; context NULL: none */
+struct fifo {
+	struct question *first, **end;
 };
 
-struct redis *redis_new(void)
+struct redis {
+	struct fifo waiting;		/* to be sent */
+	struct fifo asked;		/* sent, in that order */
+	int unanswered;			/* of both */
+	int epoll;			/* that its connection is in; -1: none */
+	struct dialled dialled;		/* context NULL: none */
+};
+
+static void append(struct fifo *l, struct question *q)
+{
+	q->next = NULL;
+	*(l->first ? l->end : &l->first) = q;
+	l->end = &q->next;
+}
+
+static struct question *take_first(struct fifo *l)
+{
+	struct question *q = l->first;
+
+	if (q)
+		l->first = q->next;
+	return q;
+}
+
+struct redis *redis_new(int epoll)
 {
 	struct redis *r = xcalloc(1, sizeof *r);
 
-	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->fewer, NULL);
-	r->last = &r->first;
+	r->epoll = epoll;
 	return r;
 }
 
+static void finish(struct redis *r, struct question *q, enum err e,
+		   redisReply *reply)
+{
+	r->unanswered--;
+	q->done(q, e, (struct reply *)reply);
+}
+
+/* Whatever was asked there will not be answered. */
 static void hang_up(struct redis *r)
 {
+	struct question *q;
+
+	/* epoll forgets it too. */
 	if (r->dialled.context)
 		redisFree(r->dialled.context);
 	r->dialled.context = NULL;
+	while ((q = take_first(&r->asked)))
+		finish(r, q, ERR_STORE, NULL);
 }
 
 void redis_free(struct redis *r)
 {
 	if (!r)
 		return;
+	redis_finish(r);
 	hang_up(r);
-	pthread_cond_destroy(&r->fewer);
-	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
 
 /* Whether Redis has closed it since: found out before anything is sent, as
  * afterwards nobody knows whether a script ran. */
-static bool stale(const redisContext *c)
+static bool stale(const struct redis *r)
 {
 	char byte;
+	ssize_t n = recv(r->dialled.context->fd, &byte, 1,
+			 MSG_PEEK | MSG_DONTWAIT);
 
-	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+	return n == 0 || (n > 0 ? !r->asked.first : errno != EAGAIN);
+}
+
+static enum err connect_anew(struct redis *r)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
+	enum err bad = dial(&r->dialled, true);
+
+	if (!bad && r->epoll >= 0)
+		epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->dialled.context->fd, &e);
+	return bad;
 }
 
 static enum err ready(struct redis *r)
 {
-	if (r->dialled.context &&
-	    (stale(r->dialled.context) || dial_moved(&r->dialled)))
+	if (r->dialled.context && (stale(r) || dial_moved(&r->dialled)))
 		hang_up(r);
-	return r->dialled.context ? OK : dial(&r->dialled, true);
+	return r->dialled.context ? OK : connect_anew(r);
 }
 
-static void append(const struct redis *r, const struct question *q)
+static void put(const struct redis *r, const struct question *q)
 {
 	const char *argv[WORDS];
-	size_t lens[WORDS];
+	size_t lens[WORDS], n = 0;
 	char number[24];
 
-	argv[0] = q->whole ? "EVAL" : "EVALSHA";
-	argv[1] = q->whole ? script_text(q->which) : script_sha1(q->which);
-	argv[2] = number;
-	snprintf(number, sizeof number, "%zu", q->keys);
-	for (size_t i = 0; i < 3; i++)
+	if (q->which != SCRIPT_NONE) {
+		snprintf(number, sizeof number, "%zu", q->keys);
+		argv[n++] = q->whole ? "EVAL" : "EVALSHA";
+		argv[n++] = q->whole ? script_text(q->which) :
+			script_sha1(q->which);
+		argv[n++] = number;
+	}
+	for (size_t i = 0; i < n; i++)
 		lens[i] = strlen(argv[i]);
-	for (size_t i = 0; i < q->count; i++) {
+	for (size_t i = 0; i < q->count; i++, n++) {
 		const struct arg *a = &q->args[i];
 
-		argv[3 + i] = a->data ? a->data : r->dialled.server;
-		lens[3 + i] = a->data ? a->len : strlen(r->dialled.server);
+		argv[n] = a->data ? a->data : r->dialled.server;
+		lens[n] = a->data ? a->len : strlen(r->dialled.server);
 	}
-	redisAppendCommandArgv(r->dialled.context, (int)q->count + 3, argv, lens);
+	redisAppendCommandArgv(r->dialled.context, (int)n, argv, lens);
 }
 
-/* The answer to what was sent at start; NULL: lost. */
-static redisReply *answer(struct redis *r, int64_t start)
+static void lose(struct redis *r)
 {
-	redisReply *reply = NULL;
-
-	if (!r->dialled.context)
-		return NULL;
-	if (redisGetReply(r->dialled.context, (void **)&reply) != REDIS_OK) {
-		dial_broken("redis.ask", r->dialled.context);
-		hang_up(r);
-		return NULL;
-	}
-	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - start);
-	return reply;
+	dial_broken("redis.ask", r->dialled.context);
+	hang_up(r);
 }
 
-/* Redis does not know the script, yet or any more. */
-static bool unknown(const struct question *q)
+void redis_send(struct redis *r)
 {
-	const redisReply *r = (const redisReply *)q->reply;
+	struct fifo now = r->waiting;
+	struct question *q;
+	enum err e;
+	int done = 0;
 
-	return !q->whole && r && r->type == REDIS_REPLY_ERROR &&
-		!strncmp(r->str, "NOSCRIPT", 8);
-}
-
-static void ask(struct redis *r, struct question *all)
-{
-	enum err e = ready(r);
-	int64_t start = clock_ns();
-	bool moved = false;
-
-	for (struct question *q = all; q; q = q->next)
-		if (!e)
-			append(r, q);
-	for (struct question *q = all; q; q = q->next) {
-		redisReply *reply = e ? NULL : answer(r, start);
-
-		q->reply = (struct reply *)reply;
-		q->e = reply ? OK : ERR_STORE;
-		if (!reply || reply->type != REDIS_REPLY_ERROR || unknown(q))
+	if (!now.first)
+		return;
+	r->waiting.first = NULL;
+	e = ready(r);
+	while ((q = take_first(&now))) {
+		if (e) {
+			finish(r, q, e, NULL);
 			continue;
-		moved = dial_refused("redis.ask", reply->str) || moved;
+		}
+		q->start = clock_ns();
+		put(r, q);
+		append(&r->asked, q);
+	}
+	while (!e && !done)
+		if (redisBufferWrite(r->dialled.context, &done) != REDIS_OK) {
+			lose(r);
+			break;
+		}
+}
+
+/* The first that was asked has its answer. Returns whether there may be more. */
+static bool settle(struct redis *r, redisReply *reply)
+{
+	struct question *q = take_first(&r->asked);
+	bool refused = reply->type == REDIS_REPLY_ERROR, useless = false;
+
+	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - q->start);
+	/* Redis does not know the script, yet or any more. */
+	if (refused && !q->whole && !strncmp(reply->str, "NOSCRIPT", 8)) {
 		freeReplyObject(reply);
-		q->reply = NULL;
-		q->e = ERR_STORE;
-	}
-	if (moved)
-		hang_up(r);
-}
-
-static void enqueue(struct redis *r, struct question *q)
-{
-	q->next = NULL;
-	*r->last = q;
-	r->last = &q->next;
-}
-
-static void settle(struct redis *r, struct question *q)
-{
-	bool again = unknown(q);
-
-	if (again) {
-		reply_free(q->reply);
 		q->whole = true;	/* which loads it too */
+		append(&r->waiting, q);
+		return true;
 	}
-	pthread_mutex_lock(&r->lock);
-	if (again)
-		enqueue(r, q);
-	else if (r->unanswered-- == UNANSWERED_MOST)
-		pthread_cond_broadcast(&r->fewer);
-	pthread_mutex_unlock(&r->lock);
-	if (!again)
-		q->done(q, q->e, q->reply);
+	if (refused) {
+		useless = dial_refused("redis.ask", reply->str);
+		freeReplyObject(reply);
+	}
+	finish(r, q, refused ? ERR_STORE : OK, refused ? NULL : reply);
+	return !useless;
 }
 
-static void lead(struct redis *r)
+/* Waits, where nothing is there. */
+static void take_answers(struct redis *r)
 {
-	struct question *all, *next;
+	redisContext *c = r->dialled.context;
+	redisReply *reply = NULL;
+	bool good = redisBufferRead(c) == REDIS_OK;
 
-	for (;;) {
-		pthread_mutex_lock(&r->lock);
-		all = r->first;
-		r->first = NULL;
-		r->last = &r->first;
-		r->led = all;
-		pthread_mutex_unlock(&r->lock);
-		if (!all)
+	while (good && r->asked.first) {
+		good = redisGetReplyFromReader(c, (void **)&reply) == REDIS_OK;
+		if (good && !reply)
 			return;
-		ask(r, all);
-		for (; all; all = next) {
-			next = all->next;	/* done may free it */
-			settle(r, all);
+		if (good && !settle(r, reply)) {
+			hang_up(r);
+			return;
 		}
 	}
+	if (!good)
+		lose(r);
 }
 
 void redis_start(struct redis *r, struct question *q)
 {
-	bool leads;
-
 	if (q->count > REDIS_ARGS)
 		abort();
+	if (r->unanswered == UNANSWERED_MOST)
+		redis_finish(r);
 	q->whole = false;
-	pthread_mutex_lock(&r->lock);
-	while (r->unanswered == UNANSWERED_MOST)
-		pthread_cond_wait(&r->fewer, &r->lock);
 	r->unanswered++;
-	enqueue(r, q);
-	leads = !r->led;
-	r->led = true;
-	pthread_mutex_unlock(&r->lock);
-	if (leads)
-		lead(r);
+	append(&r->waiting, q);
+}
+
+int64_t redis_until(const struct redis *r)
+{
+	return r->asked.first ? r->asked.first->start / 1000000 + COMMAND_MS :
+		INT64_MAX;
+}
+
+static bool readable(const struct redis *r)
+{
+	return poll(&(struct pollfd){ r->dialled.context->fd, POLLIN, 0 }, 1, 0) > 0;
+}
+
+void redis_receive(struct redis *r, bool ready)
+{
+	bool late = clock_ms() >= redis_until(r);
+
+	if (!r->dialled.context)
+		return;
+	if (ready && !r->asked.first) {
+		hang_up(r);	/* closed, or it says what nobody asked */
+	} else if (ready || (late && readable(r))) {
+		take_answers(r);
+	} else if (late) {
+		dial_late("redis.ask");
+		hang_up(r);
+	}
+}
+
+static void step(struct redis *r)
+{
+	redis_send(r);
+	if (r->asked.first)
+		take_answers(r);
+}
+
+void redis_finish(struct redis *r)
+{
+	while (r->unanswered)
+		step(r);
 }
 
 struct waiting {
 	struct question q;
 	struct reply *result;
 	enum err e;
+	bool done;
 };
 
 static void stop_waiting(struct question *q, enum err e, struct reply *result)
@@ -215,6 +272,19 @@ static void stop_waiting(struct question *q, enum err e, struct reply *result)
 
 	w->e = e;
 	w->result = result;
+	w->done = true;
+}
+
+static enum err wait_for(struct redis *r, struct waiting *w,
+			 struct reply **result)
+{
+	w->q.done = stop_waiting;
+	redis_start(r, &w->q);
+	while (!w->done)
+		step(r);
+	if (!w->e)
+		*result = w->result;
+	return w->e;
 }
 
 enum err redis_run(struct redis *r, enum script which, size_t keys,
@@ -222,33 +292,24 @@ enum err redis_run(struct redis *r, enum script which, size_t keys,
 {
 	struct waiting w = { .q = {
 		.which = which, .keys = keys, .args = args, .count = count,
-		.done = stop_waiting,
 	} };
 
-	redis_start(r, &w.q);
-	if (!w.e)
-		*result = w.result;
-	return w.e;
+	return wait_for(r, &w, result);
 }
 
 enum err redis_publish(struct redis *r, const char *channel, const char *message)
 {
-	redisReply *reply;
-	int64_t start = clock_ns();
-	enum err e = ready(r);
+	const struct arg words[] = {
+		{ "PUBLISH", 7 }, { channel, strlen(channel) },
+		{ message, strlen(message) },
+	};
+	struct waiting w = { .q = {
+		.which = SCRIPT_NONE, .args = words, .count = 3,
+	} };
+	struct reply *result = NULL;
+	enum err e = wait_for(r, &w, &result);
 
-	if (e)
-		return e;
-	redisAppendCommand(r->dialled.context, "PUBLISH %s %s", channel, message);
-	reply = answer(r, start);
-	if (!reply)
-		return ERR_STORE;
-	if (reply->type == REDIS_REPLY_ERROR) {
-		e = ERR_STORE;
-		if (dial_refused("redis.ask", reply->str))
-			hang_up(r);
-	}
-	freeReplyObject(reply);
+	reply_free(result);
 	return e;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "store/script.h"
@@ -24,8 +25,10 @@ struct arg {
 /* Stands for the run_id of the Redis that the script runs on. */
 #define ARG_SERVER ((struct arg){ NULL, 0 })
 
-/* Connects at its first use. */
-struct redis *redis_new(void);
+/* For one thread at a time. Connects at its first use; the connection is then
+ * in that epoll (-1: in none), for reading, with the struct redis as data.ptr. */
+struct redis *redis_new(int epoll);
+/* Waits first for all that were started. */
 void redis_free(struct redis *r);
 
 enum { REDIS_ARGS = 80 };
@@ -44,21 +47,27 @@ struct question {
 	void (*done)(struct question *q, enum err e, struct reply *result);
 	/* of redis.c */
 	struct question *next;
-	struct reply *reply;
-	enum err e;
+	int64_t start;
 	bool whole;
 };
 
 /*
- * Any number of threads may ask at once. The first of them goes on asking, and
- * calls done, for all who come meanwhile, and they wait for nothing: questions
- * that come close together go to Redis together, in one round trip. Only where
- * very many are unanswered this waits until there are fewer.
+ * For those who wait for many things at once: questions that are started one
+ * after the other are sent together, and done is called from then on by any of
+ * these. Where very many are unanswered the next one waits for all of them.
  */
 void redis_start(struct redis *r, struct question *q);
+/* To be called before waiting. */
+void redis_send(struct redis *r);
+/* To be called when the epoll says that there is something to read (ready), and
+ * at the time of redis_until, when an answer is late. */
+void redis_receive(struct redis *r, bool ready);
+/* Of clock_ms(); INT64_MAX: never. */
+int64_t redis_until(const struct redis *r);
+/* Waits for all that were started. */
+void redis_finish(struct redis *r);
 
-/* Starts, and waits for the result: for a connection that no other thread uses
- * meanwhile. */
+/* Starts, and waits for the result. */
 enum err redis_run(struct redis *r, enum script which, size_t keys,
 		   const struct arg *args, size_t count, struct reply **result);
 

@@ -37,20 +37,27 @@ static void raise_descriptors(void)
 	}
 }
 
+static void open_stream(struct fcgi *f)
+{
+	struct stream *s = stream_new(f, &conf);
+
+	/* Refused here, so one at a time: many that come at once would hold more
+	 * descriptors than there are. */
+	if (stream_is_too_much(s))
+		stream_work(s);
+	else
+		loop_add(s);
+}
+
 static void accept_all(void)
 {
 	struct fcgi *f;
+	bool other;
 
-	while ((f = fcgi_accept())) {
-		struct stream *s = stream_new(f, &conf);
-
-		/* Refused here, so one at a time: many that come at once would
-		 * hold more descriptors than there are. */
-		if (stream_is_too_much(s))
-			stream_work(s);
-		else
-			loop_add(s);
-	}
+	do {
+		while ((f = fcgi_take()))
+			open_stream(f);
+	} while (fcgi_wait(INT64_MAX, &other));
 }
 
 static void serve(void)

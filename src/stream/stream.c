@@ -420,8 +420,8 @@ int stream_redis_fd(const struct stream *s)
 /* The request */
 
 static const struct route routes[] = {
-	{ "GET", "/connect", TOKEN_NEEDED, NULL },
-	{ NULL, NULL, TOKEN_NONE, NULL },
+	{ "GET", "/connect", TOKEN_NEEDED, false, NULL },
+	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
 /* The header before ?lastEventId=, which a page gives that had to make a new

@@ -22,6 +22,7 @@ enum {
 	RECORD_MOST = 65528,		/* a multiple of 8 below 64 KiB */
 	STDOUT = 6, END_REQUEST = 3,	/* record types */
 	READ_MS = 10000, WRITE_MS = 10000,
+	EVENTS_AT_ONCE = 16,
 	DRAIN_MOST = 8 << 20,		/* bytes of a body that is too large */
 };
 
@@ -38,10 +39,12 @@ struct fcgi {
 static size_t body_most;
 static int stop_pipe[2] = { -1, -1 };
 static atomic_bool stopping;		/* lock-free, so for a handler too */
-static _Thread_local int waiter = -1;	/* epoll of this thread */
-/* Of this thread: requests whose bodies are on their way. Where the web server
- * hands on bytes as they come, a client decides how long that takes. */
-static _Thread_local struct fcgi *unread;
+static int waiter = -1;			/* epoll */
+static bool knocked;			/* the listening socket has something */
+/* Requests whose bodies are on their way. Where the web server hands on bytes as
+ * they come, a client decides how long that takes. */
+static struct fcgi *unread;
+static struct fcgi *whole;		/* of these, to be taken */
 
 static void on_stop(int sig)
 {
@@ -118,35 +121,43 @@ static bool read_body(struct fcgi *f)
 	return true;
 }
 
-static struct fcgi *take_unread(struct fcgi *f)
+/* Where it is in the list; its end: nowhere. */
+static struct fcgi **find_unread(const struct fcgi *f)
 {
 	struct fcgi **at = &unread;
 
 	while (*at && *at != f)
 		at = &(*at)->next;
-	if (*at)
-		*at = f->next;
-	epoll_ctl(waiter, EPOLL_CTL_DEL, f->fd, NULL);
-	return f;
+	return at;
 }
 
-/* The unread one that was waited for long enough; else *left says for how long
- * to wait. */
-static struct fcgi *expired(int *left)
+static void end_unread(struct fcgi **at)
 {
-	int64_t now = clock_ms();
+	struct fcgi *f = *at;
 
-	*left = -1;
-	for (struct fcgi *f = unread; f; f = f->next) {
-		if (f->until <= now)
-			return take_unread(f);
-		if (*left < 0 || f->until - now < *left)
-			*left = (int)(f->until - now);
-	}
-	return NULL;
+	*at = f->next;
+	epoll_ctl(waiter, EPOLL_CTL_DEL, f->fd, NULL);
+	f->next = whole;
+	whole = f;
 }
 
-/* NULL: none is there, or it is not whole yet. */
+/* Those that were waited for long enough. Returns when it is the next one's
+ * turn. */
+static int64_t end_expired(void)
+{
+	int64_t now = clock_ms(), next = INT64_MAX;
+	struct fcgi **at = &unread;
+
+	while (*at)
+		if ((*at)->until <= now) {
+			end_unread(at);
+		} else {
+			next = (*at)->until < next ? (*at)->until : next;
+			at = &(*at)->next;
+		}
+	return next;
+}
+
 static struct fcgi *accept_one(void)
 {
 	struct fcgi *f = xcalloc(1, sizeof *f);
@@ -155,6 +166,7 @@ static struct fcgi *accept_one(void)
 	FCGX_InitRequest(&f->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
 	e = FCGX_Accept_r(&f->request);
 	if (e < 0) {
+		knocked = false;
 		free(f);
 		if (e == -EMFILE || e == -ENFILE || e == -ENOMEM) {
 			log_error("fcgi.accept", "why=%s", strerror(-e));
@@ -167,51 +179,89 @@ static struct fcgi *accept_one(void)
 	f->id = f->request.requestId;
 	f->body.kept.most = body_most;
 	fcntl(f->fd, F_SETFL, O_NONBLOCK);
-	if (read_body(f))
+	return f;
+}
+
+int fcgi_epoll(void)
+{
+	if (waiter < 0) {
+		waiter = epoll_create1(EPOLL_CLOEXEC);
+		/* Of the processes that wait, the kernel wakes one. */
+		watch(0, EPOLLIN | EPOLLEXCLUSIVE, &knocked);
+		watch(stop_pipe[0], EPOLLIN, stop_pipe);
+		knocked = true;
+	}
+	return waiter;
+}
+
+struct fcgi *fcgi_take(void)
+{
+	struct fcgi *f = whole;
+
+	if (f) {
+		whole = f->next;
 		return f;
-	f->next = unread;
-	unread = f;
-	watch(f->fd, EPOLLIN, f);
+	}
+	while (knocked && !stopping && (f = accept_one())) {
+		if (read_body(f))
+			return f;
+		f->next = unread;
+		unread = f;
+		watch(f->fd, EPOLLIN, f);
+	}
 	return NULL;
 }
 
-/* Of the threads that wait, the kernel wakes one for each connection. */
-static struct fcgi *wait_for_one(void)
+/* For epoll_wait. */
+static int left_of(int64_t until)
 {
-	struct epoll_event e;
-	int left, n;
-	struct fcgi *f = expired(&left);
+	int64_t left;
 
-	if (f)
-		return f;
-	n = epoll_wait(waiter, &e, 1, left);
-	if (n < 0 && errno != EINTR)
-		abort();
-	if (n <= 0 || e.data.ptr == stop_pipe)
-		return NULL;
-	if (!e.data.ptr)
-		return accept_one();
-	f = e.data.ptr;
-	return read_body(f) ? take_unread(f) : NULL;
+	if (until == INT64_MAX)
+		return -1;
+	left = until - clock_ms();
+	return left < 0 ? 0 : (int)left;
 }
 
-struct fcgi *fcgi_accept(void)
+/* Returns whether it was none of ours. */
+static bool take_event(const struct epoll_event *e)
 {
-	struct fcgi *f = NULL;
+	struct fcgi **at;
 
-	if (waiter < 0) {
-		waiter = epoll_create1(EPOLL_CLOEXEC);
-		watch(0, EPOLLIN | EPOLLEXCLUSIVE, NULL);
-		watch(stop_pipe[0], EPOLLIN, stop_pipe);
+	if (e->data.ptr == stop_pipe)
+		return false;
+	if (e->data.ptr == &knocked) {
+		knocked = true;
+		return false;
 	}
-	/* Under load the next one is there already: that saves a wait. */
-	if (!stopping && !unread)
-		f = accept_one();
-	while (!f && !stopping)
-		f = wait_for_one();
-	while (!f && unread)
-		fcgi_free(take_unread(unread));
-	return f;
+	at = find_unread(e->data.ptr);
+	if (!*at)
+		return true;
+	if (read_body(*at))
+		end_unread(at);
+	return false;
+}
+
+bool fcgi_wait(int64_t until, bool *other)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int epoll = fcgi_epoll(), n;
+	int64_t next = end_expired();
+
+	*other = false;
+	n = epoll_wait(epoll, events, EVENTS_AT_ONCE, whole || knocked ? 0 :
+		       left_of(until < next ? until : next));
+	if (n < 0 && errno != EINTR)
+		abort();
+	for (int i = 0; i < n; i++)
+		*other = take_event(&events[i]) || *other;
+	while (stopping && unread) {
+		struct fcgi *f = unread;
+
+		unread = f->next;
+		fcgi_free(f);
+	}
+	return whole || !stopping;
 }
 
 /* mod_cgid gives one socket as input and output, so that both do not block. */

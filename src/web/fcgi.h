@@ -22,14 +22,32 @@ struct fcgi;
  * is one request of CGI. Of a body no more than body_most bytes are kept. */
 bool fcgi_init(size_t body_most);
 
-/* Makes SIGTERM and SIGINT end fcgi_accept. Returns a descriptor that is
- * readable from then on, for the poll of whoever waits longer. All threads
- * inherit that these signals are blocked but for the caller of fcgi_stop_wait. */
+/* Makes SIGTERM and SIGINT end fcgi_wait. Returns a descriptor that is
+ * readable from then on, for whoever waits elsewhere. */
 int fcgi_stop_fd(void);
 
-/* The next request, with its whole body: one that is still on its way keeps no
- * thread from others. NULL: the program is to stop. Any number of threads. */
-struct fcgi *fcgi_accept(void);
+/*
+ * One thread takes all requests:
+ *
+ *	do {
+ *		while ((f = fcgi_take()))
+ *			...
+ *	} while (fcgi_wait(INT64_MAX, &other));
+ */
+
+/* The next request, with its whole body: one that is still on its way keeps
+ * nobody from others. NULL: there is none now. */
+struct fcgi *fcgi_take(void);
+
+/* Waits until there may be one; or until then (of clock_ms; INT64_MAX: for ever);
+ * or, and says so in *other, for what others have put into the epoll. False: the
+ * program is to stop. */
+bool fcgi_wait(int64_t until, bool *other);
+
+/* What fcgi_wait waits with. data.ptr of what is put there is an address of one's
+ * own. */
+int fcgi_epoll(void);
+
 /* The one request of CGI. */
 struct fcgi *fcgi_cgi(void);
 

@@ -403,19 +403,27 @@ void http_end(struct call *c, enum err e)
 	free(c);
 }
 
-void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
-		struct redis *line, const struct route *routes)
+struct call *http_take(struct fcgi *f, const struct conf *conf,
+		       const struct route *routes)
 {
 	struct call *c = xcalloc(1, sizeof *c);
 	enum err e;
 
 	c->conf = conf;
 	c->fcgi = f;
-	c->redis = redis;
-	c->line = line;
 	e = http_begin(c, routes);
 	if (!e && !c->status)
-		e = c->route->run(c);
+		return c;
+	http_end(c, e);
+	return NULL;
+}
+
+void http_run(struct call *c, struct redis *redis)
+{
+	enum err e;
+
+	c->redis = redis;
+	e = c->route->run(c);
 	if (e != LATER)
 		http_end(c, e);
 }

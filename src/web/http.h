@@ -50,14 +50,14 @@ struct route {
 	const char *method;	/* GET stands for HEAD too */
 	const char *path;	/* "/{room}/join": a part in braces is an id */
 	enum route_token token;
+	bool waits;		/* for Redis, while it runs */
 	enum err (*run)(struct call *c);	/* LATER: it calls http_end() */
 };
 
 struct call {
 	const struct conf *conf;
 	struct fcgi *fcgi;
-	struct redis *redis;		/* of this thread */
-	struct redis *line;		/* of all: for what is not waited for */
+	struct redis *redis;		/* while its route runs */
 	const struct route *route;
 	int64_t now;			/* Unix seconds */
 	struct path path;
@@ -73,6 +73,7 @@ struct call {
 	char detail[200];		/* of an error, for the person */
 	const char *why;		/* for the log alone; or NULL */
 	int wait_ms;			/* of ERR_RATE */
+	struct call *next;		/* where it waits to be run */
 };
 
 /* The token of Authorization: Bearer (RFC 6750, 2.1). False: there is none. */
@@ -94,11 +95,15 @@ void http_finish(struct call *c, enum err e);
 /* The answer's header lines that are the same for all: CORS. */
 void http_common_head(const struct call *c, struct buf *head);
 
-/* All of a request, which is freed: now, or in http_end(). */
-void http_serve(struct fcgi *f, const struct conf *conf, struct redis *redis,
-		struct redis *line, const struct route *routes);
+/* Takes a request up to where its route can run; NULL: it is answered, and freed. */
+struct call *http_take(struct fcgi *f, const struct conf *conf,
+		       const struct route *routes);
 
-/* The end of a call whose route said LATER, from any thread. */
+/* Runs the route and answers; then call and request are freed: now, or in
+ * http_end(). */
+void http_run(struct call *c, struct redis *redis);
+
+/* The end of a call whose route said LATER. */
 void http_end(struct call *c, enum err e);
 
 #endif

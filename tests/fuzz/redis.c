@@ -99,6 +99,11 @@ void dial_broken(const char *at, const redisContext *context)
 	(void)context;
 }
 
+void dial_late(const char *at)
+{
+	(void)at;
+}
+
 bool dial_refused(const char *at, const char *error)
 {
 	(void)at;

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ready = true;
 	if (!size)
 		return 0;
-	r = redis_new();
+	r = redis_new(-1);
 	fuzz_redis(data + 1, size - 1);
 	ask(r, fuzz_conf(), data[0]);
 	redis_free(r);

@@ -21,13 +21,13 @@ struct fcgi {
 };
 
 static const struct route routes[] = {
-	{ "POST", "/access", TOKEN_RENEWS, run_access },
-	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, run_relay },
-	{ "POST", "/relay/{peer}", TOKEN_NEEDED, run_relay_many },
-	{ "POST", "/{room}/join", TOKEN_NEEDED, run_join },
-	{ "GET", "/{room}/peers", TOKEN_NEEDED, run_peers },
-	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, run_broadcast },
-	{ NULL, NULL, TOKEN_NONE, NULL },
+	{ "POST", "/access", TOKEN_RENEWS, false, run_access },
+	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, false, run_relay },
+	{ "POST", "/relay/{peer}", TOKEN_NEEDED, false, run_relay_many },
+	{ "POST", "/{room}/join", TOKEN_NEEDED, false, run_join },
+	{ "GET", "/{room}/peers", TOKEN_NEEDED, false, run_peers },
+	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, false, run_broadcast },
+	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
 /* web/fcgi.c's place */
@@ -112,10 +112,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *blank = size ? memmem(data, size, "\n\n", 2) : NULL;
 	size_t head = blank ? (size_t)(blank - data) : size;
 	struct fcgi f = { .head = fuzz_text(data, head) };
+	struct call *c;
 
 	if (!redis) {
 		store_init(fuzz_conf());
-		redis = redis_new();
+		redis = redis_new(-1);
 	}
 	f.body.whole = true;
 	f.body.kept.most = fuzz_conf()->body_max;
@@ -124,7 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_add(&f.body.kept, (const char *)blank + 2, f.body.len);
 	}
 	take_head(&f);
-	http_serve(&f, fuzz_conf(), redis, redis, routes);
+	c = http_take(&f, fuzz_conf(), routes);
+	if (c)
+		http_run(c, redis);
+	redis_finish(redis);
 	HOLDS(f.answers == 1);
 	for (size_t i = 0; i < f.count; i++)
 		free(f.value[i]);

@@ -613,7 +613,7 @@ static void do_redial(int argc, char **argv, struct buf *out)
 	(void)argv;
 	(void)out;
 	redis_free(redis);
-	redis = redis_new();
+	redis = redis_new(-1);
 }
 
 /* limit MESSAGES BYTES a second, and tokens a minute */
@@ -758,7 +758,7 @@ void play_begin(void)
 	as_read = conf;
 	tell("CONFIG SET maxmemory 0");
 	tell("FLUSHALL");
-	redis = redis_new();
+	redis = redis_new(-1);
 }
 
 void play_end(void)

@@ -65,6 +65,7 @@ enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 	struct relayed got;
 
 	room_relay(r, &conf, p, to, items, count, take_relayed, &got);
+	redis_finish(r);
 	*streams = got.streams;
 	*wait_ms = got.wait_ms;
 	return got.e;

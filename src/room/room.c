@@ -348,25 +348,18 @@ enum err room_access(struct redis *r, const struct conf *c, const char *address,
 	return e;
 }
 
-enum err presence_connect(struct redis *r, const struct conf *c,
-			  const struct peer *p, const char *position,
-			  struct presence *to)
-{
-	struct words w = { .count = 0 };
-	struct buf user = BUF_INIT(USER_MOST);
-	enum err e;
+struct connecting {
+	struct question q;
+	struct words w;
+	struct buf user;
+	const char *position;
+	struct presence *to;
+	presence_done *done;
+	void *of;
+};
 
-	memset(to, 0, sizeof *to);
-	peer_put(&user, p);
-	keys_of_peer(&w, c, p->id);
-	text(&w, p->id);
-	text(&w, position);
-	word(&w, user.data, user.len);
-	w.args[w.count++] = ARG_SERVER;
-	e = run(r, SCRIPT_CONNECT, &w, &to->reply);
-	buf_free(&user);
-	if (e)
-		return e;
+static void take_presence(const struct connecting *s, struct presence *to)
+{
 	to->resumed = reply_number(reply_at(to->reply, 0));
 	snprintf(to->position, sizeof to->position, "%s",
 		 reply_string(reply_at(to->reply, 1), NULL));
@@ -375,9 +368,45 @@ enum err presence_connect(struct redis *r, const struct conf *c,
 	to->rooms = reply_at(to->reply, 3);
 	to->missed = reply_at(to->reply, 4);
 	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
-		   *position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
+		   *s->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
 	metric_add(METRIC_REPLAYED, 0, reply_count(to->missed));
-	return OK;
+}
+
+static void connected(struct question *q, enum err e, struct reply *reply)
+{
+	struct connecting *s = (struct connecting *)q;
+
+	memset(s->to, 0, sizeof *s->to);
+	s->to->reply = reply;
+	if (!e)
+		take_presence(s, s->to);
+	s->done(s->of, e);
+	buf_free(&s->user);
+	free(s);
+}
+
+void presence_connect(struct redis *r, const struct conf *c,
+		      const struct peer *p, const char *position,
+		      struct presence *to, presence_done *done, void *of)
+{
+	struct connecting *s = xcalloc(1, sizeof *s);
+
+	s->user = (struct buf)BUF_INIT(USER_MOST);
+	s->position = position;
+	s->to = to;
+	s->done = done;
+	s->of = of;
+	peer_put(&s->user, p);
+	keys_of_peer(&s->w, c, p->id);
+	text(&s->w, p->id);
+	text(&s->w, position);
+	word(&s->w, s->user.data, s->user.len);
+	s->w.args[s->w.count++] = ARG_SERVER;
+	s->q = (struct question){
+		.which = SCRIPT_CONNECT, .keys = s->w.keys, .args = s->w.args,
+		.count = s->w.count, .done = connected,
+	};
+	redis_start(r, &s->q);
 }
 
 static void take_later(const struct reply *list, size_t at, struct later *later)

@@ -60,10 +60,13 @@ struct later {
 	bool more;			/* look again at once */
 };
 
-/* position may be empty. */
-enum err presence_connect(struct redis *r, const struct conf *c,
-			  const struct peer *p, const char *position,
-			  struct presence *to);
+typedef void presence_done(void *of, enum err e);
+
+/* position may be empty; it and to stay until done is called, with to set: see
+ * redis_start(). */
+void presence_connect(struct redis *r, const struct conf *c,
+		      const struct peer *p, const char *position,
+		      struct presence *to, presence_done *done, void *of);
 /* *live false: subscribe and connect again. */
 enum err presence_beat(struct redis *r, const struct conf *c,
 		       const struct peer *p, const char *life, bool *live,

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,33 +24,60 @@ static const redisReply *part(const redisReply *r, const char *kind, size_t i)
 	return r->element[i];
 }
 
-enum err subscription_open(const char *channel, struct subscription **to)
+enum err subscription_start(const char *channel, struct subscription **to)
 {
 	struct dialled d;
-	struct subscription *s;
-	redisReply *r;
 	enum err e = dial(&d, false);
+	int sent = 0;
 
 	if (e)
 		return e;
-	r = redisCommand(d.context, "SUBSCRIBE %s", channel);
-	if (!part(r, "subscribe", 2)) {
-		if (!r)
+	redisAppendCommand(d.context, "SUBSCRIBE %s", channel);
+	while (!sent)
+		if (redisBufferWrite(d.context, &sent) != REDIS_OK) {
 			dial_lost("redis.subscribe", d.context);
-		else if (r->type == REDIS_REPLY_ERROR)
-			dial_refused("redis.subscribe", r->str);
-		if (r)
-			freeReplyObject(r);
-		redisFree(d.context);
-		return ERR_STORE;
-	}
-	freeReplyObject(r);
-	/* Or the script that comes next would wait for another try. */
-	dial_found("redis.subscribe");
-	s = xcalloc(1, sizeof *s);
-	s->context = d.context;
-	*to = s;
+			redisFree(d.context);
+			return ERR_STORE;
+		}
+	*to = xcalloc(1, sizeof **to);
+	(*to)->context = d.context;
 	return OK;
+}
+
+enum err subscription_confirm(struct subscription *s)
+{
+	struct pollfd there = { s->context->fd, POLLIN, 0 };
+	redisReply *r = NULL;
+	bool good;
+
+	/* Nobody waits for what others have waited for. */
+	if (dial_is_away() && poll(&there, 1, 0) <= 0)
+		return ERR_STORE;
+	redisGetReply(s->context, (void **)&r);
+	good = part(r, "subscribe", 2);
+	if (good)
+		/* Or the script that comes next would wait for another try. */
+		dial_found("redis.subscribe");
+	else if (!r)
+		dial_lost("redis.subscribe", s->context);
+	else if (r->type == REDIS_REPLY_ERROR)
+		dial_refused("redis.subscribe", r->str);
+	if (r)
+		freeReplyObject(r);
+	return good ? OK : ERR_STORE;
+}
+
+enum err subscription_open(const char *channel, struct subscription **to)
+{
+	enum err e = subscription_start(channel, to);
+
+	if (!e)
+		e = subscription_confirm(*to);
+	if (e) {
+		subscription_free(*to);
+		*to = NULL;
+	}
+	return e;
 }
 
 int64_t subscription_settles_at(void)

@@ -13,7 +13,12 @@
 
 struct subscription;
 
-/* OK: Redis has confirmed it, so nothing published from now on is missed. */
+/* Asks for it: the first half. */
+enum err subscription_start(const char *channel, struct subscription **to);
+/* Waits until Redis has confirmed it: nothing published from now on is missed.
+ * ERR_STORE: it is of no use any more. */
+enum err subscription_confirm(struct subscription *s);
+/* Both. *to is NULL, and stays so where it fails. */
 enum err subscription_open(const char *channel, struct subscription **to);
 
 /*

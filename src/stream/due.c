@@ -85,7 +85,8 @@ void due_in(const struct conf *c, unsigned ms)
 	pthread_mutex_lock(&lock);
 	if (!running)
 		start(c);
-	if (running && slot > done && slot <= done + SLOTS) {
+	if (running && slot > done && slot <= done + SLOTS &&
+	    !wanted[slot % SLOTS]) {
 		wanted[slot % SLOTS] = true;
 		pthread_cond_signal(&changed);
 	}

@@ -65,37 +65,49 @@ static struct node *take_first(struct fifo *l)
 	return n;
 }
 
-static void deliver(struct node *n)
-{
-	pthread_mutex_lock(&lock);
-	append(&inbox, n);
-	pthread_mutex_unlock(&lock);
-	eventfd_write(bell, 1);
-}
-
 /* Workers */
 
-static void do_work(struct node *n)
+/* As many as there are, up to a batch: what they ask Redis goes out together. */
+static int take_batch(struct node *nodes[])
 {
-	if (!stream_work(n->stream))
-		n->stream = NULL;
-	deliver(n);
+	int count = 0;
+
+	while (count < STREAMS_AT_ONCE && (nodes[count] = take_first(&queue)))
+		count++;
+	return count;
+}
+
+static void do_work(struct node *nodes[], int count)
+{
+	struct stream *streams[STREAMS_AT_ONCE];
+
+	for (int i = 0; i < count; i++)
+		streams[i] = nodes[i]->stream;
+	stream_work(streams, count);
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < count; i++) {
+		nodes[i]->stream = streams[i];
+		append(&inbox, nodes[i]);
+	}
+	pthread_mutex_unlock(&lock);
+	eventfd_write(bell, 1);
 }
 
 static void *work(void *unused)
 {
 	(void)unused;
 	for (;;) {
-		struct node *n;
+		struct node *nodes[STREAMS_AT_ONCE];
+		int count;
 
 		pthread_mutex_lock(&lock);
-		while (!(n = take_first(&queue))) {
+		while (!(count = take_batch(nodes))) {
 			idle++;
 			pthread_cond_wait(&queued, &lock);
 			idle--;
 		}
 		pthread_mutex_unlock(&lock);
-		do_work(n);
+		do_work(nodes, count);
 	}
 	return NULL;
 }
@@ -118,6 +130,8 @@ static bool start_worker(void)
 static void hand_over(struct node *n)
 {
 	bool start;
+	struct node *nodes[STREAMS_AT_ONCE];
+	int count;
 
 	n->busy = true;
 	pthread_mutex_lock(&lock);
@@ -130,10 +144,10 @@ static void hand_over(struct node *n)
 		return;
 	pthread_mutex_lock(&lock);
 	start = --workers == 0;
-	n = start ? take_first(&queue) : NULL;
+	count = start ? take_batch(nodes) : 0;
 	pthread_mutex_unlock(&lock);
-	if (n)
-		do_work(n);		/* here, as there is nobody else */
+	if (count)
+		do_work(nodes, count);	/* here, as there is nobody else */
 }
 
 /* Watching */
@@ -269,13 +283,23 @@ void loop_init(void)
 	round_at = clock_ms() + LONG_MS;
 }
 
-void loop_add(struct stream *s)
+static struct node *node_new(struct stream *s)
 {
 	struct node *n = xcalloc(1, sizeof *n);
 
 	n->stream = s;
+	n->busy = true;
 	n->web.fd = n->redis.fd = -1;
-	hand_over(n);
+	return n;
+}
+
+void loop_add(struct stream *streams[], int count)
+{
+	struct node *nodes[STREAMS_AT_ONCE];
+
+	for (int i = 0; i < count; i++)
+		nodes[i] = node_new(streams[i]);
+	do_work(nodes, count);
 }
 
 void loop_run(bool once)

@@ -12,8 +12,9 @@
 /* Call once, before all else. */
 void loop_init(void);
 
-/* From any thread: a new stream, which is the loop's from now on. */
-void loop_add(struct stream *s);
+/* From any thread: opens new streams, which are the loop's from now on. At most
+ * STREAMS_AT_ONCE. */
+void loop_add(struct stream *streams[], int count);
 
 /* Follows the streams; with once until there is none, else for ever. From
  * SIGTERM on (fcgi_stop_fd) it ends them. */

@@ -1,5 +1,5 @@
 /*
- * stream.fcgi - the event streams: one thread accepts them, and one follows all.
+ * stream.fcgi - the event streams: one thread opens them, and one follows all.
  */
 #include "config.h"
 
@@ -37,26 +37,20 @@ static void raise_descriptors(void)
 	}
 }
 
-static void open_stream(struct fcgi *f)
-{
-	struct stream *s = stream_new(f, &conf);
-
-	/* Refused here, so one at a time: many that come at once would hold more
-	 * descriptors than there are. */
-	if (stream_is_too_much(s))
-		stream_work(s);
-	else
-		loop_add(s);
-}
-
+/* Those that come while some are opened are opened together. */
 static void accept_all(void)
 {
-	struct fcgi *f;
 	bool other;
 
 	do {
-		while ((f = fcgi_take()))
-			open_stream(f);
+		struct stream *streams[STREAMS_AT_ONCE];
+		int count = 0;
+		struct fcgi *f;
+
+		while (count < STREAMS_AT_ONCE && (f = fcgi_take()))
+			streams[count++] = stream_new(f, &conf);
+		if (count)
+			loop_add(streams, count);
 	} while (fcgi_wait(INT64_MAX, &other));
 }
 
@@ -82,8 +76,11 @@ static void serve(void)
 
 static void serve_cgi(void)
 {
+	struct stream *s;
+
 	loop_init();
-	loop_add(stream_new(fcgi_cgi(), &conf));
+	s = stream_new(fcgi_cgi(), &conf);
+	loop_add(&s, 1);
 	loop_run(true);
 }
 

@@ -29,9 +29,9 @@ enum {
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
 	END_MS = 200,			/* for the last words of a stream */
-	/* Of the process: the fixed ones, those of the pool, and the one of a
-	 * request that is refused. */
-	OTHER_DESCRIPTORS = 40,
+	/* Of the process: the fixed ones, those of the pool, and those of
+	 * requests that are refused. */
+	OTHER_DESCRIPTORS = 40 + STREAMS_AT_ONCE,
 };
 
 struct stream {
@@ -40,7 +40,9 @@ struct stream {
 	struct peer peer;
 	char *channel;
 	char *cors;			/* header lines */
+	struct call *call;		/* until it is open */
 	struct subscription *subscription;	/* NULL: Redis is lost */
+	enum err e;			/* of connecting */
 	char sent[ID_SIZE];		/* the last id that the client has */
 	char life[48];
 	bool open;			/* the head and `connected` are out */
@@ -60,7 +62,7 @@ struct stream {
 	size_t wire_sent;
 };
 
-static atomic_uint count;
+static atomic_uint alive;
 
 static int64_t earliest(int64_t a, int64_t b)
 {
@@ -241,30 +243,41 @@ static bool finished(struct stream *s, int64_t now)
 
 /* First the subscription, then the position: nothing is between them. Where it
  * fails, or is too early, again_at says when to try again. */
-static enum err connect_redis(struct stream *s)
+
+/* Whether this work is to connect. */
+static bool is_connecting(const struct stream *s)
 {
-	struct redis *r;
-	enum err e = subscription_open(s->channel, &s->subscription);
+	return s && (s->work == WORK_OPEN || s->work == WORK_CONNECT);
+}
+
+static void subscribe(struct stream *s)
+{
+	s->e = subscription_start(s->channel, &s->subscription);
+}
+
+/* Whether it is time for the position. */
+static bool confirm(struct stream *s)
+{
 	int64_t settles_at = subscription_settles_at();
 
-	if (!e && clock_ms() < settles_at) {
-		lose(s);
-		s->again_at = settles_at + random_between(0, SETTLED_MOST_MS);
-		if (!s->open)
-			put_head(s);
-		return OK;
-	}
-	if (!e) {
-		r = pool_take();
-		e = r ? presence_connect(r, s->conf, &s->peer, s->sent,
-					 &s->replay) : ERR_STORE;
-		if (r)
-			pool_give(r);
-	}
-	if (e) {
-		lose(s);
-		return e;
-	}
+	if (!s->e)
+		s->e = subscription_confirm(s->subscription);
+	if (s->e)
+		return false;
+	if (clock_ms() >= settles_at)
+		return true;
+	lose(s);
+	s->again_at = settles_at + random_between(0, SETTLED_MOST_MS);
+	return false;
+}
+
+static void connected(void *of, enum err e)
+{
+	struct stream *s = of;
+
+	s->e = e;
+	if (e)
+		return;
 	strcpy(s->life, s->replay.life);
 	s->broken = false;
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
@@ -276,7 +289,36 @@ static enum err connect_redis(struct stream *s)
 			put_head(s);
 		put_connected(s, &s->replay);
 	}
-	return OK;
+}
+
+/* What all ask is sent before the first answer is waited for. */
+static void connect_all(struct stream *all[], int count)
+{
+	struct redis *r = NULL;
+
+	for (int i = 0; i < count; i++)
+		if (is_connecting(all[i]))
+			subscribe(all[i]);
+	for (int i = 0; i < count; i++) {
+		struct stream *s = all[i];
+
+		if (!is_connecting(s) || !confirm(s))
+			continue;
+		if (!r)
+			r = pool_take();
+		if (r)
+			presence_connect(r, s->conf, &s->peer, s->sent,
+					 &s->replay, connected, s);
+		else
+			s->e = ERR_STORE;
+	}
+	if (r) {
+		redis_finish(r);
+		pool_give(r);
+	}
+	for (int i = 0; i < count; i++)
+		if (is_connecting(all[i]) && all[i]->e)
+			lose(all[i]);
 }
 
 /* Following */
@@ -385,17 +427,26 @@ static void count_out(struct stream *s)
 	quota_give();
 }
 
+static void end_call(struct stream *s)
+{
+	http_call_free(s->call);
+	free(s->call);
+	s->call = NULL;
+}
+
 static void stream_free(struct stream *s)
 {
 	count_out(s);
 	reply_free(s->replay.reply);
 	buf_free(&s->out);
 	buf_free(&s->wire);
+	if (s->call)
+		end_call(s);
 	free(s->channel);
 	free(s->cors);
 	fcgi_free(s->fcgi);
 	free(s);
-	atomic_fetch_sub(&count, 1);
+	atomic_fetch_sub(&alive, 1);
 }
 
 int stream_web_fd(const struct stream *s)
@@ -451,40 +502,52 @@ static void take_times(struct stream *s, const struct call *c)
 	s->ping_at = s->beat_at = now + s->conf->ping * 1000;
 }
 
-/* Whether the stream is open; else the request is answered. */
+/* Whether the stream may be opened; else the request is answered. */
 static bool begin(struct stream *s)
 {
-	struct call c = { .conf = s->conf, .fcgi = s->fcgi };
+	struct call *c = s->call = xcalloc(1, sizeof *c);
 	struct buf cors = BUF_INIT(4096);
 	const char *method = fcgi_env(s->fcgi, "REQUEST_METHOD");
-	enum err e = http_begin(&c, routes);
 	bool head = method && !strcmp(method, "HEAD");
+	enum err e;
 
-	if (!e && !c.status) {
+	c->conf = s->conf;
+	c->fcgi = s->fcgi;
+	e = http_begin(c, routes);
+	if (!e && !c->status) {
 		if (!accepts_event_stream(fcgi_env(s->fcgi, "HTTP_ACCEPT")))
 			e = ERR_ACCEPT;
 		else if (!head && (s->too_much || !count_in(s)))
 			e = ERR_BUSY;
 		else if (head)
-			buf_str(&c.head, "Content-Type: text/event-stream\r\n");
+			buf_str(&c->head, "Content-Type: text/event-stream\r\n");
 	}
-	if (e || c.status || head) {
-		http_finish(&c, e);
+	if (e || c->status || head) {
+		http_finish(c, e);
 		return false;
 	}
-	s->peer = c.who.peer;
+	s->peer = c->who.peer;
 	s->channel = room_channel(s->conf, s->peer.id);
-	take_position(s, &c);
-	take_times(s, &c);
-	http_common_head(&c, &cors);
+	take_position(s, c);
+	take_times(s, c);
+	http_common_head(c, &cors);
 	s->cors = cors.data ? cors.data : xstrdup("");
-	e = connect_redis(s);
-	if (e) {
+	return true;
+}
+
+/* Whether the stream is open; else the request is answered. */
+static bool end_begin(struct stream *s)
+{
+	if (s->e) {
 		end(s, END_REDIS, false);
-		http_finish(&c, e);
+		http_finish(s->call, s->e);
 		return false;
 	}
-	http_call_free(&c);
+	end_call(s);
+	if (!s->open)
+		put_head(s);	/* `connected` comes later */
+	fcgi_lighten(s->fcgi);
+	log_debug("stream.open", "peer=%s", s->peer.id);
 	return true;
 }
 
@@ -511,50 +574,49 @@ struct stream *stream_new(struct fcgi *f, const struct conf *conf)
 	s->work = WORK_OPEN;
 	s->out.most = OUT_MOST;
 	s->wire.most = WIRE_MOST;
-	s->too_much = !has_descriptors(atomic_fetch_add(&count, 1) + 1);
+	s->too_much = !has_descriptors(atomic_fetch_add(&alive, 1) + 1);
 	return s;
 }
 
-bool stream_is_too_much(const struct stream *s)
-{
-	return s->too_much;
-}
-
-static bool open_stream(struct stream *s)
-{
-	if (!begin(s)) {
-		stream_free(s);
-		return false;
-	}
-	fcgi_lighten(s->fcgi);
-	log_debug("stream.open", "peer=%s", s->peer.id);
-	return true;
-}
-
-bool stream_work(struct stream *s)
+/* Whether it goes on; but for what connect_all() does. */
+static bool work_on(struct stream *s)
 {
 	switch (s->work) {
 	case WORK_OPEN:
-		return open_stream(s);
+		return begin(s);
 	case WORK_BEAT:
 		beat(s);
-		return true;
-	case WORK_CONNECT:
-		connect_redis(s);
 		return true;
 	case WORK_END:
 		log_debug("stream.end", "peer=%s why=%s", s->peer.id,
 			  metric_word(METRIC_STREAMS_ENDED, s->end));
 		end_presence(s);
-		stream_free(s);
 		return false;
+	case WORK_CONNECT:
 	case WORK_NONE:
 		break;
 	}
 	return true;
 }
 
+static void drop(struct stream **s)
+{
+	stream_free(*s);
+	*s = NULL;
+}
+
+void stream_work(struct stream *all[], int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!work_on(all[i]))
+			drop(&all[i]);
+	connect_all(all, count);
+	for (int i = 0; i < count; i++)
+		if (all[i] && all[i]->work == WORK_OPEN && !end_begin(all[i]))
+			drop(&all[i]);
+}
+
 unsigned stream_count(void)
 {
-	return atomic_load(&count);
+	return atomic_load(&alive);
 }

@@ -19,10 +19,6 @@ struct stream;
 /* Takes f; to be opened by stream_work(). It counts from here on. */
 struct stream *stream_new(struct fcgi *f, const struct conf *conf);
 
-/* Whether it will only be refused, as it is one more than this process has
- * descriptors for. */
-bool stream_is_too_much(const struct stream *s);
-
 /* How many there are, with those that are being opened or ended. */
 unsigned stream_count(void);
 
@@ -45,7 +41,10 @@ enum stream_work { WORK_NONE, WORK_OPEN, WORK_BEAT, WORK_CONNECT, WORK_END };
  * what is left for stream_work(), or until when nothing is to be done. */
 enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until);
 
-/* Does that; may block. False: the stream is over, and freed. */
-bool stream_work(struct stream *s);
+enum { STREAMS_AT_ONCE = 16 };
+
+/* Does that, for some at once; may block. Those that are over are freed, and
+ * NULL. */
+void stream_work(struct stream *all[], int count);
 
 #endif

@@ -23,6 +23,11 @@ static void relayed(void *of, enum err e, int streams, int wait_ms)
 	(void)wait_ms;
 }
 
+static void take_err(void *of, enum err e)
+{
+	*(enum err *)of = e;
+}
+
 static void ask(struct redis *r, const struct conf *c, unsigned which)
 {
 	static const struct peer p = { .id = "ann", .username = "Ann" };
@@ -30,6 +35,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	struct buf out = BUF_INIT(1 << 20);
 	struct presence presence = { .reply = NULL };
 	struct later later;
+	enum err e = ERR_STORE;
 	bool is;
 	int n, wait_ms;
 
@@ -41,7 +47,9 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	case 4: room_broadcast(r, c, &p, "room", &item, &n, &wait_ms); break;
 	case 5: room_access(r, c, "127.0.0.1", &wait_ms); break;
 	case 6:
-		if (!presence_connect(r, c, &p, "1-1", &presence)) {
+		presence_connect(r, c, &p, "1-1", &presence, take_err, &e);
+		redis_finish(r);
+		if (!e) {
 			read_all(presence.rooms, 2);
 			read_all(presence.missed, 3);
 		}

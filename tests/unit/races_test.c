@@ -686,8 +686,8 @@ static void begin_lives(int number)
 
 	if (number == 1) {
 		for (int i = 1; i < ROUNDS; i++) {
-			if (presence_connect(connections[1], &conf,
-					     &tabs[0].peer, "", &p) != OK)
+			if (tab_presence(connections[1], &tabs[0].peer, "",
+					 &p) != OK)
 				faults++;
 			strcpy(lives[i], p.life);
 			reply_free(p.reply);

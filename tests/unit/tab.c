@@ -117,10 +117,25 @@ static void put_heard(struct buf *b, const struct message *m)
 	json_decref(data);
 }
 
+static void take_err(void *of, enum err e)
+{
+	*(enum err *)of = e;
+}
+
+enum err tab_presence(struct redis *r, const struct peer *p,
+		      const char *position, struct presence *to)
+{
+	enum err e = ERR_STORE;
+
+	presence_connect(r, &conf, p, position, to, take_err, &e);
+	redis_finish(r);
+	return e;
+}
+
 enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		     struct presence *p)
 {
-	enum err e = presence_connect(r, &conf, &t->peer, position, p);
+	enum err e = tab_presence(r, &t->peer, position, p);
 
 	if (e)
 		return e;

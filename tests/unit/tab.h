@@ -36,6 +36,10 @@ struct tab {
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
 /* What was missed counts as heard. */
+/* As presence_connect(), waited for. */
+enum err tab_presence(struct redis *r, const struct peer *p,
+		      const char *position, struct presence *to);
+
 enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		     struct presence *p);
 /* Takes what Redis has pushed to it by now, without waiting. A reply that came

@@ -44,14 +44,13 @@ enum err subscription_start(const char *channel, struct subscription **to)
 	return OK;
 }
 
-enum err subscription_confirm(struct subscription *s)
+enum err subscription_confirm(struct subscription *s, bool waits)
 {
 	struct pollfd there = { s->context->fd, POLLIN, 0 };
 	redisReply *r = NULL;
 	bool good;
 
-	/* Nobody waits for what others have waited for. */
-	if (dial_is_away() && poll(&there, 1, 0) <= 0)
+	if (!waits && poll(&there, 1, 0) <= 0)
 		return ERR_STORE;
 	redisGetReply(s->context, (void **)&r);
 	good = part(r, "subscribe", 2);
@@ -72,7 +71,7 @@ enum err subscription_open(const char *channel, struct subscription **to)
 	enum err e = subscription_start(channel, to);
 
 	if (!e)
-		e = subscription_confirm(*to);
+		e = subscription_confirm(*to, true);
 	if (e) {
 		subscription_free(*to);
 		*to = NULL;

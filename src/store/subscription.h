@@ -16,8 +16,8 @@ struct subscription;
 /* Asks for it: the first half. */
 enum err subscription_start(const char *channel, struct subscription **to);
 /* Waits until Redis has confirmed it: nothing published from now on is missed.
- * ERR_STORE: it is of no use any more. */
-enum err subscription_confirm(struct subscription *s);
+ * ERR_STORE: it is of no use any more; without waits, if that is not there. */
+enum err subscription_confirm(struct subscription *s, bool waits);
 /* Both. *to is NULL, and stays so where it fails. */
 enum err subscription_open(const char *channel, struct subscription **to);
 

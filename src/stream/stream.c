@@ -256,12 +256,12 @@ static void subscribe(struct stream *s)
 }
 
 /* Whether it is time for the position. */
-static bool confirm(struct stream *s)
+static bool confirm(struct stream *s, bool waits)
 {
 	int64_t settles_at = subscription_settles_at();
 
 	if (!s->e)
-		s->e = subscription_confirm(s->subscription);
+		s->e = subscription_confirm(s->subscription, waits);
 	if (s->e)
 		return false;
 	if (clock_ms() >= settles_at)
@@ -295,6 +295,7 @@ static void connected(void *of, enum err e)
 static void connect_all(struct stream *all[], int count)
 {
 	struct redis *r = NULL;
+	bool waits = true;
 
 	for (int i = 0; i < count; i++)
 		if (is_connecting(all[i]))
@@ -302,8 +303,13 @@ static void connect_all(struct stream *all[], int count)
 	for (int i = 0; i < count; i++) {
 		struct stream *s = all[i];
 
-		if (!is_connecting(s) || !confirm(s))
+		if (!is_connecting(s))
 			continue;
+		if (!confirm(s, waits)) {
+			/* Where one has waited in vain the others do not. */
+			waits = waits && !s->e;
+			continue;
+		}
 		if (!r)
 			r = pool_take();
 		if (r)

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,13 +82,11 @@ void redis_free(struct redis *r)
 
 /* Whether Redis has closed it since: found out before anything is sent, as
  * afterwards nobody knows whether a script ran. */
-static bool stale(const struct redis *r)
+static bool stale(const redisContext *c)
 {
 	char byte;
-	ssize_t n = recv(r->dialled.context->fd, &byte, 1,
-			 MSG_PEEK | MSG_DONTWAIT);
 
-	return n == 0 || (n > 0 ? !r->asked.first : errno != EAGAIN);
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
 static enum err connect_anew(struct redis *r)
@@ -104,7 +101,8 @@ static enum err connect_anew(struct redis *r)
 
 static enum err ready(struct redis *r)
 {
-	if (r->dialled.context && (stale(r) || dial_moved(&r->dialled)))
+	if (r->dialled.context &&
+	    (stale(r->dialled.context) || dial_moved(&r->dialled)))
 		hang_up(r);
 	return r->dialled.context ? OK : connect_anew(r);
 }
@@ -146,7 +144,9 @@ void redis_send(struct redis *r)
 	enum err e;
 	int done = 0;
 
-	if (!now.first)
+	/* What was sent is lost with its connection, what waits is not; and more
+	 * of it goes together. */
+	if (!now.first || r->asked.first)
 		return;
 	r->waiting.first = NULL;
 	e = ready(r);

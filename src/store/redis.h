@@ -57,7 +57,7 @@ struct question {
  * these. Where very many are unanswered the next one waits for all of them.
  */
 void redis_start(struct redis *r, struct question *q);
-/* To be called before waiting. */
+/* To be called before waiting. Sends nothing while something is unanswered. */
 void redis_send(struct redis *r);
 /* To be called when the epoll says that there is something to read (ready), and
  * at the time of redis_until, when an answer is late. */

@@ -71,7 +71,6 @@ static void serve(void)
 		usleep(5000);
 	log_info("stream.stop", "version=%s open=%u", PACKAGE_VERSION,
 		 stream_count());
-	_exit(0);
 }
 
 static void serve_cgi(void)
@@ -90,6 +89,6 @@ int main(int argc, char **argv)
 		serve();
 	else
 		serve_cgi();
-	conf_free(&conf);
-	return 0;
+	/* Other threads may be at work: nothing that they use goes before them. */
+	_exit(0);
 }

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <malloc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -38,10 +39,11 @@ static void raise_descriptors(void)
 }
 
 /* Those that come while some are opened are opened together. */
-static void accept_all(void)
+static void *open_all(void *unused)
 {
 	bool other;
 
+	(void)unused;
 	do {
 		struct stream *streams[STREAMS_AT_ONCE];
 		int count = 0;
@@ -52,21 +54,29 @@ static void accept_all(void)
 		if (count)
 			loop_add(streams, count);
 	} while (fcgi_wait(INT64_MAX, &other));
+	return NULL;
 }
 
 static void serve(void)
 {
-	pthread_t follower;
+	struct pollfd stop = { fcgi_stop_fd(), POLLIN, 0 };
+	pthread_t follower, opener;
+	pthread_attr_t detached;
 	int64_t end;
 
 	raise_descriptors();
 	mallopt(M_ARENA_MAX, 2);
 	loop_init();
-	if (thread_start(&follower, NULL, follow, NULL))
+	thread_attr_detached(&detached);
+	if (thread_start(&follower, &detached, follow, NULL) ||
+	    thread_start(&opener, &detached, open_all, NULL))
 		abort();
+	pthread_attr_destroy(&detached);
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
 		 conf.streams);
-	accept_all();
+	/* Here, as an opening may wait for Redis. */
+	while (poll(&stop, 1, -1) <= 0)
+		;
 	for (end = clock_ms() + STOP_MS; stream_count() && clock_ms() < end;)
 		usleep(5000);
 	log_info("stream.stop", "version=%s open=%u", PACKAGE_VERSION,

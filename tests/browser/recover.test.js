@@ -47,7 +47,7 @@ const gather = ({ urls, username, credential }) => new Promise((resolve) => {
 
 const settings = { GRACE: 2, RATE_BYTES: 20_000, TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 };
 
-suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
+suite('recover', { settings, together: true }, (test) => {
   test('the stream is away for 20 s, and data goes on', async (room) => {
     const { ann, bob, proxy } = await pair(room);
     await ann.count();
@@ -211,20 +211,6 @@ suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
     assert.equal(await ann.state(), 'connected', 'a rate is no failure');
   });
 
-  test('the responders are killed while two negotiate', async (room) => {
-    const ann = await room.guest('ann', { join: false });
-    const bob = await room.guest('bob', { join: false });
-    await ann.join(room.name);
-    await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
-    await bob.until(() => globalThis.seen.joins > 0);
-    for (const name of ['stream.fcgi', 'signal.fcgi']) {
-      for (const pid of room.site.processes(name)) signal(pid, 'SIGKILL');
-    }
-    await Promise.all([ann.meets(1, 'open', 30_000), bob.meets(1, 'open', 30_000)]);
-    await ann.send('hello');
-    await bob.until(() => globalThis.seen.data.length === 1);
-  });
-
   test('who reloads is somebody new, and nothing of before is in what it gets', async (room) => {
     const { ann, bob } = await pair(room);
     await bob.count();
@@ -268,6 +254,23 @@ suite('recover', { settings, allowed: KILLED, together: true }, (test) => {
     await ann.until((old) => globalThis.connections[0].getConfiguration().iceServers[0].username !== old, first, 55_000);
     assert.ok(Number(first.split(':')[0]) > nowSeconds(), 'the old one still holds');
     assert.ok(Number((await ann.run(name)).split(':')[0]) > Number(first.split(':')[0]) + 20);
+  });
+});
+
+// Not beside the others: all streams there are end with these programs.
+suite('programs that are killed', { settings, allowed: KILLED }, (test) => {
+  test('the responders are killed while two negotiate', async (room) => {
+    const ann = await room.guest('ann', { join: false });
+    const bob = await room.guest('bob', { join: false });
+    await ann.join(room.name);
+    await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
+    await bob.until(() => globalThis.seen.joins > 0);
+    for (const name of ['stream.fcgi', 'signal.fcgi']) {
+      for (const pid of room.site.processes(name)) signal(pid, 'SIGKILL');
+    }
+    await Promise.all([ann.meets(1, 'open', 30_000), bob.meets(1, 'open', 30_000)]);
+    await ann.send('hello');
+    await bob.until(() => globalThis.seen.data.length === 1);
   });
 });
 

@@ -34,6 +34,8 @@ export const AT_STOP = [
   // at work. Our programs are not in that process.
   /AH0309[23]: process_(lingering_close|socket): apr_pollset_add failure/,
   /AH00052: child pid \d+ exit signal Segmentation fault/,
+  // mod_fcgid's process manager was at work, as after a program's death, and ends at its next step.
+  /mod_fcgid: server is restarted, pid \d+ must exit/,
 ];
 
 const TOKEN = /token=|eyJ[\w-]{8,}\.|Bearer [\w-]{8,}/i;

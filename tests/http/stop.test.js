@@ -1,16 +1,20 @@
 // SIGTERM: open streams end properly, and the program is gone within a second.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { KILLED } from './lib/logs.js';
 import { isRelayed } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
+import { RedisServer } from './lib/redis-server.js';
 import { SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
+// lighttpd, of the programs that were stopped under it.
+const STOPPED = [...KILLED, /gw_backend\.c\.\d+\) child exited: 0/];
+
 // Behind the proxy nobody would start the programs again.
 if (SERVER === 'lighttpd' || SERVER === 'apache') {
-  // lighttpd, of the programs that were stopped under it.
-  const allowed = [/gw_backend\.c\.\d+\) (child exited: 0|connect \S+: Connection refused)/];
-  suite('stop', { settings: { GRACE: 5 }, allowed }, (site, it) => {
+  suite('stop', { settings: { GRACE: 5 }, allowed: STOPPED }, (site, it) => {
     it('streams end whole, their program goes at once, and clients resume at the next', async () => {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
@@ -46,6 +50,34 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
 
     it('and all of it, with streams open, within 2 s', async () => {
       await site.room(randomId('r'), 2); // the last test stops it all
+    });
+  });
+}
+
+// There one process holds all streams, and opens them.
+if (SERVER === 'lighttpd') {
+  suite('stop, while Redis stands still', {
+    redis: () => RedisServer.start(),
+    allowed: [...STOPPED, /^(warn|error) at=(redis|store|stream)\./],
+  }, (site, it) => {
+    it('stream.fcgi does not wait for a stream that it is opening', async () => {
+      const ann = await site.peer().open();
+      const [pid] = site.processes('stream.fcgi');
+      const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+      const before = descriptors();
+      site.server.stall();
+      const opening = site.peer().try();
+      try {
+        await until(() => descriptors() >= before + 2, 'a connection to Redis', 1_000);
+        signal(pid, 'SIGTERM');
+        await until(() => !isAlive(pid), 'stream.fcgi to be gone', 1_000);
+        assert.equal(await ann.end(1_000), 'end');
+        // It would have been answered 503 after a second: who ended is lighttpd's to tell.
+        assert.equal((await opening).status, 500);
+      } finally {
+        site.server.goOn();
+        (await opening).cut();
+      }
     });
   });
 }

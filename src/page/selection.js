@@ -58,11 +58,16 @@ export class Selection {
   }
 
   move(dx, dy) {
+    this.carry(dx, dy);
+    this.#drawing.commit();
+  }
+
+  /** A part of a move, which is not done. */
+  carry(dx, dy) {
     for (const element of this.list) {
       const { x, y } = element.value;
       this.#drawing.edit(element, { x: coordinate(x + dx), y: coordinate(y + dy) });
     }
-    this.#drawing.commit();
   }
 
   /** @param {{colour?: number, width?: number}} style */

@@ -25,7 +25,12 @@ import { PRESSURE_MOST, coordinate } from './shapes.js';
 const STEP_PX = 1.5; // a pen that moved less has not moved
 const TINY_PX = 4; // a shape that is smaller was a slip
 const REACH_PX = 8;
+const SLIP_PX = 2; // who clicks moves nothing
 const SNAP = Math.PI / 12;
+
+// What is moved is put down for the others again after so long: for each element, and each number of its points.
+const ELEMENT_MS = 1;
+const NUMBER_MS = 0.01;
 
 class Tool {
   /** @param {Desk} desk */
@@ -191,9 +196,11 @@ class Eraser extends Tool {
 }
 
 class Select extends Tool {
-  #from = null;
+  #from = null; // where what is moved was taken, or put last
   #now;
   #moving = false;
+  #moved; // further than by a slip
+  #putAt;
   #before = []; // what was selected, where more is to be
 
   down(spot) {
@@ -201,6 +208,8 @@ class Select extends Tool {
     const there = this.#grip(spot);
     this.#from = this.#now = spot;
     this.#moving = Boolean(there);
+    this.#moved = false;
+    this.#putAt = performance.now();
     if (there && there !== true) selection.take(there, spot.shift);
     if (!there && !spot.shift) selection.clear();
     this.#before = selection.list;
@@ -208,24 +217,38 @@ class Select extends Tool {
   }
 
   move(spots) {
-    const { selection, paper, drawing } = this.desk;
+    const { selection, drawing } = this.desk;
     this.#now = spots.at(-1);
-    if (this.#moving) return paper.shift(...this.#distance());
+    if (this.#moving) return this.#carry();
     const box = selection.frame = span(this.#from, this.#now);
     selection.set([...this.#before, ...selection.inside(drawing.elements.list, box)]);
   }
 
   up() {
-    const { selection, paper } = this.desk;
-    const [dx, dy] = this.#distance();
-    if (this.#moving && Math.hypot(dx, dy) >= this.units(2)) selection.move(dx, dy);
+    if (this.#moved) this.#put();
     this.#end();
-    paper.letGo();
+    this.desk.drawing.commit();
   }
 
   cancel() {
     this.#end();
-    this.desk.paper.letGo();
+    this.desk.drawing.cancel();
+  }
+
+  /** The others see it on its way, too: the more it is the more rarely. */
+  #carry() {
+    const { selection, paper } = this.desk;
+    this.#moved ||= Math.hypot(...this.#distance()) >= this.units(SLIP_PX);
+    const pause = selection.list.reduce((ms, { points }) => ms + ELEMENT_MS + points.length * NUMBER_MS, 0);
+    if (this.#moved && performance.now() - this.#putAt >= pause) this.#put();
+    paper.shift(...this.#distance());
+  }
+
+  #put() {
+    const [dx, dy] = this.#distance().map(coordinate);
+    if (dx || dy) this.desk.selection.carry(dx, dy);
+    this.#from = { x: this.#from.x + dx, y: this.#from.y + dy };
+    this.#putAt = performance.now();
   }
 
   /** An element that is to be moved, or true: those that are selected are. */
@@ -243,9 +266,9 @@ class Select extends Tool {
   }
 
   #end() {
-    this.#moving = false;
+    this.#moving = this.#moved = false;
     this.desk.selection.frame = null;
-    this.desk.paper.need();
+    this.desk.paper.letGo();
   }
 }
 

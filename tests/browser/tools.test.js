@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { alike, wave } from './lib/boards.js';
 import { Hand } from './lib/hand.js';
+import { until } from '../http/lib/wait.js';
 import { suite } from './lib/suite.js';
 
 /** What each tool makes of being moved from one place to another. */
@@ -113,6 +114,36 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     assert.equal(await ann.page.isVisible('#help'), true);
     await press('Escape');
     assert.equal(await ann.page.isVisible('#help'), false);
+  });
+
+  test('what is moved is seen on its way, and all of that is one action', async (room) => {
+    const [ann, bob] = await room.people(2);
+    const { mouse, keyboard } = ann.page;
+    const x = async () => (await bob.elements())[0].value.x;
+    const at = (wanted) => until(async () => await x() === wanted, `x to be ${wanted}`);
+    await ann.tool('r');
+    await (await Hand.of(ann, 'mouse')).drag([200, 200], [300, 260]);
+    await alike([ann, bob], 1);
+    const from = await x();
+    await ann.tool('v');
+    for (const ends of ['up', 'Escape']) {
+      await mouse.move(200, 230);
+      await mouse.down();
+      await mouse.move(201, 230); // not yet
+      await mouse.move(250, 230, { steps: 5 });
+      await at(from + 50);
+      await mouse.move(230, 230, { steps: 5 });
+      await at(from + 30);
+      if (ends === 'up') await mouse.up();
+      await keyboard.press(ends === 'up' ? 'Control+z' : ends);
+      await at(from);
+      if (ends !== 'up') await mouse.up();
+    }
+    await alike([ann, bob], 1);
+    assert.equal(await x(), from);
+    await mouse.click(200, 230); // no move at all
+    await keyboard.press('Control+z'); // of what made it
+    await bob.until({ strokes: 0 });
   });
 
   test('a pen presses; with a pen in use fingers are a palm', async (room) => {

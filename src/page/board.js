@@ -60,7 +60,6 @@ const toolbar = new Toolbar(element('tools'), toolChosen, (change) => selection.
 const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
 const tools = makeTools(desk);
 const field = new TextField(element('text'), desk);
-const at = (place) => outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
 const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, need: () => paper.need() });
 
@@ -114,6 +113,11 @@ function tool(name = toolbar.tool) {
   return tools[name];
 }
 
+function at(place) {
+  outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
+  board.classList.toggle('handle', Boolean(place && selection.handleAt(place, view)));
+}
+
 function begins() {
   view.own();
   closePanels();
@@ -142,9 +146,10 @@ function selected() {
   paper.need();
 }
 
-function nudge(dx, dy) {
+function nudge(dx, dy, stretches) {
   if (!selection.list.length) return false;
-  selection.move(dx, dy);
+  if (stretches) selection.stretch(dx, dy);
+  else selection.move(dx, dy);
   return true;
 }
 

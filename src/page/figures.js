@@ -198,6 +198,20 @@ export function span(a, b) {
   return { left: Math.min(a.x, b.x), top: Math.min(a.y, b.y), right: Math.max(a.x, b.x), bottom: Math.max(a.y, b.y) };
 }
 
+/**
+ * Where it is taken to be stretched, and what stays meanwhile.
+ * @typedef {{x: number, y: number, stays: {x: number, y: number}, first: boolean}} Handle
+ *     first: at its place, which for a line and an arrow is where it begins
+ * @returns {Handle[]}
+ */
+export function handlesOf({ value: { kind, x, y, w, h } }) {
+  if (w === undefined) return [];
+  const handle = (x1, y1, x2, y2, first = false) => ({ x: x1, y: y1, stays: { x: x2, y: y2 }, first });
+  const ends = [handle(x, y, x + w, y + h, true), handle(x + w, y + h, x, y)];
+  if (kind === 'line' || kind === 'arrow') return ends;
+  return [...ends, handle(x + w, y, x, y + h), handle(x, y + h, x + w, y)];
+}
+
 /** Whether what goes straight from a to b comes as near as that to what is seen of an element. */
 export function hits(element, a, b, reach) {
   const { box } = figureOf(element);

@@ -22,8 +22,8 @@ export class Keys {
    * @param {import('./view.js').View} view
    * @param {Record<string, (event: KeyboardEvent) => void>} commands  by key: Ctrl+, Shift+ and the key's name
    * @param {{tool: () => object, at: (place: object | null) => void, need: () => void, begins: () => void,
-   *     nudge: (dx: number, dy: number) => boolean, say: (sentence: string) => void}} hooks
-   *     nudge: moves what is selected, if anything is
+   *     nudge: (dx: number, dy: number, stretches: boolean) => boolean, say: (sentence: string) => void}} hooks
+   *     nudge: moves or stretches what is selected, if anything is
    */
   constructor(board, view, commands, hooks) {
     this.#board = board;
@@ -76,7 +76,7 @@ export class Keys {
     if (typing) return;
     const command = ctrlKey || metaKey;
     const on = target === this.#board;
-    if (on && !command && ARROWS[key]) this.#arrow(event, shiftKey);
+    if (on && ARROWS[key]) this.#arrow(event, command);
     else if (on && !command && key === 'Enter') this.#press(event);
     else if (key === ' ' || key === 'Enter' || ARROWS[key]) return; // a button's, or a choice's
     else this.#run(event, nameOf(event));
@@ -89,11 +89,13 @@ export class Keys {
     run(event);
   }
 
-  #arrow(event, shift) {
+  #arrow(event, command) {
     event.preventDefault();
-    const [dx, dy] = ARROWS[event.key];
+    const { key, shiftKey: shift } = event;
+    const [dx, dy] = ARROWS[key];
     const px = shift ? COARSE_PX : STEP_PX;
-    if (!this.#tool && this.#hooks.nudge(dx * px / this.#view.scale, dy * px / this.#view.scale)) return;
+    if (!this.#tool && this.#hooks.nudge(dx * px / this.#view.scale, dy * px / this.#view.scale, command)) return;
+    if (command) return;
     const { width, height } = this.#view;
     const at = this.#cross ?? { x: width / 2, y: height / 2 };
     const to = { x: at.x + dx * px, y: at.y + dy * px };

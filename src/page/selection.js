@@ -2,11 +2,14 @@
  * selection.js - which elements are selected, and what is done to all of them.
  */
 
-import { boxOf, grow, within } from './figures.js';
+import { boxOf, grow, handlesOf, within } from './figures.js';
 import { coordinate } from './shapes.js';
 
 const MARGIN_PX = 6;
 const DASH_PX = [4, 4];
+const HANDLE_PX = 8;
+const REACH_PX = 12;
+const SMALL_PX = 30; // what is smaller would be all handles, and not to be moved
 
 export class Selection {
   /** @type {import('./figures.js').Box | null} that is being pulled up, in units of the board */
@@ -31,6 +34,21 @@ export class Selection {
 
   get box() {
     return boxOf(this.list);
+  }
+
+  /** Of one that is selected alone. */
+  #handles({ scale }) {
+    const [element, other] = this.list;
+    if (!element || other) return [];
+    const { w = 0, h = 0 } = element.value;
+    const small = Math.hypot(w, h) * scale < SMALL_PX;
+    return small ? [] : handlesOf(element).map((handle) => ({ element, handle }));
+  }
+
+  /** @returns {{element: object, handle: import('./figures.js').Handle} | undefined} the nearest, within reach */
+  handleAt({ x, y }, view) {
+    const away = ({ handle }) => view.scale * Math.hypot(handle.x - x, handle.y - y);
+    return this.#handles(view).filter((taken) => away(taken) <= REACH_PX).sort((a, b) => away(a) - away(b))[0];
   }
 
   has(element) {
@@ -70,6 +88,15 @@ export class Selection {
     }
   }
 
+  /** By the end that a shape was drawn to. */
+  stretch(dx, dy) {
+    for (const element of this.list) {
+      const { w, h } = element.value;
+      if (w !== undefined) this.#drawing.edit(element, { w: coordinate(w + dx), h: coordinate(h + dy) });
+    }
+    this.#drawing.commit();
+  }
+
   /** @param {{colour?: number, width?: number}} style */
   restyle(style) {
     for (const element of this.list) this.#drawing.edit(element, style);
@@ -90,12 +117,20 @@ export class Selection {
   }
 
   /** In CSS pixels. */
-  paint(context, view, { accent }, shift) {
+  paint(context, view, { accent, paper }, shift) {
     const box = this.box;
     context.strokeStyle = accent;
+    context.fillStyle = paper;
     context.lineWidth = 1;
     if (box) this.#rectangle(context, view, grow(shifted(box, shift), MARGIN_PX / view.scale), []);
+    for (const { handle } of this.#handles(view)) this.#square(context, view.toWindow({ x: handle.x + shift.x, y: handle.y + shift.y }));
     if (this.frame) this.#rectangle(context, view, this.frame, DASH_PX);
+  }
+
+  #square(context, { x, y }) {
+    const corner = [Math.round(x - HANDLE_PX / 2) + 0.5, Math.round(y - HANDLE_PX / 2) + 0.5, HANDLE_PX, HANDLE_PX];
+    context.fillRect(...corner);
+    context.strokeRect(...corner);
   }
 
   #rectangle(context, view, box, dash) {

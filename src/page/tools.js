@@ -116,7 +116,7 @@ class Shape extends Tool {
   }
 
   move(spots) {
-    if (this.#shape) this.desk.drawing.edit(this.#shape, this.#span(spots.at(-1)));
+    if (this.#shape) this.desk.drawing.edit(this.#shape, reach(this.#kind, this.#from, spots.at(-1)));
   }
 
   up() {
@@ -135,20 +135,6 @@ class Shape extends Tool {
   #end() {
     this.#shape = null;
     this.desk.paper.letGo();
-  }
-
-  /** With Shift as wide as high, or at an angle that is a multiple of 15 degrees. */
-  #span(spot) {
-    let [w, h] = [spot.x - this.#from.x, spot.y - this.#from.y];
-    if (spot.shift && (this.#kind === 'line' || this.#kind === 'arrow')) {
-      const angle = Math.round(Math.atan2(h, w) / SNAP) * SNAP;
-      const length = Math.hypot(w, h);
-      [w, h] = [length * Math.cos(angle), length * Math.sin(angle)];
-    } else if (spot.shift) {
-      const side = Math.max(Math.abs(w), Math.abs(h));
-      [w, h] = [side * (Math.sign(w) || 1), side * (Math.sign(h) || 1)];
-    }
-    return { w: coordinate(w), h: coordinate(h) };
   }
 }
 
@@ -195,7 +181,45 @@ class Eraser extends Tool {
   }
 }
 
+/** Pulls at a handle of an element. */
+class Stretch extends Tool {
+  #element;
+  #handle;
+  #grip; // the handle from where it was taken
+
+  constructor(desk, { element, handle }) {
+    super(desk);
+    this.#element = element;
+    this.#handle = handle;
+  }
+
+  down({ x, y }) {
+    this.#grip = { x: this.#handle.x - x, y: this.#handle.y - y };
+    this.desk.paper.hold([this.#element]);
+  }
+
+  move(spots) {
+    const { x, y, shift } = spots.at(-1);
+    const { stays, first } = this.#handle;
+    const { w, h } = reach(this.#element.value?.kind, stays, { x: x + this.#grip.x, y: y + this.#grip.y, shift });
+    const from = first ? { x: stays.x + w, y: stays.y + h } : stays;
+    this.desk.drawing.edit(this.#element,
+      { x: coordinate(from.x), y: coordinate(from.y), w: first ? -w : w, h: first ? -h : h });
+  }
+
+  up() {
+    this.desk.paper.letGo();
+    this.desk.drawing.commit();
+  }
+
+  cancel() {
+    this.desk.paper.letGo();
+    this.desk.drawing.cancel();
+  }
+}
+
 class Select extends Tool {
+  #stretch = null; // what works instead
   #from = null; // where what is moved was taken, or put last
   #now;
   #moving = false;
@@ -205,6 +229,9 @@ class Select extends Tool {
 
   down(spot) {
     const { selection, paper } = this.desk;
+    const taken = selection.handleAt(spot, this.desk.view);
+    this.#stretch = taken && new Stretch(this.desk, taken);
+    if (this.#stretch) return this.#stretch.down(spot);
     const there = this.#grip(spot);
     this.#from = this.#now = spot;
     this.#moving = Boolean(there);
@@ -217,6 +244,7 @@ class Select extends Tool {
   }
 
   move(spots) {
+    if (this.#stretch) return this.#stretch.move(spots);
     const { selection, drawing } = this.desk;
     this.#now = spots.at(-1);
     if (this.#moving) return this.#carry();
@@ -225,12 +253,14 @@ class Select extends Tool {
   }
 
   up() {
+    if (this.#stretch) return this.#stretch.up();
     if (this.#moved) this.#put();
     this.#end();
     this.desk.drawing.commit();
   }
 
   cancel() {
+    if (this.#stretch) return this.#stretch.cancel();
     this.#end();
     this.desk.drawing.cancel();
   }
@@ -300,6 +330,20 @@ export function makeTools(desk) {
     ellipse: new Shape(desk, 'ellipse'),
     text: new Text(desk),
   };
+}
+
+/** With Shift as wide as high, or at an angle that is a multiple of 15 degrees. */
+function reach(kind, from, { x, y, shift }) {
+  let [w, h] = [x - from.x, y - from.y];
+  if (shift && (kind === 'line' || kind === 'arrow')) {
+    const angle = Math.round(Math.atan2(h, w) / SNAP) * SNAP;
+    const length = Math.hypot(w, h);
+    [w, h] = [length * Math.cos(angle), length * Math.sin(angle)];
+  } else if (shift) {
+    const side = Math.max(Math.abs(w), Math.abs(h));
+    [w, h] = [side * (Math.sign(w) || 1), side * (Math.sign(h) || 1)];
+  }
+  return { w: coordinate(w), h: coordinate(h) };
 }
 
 function point({ x, y, pressure }) {

@@ -146,6 +146,66 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     await bob.until({ strokes: 0 });
   });
 
+  test('a shape is stretched by its handles, with Shift as it is drawn', async (room) => {
+    const [ann, bob] = await room.people(2);
+    const { mouse, keyboard } = ann.page;
+    const hand = await Hand.of(ann, 'mouse');
+    const place = async () => {
+      const [{ value: { x, y, w, h } }] = await bob.elements();
+      return `${x + 500} ${y + 350} ${w} ${h}`; // in the window
+    };
+    const is = (wanted) => until(async () => await place() === wanted, `${wanted} to be seen`);
+    const make = async (key) => {
+      await ann.tool(key);
+      await hand.drag([200, 200], [300, 260]);
+      await bob.until({ strokes: 1 });
+      await ann.tool('v');
+      await mouse.click(200, 200);
+      await ann.until({ selected: 1 });
+    };
+    await make('r');
+    await hand.drag([302, 263], [342, 283]); // taken beside its middle
+    await is('200 200 140 80');
+    await hand.drag([200, 280], [180, 300]);
+    await is('340 200 -160 100');
+    await mouse.move(340, 200);
+    assert.equal(await ann.page.evaluate(() => getComputedStyle(document.getElementById('board')).cursor), 'crosshair');
+    await mouse.down();
+    await mouse.move(300, 220, { steps: 4 });
+    await is('300 220 -120 80'); // on its way
+    await keyboard.down('Shift');
+    await mouse.move(300, 221);
+    await is('300 180 -120 120');
+    await keyboard.up('Shift');
+    await keyboard.press('Escape');
+    await is('340 200 -160 100');
+    await mouse.up();
+    await keyboard.press('Control+z');
+    await keyboard.press('Control+z');
+    await is('200 200 100 60');
+    // Of two that are selected neither has handles; inside, it is moved.
+    await hand.drag([250, 230], [260, 240]);
+    await is('210 210 100 60');
+    await keyboard.press('Control+d');
+    await keyboard.press('Control+a');
+    await ann.until({ selected: 2 });
+    await hand.drag([310, 270], [320, 280]);
+    await is('220 220 100 60');
+    await keyboard.press('Delete');
+    await bob.until({ strokes: 0 });
+
+    await make('a'); // begins at its first handle
+    await hand.drag([200, 200], [220, 180]);
+    await is('220 180 80 80');
+    await hand.drag([300, 260], [300, 200]);
+    await is('220 180 80 20');
+    await keyboard.press('Control+ArrowRight');
+    await is('220 180 90 20');
+    await keyboard.press('Control+Shift+ArrowDown');
+    await is('220 180 90 70');
+    await alike([ann, bob], 1);
+  });
+
   test('a pen presses; with a pen in use fingers are a palm', async (room) => {
     const [ann, bob] = await room.people(2);
     const pen = await Hand.of(ann, 'pen');

@@ -1,7 +1,7 @@
 // figures.test.js - what elements look like, where they can be hit, and which part of the board is seen.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { figureOf, hits } from '../../src/page/figures.js';
+import { figureOf, handlesOf, hits } from '../../src/page/figures.js';
 import { COORDINATE_MOST } from '../../src/page/shapes.js';
 import { View } from '../../src/page/view.js';
 
@@ -26,6 +26,16 @@ for (const [why, element, x, y, hit] of [
 ]) {
   test(`${hit ? 'hits' : 'misses'}: ${why}`, () => assert.equal(hits(element, at(x, y), at(x, y), 2), hit));
 }
+
+test('handles: the ends of what is a line, the corners of what has four, and none of what is drawn by hand', () => {
+  const count = (element) => handlesOf(element).length;
+  assert.deepEqual([shape('line'), shape('arrow'), shape('rectangle'), shape('ellipse')].map(count), [2, 2, 4, 4]);
+  assert.deepEqual([pen([0, 0, 50, 100, 0, 50]), { value: { ...base, kind: 'text', text: 'tea' }, points: [] }].map(count), [0, 0]);
+  // What stays is across from each.
+  for (const { x, y, stays } of handlesOf(shape('rectangle', -100, 60))) {
+    assert.deepEqual([Math.abs(x - stays.x), Math.abs(y - stays.y)], [100, 60]);
+  }
+});
 
 test('what goes straight across is hit, however far it went in one step', () => {
   assert.equal(hits(shape('line'), at(60, -500), at(60, 500), 1), true);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/fifo.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "signal/routes.h"
@@ -36,7 +37,7 @@ static struct conf conf;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
-static struct call *first, **end = &first;	/* to be run */
+static struct fifo calls;			/* to be run */
 static int waiting;
 static bool stopping;				/* once they are done */
 
@@ -48,9 +49,7 @@ static bool hand_over(struct call *c)
 	pthread_mutex_lock(&lock);
 	room = conf.workers > 1 && waiting < WAITING_MOST;
 	if (room) {
-		c->next = NULL;
-		*end = c;
-		end = &c->next;
+		fifo_put(&calls, &c->link);
 		waiting++;
 		pthread_cond_signal(&queued);
 	}
@@ -63,15 +62,10 @@ static struct call *take_call(void)
 	struct call *c;
 
 	pthread_mutex_lock(&lock);
-	while (!first && !stopping)
+	while (!calls.first && !stopping)
 		pthread_cond_wait(&queued, &lock);
-	c = first;
-	if (c) {
-		first = c->next;
-		if (!first)
-			end = &first;
-		waiting--;
-	}
+	c = fifo_take(&calls);
+	waiting -= c != NULL;
 	pthread_mutex_unlock(&lock);
 	return c;
 }

@@ -15,10 +15,6 @@
 
 enum { WORDS = REDIS_ARGS + 3, UNANSWERED_MOST = 128 };
 
-struct fifo {
-	struct question *first, **end;
-};
-
 struct redis {
 	struct fifo waiting;		/* to be sent */
 	struct fifo asked;		/* sent, in that order */
@@ -26,22 +22,6 @@ struct redis {
 	int epoll;			/* that its connection is in; -1: none */
 	struct dialled dialled;		/* context NULL: none */
 };
-
-static void append(struct fifo *l, struct question *q)
-{
-	q->next = NULL;
-	*(l->first ? l->end : &l->first) = q;
-	l->end = &q->next;
-}
-
-static struct question *take_first(struct fifo *l)
-{
-	struct question *q = l->first;
-
-	if (q)
-		l->first = q->next;
-	return q;
-}
 
 struct redis *redis_new(int epoll)
 {
@@ -67,7 +47,7 @@ static void hang_up(struct redis *r)
 	if (r->dialled.context)
 		redisFree(r->dialled.context);
 	r->dialled.context = NULL;
-	while ((q = take_first(&r->asked)))
+	while ((q = fifo_take(&r->asked)))
 		finish(r, q, ERR_STORE, NULL);
 }
 
@@ -150,14 +130,14 @@ void redis_send(struct redis *r)
 		return;
 	r->waiting.first = NULL;
 	e = ready(r);
-	while ((q = take_first(&now))) {
+	while ((q = fifo_take(&now))) {
 		if (e) {
 			finish(r, q, e, NULL);
 			continue;
 		}
 		q->start = clock_ns();
 		put(r, q);
-		append(&r->asked, q);
+		fifo_put(&r->asked, &q->link);
 	}
 	while (!e && !done)
 		if (redisBufferWrite(r->dialled.context, &done) != REDIS_OK) {
@@ -169,7 +149,7 @@ void redis_send(struct redis *r)
 /* The first that was asked has its answer. Returns whether there may be more. */
 static bool settle(struct redis *r, redisReply *reply)
 {
-	struct question *q = take_first(&r->asked);
+	struct question *q = fifo_take(&r->asked);
 	bool refused = reply->type == REDIS_REPLY_ERROR, useless = false;
 
 	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - q->start);
@@ -177,7 +157,7 @@ static bool settle(struct redis *r, redisReply *reply)
 	if (refused && !q->whole && !strncmp(reply->str, "NOSCRIPT", 8)) {
 		freeReplyObject(reply);
 		q->whole = true;	/* which loads it too */
-		append(&r->waiting, q);
+		fifo_put(&r->waiting, &q->link);
 		return true;
 	}
 	if (refused) {
@@ -216,13 +196,14 @@ void redis_start(struct redis *r, struct question *q)
 		redis_finish(r);
 	q->whole = false;
 	r->unanswered++;
-	append(&r->waiting, q);
+	fifo_put(&r->waiting, &q->link);
 }
 
 int64_t redis_until(const struct redis *r)
 {
-	return r->asked.first ? r->asked.first->start / 1000000 + COMMAND_MS :
-		INT64_MAX;
+	const struct question *first = (const struct question *)r->asked.first;
+
+	return first ? first->start / 1000000 + COMMAND_MS : INT64_MAX;
 }
 
 static bool readable(const struct redis *r)

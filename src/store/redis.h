@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/fifo.h"
 #include "store/script.h"
 
 struct redis;
@@ -41,12 +42,11 @@ enum { REDIS_ARGS = 80 };
  * script may have run, or may still run).
  */
 struct question {
+	struct link link;		/* of redis.c, as start and whole are */
 	enum script which;
 	size_t keys, count;
 	const struct arg *args;
 	void (*done)(struct question *q, enum err e, struct reply *result);
-	/* of redis.c */
-	struct question *next;
 	int64_t start;
 	bool whole;
 };

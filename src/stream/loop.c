@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fifo.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "stream/loop.h"
@@ -26,15 +27,11 @@ struct watch {
 };
 
 struct node {
+	struct link link;		/* in the inbox, or in the queue */
 	struct stream *stream;		/* NULL: it is over */
 	struct watch web, redis;	/* as epoll has them */
 	bool busy;			/* a worker has it */
 	struct node *before, *behind;	/* all nodes, a ring */
-	struct node *next;		/* in the inbox, or in the queue */
-};
-
-struct fifo {
-	struct node *first, **end;
 };
 
 /* The loop's own. */
@@ -49,22 +46,6 @@ static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
 static struct fifo inbox, queue;
 static int bell, idle, workers;
 
-static void append(struct fifo *l, struct node *n)
-{
-	n->next = NULL;
-	*(l->first ? l->end : &l->first) = n;
-	l->end = &n->next;
-}
-
-static struct node *take_first(struct fifo *l)
-{
-	struct node *n = l->first;
-
-	if (n)
-		l->first = n->next;
-	return n;
-}
-
 /* Workers */
 
 /* As many as there are, up to a batch: what they ask Redis goes out together. */
@@ -72,7 +53,7 @@ static int take_batch(struct node *nodes[])
 {
 	int count = 0;
 
-	while (count < STREAMS_AT_ONCE && (nodes[count] = take_first(&queue)))
+	while (count < STREAMS_AT_ONCE && (nodes[count] = fifo_take(&queue)))
 		count++;
 	return count;
 }
@@ -87,7 +68,7 @@ static void do_work(struct node *nodes[], int count)
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < count; i++) {
 		nodes[i]->stream = streams[i];
-		append(&inbox, nodes[i]);
+		fifo_put(&inbox, &nodes[i]->link);
 	}
 	pthread_mutex_unlock(&lock);
 	eventfd_write(bell, 1);
@@ -135,7 +116,7 @@ static void hand_over(struct node *n)
 
 	n->busy = true;
 	pthread_mutex_lock(&lock);
-	append(&queue, n);
+	fifo_put(&queue, &n->link);
 	pthread_cond_signal(&queued);
 	start = !idle && workers < WORKERS_MOST;
 	workers += start;
@@ -211,16 +192,16 @@ static void take(struct node *n, int64_t now)
 
 static void take_inbox(void)
 {
-	struct node *n, *next;
+	struct fifo taken;
+	struct node *n;
 	eventfd_t rung;
 
 	eventfd_read(bell, &rung);
 	pthread_mutex_lock(&lock);
-	n = inbox.first;
+	taken = inbox;
 	inbox.first = NULL;
 	pthread_mutex_unlock(&lock);
-	for (; n; n = next) {
-		next = n->next;
+	while ((n = fifo_take(&taken))) {
 		if (!n->before) {
 			n->behind = &all;
 			n->before = all.before;

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/fifo.h"
 #include "store/redis.h"
 #include "web/fcgi.h"
 
@@ -55,6 +56,7 @@ struct route {
 };
 
 struct call {
+	struct link link;		/* where it waits to be run */
 	const struct conf *conf;
 	struct fcgi *fcgi;
 	struct redis *redis;		/* while its route runs */
@@ -73,7 +75,6 @@ struct call {
 	char detail[200];		/* of an error, for the person */
 	const char *why;		/* for the log alone; or NULL */
 	int wait_ms;			/* of ERR_RATE */
-	struct call *next;		/* where it waits to be run */
 };
 
 /* The token of Authorization: Bearer (RFC 6750, 2.1). False: there is none. */

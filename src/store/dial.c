@@ -20,6 +20,7 @@
 enum {
 	AWAY_MS = 200,			/* between two tries while Redis is away */
 	REFUSAL_MS = 10000,		/* between two lines of the same refusal */
+	TRIES = 3,			/* where it is closed in the greeting */
 };
 
 static const struct conf *conf;
@@ -125,15 +126,14 @@ bool dial_refused(const char *at, const char *error)
 	return false;
 }
 
-/* The next answer of a greeting; NULL where it is none that helps. */
+/* The next answer of a greeting; NULL where it is none that helps, which is
+ * logged here but for what the context says. */
 static redisReply *answer(redisContext *c)
 {
 	redisReply *r = NULL;
 
-	if (redisGetReply(c, (void **)&r) != REDIS_OK) {
-		dial_lost("redis.greet", c);
+	if (redisGetReply(c, (void **)&r) != REDIS_OK)
 		return NULL;
-	}
 	if (r->type == REDIS_REPLY_ERROR) {
 		dial_refused("redis.greet", r->str);
 		is_away("redis.greet", r->str);
@@ -235,36 +235,51 @@ static struct timeval within(int ms, int64_t until)
 	return timeval_of(left < 1 ? 1 : left < ms ? (int)left : ms);
 }
 
+static redisContext *connect_to(const char *host, int port, int64_t until)
+{
+	const char *path = conf->redis.path;
+	struct timeval time = within(CONNECT_MS, until);
+	redisContext *c = path ? redisConnectUnixWithTimeout(path, time) :
+		redisConnectWithTimeout(host, port, time);
+
+	if (!c || c->err) {
+		dial_lost("redis.connect", c);
+		if (c)
+			redisFree(c);
+		return NULL;
+	}
+	if (!path)
+		keep_alive(c->fd, (int)conf->ping);
+	redisSetTimeout(c, within(GREET_MS, until));
+	return c;
+}
+
 /* d->context is NULL where it fails. */
 static enum err dial_server(struct dialled *d, bool server, const char *host,
 			    int port, int64_t until)
 {
 	const struct redis_url *url = &conf->redis;
-	struct timeval time = within(CONNECT_MS, until);
-	redisContext *c = url->path ?
-		redisConnectUnixWithTimeout(url->path, time) :
-		redisConnectWithTimeout(host, port, time);
+	bool closed = true;
 
-	d->context = c;
-	if (!c || c->err) {
-		dial_lost("redis.connect", c);
-		goto failed;
-	}
-	if (!url->path)
-		keep_alive(c->fd, (int)conf->ping);
-	redisSetTimeout(c, within(GREET_MS, until));
-	if (!greet(d, server))
-		goto failed;
-	redisSetTimeout(c, timeval_of(COMMAND_MS));
-	/* A connection alone says nothing: a server that stands still accepts
-	 * it too. */
-	if (server || url->password || url->db || url->master)
-		dial_found("redis.connect");
-	return OK;
-failed:
-	if (c)
+	for (int left = TRIES; left && closed; left--) {
+		redisContext *c = d->context = connect_to(host, port, until);
+
+		if (!c)
+			break;
+		if (greet(d, server)) {
+			redisSetTimeout(c, timeval_of(COMMAND_MS));
+			/* A connection alone says nothing: a server that stands
+			 * still accepts it too. */
+			if (server || url->password || url->db || url->master)
+				dial_found("redis.connect");
+			return OK;
+		}
+		closed = c->err && !timed_out(c);
+		if (c->err && (!closed || left == 1))
+			dial_lost("redis.greet", c);
 		redisFree(c);
-	d->context = NULL;
+		d->context = NULL;
+	}
 	return ERR_STORE;
 }
 

@@ -12,6 +12,7 @@
 struct subscription {
 	redisContext *context;
 	redisReply *current;		/* what the last message points into */
+	bool confirmed;
 };
 
 /* The bytes of part i of a push named kind, as "message". */
@@ -35,7 +36,7 @@ enum err subscription_start(const char *channel, struct subscription **to)
 	redisAppendCommand(d.context, "SUBSCRIBE %s", channel);
 	while (!sent)
 		if (redisBufferWrite(d.context, &sent) != REDIS_OK) {
-			dial_lost("redis.subscribe", d.context);
+			dial_broken("redis.subscribe", d.context);
 			redisFree(d.context);
 			return ERR_STORE;
 		}
@@ -50,15 +51,17 @@ enum err subscription_confirm(struct subscription *s, bool waits)
 	redisReply *r = NULL;
 	bool good;
 
+	if (s->confirmed)
+		return OK;
 	if (!waits && poll(&there, 1, 0) <= 0)
 		return ERR_STORE;
 	redisGetReply(s->context, (void **)&r);
-	good = part(r, "subscribe", 2);
+	good = s->confirmed = part(r, "subscribe", 2);
 	if (good)
 		/* Or the script that comes next would wait for another try. */
 		dial_found("redis.subscribe");
 	else if (!r)
-		dial_lost("redis.subscribe", s->context);
+		dial_broken("redis.subscribe", s->context);
 	else if (r->type == REDIS_REPLY_ERROR)
 		dial_refused("redis.subscribe", r->str);
 	if (r)

@@ -244,17 +244,6 @@ static bool finished(struct stream *s, int64_t now)
 /* First the subscription, then the position: nothing is between them. Where it
  * fails, or is too early, again_at says when to try again. */
 
-/* Whether this work is to connect. */
-static bool is_connecting(const struct stream *s)
-{
-	return s && (s->work == WORK_OPEN || s->work == WORK_CONNECT);
-}
-
-static void subscribe(struct stream *s)
-{
-	s->e = subscription_start(s->channel, &s->subscription);
-}
-
 /* Whether it is time for the position. */
 static bool confirm(struct stream *s, bool waits)
 {
@@ -262,8 +251,11 @@ static bool confirm(struct stream *s, bool waits)
 
 	if (!s->e)
 		s->e = subscription_confirm(s->subscription, waits);
-	if (s->e)
+	if (s->e) {
+		subscription_free(s->subscription);
+		s->subscription = NULL;
 		return false;
+	}
 	if (clock_ms() >= settles_at)
 		return true;
 	lose(s);
@@ -292,19 +284,18 @@ static void connected(void *of, enum err e)
 }
 
 /* What all ask is sent before the first answer is waited for. */
-static void connect_all(struct stream *all[], int count)
+static void connect_once(struct stream *all[], int count)
 {
 	struct redis *r = NULL;
 	bool waits = true;
 
 	for (int i = 0; i < count; i++)
-		if (is_connecting(all[i]))
-			subscribe(all[i]);
+		all[i]->e = all[i]->subscription ? OK :
+			subscription_start(all[i]->channel,
+					   &all[i]->subscription);
 	for (int i = 0; i < count; i++) {
 		struct stream *s = all[i];
 
-		if (!is_connecting(s))
-			continue;
 		if (!confirm(s, waits)) {
 			/* Where one has waited in vain the others do not. */
 			waits = waits && !s->e;
@@ -322,9 +313,35 @@ static void connect_all(struct stream *all[], int count)
 		redis_finish(r);
 		pool_give(r);
 	}
+}
+
+static int failed(struct stream *all[], int count)
+{
+	int n = 0;
+
 	for (int i = 0; i < count; i++)
-		if (is_connecting(all[i]) && all[i]->e)
-			lose(all[i]);
+		if (all[i]->e)
+			all[n++] = all[i];
+	return n;
+}
+
+static void connect_all(struct stream *all[], int count)
+{
+	struct stream *some[STREAMS_AT_ONCE];
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+		if (all[i] && (all[i]->work == WORK_OPEN ||
+			       all[i]->work == WORK_CONNECT))
+			some[n++] = all[i];
+	connect_once(some, n);
+	n = failed(some, n);
+	/* A connection that was closed says nothing of Redis, and another may be
+	 * had; where Redis is away, this fails at once. */
+	connect_once(some, n);
+	n = failed(some, n);
+	for (int i = 0; i < n; i++)
+		lose(some[i]);
 }
 
 /* Following */

@@ -1,5 +1,6 @@
 // Redis goes away, comes back empty, stands still, or refuses: what is told, and what lives on.
 import assert from 'node:assert/strict';
+import { Door } from './lib/door.js';
 import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved, Peer } from './lib/peer.js';
 import { redisUser } from './lib/readme.js';
@@ -253,6 +254,25 @@ suite('redis that restarts while peers come and go', {
     isAdded(await ann.stream.next(), bob, room, false);
     again.cut();
     isRemoved(await ann.stream.next(), bob, room);
+  });
+});
+
+suite('redis that closes connections', {
+  redis: () => Door.start(),
+  allowed: [/^warn at=redis\.(ask|subscribe) redis=closed /],
+}, (site, it) => {
+  it('as they are made: they are made again, and nobody is refused', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    for (let closes = 0; closes <= 2; closes++) {
+      site.server.clear();
+      site.server.closes = closes;
+      assert.equal(await ann.relay(bob, 'x', closes), true);
+      isRelayed(await bob.stream.next(), ann, 'x', closes);
+      assert.deepEqual(await ann.others(ann.room), [bob.id]);
+      site.server.closes = Math.min(closes, 1);
+      const cat = await site.peer().open();
+      cat.cut();
+    }
   });
 });
 

@@ -48,6 +48,17 @@ static enum err run(struct redis *r, enum script s, const struct words *w,
 	return redis_run(r, s, w->keys, w->args, w->count, reply);
 }
 
+static void start(struct redis *r, struct question *q, enum script s,
+		  const struct words *w,
+		  void (*done)(struct question *q, enum err e, struct reply *))
+{
+	*q = (struct question){
+		.which = s, .keys = w->keys, .args = w->args,
+		.count = w->count, .done = done,
+	};
+	redis_start(r, q);
+}
+
 static void keys_of_peer(struct words *w, const struct conf *c, const char *id)
 {
 	key(w, c, "peer:", id, "");
@@ -288,11 +299,7 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		return;
 	}
 	put_words(s, c, p, to);
-	s->q = (struct question){
-		.which = SCRIPT_RELAY, .keys = s->w.keys, .args = s->w.args,
-		.count = s->w.count, .done = relayed,
-	};
-	redis_start(r, &s->q);
+	start(r, &s->q, SCRIPT_RELAY, &s->w, relayed);
 }
 
 enum err room_broadcast(struct redis *r, const struct conf *c,
@@ -402,11 +409,7 @@ void presence_connect(struct redis *r, const struct conf *c,
 	text(&s->w, position);
 	word(&s->w, s->user.data, s->user.len);
 	s->w.args[s->w.count++] = ARG_SERVER;
-	s->q = (struct question){
-		.which = SCRIPT_CONNECT, .keys = s->w.keys, .args = s->w.args,
-		.count = s->w.count, .done = connected,
-	};
-	redis_start(r, &s->q);
+	start(r, &s->q, SCRIPT_CONNECT, &s->w, connected);
 }
 
 static void take_later(const struct reply *list, size_t at, struct later *later)
@@ -439,22 +442,52 @@ enum err presence_beat(struct redis *r, const struct conf *c,
 	return OK;
 }
 
+struct ending {
+	struct question q;
+	struct words w;
+	bool *leaving;
+	presence_done *done;
+	void *of;
+};
+
+static void ended(struct question *q, enum err e, struct reply *reply)
+{
+	struct ending *s = (struct ending *)q;
+
+	*s->leaving = reply_number(reply) == 1;
+	reply_free(reply);
+	s->done(s->of, e);
+	free(s);
+}
+
+void presence_end_start(struct redis *r, const struct conf *c,
+			const struct peer *p, bool *leaving, presence_done *done,
+			void *of)
+{
+	struct ending *s = xcalloc(1, sizeof *s);
+
+	s->leaving = leaving;
+	s->done = done;
+	s->of = of;
+	key(&s->w, c, "present", "", "");
+	key(&s->w, c, "leaving", "", "");
+	text(&s->w, p->id);
+	start(r, &s->q, SCRIPT_END, &s->w, ended);
+}
+
+static void note(void *of, enum err e)
+{
+	*(enum err *)of = e;
+}
+
 enum err presence_end(struct redis *r, const struct conf *c,
 		      const struct peer *p, bool *leaving)
 {
-	struct words w = { .count = 0 };
-	struct reply *reply = NULL;
-	enum err e;
+	enum err e = OK;
 
-	key(&w, c, "present", "", "");
-	key(&w, c, "leaving", "", "");
-	text(&w, p->id);
-	e = run(r, SCRIPT_END, &w, &reply);
-	if (e)
-		return e;
-	*leaving = reply_number(reply) == 1;
-	reply_free(reply);
-	return OK;
+	presence_end_start(r, c, p, leaving, note, &e);
+	redis_finish(r);
+	return e;
 }
 
 enum err presence_due(struct redis *r, const struct conf *c, struct later *later)

@@ -74,6 +74,10 @@ enum err presence_beat(struct redis *r, const struct conf *c,
 /* *leaving: look again in GRACE. */
 enum err presence_end(struct redis *r, const struct conf *c,
 		      const struct peer *p, bool *leaving);
+/* The same as presence_connect() does it. */
+void presence_end_start(struct redis *r, const struct conf *c,
+			const struct peer *p, bool *leaving, presence_done *done,
+			void *of);
 enum err presence_due(struct redis *r, const struct conf *c,
 		      struct later *later);
 

@@ -250,7 +250,6 @@ static redisContext *connect_to(const char *host, int port, int64_t until)
 	}
 	if (!path)
 		keep_alive(c->fd, (int)conf->ping);
-	redisSetTimeout(c, within(GREET_MS, until));
 	return c;
 }
 
@@ -259,6 +258,7 @@ static enum err dial_server(struct dialled *d, bool server, const char *host,
 			    int port, int64_t until)
 {
 	const struct redis_url *url = &conf->redis;
+	bool greets = server || url->password || url->db || url->master;
 	bool closed = true;
 
 	for (int left = TRIES; left && closed; left--) {
@@ -266,11 +266,13 @@ static enum err dial_server(struct dialled *d, bool server, const char *host,
 
 		if (!c)
 			break;
-		if (greet(d, server)) {
+		if (greets)
+			redisSetTimeout(c, within(GREET_MS, until));
+		if (!greets || greet(d, server)) {
 			redisSetTimeout(c, timeval_of(COMMAND_MS));
 			/* A connection alone says nothing: a server that stands
 			 * still accepts it too. */
-			if (server || url->password || url->db || url->master)
+			if (greets)
 				dial_found("redis.connect");
 			return OK;
 		}

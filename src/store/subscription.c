@@ -12,7 +12,7 @@
 struct subscription {
 	redisContext *context;
 	redisReply *current;		/* what the last message points into */
-	bool confirmed;
+	bool confirmed, stopping;
 };
 
 /* The bytes of part i of a push named kind, as "message". */
@@ -128,13 +128,24 @@ void subscription_free(struct subscription *s)
 	free(s);
 }
 
+void subscription_stop(struct subscription *s)
+{
+	int sent = 0;
+
+	if (!s || dial_is_away())
+		return;
+	redisAppendCommand(s->context, "UNSUBSCRIBE");
+	/* What fails here fails again when the answer is read. */
+	while (!sent && redisBufferWrite(s->context, &sent) == REDIS_OK)
+		;
+	s->stopping = true;
+}
+
 void subscription_end(struct subscription *s)
 {
 	redisReply *r = NULL;
-	bool done = !s || dial_is_away();
+	bool done = !s || !s->stopping || dial_is_away();
 
-	if (!done)
-		redisAppendCommand(s->context, "UNSUBSCRIBE");
 	while (!done) {
 		if (redisGetReply(s->context, (void **)&r) != REDIS_OK) {
 			/* Closed, it is not counted either. */

@@ -40,7 +40,9 @@ bool subscription_next(struct subscription *s, const char **message,
 
 void subscription_free(struct subscription *s);
 
-/* The same, once Redis does not count it any more; may block. */
+/* The same, once Redis does not count it any more: asks for that, and then waits
+ * for it. */
+void subscription_stop(struct subscription *s);
 void subscription_end(struct subscription *s);
 
 #endif

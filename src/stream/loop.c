@@ -16,7 +16,8 @@
 
 enum {
 	EVENTS_AT_ONCE = 64,
-	WORKERS_MOST = 4,		/* Redis has one thread */
+	WORKERS_MOST = 2,		/* Redis has one thread, and what waits
+					 * meanwhile is done together */
 	ROUND_MS = 50,			/* at least, between two looks at all */
 	LONG_MS = 3600 * 1000,
 };

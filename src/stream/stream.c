@@ -49,6 +49,7 @@ struct stream {
 	bool broken;			/* subscribe and connect again */
 	bool too_much;			/* for this process */
 	bool counted;			/* in the quota */
+	bool leaving;			/* its peer, after it */
 	enum metric_end end;		/* why it ends */
 	bool ending, gone;		/* its end is written; nothing can be */
 	enum stream_work work;
@@ -100,20 +101,35 @@ static void lose(struct stream *s)
 	s->again_at = clock_ms() + random_between(AGAIN_LEAST_MS, AGAIN_MOST_MS);
 }
 
-static void end_presence(struct stream *s)
+static void ended(void *of, enum err e)
+{
+	const struct stream *s = of;
+
+	if (!e && s->leaving)
+		due_in(s->conf, s->conf->grace * 1000);
+}
+
+/* What all ask is sent before the first answer is waited for. */
+static void end_all(struct stream *all[], int count)
 {
 	struct redis *r;
-	bool leaving = false;
 
 	/* Else the script could still count it, and take this for the end of one
 	 * stream of two. */
-	subscription_end(s->subscription);
-	s->subscription = NULL;
-	r = pool_take();
+	for (int i = 0; i < count; i++)
+		subscription_stop(all[i]->subscription);
+	/* The last one first: when its answer is there, so are the others. */
+	for (int i = count - 1; i >= 0; i--) {
+		subscription_end(all[i]->subscription);
+		all[i]->subscription = NULL;
+	}
+	r = count ? pool_take() : NULL;
 	if (!r)
 		return;
-	if (!presence_end(r, s->conf, &s->peer, &leaving) && leaving)
-		due_in(s->conf, s->conf->grace * 1000);
+	for (int i = 0; i < count; i++)
+		presence_end_start(r, all[i]->conf, &all[i]->peer,
+				   &all[i]->leaving, ended, all[i]);
+	redis_finish(r);
 	pool_give(r);
 }
 
@@ -293,7 +309,8 @@ static void connect_once(struct stream *all[], int count)
 		all[i]->e = all[i]->subscription ? OK :
 			subscription_start(all[i]->channel,
 					   &all[i]->subscription);
-	for (int i = 0; i < count; i++) {
+	/* The last one first: when its answer is there, so are the others. */
+	for (int i = count - 1; i >= 0; i--) {
 		struct stream *s = all[i];
 
 		if (!confirm(s, waits)) {
@@ -327,21 +344,14 @@ static int failed(struct stream *all[], int count)
 
 static void connect_all(struct stream *all[], int count)
 {
-	struct stream *some[STREAMS_AT_ONCE];
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-		if (all[i] && (all[i]->work == WORK_OPEN ||
-			       all[i]->work == WORK_CONNECT))
-			some[n++] = all[i];
-	connect_once(some, n);
-	n = failed(some, n);
+	connect_once(all, count);
+	count = failed(all, count);
 	/* A connection that was closed says nothing of Redis, and another may be
 	 * had; where Redis is away, this fails at once. */
-	connect_once(some, n);
-	n = failed(some, n);
-	for (int i = 0; i < n; i++)
-		lose(some[i]);
+	connect_once(all, count);
+	count = failed(all, count);
+	for (int i = 0; i < count; i++)
+		lose(all[i]);
 }
 
 /* Following */
@@ -601,27 +611,6 @@ struct stream *stream_new(struct fcgi *f, const struct conf *conf)
 	return s;
 }
 
-/* Whether it goes on; but for what connect_all() does. */
-static bool work_on(struct stream *s)
-{
-	switch (s->work) {
-	case WORK_OPEN:
-		return begin(s);
-	case WORK_BEAT:
-		beat(s);
-		return true;
-	case WORK_END:
-		log_debug("stream.end", "peer=%s why=%s", s->peer.id,
-			  metric_word(METRIC_STREAMS_ENDED, s->end));
-		end_presence(s);
-		return false;
-	case WORK_CONNECT:
-	case WORK_NONE:
-		break;
-	}
-	return true;
-}
-
 static void drop(struct stream **s)
 {
 	stream_free(*s);
@@ -630,12 +619,36 @@ static void drop(struct stream **s)
 
 void stream_work(struct stream *all[], int count)
 {
+	struct stream *connecting[STREAMS_AT_ONCE], *ending[STREAMS_AT_ONCE];
+	int connects = 0, ends = 0;
+
 	for (int i = 0; i < count; i++)
-		if (!work_on(all[i]))
-			drop(&all[i]);
-	connect_all(all, count);
+		switch (all[i]->work) {
+		case WORK_OPEN:
+			if (!begin(all[i])) {
+				drop(&all[i]);
+				break;
+			}
+			/* fall through */
+		case WORK_CONNECT:
+			connecting[connects++] = all[i];
+			break;
+		case WORK_BEAT:
+			beat(all[i]);
+			break;
+		case WORK_END:
+			log_debug("stream.end", "peer=%s why=%s", all[i]->peer.id,
+				  metric_word(METRIC_STREAMS_ENDED, all[i]->end));
+			ending[ends++] = all[i];
+			break;
+		case WORK_NONE:
+			break;
+		}
+	connect_all(connecting, connects);
+	end_all(ending, ends);
 	for (int i = 0; i < count; i++)
-		if (all[i] && all[i]->work == WORK_OPEN && !end_begin(all[i]))
+		if (all[i] && (all[i]->work == WORK_END ||
+			       (all[i]->work == WORK_OPEN && !end_begin(all[i]))))
 			drop(&all[i]);
 }
 

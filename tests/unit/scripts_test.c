@@ -292,6 +292,8 @@ static void test_connect(void **state)
 		  "subscribe a | ?connect a | ?until present a | "
 		  "?redis XLEN %mailbox:a | ?keys",
 		  "not resumed | 15000 | 1 | mailbox:a=day peer:a=day present=day" },
+		{ "new: of an older life there is nobody to hear",
+		  "subscribe a | connect a | ?got a", "nothing" },
 		{ "resumed: what was missed, once, in order",
 		  "enter a b r | close b | end b | relay a b 1 2 3 | subscribe b | "
 		  "?connect b at | ?got b | ?until leaving b | ?until present b",

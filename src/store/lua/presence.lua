@@ -54,9 +54,12 @@ local function check_room(room)
   end
 end
 
-local function check_rooms(peer)
-  check_peer(peer)
-  for _, room in ipairs(redis.call('SMEMBERS', key_rooms(peer))) do check_room(room) end
+local function check_rooms(rooms)
+  for _, room in ipairs(rooms) do check_room(room) end
+end
+
+local function rooms_of(peer)
+  return redis.call('SMEMBERS', key_rooms(peer))
 end
 
 -- Returns whether the peer was a member. Begins with a removal.
@@ -77,21 +80,21 @@ local function leave_room(peer, room, user)
   return true
 end
 
-local function leave_all(peer)
-  local user = user_of(peer)
-  for _, room in ipairs(redis.call('SMEMBERS', key_rooms(peer))) do
-    leave_room(peer, room, user)
-  end
+local function leave_all(peer, rooms)
+  local user = rooms[1] and user_of(peer)
+  for _, room in ipairs(rooms) do leave_room(peer, room, user) end
 end
 
 -- A new life: one mark in the mailbox, above every id before, and nothing
--- else, so no older position is known. Its id names the life. Streams of the
--- older life hear of it and connect again.
-local function begin_life(peer, server)
+-- else, so no older position is known. Its id names the life. Other streams, of
+-- the older life, hear of it and connect again: if there may be any.
+local function begin_life(peer, server, others)
   local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, '*', 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
-  redis.call('PUBLISH', channel(peer),
-    '{"id":"' .. life .. '","event":"ping","data":{}}')
+  if others then
+    redis.call('PUBLISH', channel(peer),
+      '{"id":"' .. life .. '","event":"ping","data":{}}')
+  end
   return life
 end
 
@@ -104,13 +107,18 @@ local function due(now)
     redis.call('ZREM', LEAVING, peer)
     -- Whose keys are broken is looked at again later: it must not stop the
     -- beats of all the others.
-    local good, why = pcall(check_rooms, peer)
+    local good, found = pcall(function()
+      check_peer(peer)
+      local rooms = rooms_of(peer)
+      check_rooms(rooms)
+      return rooms
+    end)
     if good then
-      leave_all(peer)
+      leave_all(peer, found)
       redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
       reaped = reaped + 1
     else
-      redis.log(redis.LOG_WARNING, why.err)
+      redis.log(redis.LOG_WARNING, found.err)
       redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
     end
   end

@@ -64,11 +64,15 @@ export class Drawbridge {
     for (const [i, peer] of peers.entries()) await this.join(peer, `${peers[i & ~1].id}`);
   }
 
-  async join(peer, room) {
-    const { status, text } = await request(new URL(`/${room}/join`, this.server.base),
+  async #ask(peer, where) {
+    const { status, text } = await request(new URL(where, this.server.base),
       { method: 'POST', headers: { Authorization: `Bearer ${peer.token}` } });
-    if (status !== 200) throw new Error(`join: ${status} ${text}`);
+    if (status !== 200) throw new Error(`${where}: ${status} ${text}`);
   }
+
+  join(peer, room) { return this.#ask(peer, `/${room}/join`); }
+
+  leave(peer, room) { return this.#ask(peer, `/${room}/leave`); }
 
   /** One who joins a room and leaves it, in turn. */
   visitor(room) {

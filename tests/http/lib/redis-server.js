@@ -43,7 +43,8 @@ export class RedisServer {
   /** Of its command line. */
   options() {
     return ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir,
-      '--maxmemory-policy', 'noeviction', '--maxclients', '5000', '--enable-debug-command', 'yes',
+      '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
+      '--stream-node-max-bytes', '1024', '--enable-debug-command', 'yes',
       ...(this.password ? ['--requirepass', this.password] : []),
       ...(this.user ? ['--user', this.user.name, 'on', `>${this.password}`, ...this.user.rights] : [])];
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { isRelayed, isRemoved } from './lib/peer.js';
 import { Redis } from './lib/resp.js';
-import { suite } from './lib/suite.js';
+import { GRACE, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
@@ -165,7 +165,7 @@ suite('node peer', { settings: { RATE: 0 }, together: true, allowed: [/^warn at=
     await node.join(room);
     const [ann] = await site.room(room, 1);
     await ann.stream.next();
-    await ann.stream.ping(6); // GRACE + 3 PING and one more
+    await ann.stream.ping(GRACE + 4); // 3 PING and one more
     assert.equal(await ann.relay(node, 'x', 1), true);
     assert.deepEqual(await ann.others(room), [node.id]);
   }));

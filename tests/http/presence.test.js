@@ -1,13 +1,13 @@
 // Who is there: peers that close, return, reload, and have two streams.
 import assert from 'node:assert/strict';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
-import { suite } from './lib/suite.js';
+import { GRACE, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
-const PING = 1, GRACE = 2; // seconds
+const PING = 1; // seconds
 
-suite('presence', { settings: { PING, GRACE, RATE: 0 }, together: true }, (site, it) => {
+suite('presence', { settings: { PING, RATE: 0 }, together: true }, (site, it) => {
   const subscribers = async (peer) => (await site.redis('PUBSUB', 'NUMSUB', `messages:${peer.id}`))[1];
 
   it('a client that closes is gone for the others after the grace, not before', async () => {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { Stream } from './lib/sse.js';
-import { FULL, suite } from './lib/suite.js';
+import { FULL, GRACE, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause, until } from './lib/wait.js';
 
-const settings = { GRACE: 3, RATE: 0, MAILBOX: 64, MAILBOX_TTL: 6 };
+const settings = { RATE: 0, MAILBOX: 64, MAILBOX_TTL: 2 * GRACE };
 
 suite('resume', { settings, together: true }, (site, it) => {
   it('what was missed follows, once and in order, after the client’s own position', async () => {
@@ -210,7 +210,7 @@ suite('resume', { settings, together: true }, (site, it) => {
         await ann.relay(bob, 'n', long);
         await bob.stream.next();
       }
-      await bob.stream.ping(9, 15_000); // MAILBOX_TTL is 6
+      await bob.stream.ping(settings.MAILBOX_TTL + 3, 20_000);
       // It was trimmed, or this test shows nothing.
       assert.equal((await site.redis('XRANGE', `mailbox:${bob.id}`, '-', '+')).length, 1);
       bob.stream.cut();

@@ -13,6 +13,10 @@ export const MOUNT = process.env.MOUNT || '/';
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
 
+/** Seconds, where tests run together: mod_fcgid then lets a request wait for one second after
+ *  another until a process is left for it, and who comes back in time must come in time. */
+export const GRACE = 4;
+
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
@@ -31,7 +35,8 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
  *     timeout: of each test, in ms; skip: why it cannot be tried here;
- *     together: the tests wait a lot and share nothing, so they wait at the same time
+ *     together: the tests wait a lot and share nothing, so they wait at the same time; with
+ *     GRACE, where settings say no other
  * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
  */
 export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000, skip }, define) {
@@ -43,7 +48,9 @@ export function suite(name, { settings, redis, allowed, together, network, throu
       site.server = await redis?.();
       site.network = network?.();
       const { host, within } = site.network ?? {};
-      Object.assign(site, await Site.start({ servers: SERVERS, settings, redis: site.server?.url, host, within }));
+      Object.assign(site, await Site.start({
+        servers: SERVERS, settings: { ...(together && { GRACE }), ...settings }, redis: site.server?.url, host, within,
+      }));
       await through?.(site);
     }, { timeout: 150_000 });
 

@@ -85,6 +85,9 @@ void due_in(const struct conf *c, unsigned ms)
 	pthread_mutex_lock(&lock);
 	if (!running)
 		start(c);
+	/* Nothing was wanted for longer than the ring is: it begins anew here. */
+	if (first() < 0)
+		done = clock_ms() / SLOT_MS - 1;
 	if (running && slot > done && slot <= done + SLOTS &&
 	    !wanted[slot % SLOTS]) {
 		wanted[slot % SLOTS] = true;

@@ -114,6 +114,8 @@ static bool read_body(struct fcgi *f)
 	if (e == EAGAIN) {
 		FCGX_ClearError(f->request.in);
 		f->request.in->isClosed = 0;	/* which that leaves out */
+		/* It may be past padding, which was no content. */
+		f->request.in->stop = f->request.in->rdNext;
 		f->until = clock_ms() + READ_MS;
 		return false;
 	}

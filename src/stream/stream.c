@@ -45,7 +45,8 @@ struct stream {
 	enum err e;			/* of connecting */
 	char sent[ID_SIZE];		/* the last id that the client has */
 	char life[48];
-	bool open;			/* the head and `connected` are out */
+	bool open;			/* the head is out */
+	bool told;			/* and `connected` */
 	bool broken;			/* subscribe and connect again */
 	bool too_much;			/* for this process */
 	bool counted;			/* in the quota */
@@ -164,6 +165,7 @@ static void put_connected(struct stream *s, const struct presence *p)
 			reply_string(reply_at(p->rooms, i), NULL));
 	buf_str(&data, "]}");
 	put(s, p->position, "connected", data.data, data.len);
+	s->told = true;
 	buf_free(&data);
 }
 
@@ -292,7 +294,7 @@ static void connected(void *of, enum err e)
 	s->replayed = 0;
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
-	if (!s->open || !s->replay.resumed) {
+	if (!s->told || !s->replay.resumed) {
 		if (!s->open)
 			put_head(s);
 		put_connected(s, &s->replay);

@@ -74,7 +74,7 @@ if (SERVER !== 'spread') {
       await until(async () => await streams() === '2', 'no stream but those two');
     });
 
-    it('they have not grown', (t) => {
+    it('they have not grown', { memory: true }, (t) => {
       const now = memory();
       const grown = Object.keys(warm).filter((pid) => pid in now).map((pid) => now[pid].kib - warm[pid].kib);
       t.diagnostic(`by KiB: ${grown}`);

@@ -20,11 +20,6 @@ export const GRACE = 4;
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
-// What these measure is then the sanitizers', too.
-const OF_MEMORY = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown',
-  'after sixteen times 500 streams within 2 % of that after eight times'];
-const unmeasurable = (title) => SANITIZED && OF_MEMORY.includes(title) && 'sanitizers take memory';
-
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /**
@@ -37,7 +32,11 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
  *     timeout: of each test, in ms; skip: why it cannot be tried here;
  *     together: the tests wait a lot and share nothing, so they wait at the same time; with
  *     GRACE, where settings say no other
- * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
+ * @param {(site: Site, it: It) => void} define  site: once a test runs
+ *
+ * @typedef {(title: string, options: {memory?: boolean} | Run, run?: Run) => void} It
+ *     memory: it measures memory, of which sanitizers take most
+ * @typedef {(t: import('node:test').TestContext) => Promise<void>} Run
  */
 export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000, skip }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, { skip }, () => {
@@ -55,7 +54,7 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 150_000 });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, run) => test(title, { timeout, skip: unmeasurable(title) }, async (t) => {
+      define(site, (title, options, run = options) => test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {
         try {
           await run(t);
         } catch (error) {

@@ -77,4 +77,4 @@ const schedule = new Schedule(jobs, { max, run: async (job, env) => {
 } });
 await schedule.all(stop.signal);
 writeTimes(build, last, results, words === WHOLE && !stop.signal.aborted ? (performance.now() - start) / 1000 : undefined);
-process.exitCode = progress.end() ? 0 : 1;
+process.exitCode = progress.end(stop.signal.aborted) ? 0 : stop.signal.aborted ? 130 : 1;

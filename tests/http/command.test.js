@@ -159,7 +159,7 @@ if (FULL) {
     });
 
     it('doctor: a URL that is none, and nobody there', async () => {
-      for (const args of [[], ['a', 'b'], ['ftp://a'], ['http://'], ['http://a/?b'], ['--hold', '0', 'http://a'], ['--streams', '501', 'http://a']]) {
+      for (const args of [[], ['a', 'b'], ['ftp://a'], ['http://'], ['http://a/?b'], ['--hold', '0', 'http://a'], ['--wait', '0', 'http://a'], ['--streams', '501', 'http://a']]) {
         const { status, err } = await ask(['doctor', ...args]);
         assert.equal(status, 2, args.join(' '));
         assert.match(err, /^drawbridge: [^\n]+\n$/);

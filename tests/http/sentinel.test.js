@@ -7,7 +7,7 @@ import { steps } from './lib/pace.js';
 import { isAdded, isRelayed } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { Sentinels } from './lib/sentinels.js';
-import { FULL, GRACE, suite } from './lib/suite.js';
+import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause, timed, until, WAIT_MS } from './lib/wait.js';
 

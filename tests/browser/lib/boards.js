@@ -1,6 +1,7 @@
 // boards.js - a browser, and boards in it, as a person has them before them.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { steps } from '../../http/lib/pace.js';
 import { until } from '../../http/lib/wait.js';
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -14,7 +15,12 @@ const FLAGS = [
   // Timers of a page that is not in front would be held back.
   '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
 ];
-export const WAIT_MS = 15_000;
+
+/** As that of wait.js, of pages: they load, and connect by ICE. */
+export const WAIT_MS = 15_000 + steps(200);
+
+/** What is told at once is seen within it: before any grace is over. */
+export const SOON_MS = 3_000 + steps(10);
 
 /** The profile is a new one, in a temporary folder that goes with the browser. */
 export function launch() {

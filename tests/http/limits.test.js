@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { before } from 'node:test';
 import { refused } from './lib/http.js';
-import { seconds, STEP_MS, steps } from './lib/pace.js';
+import { STEP_MS, steps } from './lib/pace.js';
 import { isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -14,7 +14,7 @@ const WINDOW = 6; // seconds, of what a rate allows
 // So many that one client who asks for one thing after the other uses up a window in a quarter of it.
 const RATE = Math.min(10, Math.max(1, Math.floor(1_000 / 4 / STEP_MS)));
 const BURST = WINDOW * RATE;
-const settings = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE, RATE_BYTES: 1000, BODY_MAX: 4096, ACCESS_RATE: 5, GRACE: seconds(10, 20) };
+const settings = { ROOM_PEERS: 3, PEER_ROOMS: 2, RATE, RATE_BYTES: 1000, BODY_MAX: 4096, ACCESS_RATE: 5, GRACE: 600 };
 
 suite('limits', { settings }, (site, it) => {
   it('409: a room that is full, where a member may still join again', async () => {
@@ -216,7 +216,8 @@ async function hammer(count, ask) {
 }
 
 const attacked = {
-  ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 2000, BODY_MAX: 4096, ACCESS_RATE: 5, STREAMS: 40, GRACE: seconds(20, 20),
+  ROOM_PEERS: 3, PEER_ROOMS: 2, RATE: 10, RATE_BYTES: 2000, BODY_MAX: 4096, ACCESS_RATE: 5, STREAMS: 40,
+  GRACE: 600, // who was let in is not gone before the attack is over
 };
 
 suite('limits under attack', { settings: attacked }, (site, it) => {
@@ -242,7 +243,10 @@ suite('limits under attack', { settings: attacked }, (site, it) => {
         return Math.max(...times);
       })(),
     ]));
-    assert.ok(slowest < SLOWEST_MS, `a relay of others took ${slowest} ms`);
+    // It may wait for its turn, behind those of the attack that came before it.
+    const asked = Object.values(statuses).reduce((sum, n) => sum + n, 0);
+    const turn = took * Math.min(AT_ONCE, asked) / asked;
+    assert.ok(slowest < SLOWEST_MS + 4 * turn, `a relay of others took ${slowest} ms, ${AT_ONCE} of the attack ${turn} ms`);
     return { statuses, took };
   }
 

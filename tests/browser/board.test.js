@@ -1,5 +1,6 @@
 // board.test.js - boards in real browsers: what people see of each other.
 import assert from 'node:assert/strict';
+import { seconds } from '../http/lib/pace.js';
 import { signal } from '../http/lib/processes.js';
 import { until } from '../http/lib/wait.js';
 import { alike, SOON_MS, wave } from './lib/boards.js';
@@ -16,7 +17,7 @@ async function undisturbed(boards) {
 }
 
 // The grace is long: who goes within it was not waited for, but said goodbye.
-suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (test) => {
+suite('board', { settings: { GRACE: seconds(10, 20), ROOM_PEERS: 3 }, allowed: KILLED }, (test) => {
   test('three boards over two servers show all strokes, and the same picture', async (room) => {
     const [ann, bob, cat] = await room.people(3);
     await ann.draw(wave(200, 200));

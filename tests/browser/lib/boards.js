@@ -24,7 +24,14 @@ export const SOON_MS = 3_000 + steps(10);
 
 /** The profile is a new one, in a temporary folder that goes with the browser. */
 export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 4 * WAIT_MS });
+}
+
+/** Somebody's browser, of which everything is waited for as long as elsewhere here. */
+export async function newContext(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(2 * WAIT_MS);
+  return context;
 }
 
 /** What a test must know and a page does not say. */
@@ -72,7 +79,7 @@ export class Board {
 
   /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first. */
   static async of(browser, { prepare, ...options }) {
-    const context = await browser.newContext(options);
+    const context = await newContext(browser, options);
     await context.addInitScript(watch);
     if (prepare) await context.addInitScript(prepare);
     return new Board(await context.newPage());

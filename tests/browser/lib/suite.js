@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Site } from '../../http/lib/site.js';
-import { Board, launch, WAIT_MS } from './boards.js';
+import { Board, launch, newContext, WAIT_MS } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
@@ -104,7 +104,7 @@ export class Room {
 
   /** Somebody's browser. */
   async context() {
-    const context = await this.browser.newContext();
+    const context = await newContext(this.browser);
     this.#contexts.push(context);
     return context;
   }

@@ -1,6 +1,7 @@
 // command.js - one command, run to its end.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { seconds } from './pace.js';
 import { WAIT_MS, within } from './wait.js';
 
 const SMOKE = fileURLToPath(new URL('../../smoke.sh', import.meta.url));
@@ -28,4 +29,4 @@ export function command(program, args, settings = {}) {
 }
 
 /** The smoke test of what is at a URL. */
-export const smoke = (url, ...options) => command('sh', [SMOKE, ...options, url.href]);
+export const smoke = (url, ...options) => command('sh', [SMOKE, '-w', String(seconds(5, 10)), ...options, url.href]);

@@ -74,6 +74,9 @@ export const STEP_MS = isProgram ? await measure(Number(argv[2]) || 1)
 /** So many steps, in ms. */
 export const steps = (n) => n * STEP_MS;
 
+/** So many at this time, for what is nothing but processes: others have begun to work since. */
+export const stepsNow = async (n) => n * Math.max(STEP_MS, await measure());
+
 /** For a setting: so many seconds, and so many steps more, in whole seconds. */
 export const seconds = (least, n) => least + Math.ceil(steps(n) / 1000);
 

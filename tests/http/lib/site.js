@@ -6,7 +6,7 @@ import { Peer } from './peer.js';
 import { Server } from './server.js';
 import { randomSecret } from './tokens.js';
 import { AT_STOP, unexpected } from './logs.js';
-import { measure, seconds, STEP_MS } from './pace.js';
+import { seconds, stepsNow } from './pace.js';
 
 // Short times, so that what takes three pings and a grace takes seconds.
 const SETTINGS = { PING: 1, ACCESS_RATE: 0 };
@@ -105,7 +105,7 @@ export class Site {
     Browser.closeAll();
     this.#redis?.close();
     const wrong = [];
-    const most = STOP_MS + STOP_STEPS * Math.max(STEP_MS, await measure()); // at this time
+    const most = STOP_MS + await stepsNow(STOP_STEPS);
     for (const server of this.servers.reverse()) {
       const { ms, before, atStop, left } = await server.stop();
       if (ms > most) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);

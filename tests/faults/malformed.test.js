@@ -8,7 +8,7 @@ import { Malformed } from '../http/lib/malformed.js';
 import { isRelayed } from '../http/lib/peer.js';
 import { SERVER, suite } from '../http/lib/suite.js';
 import { randomId } from '../http/lib/tokens.js';
-import { until } from '../http/lib/wait.js';
+import { until, WAIT_MS } from '../http/lib/wait.js';
 import { ROUNDS, SEED } from './lib/rounds.js';
 
 const REQUESTS = (SERVER === 'apache' ? 50_000 : 100_000) * ROUNDS, CONNECTIONS = 16, WARM_UP = 20_000;
@@ -31,7 +31,7 @@ if (SERVER !== 'spread') {
     /AH01075: Error dispatching request to .* \(reading input brigade\)|mod_fcgid: can't get data from http client/,
   ];
   suite('malformed requests', {
-    settings: { RATE: 0, RATE_BYTES: 0, PEER_ROOMS: 64, ROOM_PEERS: 64 }, allowed, timeout: 120_000 * ROUNDS,
+    settings: { RATE: 0, RATE_BYTES: 0, PEER_ROOMS: 64, ROOM_PEERS: 64 }, allowed, timeout: 12 * WAIT_MS * ROUNDS,
   }, (site, it) => {
     /** Of all processes of the programs: {pid: {name, kib}}. */
     const memory = () => Object.fromEntries(['signal.fcgi', 'stream.fcgi'].flatMap((name) => (

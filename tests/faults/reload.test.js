@@ -4,15 +4,16 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach } from 'node:test';
 import { command } from '../http/lib/command.js';
+import { seconds } from '../http/lib/pace.js';
 import { SERVER, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
-import { until } from '../http/lib/wait.js';
+import { until, WAIT_MS } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
 import { ROUNDS } from './lib/rounds.js';
 
 const ROOM = 50, STREAMS = ROOM * (SERVER === 'apache' ? Math.min(ROUNDS, 2) : 2 * Math.min(ROUNDS, 5));
-const settings = { PING: 2, GRACE: 10, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
+const settings = { PING: 2, GRACE: seconds(10, 10), RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
 const allowed = [
   // lighttpd goes on with what was under way, and tells of programs that have ended.
   /\(server\.c\.\d+\) \[note\] (graceful shutdown started|pid \d+ continuing to handle \d+ connection)/,
@@ -35,7 +36,7 @@ async function during(site, what) {
     enough,
     /** Until each stream has ended and is back. */
     back: () => until(() => followers.every((one) => one.isBack), () =>
-      `all to be back: ${followers.filter((one) => one.isBack).length} are`, 25_000),
+      `all to be back: ${followers.filter((one) => one.isBack).length} are`, 3 * WAIT_MS),
   });
   await enough(2);
   const ended = followers.filter((one) => one.breaks).length;

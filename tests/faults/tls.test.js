@@ -3,14 +3,15 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 import { smoke } from '../http/lib/command.js';
+import { seconds, steps } from '../http/lib/pace.js';
 import { isAlive, signal } from '../http/lib/processes.js';
 import { FULL, SERVER, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
-import { until } from '../http/lib/wait.js';
+import { until, WAIT_MS } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
 
-const PING = 2, GRACE = 5;
+const PING = 2, GRACE = seconds(5, 10);
 
 if (SERVER === 'lighttpd' || SERVER === 'apache') {
   const STREAMS = FULL ? 40 : 20;
@@ -42,8 +43,8 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       for (const pid of killed) signal(pid, 'SIGKILL');
       await until(() => !killed.some(isAlive), 'them to die');
       const staying = await talk.leave(5);
-      await until(() => staying.every((one) => one.isBack), 'all to be back', 20_000);
-      await until(() => talk.ghosts().length === 0, () => `${talk.ghosts().length} to hear of those who are gone`, (GRACE + 3 * PING) * 1000);
+      await until(() => staying.every((one) => one.isBack), 'all to be back', 2 * WAIT_MS);
+      await until(() => talk.ghosts().length === 0, () => `${talk.ghosts().length} to hear of those who are gone`, (GRACE + 3 * PING) * 1000 + steps(4));
       await talk.enough(10);
       await talk.verdict();
     });

@@ -19,7 +19,8 @@
 
 #include "redis_server.h"
 
-enum { START_MS = 10000, STEP_MS = 10 };
+/* The disk may be cold, and the machine busy. */
+enum { START_MS = 60000, STEP_MS = 10 };
 
 static char folder[64], path[96], url[128];
 static pid_t keeper;
@@ -115,7 +116,7 @@ static void wait_ready(void)
 		context = NULL;
 		nanosleep(&step, NULL);
 	}
-	give_up("start", "no answer within 10 s");
+	give_up("start", "no answer within a minute");
 }
 
 void server_start(void)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Site } from '../../http/lib/site.js';
-import { Board, launch } from './boards.js';
+import { Board, launch, newContext, WAIT_MS } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
@@ -30,10 +30,10 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, re
       site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
       site.server = server;
       browser = await launch();
-    }, { timeout: 150_000 });
+    }, { timeout: 10 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define((title, run) => it(title, { timeout: 90_000 }, async () => {
+      define((title, run) => it(title, { timeout: 6 * WAIT_MS }, async () => {
         const room = new Room(site, browser, `room-${++rooms}`, spare, pages);
         try {
           await run(room);
@@ -104,7 +104,7 @@ export class Room {
 
   /** Somebody's browser. */
   async context() {
-    const context = await this.browser.newContext();
+    const context = await newContext(this.browser);
     this.#contexts.push(context);
     return context;
   }

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach } from 'node:test';
 import { command } from '../http/lib/command.js';
+import { missing } from '../http/lib/programs.js';
 import { SERVER, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
@@ -44,8 +45,11 @@ async function during(site, what) {
 }
 
 const units = SERVER === 'apache-proxy';
+const noUnits = missing('systemd-socket-activate');
 if (SERVER !== 'spread') {
-  suite('web server', { settings, allowed, through: (site) => WebServer.instead(site, { units }) }, (site, it) => {
+  suite('web server', {
+    settings, allowed, skip: units ? noUnits : undefined, through: (site) => WebServer.instead(site, { units }),
+  }, (site, it) => {
     afterEach(() => Talk.end());
 
     // With programs of its own they end, too.
@@ -65,7 +69,9 @@ if (SERVER !== 'spread') {
 }
 
 if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
-  suite('socket units', { settings, allowed, through: (site) => WebServer.instead(site, { units: true }) }, (site, it) => {
+  suite('socket units', {
+    settings, allowed, skip: noUnits, through: (site) => WebServer.instead(site, { units: true }),
+  }, (site, it) => {
     afterEach(() => Talk.end());
 
     it('a program that has ended is started by the next request, and by nothing else', async () => {

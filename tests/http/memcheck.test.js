@@ -5,6 +5,7 @@ import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { smoke } from './lib/command.js';
+import { missing } from './lib/programs.js';
 import { Site } from './lib/site.js';
 import { FULL, SANITIZED } from './lib/suite.js';
 
@@ -12,7 +13,7 @@ const VALGRIND = 'valgrind -q --vgdb=no --leak-check=full --show-leak-kinds=defi
 
 // Sanitizers are instead of valgrind.
 if (FULL && !SANITIZED) {
-  describe('memcheck (lighttpd-cgi)', { timeout: 150_000 }, () => {
+  describe('memcheck (lighttpd-cgi)', { timeout: 150_000, skip: missing('valgrind') }, () => {
     let site;
     after(() => site?.abandon());
 

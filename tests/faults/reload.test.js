@@ -17,7 +17,7 @@ const settings = { PING: 2, GRACE: 10, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
 const allowed = [
   // lighttpd goes on with what was under way, and tells of programs that have ended.
   /\(server\.c\.\d+\) \[note\] (graceful shutdown started|pid \d+ continuing to handle \d+ connection)/,
-  /gw_backend\.c\.\d+\) (child exited: 0|connect \S+: Connection refused)/,
+  /gw_backend\.c\.\d+\) (child exited: 0|connect(\(\))? \S+: Connection refused)/,
   // Apache.
   /AH00493: SIGUSR1 received|AH00492: caught SIGWINCH/,
   // It ends in order only when all streams have, of which it was told not to wait.

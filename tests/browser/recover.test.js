@@ -3,17 +3,19 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { signal } from '../http/lib/processes.js';
+import { missing } from '../http/lib/programs.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { nowSeconds } from '../http/lib/tokens.js';
 import { steps } from '../http/lib/pace.js';
 import { pause, until } from '../http/lib/wait.js';
 import { KILLED } from '../http/lib/logs.js';
-import { WAIT_MS } from './lib/boards.js';
+import { CHROMIUM, WAIT_MS } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 import { TurnServer } from './lib/turn-server.js';
 
-const turn = await TurnServer.start();
-after(() => turn.abandon());
+const skip = missing(CHROMIUM) ?? missing('turnserver');
+const turn = skip ? undefined : await TurnServer.start();
+after(() => turn?.abandon());
 
 const options = { rtc: { iceTransportPolicy: 'relay' } };
 
@@ -47,7 +49,7 @@ const gather = ({ urls, username, credential }) => new Promise((resolve) => {
   pc.setLocalDescription();
 });
 
-const settings = { GRACE: 2, RATE_BYTES: 20_000, TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 };
+const settings = { GRACE: 2, RATE_BYTES: 20_000, ...(turn && { TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 }) };
 
 suite('recover', { settings, together: true }, (test) => {
   test('the stream is away for 20 s, and data goes on', async (room) => {
@@ -224,7 +226,9 @@ suite('recover', { settings, together: true }, (test) => {
     await ann.page.reload();
     await bob.until(() => globalThis.seen.leaves === 1 && globalThis.bridge.peers.length === 0, undefined, 5_000 + steps(10));
   });
+});
 
+suite('coturn', { settings, together: true, skip }, (test) => {
   test('two browsers exchange data by coturn alone', async (room) => {
     const ann = await room.guest('ann', { options });
     const bob = await room.guest('bob', { options });
@@ -306,7 +310,7 @@ suite('Redis that is lost', {
   });
 });
 
-suite('coturn that is lost', { settings }, (test) => {
+suite('coturn that is lost', { settings, skip }, (test) => {
   test('ICE is restarted, and the channel and what is in it lives on', async (room) => {
     const ann = await room.guest('ann', { options });
     const bob = await room.guest('bob', { options });

@@ -6,6 +6,7 @@ import { refused } from '../http/lib/http.js';
 import { unprivileged } from '../http/lib/netns.js';
 import { steps } from '../http/lib/pace.js';
 import { isRelayed } from '../http/lib/peer.js';
+import { missing } from '../http/lib/programs.js';
 import { SERVER, suite } from '../http/lib/suite.js';
 import { randomId } from '../http/lib/tokens.js';
 import { timed, until } from '../http/lib/wait.js';
@@ -21,7 +22,7 @@ if (SERVER !== 'spread') {
     /^\[[^\]]*(\] \[[^\]]*)*(\] ?(\(28\).*)?)?$/,
   ];
   suite('disk', {
-    allowed, skip: unprivileged,
+    allowed, skip: unprivileged ?? (units ? missing('systemd-socket-activate') : undefined),
     through: (site) => WebServer.instead(site, { units, disk: true }),
   }, (site, it) => {
     const lines = () => site.servers[0].read().map(([, text]) => text).join('\n').split('at=http.refuse status=401').length;

@@ -21,6 +21,8 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       // The web servers, of who was killed.
       /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/,
       /mod_fcgid: (error reading data(,| from) FastCGI server( closed connection|$)|process .* exit\(communication error\), get unexpected signal 9|cleanup zombie process \d+)|End of script output before headers: signal\.fcgi/,
+      // lighttpd 1.4.79 ends TLS for a client that has gone; its OpenSSL keeps the system's error for it to tell.
+      /\(mod_openssl\.c\.\d+\) SSL: 5 -1 error:80000020:system library::Broken pipe/,
       // This machine's libraries.
       /AH01882: Init: this version of mod_ssl was compiled against a newer library/,
     ],

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { smoke } from './lib/command.js';
 import { measure, steps } from './lib/pace.js';
+import { missing } from './lib/programs.js';
 import { Site } from './lib/site.js';
 import { FULL, SANITIZED } from './lib/suite.js';
 import { WAIT_MS } from './lib/wait.js';
@@ -14,7 +15,7 @@ const VALGRIND = 'valgrind -q --vgdb=no --leak-check=full --show-leak-kinds=defi
 
 // Sanitizers are instead of valgrind.
 if (FULL && !SANITIZED) {
-  describe('memcheck (lighttpd-cgi)', { timeout: 30 * WAIT_MS }, () => {
+  describe('memcheck (lighttpd-cgi)', { timeout: 30 * WAIT_MS, skip: missing('valgrind') }, () => {
     let site;
     after(() => site?.abandon());
 

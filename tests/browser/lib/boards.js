@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core';
 import { steps } from '../../http/lib/pace.js';
 import { until } from '../../http/lib/wait.js';
 
-const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
   '--disable-background-networking', '--disable-component-update',

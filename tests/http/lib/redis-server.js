@@ -8,6 +8,9 @@ import { Redis } from './resp.js';
 import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
+/** Another that speaks as Redis does is chosen by its name: REDIS_SERVER=valkey-server. */
+const PROGRAM = process.env.REDIS_SERVER || 'redis-server';
+
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.abandon()));
 
@@ -59,7 +62,7 @@ export class RedisServer {
 
   /** Comes up, empty. Another that listens on this port is not taken for it. */
   async start() {
-    const child = spawn('redis-server', this.options().map(String), { stdio: 'ignore' });
+    const child = spawn(PROGRAM, this.options().map(String), { stdio: 'ignore' });
     child.unref(); // a test that failed must not wait for it
     this.#child = child;
     running.add(this);

@@ -17,11 +17,6 @@ export const FULL = SERVER === 'lighttpd';
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
-// What these measure is then the sanitizers', too.
-const OF_MEMORY = ['a client that does not read is let go, and costs no memory meanwhile', 'they have not grown',
-  'after sixteen times 500 streams within 2 % of that after eight times'];
-const unmeasurable = (title) => SANITIZED && OF_MEMORY.includes(title) && 'sanitizers take memory';
-
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /** Seconds, where settings say no other. */
@@ -36,7 +31,11 @@ export const GRACE = graceOf(SERVERS);
  *     network: what it is in, site.network; through: what is done before the first test;
  *     timeout: of each test, in ms; skip: why it cannot be tried here;
  *     together: the tests wait a lot and share nothing, so they wait at the same time
- * @param {(site: Site, it: typeof test) => void} define  site: once a test runs
+ * @param {(site: Site, it: It) => void} define  site: once a test runs
+ *
+ * @typedef {(title: string, options: {memory?: boolean} | Run, run?: Run) => void} It
+ *     memory: it measures memory, of which sanitizers take most
+ * @typedef {(t: import('node:test').TestContext) => Promise<void>} Run
  */
 export function suite(name, { settings, redis, allowed, together, network, through, timeout = 6 * WAIT_MS, skip }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, { skip }, () => {
@@ -54,7 +53,7 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 15 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, run) => test(title, { timeout, skip: unmeasurable(title) }, async (t) => {
+      define(site, (title, options, run = options) => test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {
         try {
           await run(t);
         } catch (error) {

@@ -182,7 +182,7 @@ stream() {
 	: >"$T/$name"
 	: >"$T/$name.head"
 	: >"$T/$name.end"
-	curl -sSN ${insecure:+-k} --max-time $((hold + 60)) --config "$config" \
+	curl -sSN ${insecure:+-k} --max-time $((hold + answer * 12)) --config "$config" \
 		-D "$T/$name.head" -o "$T/$name" -w 'ended %{http_code}' "$@" \
 		>"$T/$name.end" 2>"$T/$name.error" &
 	echo $! >"$T/$name.pid"

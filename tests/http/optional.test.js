@@ -19,7 +19,11 @@ if (FULL && !SANITIZED) {
     const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-optional-'));
     chmodSync(folder, 0o755); // servers that are no longer root start what is in it
     after(() => rmSync(folder, { recursive: true }));
-    const stub = (name, script) => writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const stub = (name, script) => {
+      const file = path.join(folder, name);
+      rmSync(file, { force: true }); // a link to the machine's own would be written through
+      writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755, flag: 'wx' });
+    };
 
     it('are named as the reason why tests are skipped', () => {
       assert.equal(missing('sh'), undefined);

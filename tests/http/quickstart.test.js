@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { stepsNow } from './lib/pace.js';
 import { descendants } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
 import { Server } from './lib/server.js';
@@ -95,13 +94,14 @@ if (FULL) {
     });
 
     it('two of one checkout side by side, the second within 3 s', async () => {
-      const first = await Server.start({ kind: 'lighttpd', mount: '/', settings: {} });
+      // Either waits for its turn where others of this checkout start, too.
+      const { value: first, ms: usual } = await timed(Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
       const { value: second, ms } = await timed(Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
       for (const { base } of [first, second]) assert.equal((await fetch(base)).status, 200);
       await first.stop();
       assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
       await second.stop();
-      assert.ok(ms < 3_000 + await stepsNow(20), `${ms} ms`);
+      assert.ok(ms < 3_000 + usual, `${ms} ms, the first ${usual} ms`);
     });
 
     it('an option or a server that it does not know', async () => {

@@ -13,7 +13,7 @@ const SETTINGS = { PING: 1, ACCESS_RATE: 0 };
 
 /** Seconds in which who was cut off is back, whatever else is asked meanwhile. mod_fcgid lets a request wait for one
  *  second after another until a process is left for it. */
-export const graceOf = (servers) => seconds(servers.some(([kind]) => kind === 'apache') ? 4 : 2, 8);
+export const graceOf = (servers) => seconds(servers.some(([kind]) => kind === 'apache') ? 4 : 2, 16);
 
 const STOP_MS = 2_000; // what we promise
 const STOP_STEPS = 20; // and about so many processes are at work in the script that ends it all

@@ -18,11 +18,11 @@ function rows(path, name) {
 /** The words of an array of strings. */
 export const words = (path, name) => Array.from(rows(path, name).matchAll(/"([^"]*)"/g), ([, word]) => word);
 
-/** All that match a row; each row must, or what is written otherwise would go unnoticed. */
-function every(path, name, row, pattern) {
+/** What matches its rows; each must, or one that is written otherwise would go unnoticed. */
+function every(path, name, pattern) {
   const body = rows(path, name);
   const found = [...body.matchAll(pattern)];
-  const count = body.match(row)?.length ?? 0;
+  const count = body.match(/^\t(?:\{|\[)(?! NULL, NULL)/gm)?.length ?? 0;
   if (found.length !== count) {
     throw new Error(`${path}, ${name}[]: of ${count} rows ${found.length} look like ${pattern}: tests/http/lib/tables.js reads them`);
   }
@@ -33,10 +33,10 @@ function every(path, name, row, pattern) {
 export const sources = () => namesIn('src').flatMap((folder) =>
   namesIn(`src/${folder}`).filter((name) => name.endsWith('.c')).map((name) => `src/${folder}/${name}`));
 
-/** {program, method, path, token, run} each; token: NEEDED, RENEWS or NONE. */
+/** {program, method, path, run} each. */
 export const ROUTES = sources().filter((path) => /\bstruct route routes\[\] =/.test(read(path))).flatMap((path) =>
-  every(path, 'routes', /\{ "/g, /\{ "([A-Z]+)", "([^"]+)", TOKEN_([A-Z]+), \w+, (\w+) \}/g)
-    .map(([, method, route, token, run]) => ({ program: `${path.split('/')[1]}.fcgi`, method, path: route, token, run })));
+  every(path, 'routes', /\{ "([A-Z]+)", "([^"]+)", \w+, \w+, (\w+) \}/g)
+    .map(([, method, route, run]) => ({ program: `${path.split('/')[1]}.fcgi`, method, path: route, run })));
 
 /** What no room and no peer may be called. */
 export const RESERVED = words('src/base/id.c', 'reserved');
@@ -47,9 +47,9 @@ export const SERVER_EVENTS = words('src/web/http.c', 'server_events');
 /** {name, preset, number, least, most, above}; above: another that is its lower bound, times some. */
 export function settings() {
   const path = 'src/base/conf.c';
-  const found = every(path, 'rows', /\{ "/g, /\{ "(\w+)", (NULL|"[^"]*"), (\w+), AT\((\w+)\), (\d+), (\d+), \w+ \}/g);
+  const found = every(path, 'rows', /\{ "(\w+)", (NULL|"[^"]*"), (\w+), AT\((\w+)\), (\d+), (\d+), \w+ \}/g);
   const names = Object.fromEntries(found.map(([, name, , , member]) => [member, name]));
-  const above = Object.fromEntries(every(path, 'bounds', /\{ /g, /\{ AT\((\w+)\), \d+, AT\((\w+)\) \}/g)
+  const above = Object.fromEntries(every(path, 'bounds', /\{ AT\((\w+)\), \d+, AT\((\w+)\) \}/g)
     .map(([, member, of]) => [names[member], names[of]]));
   return found.map(([, name, preset, reader, , least, most]) => ({
     name, preset: preset === 'NULL' ? null : preset.slice(1, -1), number: reader === 'read_number',
@@ -60,7 +60,7 @@ export function settings() {
 /** {name, type, label, words}, the name without drawbridge_; words: the values of the label. */
 export function metrics() {
   const path = 'src/base/metric.c';
-  return every(path, 'rows', /\bROW\(/g, /ROW\("(\w+)", (\w+),([^]*?)\)(?=,\n\t\[|,\s*$)/g).map(([, name, type, rest]) => {
+  return every(path, 'rows', /ROW\("(\w+)", (\w+),([^]*?)\)(?=,\n\t\[|,\s*$)/g).map(([, name, type, rest]) => {
     const array = /\.words = (\w+)/.exec(rest)?.[1];
     return {
       name, type, label: /\.label = "(\w+)"/.exec(rest)?.[1],
@@ -70,5 +70,5 @@ export function metrics() {
 }
 
 /** The statuses that an error is answered with. */
-export const errorStatuses = () => every('src/web/http.c', 'errors', /\[\w+\] =/g, /= \{ (\d+), "/g)
+export const errorStatuses = () => every('src/web/http.c', 'errors', /= \{ (\d+), "/g)
   .map(([, status]) => Number(status)).filter((status) => status !== 200);

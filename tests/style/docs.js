@@ -188,6 +188,19 @@ function modules() {
   for (const name of described.filter((one, i) => described.indexOf(one) < i)) complain('README.md', `${name} is in the tables of files twice`);
 }
 
+function client() {
+  const methods = ['on', ...all(read('src/page/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor')];
+  const described = table('| method, property |').flatMap(([cell]) => all(cell, /`(\w+)[(`]/g));
+  same('README.md', 'the table of methods and properties', described, methods, 'src/page/drawbridge.js');
+}
+
+/** In README, in the help of the page; what only one of them has. */
+function keys() {
+  const letters = (names) => names.filter((name) => /^[A-Z]$|^Ctrl\+./.test(name));
+  same('README.md', 'the table of keys', letters(table('| key |').flat().flatMap(coded)), letters(all(read('src/page/index.html'), /<kbd>([^<]+)<\/kbd>/g)),
+    'the help in src/page/index.html');
+}
+
 function errors() {
   const statuses = tables.errorStatuses().map(String);
   const named = (text) => text.match(/\b[45]\d\d\b/g) ?? [];
@@ -257,7 +270,7 @@ function tests() {
   }
 }
 
-const CHECKS = [settings, metrics, routes, reservedWords, modules, errors, logs, command, quickstart, tests];
+const CHECKS = [settings, metrics, routes, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests];
 
 for (const check of CHECKS) check();
 for (const line of found) console.log(line);

@@ -5,11 +5,12 @@ import { spawn } from 'node:child_process';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { stepsNow } from './lib/pace.js';
 import { descendants } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
 import { Server } from './lib/server.js';
 import { FULL } from './lib/suite.js';
-import { timed } from './lib/wait.js';
+import { timed, WAIT_MS } from './lib/wait.js';
 
 const QUICKSTART = fileURLToPath(new URL('../../quickstart', import.meta.url));
 
@@ -46,7 +47,7 @@ async function serves(redis) {
 }
 
 if (FULL) {
-  describe('quickstart', { timeout: 120_000 }, () => {
+  describe('quickstart', { timeout: 12 * WAIT_MS }, () => {
     it('a port that is taken', async () => {
       const taken = net.createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => { taken.on('listening', resolve); });
@@ -100,7 +101,7 @@ if (FULL) {
       await first.stop();
       assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
       await second.stop();
-      assert.ok(ms < 3_000, `${ms} ms`);
+      assert.ok(ms < 3_000 + await stepsNow(20), `${ms} ms`);
     });
 
     it('an option or a server that it does not know', async () => {

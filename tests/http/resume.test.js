@@ -210,7 +210,7 @@ suite('resume', { settings, together: true }, (site, it) => {
         await ann.relay(bob, 'n', long);
         await bob.stream.next();
       }
-      await bob.stream.ping(settings.MAILBOX_TTL + 3, 20_000);
+      await bob.stream.ping(settings.MAILBOX_TTL + 3);
       // It was trimmed, or this test shows nothing.
       assert.equal((await site.redis('XRANGE', `mailbox:${bob.id}`, '-', '+')).length, 1);
       bob.stream.cut();

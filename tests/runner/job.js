@@ -1,0 +1,88 @@
+// job.js - runs one job and tells how it went: {name, seconds, results, failed, passed, skipped, output}.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REPORTER = fileURLToPath(new URL('reporter.js', import.meta.url));
+const LONGEST_MS = 15 * 60_000; // then something hangs
+const OUTPUT_MAX = 400_000;     // characters of what a job says are kept: the last ones
+
+/** Runs a command to its end: {status, output}. Its process group ends with it. */
+function run([command, ...args], env, signal) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let output = '';
+    const end = (name) => {
+      try {
+        process.kill(-child.pid, name);
+      } catch {
+        // it has ended
+      }
+    };
+    const stop = () => { end('SIGTERM'); setTimeout(() => end('SIGKILL'), 10_000).unref(); };
+    const late = setTimeout(() => { output += `\nstopped after ${LONGEST_MS / 60_000} minutes\n`; stop(); }, LONGEST_MS);
+    signal?.addEventListener('abort', stop);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => { output = (output + text).slice(-OUTPUT_MAX); });
+    }
+    const over = (status) => {
+      clearTimeout(late);
+      signal?.removeEventListener('abort', stop);
+      resolve({ status, output });
+    };
+    child.on('error', (error) => { output += error.message; over(-1); });
+    child.on('close', over);
+  });
+}
+
+const count = (results) => Object.fromEntries(['passed', 'failed', 'skipped'].map((kind) =>
+  [kind, results.filter((result) => result[kind]).length]));
+
+/** A file of node's tests. */
+async function runFile({ file }, { env, title, signal }) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-run-'));
+  try {
+    const told = path.join(folder, 'results');
+    const { status, output } = await run([process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
+      ...(title ? [`--test-name-pattern=${title}`] : []), file], env, signal);
+    const results = readFileSync(told, { encoding: 'utf8', flag: 'a+' }).split('\n').filter(Boolean).map((line) => JSON.parse(line))
+      .filter(({ skipped }) => skipped !== 'test name does not match pattern');
+    // An error that belongs to no test.
+    if (status !== 0 && !results.some(({ failed }) => failed)) results.push({ title: 'the file as a whole', ms: 0, failed: `status ${status}` });
+    return { results, output };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A target of make; `check` counts its programs, any other is one result. */
+async function runMake({ make, build }, { env, signal }) {
+  const start = performance.now();
+  const parallel = make === 'distcheck' ? [] : [`-j${availableParallelism()}`];
+  const { status, output } = await run(['make', '-s', ...parallel, '-C', build, make], env, signal);
+  const ms = performance.now() - start;
+  const passed = make === 'check' ? Number(/^# PASS: *(\d+)$/m.exec(output)?.[1] ?? 0) : 1;
+  if (status === 0 && passed > 0) return { results: Array.from({ length: passed }, () => ({ title: make, ms: ms / passed, passed: true })), output };
+  const log = make === 'check' ? readFileSync(path.join(build, 'test-suite.log'), { encoding: 'utf8', flag: 'a+' }) : '';
+  return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output: log + output };
+}
+
+async function runCommand({ command }, { env, signal }) {
+  const { status, output } = await run(command, env, signal);
+  return { results: status === 0 ? [] : [{ title: command.slice(1).join(' '), ms: 0, failed: `status ${status}` }], output };
+}
+
+/**
+ * @param {object} job  see suites.js
+ * @param {{env: object, title?: string, signal?: AbortSignal}} how
+ *     env: of this job alone; title: a regular expression of tests' titles
+ */
+export async function runJob(job, how) {
+  const start = performance.now();
+  const runs = job.file ? runFile : job.make ? runMake : runCommand;
+  const { results, output } = await runs(job, { ...how, env: { ...job.env, ...how.env } })
+    .catch((error) => ({ results: [{ title: job.name, ms: 0, failed: error.stack }], output: '' }));
+  return { job, seconds: (performance.now() - start) / 1000, results, output, ...count(results) };
+}

@@ -12,7 +12,7 @@
  *     {"id":"…","version":2,"by":"…","value":null}
  */
 
-import { randomId } from './requests.js';
+import { randomId } from './random.js';
 
 /**
  * @typedef {object} Element

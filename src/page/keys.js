@@ -70,7 +70,7 @@ export class Keys {
   }
 
   #down(event) {
-    const { target, key, ctrlKey, metaKey, altKey, shiftKey, defaultPrevented } = event;
+    const { target, key, ctrlKey, metaKey, altKey, defaultPrevented } = event;
     if (defaultPrevented || altKey || document.querySelector('dialog[open]')) return;
     const typing = target.matches?.('input:not([type=radio]), textarea');
     if (typing) return;

@@ -11,7 +11,8 @@
 
 import { Receiver, Sender, fromBase64, toBase64 } from './bytes.js';
 import { Connection } from './connection.js';
-import { Refusal, randomId } from './requests.js';
+import { randomId } from './random.js';
+import { Refusal } from './requests.js';
 
 /**
  * @typedef {'connecting' | 'open' | 'interrupted' | 'relayed'} PeerState

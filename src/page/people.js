@@ -3,8 +3,8 @@
  * What they say of themselves is checked, and shown as text, never as HTML.
  */
 
-import { COLOURS, COORDINATE_MOST, cleanName } from './shapes.js';
 import { whole } from './elements.js';
+import { COLOURS, COORDINATE_MOST, cleanName } from './shapes.js';
 
 const PATHS = {
   direct: ['direct', 'connected directly'],

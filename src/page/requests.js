@@ -86,9 +86,3 @@ export function pause(ms) {
     setTimeout(resolve, ms);
   });
 }
-
-/** crypto.randomUUID exists under HTTPS alone. */
-export function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

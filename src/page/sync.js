@@ -18,7 +18,7 @@ export const MESSAGE_MOST = 4_194_304; // characters; what a full board has to a
 const CHUNK = 16_000; // characters
 const PATIENCE_MS = 10_000; // with somebody who was asked and says nothing
 
-/** @typedef {import('./peer.js').PeerInfo} PeerInfo */
+/** @typedef {import('./drawbridge.js').PeerInfo} PeerInfo */
 
 export class Sync {
   #bridge;

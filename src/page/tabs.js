@@ -7,7 +7,8 @@
  * context there are none, and the tabs ask each other on a BroadcastChannel.
  */
 
-import { pause, randomId } from './requests.js';
+import { randomId } from './random.js';
+import { pause } from './requests.js';
 
 export const TABS_MOST = 5;
 const AGAIN_MS = 2_000;

@@ -32,6 +32,7 @@ export async function takePlace(name, wanted, onWait) {
   }
 }
 
+/** @param {string} name */
 async function tryPlace(name) {
   if (!navigator.locks) return askTabs(name);
   for (let i = 0; i < TABS_MOST; i++) {
@@ -41,6 +42,10 @@ async function tryPlace(name) {
   return null;
 }
 
+/**
+ * @param {string} name
+ * @returns {Promise<((value: void) => void) | null>}
+ */
 function tryLock(name) {
   return new Promise((resolve, reject) => {
     navigator.locks.request(name, { ifAvailable: true }, (lock) => {
@@ -50,6 +55,7 @@ function tryLock(name) {
   });
 }
 
+/** @param {string} name */
 async function askTabs(name) {
   const me = randomId();
   const others = new Set();

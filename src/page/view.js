@@ -130,7 +130,11 @@ export class View {
   #set(scale, x, y, width = this.width, height = this.height) {
     // The middle of the window stays on the board.
     const most = COORDINATE_MOST * scale;
-    const inside = (/** @type {number} */ at, /** @type {number} */ middle) => Math.max(middle - most, Math.min(middle + most, at));
+    /**
+     * @param {number} at
+     * @param {number} middle
+     */
+    const inside = (at, middle) => Math.max(middle - most, Math.min(middle + most, at));
     const next = { scale, x: inside(x, width / 2), y: inside(y, height / 2), width, height };
     const names = /** @type {(keyof typeof next)[]} */ (Object.keys(next));
     if (names.every((name) => next[name] === this[name])) return;

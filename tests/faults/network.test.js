@@ -7,7 +7,7 @@ import { seconds, steps } from '../http/lib/pace.js';
 import { isRemoved } from '../http/lib/peer.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { Redis } from '../http/lib/resp.js';
-import { FULL, SERVER, suite } from '../http/lib/suite.js';
+import { FULL, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
 import { pause, until } from '../http/lib/wait.js';

@@ -165,7 +165,7 @@ suite('slow writers', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
     for (const [n, { call }] of slow.entries()) call.end(bodies[n].slice(-1));
     for (const { answer } of slow) assert.equal(await answer, 200);
     const got = new Set();
-    for (const _ of slow) {
+    for (let n = 0; n < slow.length; n++) {
       const { data } = JSON.parse((await bob.stream.next()).data);
       assert.equal(JSON.stringify(data), bodies[data.n]);
       got.add(data.n);

@@ -1,6 +1,6 @@
 // server.js - one web server with the programs behind it, as ./quickstart starts it.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, fstatSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, fstatSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { descendants, isAlive, signal } from './processes.js';

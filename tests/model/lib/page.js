@@ -160,7 +160,7 @@ export class Page {
       this.loseStream();
       this.openIn(world.choice([...Array(6).fill(world.between(300, 3000)),
         ...Array(2).fill(world.between(3000, 9000)), world.between(11_000, 80_000)]));
-    } else if (percent < 94) { // a reload
+    } else if (percent < 94) { // a reload: beside its old stream it is a new life, or a relay overtakes the add-peer
       this.loseStream();
       this.position = null;
       this.joined = false;

@@ -21,6 +21,10 @@ function isAbove(id, other) {
   return ms > otherMs || (ms === otherMs && sequence > otherSequence);
 }
 
+/** Traps that its order of steps avoids, each met in a run: `connect` comes after SUBSCRIBE, so nothing is
+ *  between them; what was replayed comes once more as a push, and is passed over; a `ping` above our life
+ *  means that another stream of the peer began anew: no event after it may reach a client that still holds
+ *  positions of the old life, so we connect again at once and announce it. */
 export class Stream {
   gone = false; // the web server has told that the client is gone
   ready = false; // `connected` is out

@@ -15,7 +15,7 @@ export class Process {
 }
 
 /** Is one event id above another? */
-function isAbove(id, other) {
+export function isAbove(id, other) {
   const [ms, sequence] = id.split('-').map(Number);
   const [otherMs, otherSequence] = other.split('-').map(Number);
   return ms > otherMs || (ms === otherMs && sequence > otherSequence);

@@ -2,29 +2,99 @@
 // tests show.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { describe, it } from 'node:test';
+import { networkInterfaces, tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { command } from './lib/command.js';
+import { unprivileged } from './lib/netns.js';
 import { descendants } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
 import { Server } from './lib/server.js';
-import { FULL } from './lib/suite.js';
+import { FULL, SERVER } from './lib/suite.js';
 import { timed, WAIT_MS } from './lib/wait.js';
 
 const QUICKSTART = fileURLToPath(new URL('../../quickstart', import.meta.url));
 
-/** Runs it until it ends by itself. */
-async function refused(...args) {
-  const child = spawn(QUICKSTART, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+const ROOT = process.getuid() === 0;
+
+/** Before a command that is to have no rights. */
+const PLAIN_USER = ROOT ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'] : [];
+
+/**
+ * Runs it until it ends by itself, which it is to do with a complaint.
+ * @param {{env?: object, within?: string[], script?: string}} how
+ *     within: a command that runs it; script: another copy of it
+ * @param {string[]} args
+ * @returns {Promise<string[]>}  the lines
+ */
+async function refusedHow({ env = {}, within = [], script = QUICKSTART }, ...args) {
+  const [program, ...rest] = [...within, script, ...args];
+  const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '', err = '';
   child.stdout.on('data', (text) => { out += text; });
   child.stderr.on('data', (text) => { err += text; });
   const status = await new Promise((resolve) => { child.on('close', resolve); });
   assert.equal(status, 1, err);
   assert.equal(out, '');
-  assert.match(err, /^quickstart: [^\n]+\n$/, 'one line');
+  assert.match(err, /^quickstart: .*\n$/s);
   assert.deepEqual(descendants(child.pid), []);
-  return err;
+  return err.slice(0, -1).split('\n');
+}
+
+/** The one line that it says. */
+async function refusedIn(how, ...args) {
+  const lines = await refusedHow(how, ...args);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  return lines[0];
+}
+
+const refused = (...args) => refusedIn({}, ...args);
+
+const folders = [];
+after(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+
+/** A folder that goes at the end; everybody may write to it. */
+function folder(...names) {
+  const made = mkdtempSync(path.join(tmpdir(), 'quickstart-'));
+  folders.push(made);
+  const inner = path.join(made, ...names);
+  mkdirSync(inner, { recursive: true });
+  chmodSync(made, 0o755);
+  chmodSync(inner, 0o777);
+  return inner;
+}
+
+/** Another checkout, of which there is as much as is looked at before it is built. */
+function checkout(...names) {
+  const script = path.join(folder(...names), 'quickstart');
+  copyFileSync(QUICKSTART, script);
+  return script;
+}
+
+/** A file of such lines. */
+function file(...lines) {
+  const name = path.join(folder(), 'file');
+  writeFileSync(name, `${lines.join('\n')}\n`);
+  return name;
+}
+
+/** A folder for PATH: the programs of PATH, but instead of some these scripts (or nothing). */
+function programs(others) {
+  const made = folder();
+  const seen = new Set(Object.keys(others));
+  for (const from of process.env.PATH.split(':').filter(existsSync)) {
+    for (const name of readdirSync(from).filter((one) => !seen.has(one))) {
+      seen.add(name);
+      symlinkSync(path.join(from, name), path.join(made, name));
+    }
+  }
+  for (const [name, script] of Object.entries(others)) {
+    if (script) writeFileSync(path.join(made, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  return made;
 }
 
 /** A Sentinel that has one answer to everything, in Redis' protocol. */
@@ -44,6 +114,33 @@ async function serves(redis) {
     await server.stop();
   }
 }
+
+describe(`quickstart: where it listens (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
+  const start = (...args) => refused('--server', SERVER, ...args);
+
+  it('an address of another machine, and a name that nobody has', async () => {
+    for (const port of ['0', '8080']) {
+      for (const host of ['192.0.2.1', '2001:db8::1']) {
+        assert.match(await start('--port', port, '--host', host), new RegExp(`--host ${host} is no address of this machine$`));
+      }
+      assert.match(await start('--port', port, '--host', 'nobody.invalid'), /no address is known for that name$/);
+    }
+  });
+
+  const ipv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
+  it(':: is every address, of IPv4 too', { skip: !ipv6 && 'no IPv6' }, async () => {
+    const server = await Server.start({ kind: SERVER, mount: '/', host: '::', settings: {} });
+    try {
+      for (const host of ['127.0.0.1', '[::1]']) {
+        // Its answer depends on who asks.
+        const { status } = await fetch(`http://${host}:${server.base.port}/metrics`);
+        assert.equal(status, 200, host);
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+});
 
 if (FULL) {
   describe('quickstart', { timeout: 12 * WAIT_MS }, () => {
@@ -102,6 +199,105 @@ if (FULL) {
       assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
       await second.stop();
       assert.ok(ms < 3_000 + usual, `${ms} ms, the first ${usual} ms`);
+    });
+
+    it('a machine without IPv6', { skip: unprivileged }, async () => {
+      const within = ['unshare', '--net', 'sh', '-c',
+        'sysctl -qw net.ipv6.conf.all.disable_ipv6=1; ip link set lo up; exec "$0" "$@"'];
+      assert.match(await refusedIn({ within }, '--port', '0', '--host', '::'), /no IPv6; --host 0\.0\.0\.0 is every/);
+      assert.match(await refusedIn({ within }, '--port', '0', '--host', '::1'), /is no address of this machine/);
+    });
+
+    it('settings that are wrong are told as "drawbridge check" does, before anything is started', async () => {
+      const env = { DRAWBRIDGE_PING: 'abc', DRAWBRIDGE_LOG: 'loud' };
+      assert.deepEqual(await refusedHow({ env }, '--port', '0'), [
+        'quickstart: wrong: DRAWBRIDGE_PING=abc: allowed is a number from 1 to 60',
+        'quickstart: wrong: DRAWBRIDGE_LOG=loud: allowed is error, warn, info or debug',
+      ]);
+    });
+
+    it('a file of settings that is wrong, or not there', async () => {
+      const conf = file('# mine', 'DRAWBRIDGE_OTHER=1', 'DRAWBRIDGE_PING=61');
+      assert.deepEqual(await refusedHow({ env: { DRAWBRIDGE_CONF: conf } }, '--port', '0'), [
+        `quickstart: wrong: ${conf}:2: DRAWBRIDGE_OTHER is no setting`,
+        'quickstart: wrong: DRAWBRIDGE_PING=61: allowed is a number from 1 to 60',
+      ]);
+      assert.match(await refusedIn({ env: { DRAWBRIDGE_CONF: '/nowhere' } }, '--port', '0'), /CONF=\/nowhere: there is no such file$/);
+      assert.match(await refusedIn({ env: { DRAWBRIDGE_CONF: '/' } }, '--port', '0'), /CONF=\/: there is no such file$/);
+    });
+
+    it('a file that a setting names, closed to whom the servers run as', { skip: !ROOT && 'this needs root' }, async () => {
+      const secret = file('a-secret-of-at-least-32-bytes-0123456789');
+      chmodSync(secret, 0o600);
+      const line = await refusedIn({ env: { DRAWBRIDGE_SECRET_FILE: secret } }, '--port', '0');
+      assert.equal(line, `quickstart: wrong: DRAWBRIDGE_SECRET_FILE=${secret}: Permission denied`);
+    });
+
+    it('an unknown name in the environment is a warning; what is set there comes before the file', async () => {
+      const secret = file('a-secret-of-at-least-32-bytes-0123456789');
+      const conf = file('DRAWBRIDGE_PING=7', 'DRAWBRIDGE_GRACE=8', `DRAWBRIDGE_SECRET_FILE=${secret}`, '  DRAWBRIDGE_RATE=9');
+      const settings = { CONF: conf, OTHER: 1, PING: '', GRACE: 11, SECRET: 'another-secret-of-32-bytes-or-more=' };
+      const server = await Server.start({ kind: 'lighttpd', mount: '/', settings });
+      try {
+        assert.deepEqual(server.said.match(/.*DRAWBRIDGE_OTHER.*/g),
+          ['quickstart: warning: DRAWBRIDGE_OTHER in the environment is no setting']);
+        const { out } = await command(server.drawbridge, ['check'], { CONF: server.conf });
+        const value = (name) => new RegExp(`^DRAWBRIDGE_${name} +(\\S+|\\(.*?\\)) +${server.conf}:\\d+$`, 'm').exec(out)?.[1];
+        assert.deepEqual(['PING', 'GRACE', 'RATE', 'SECRET'].map(value), ['7', '11', '9', '(not shown: 1)'], out);
+      } finally {
+        await server.stop();
+      }
+    });
+
+    it('packages are missing, and there is no root, with and without sudo: nothing is installed, the command is told', async () => {
+      const nothing = { id: 'echo 1000', 'dpkg-query': 'exit 1', 'apt-get': 'echo apt-get was run; exit 1' };
+      const told = async (sudo) => refusedHow({ env: { PATH: programs({ ...nothing, sudo }) } }, '--port', '0');
+      for (const [sudo, start] of [[undefined, 'sh'], ['exit 1', 'sudo sh']]) {
+        const [what, how, ...more] = await told(sudo);
+        assert.match(what, /^quickstart: Debian packages are missing\. As root, without starting a service:$/);
+        assert.match(how, new RegExp(`^${start} ${QUICKSTART} install-packages autoconf .*redis`));
+        assert.deepEqual(more, []);
+      }
+    });
+
+    it('no Debian', async () => {
+      const line = await refusedIn({ env: { PATH: programs({ 'dpkg-query': undefined }) } }, '--port', '0');
+      assert.match(line, /needs Debian/);
+    });
+
+    it('a checkout that cannot be built', async () => {
+      assert.match(await refusedIn({ script: checkout('a b') }), /this folder is .*\/a b: it may not have blanks/);
+
+      const inside = checkout();
+      writeFileSync(path.join(path.dirname(inside), 'config.status'), '');
+      assert.match(await refusedIn({ script: inside }), /run "make distclean" there/);
+
+      const closed = checkout();
+      chmodSync(path.dirname(closed), 0o555);
+      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }), /you may not write to .*copy /);
+      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }, 'check'), /you may not write to .*copy /);
+    });
+
+    it('a TMPDIR that is not there, too long, has blanks, or takes no files', async () => {
+      const script = checkout();
+      const tmp = (TMPDIR, within) => refusedIn({ env: { TMPDIR }, script, within }, '--port', '0');
+      assert.match(await tmp('/nowhere'), /TMPDIR is \/nowhere: there is no such folder$/);
+      assert.match(await tmp(folder('long'.repeat(20))), /may have 64 bytes/);
+      assert.match(await tmp(folder('a b')), /may not have blanks/);
+      const closed = folder('closed');
+      chmodSync(closed, 0o555);
+      assert.match(await tmp(closed, PLAIN_USER), /you may not write there$/);
+    });
+
+    it('a TMPDIR where programs cannot be started', { skip: unprivileged }, async () => {
+      const TMPDIR = folder('noexec');
+      const within = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs -o noexec,mode=1777 tmpfs ${TMPDIR}; exec "$0" "$@"`];
+      assert.match(await refusedIn({ env: { TMPDIR }, within }, '--port', '0'), /not mounted noexec/);
+    });
+
+    it('64 descriptors', async () => {
+      const within = ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"', ...PLAIN_USER];
+      assert.match(await refusedIn({ script: checkout(), within }), /may have 64 files open here .* 256 are the least/);
     });
 
     it('an option or a server that it does not know', async () => {

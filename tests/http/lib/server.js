@@ -57,6 +57,9 @@ export class Server {
 
   get pid() { return this.#child.pid; }
 
+  /** What quickstart has said by now, on either stream. */
+  get said() { return this.#said; }
+
   /** The name of its shared memory. */
   get shm() { return path.basename(path.dirname(this.logs)); }
 

@@ -91,7 +91,8 @@ export class Checks {
       for (const peer of await world.redis.ask('SMEMBERS', `channels:${room}`)) {
         for (const page of simulation.pagesOf(peer)) {
           if (!page.isDead) continue;
-          const ghost = world.now - Math.max(page.deadSince, simulation.disturbed);
+          // While Redis stands still nobody can be removed.
+          const ghost = world.now - Math.max(page.deadSince, simulation.disturbed, world.stalledUntil);
           this.longestGhost = Math.max(this.longestGhost, ghost);
           this.hold(ghost <= GRACE + 4 * PING, 'ghost', `${peer} ${ghost} ms`);
         }

@@ -58,6 +58,22 @@ local function check_rooms(rooms)
   for _, room in ipairs(rooms) do check_room(room) end
 end
 
+-- What follows a position: {{id, {'m', message}}, ...} of at most PAGE_BYTES, or one message
+-- that is longer; and whether there is more. nil: the position is not in the mailbox, or is
+-- none. One at a time, as nobody knows how long the next one is: a mailbox may hold megabytes.
+local function page_after(mailbox, position)
+  local at = redis.pcall('XRANGE', mailbox, position, position)
+  if not at[1] then return nil end
+  local page, bytes = {}, 0
+  while true do
+    local entry = redis.call('XRANGE', mailbox, '(' .. position, '+', 'COUNT', 1)[1]
+    if not entry then return page, false end
+    bytes = bytes + #entry[2][2]
+    if page[1] and bytes > PAGE_BYTES then return page, true end
+    page[#page + 1], position = entry, entry[1]
+  end
+end
+
 local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end

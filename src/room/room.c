@@ -382,6 +382,7 @@ static void take_presence(const struct connecting *s, struct presence *to)
 		 reply_string(reply_at(to->reply, 2), NULL));
 	to->rooms = reply_at(to->reply, 3);
 	read_page(to, reply_at(to->reply, 4), reply_at(to->reply, 5));
+	to->number = reply_number(reply_at(to->reply, 6));
 	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
 		   *s->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
 }

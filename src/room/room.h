@@ -53,6 +53,7 @@ struct presence {
 	const struct reply *rooms;	/* names */
 	const struct reply *missed;	/* {id, {"m", message}} each: a page */
 	bool more;			/* than this page: presence_replay() */
+	long long number;		/* counts the streams of this peer */
 	struct reply *reply;		/* owns rooms and missed: free it */
 };
 

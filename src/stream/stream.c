@@ -45,6 +45,7 @@ struct stream {
 	enum err e;			/* of connecting */
 	char sent[ID_SIZE];		/* the last id that the client has */
 	char life[48];
+	long long number;		/* among those of its peer; 0: none yet */
 	bool open;			/* the head is out */
 	bool told;			/* and `connected` */
 	bool broken;			/* subscribe and connect again */
@@ -299,6 +300,7 @@ static void connected(void *of, enum err e)
 	if (e)
 		return;
 	strcpy(s->life, s->presence.life);
+	s->number = s->presence.number;
 	s->broken = false;
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
 	/* Where all were killed, who comes back first looks who does not. */
@@ -409,9 +411,12 @@ static void take_message(struct stream *s, const char *text, size_t len)
 		return;
 	}
 	if (m.id[0] && !strcmp(m.event, "ping")) {
-		/* A later life of this peer has begun. */
+		/* A later life of this peer has begun; or it has too many
+		 * streams, of which those up to a number end. */
 		if (id_above(m.id, s->life))
 			s->broken = true;
+		else if (s->number && s->number <= strtoll(m.data, NULL, 10))
+			end(s, END_PEER_STREAMS, false);
 		return;
 	}
 	if (m.id[0] && !id_above(m.id, s->sent))

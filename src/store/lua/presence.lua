@@ -101,16 +101,18 @@ local function leave_all(peer, rooms)
   for _, room in ipairs(rooms) do leave_room(peer, room, user) end
 end
 
+-- For the streams of a peer, not for their clients.
+local function ping(peer, id, data)
+  redis.call('PUBLISH', channel(peer), '{"id":"' .. id .. '","event":"ping","data":' .. data .. '}')
+end
+
 -- A new life: one mark in the mailbox, above every id before, and nothing
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.
 local function begin_life(peer, server, others)
   local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, '*', 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
-  if others then
-    redis.call('PUBLISH', channel(peer),
-      '{"id":"' .. life .. '","event":"ping","data":{}}')
-  end
+  if others then ping(peer, life, '{}') end
   return life
 end
 

@@ -30,8 +30,9 @@ enum {
 	PAGE_BYTES = 16 * 1024,	/* of what was missed, at a time */
 };
 
-/* The bodies, made from lua/ by embed.sh. */
+/* The bodies and the names of their files, made from lua/ by embed.sh. */
 extern const char *const script_bodies[SCRIPT_COUNT];
+extern const char *const script_names[SCRIPT_COUNT];
 extern const char script_deliver[];	/* put before every script */
 extern const char script_presence[];	/* and this, but for the lightest */
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { measure } from '../http/lib/pace.js';
 import { runJob } from './job.js';
 import { Progress } from './progress.js';
 import { JOBS_MAX, Schedule } from './schedule.js';
@@ -64,6 +65,8 @@ jobs.sort((a, b) => seconds(b) - seconds(a));
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => stop.abort());
 
+process.env.PACE_MS ??= String(await measure(max));
+process.stdout.write(`a step takes ${process.env.PACE_MS} ms here (tests/http/lib/pace.js)\n`);
 const progress = new Progress(process.stdout, jobs, last);
 const results = [];
 const start = performance.now();

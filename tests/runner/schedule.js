@@ -58,7 +58,7 @@ export class Schedule {
     const now = processorTime();
     const idle = (now.idle - this.#last.idle) / Math.max(1, now.all - this.#last.all);
     this.#last = now;
-    if (this.#running.size < JOBS_MIN || (this.#running.size < this.max && idle >= IDLE_SHARE)) this.#startOne();
+    if (this.#running.size < Math.min(JOBS_MIN, this.max) || (this.#running.size < this.max && idle >= IDLE_SHARE)) this.#startOne();
   }
 
   #startOne() {

@@ -110,10 +110,12 @@ end
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.
 local function begin_life(peer, server, others)
-  -- Where there is no mailbox one may have been deleted in this millisecond, whose ids some
-  -- stream has yet to read.
-  local id = redis.call('EXISTS', key_mailbox(peer)) == 1 and '*' or string.format('%.0f-0', now_ms() + 1)
-  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, id, 'm', '')
+  -- A millisecond ahead: there may have been a mailbox a moment ago, or one on the master before
+  -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
+  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
+  local last = newest and tonumber(newest[1]:match('^%d+')) or 0
+  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1,
+    string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
   if others then ping(peer, life, '{}') end
   return life

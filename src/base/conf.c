@@ -57,6 +57,7 @@ static const struct row rows[] = {
 	{ "BODY_MAX", "65536", read_number, AT(body_max), 1024, 1000000, false },
 	{ "ROOM_PEERS", "32", read_number, AT(room_peers), 2, 1024, false },
 	{ "PEER_ROOMS", "16", read_number, AT(peer_rooms), 1, 64, false },
+	{ "PEER_STREAMS", "8", read_number, AT(peer_streams), 1, 1000, false },
 	{ "RATE", "100", read_number, AT(rate), 0, 1000000, false },
 	{ "RATE_BYTES", "262144", read_number, AT(rate_bytes), 0, 1000000000, false },
 	{ "WORKERS", "3", read_number, AT(workers), 1, 256, false },

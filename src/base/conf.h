@@ -38,6 +38,7 @@ struct conf {
 	unsigned body_max;		/* bytes */
 	unsigned room_peers;
 	unsigned peer_rooms;
+	unsigned peer_streams;
 	unsigned rate;			/* messages a second; 0: any */
 	unsigned rate_bytes;		/* a second; 0: any */
 	unsigned workers;

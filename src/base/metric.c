@@ -16,6 +16,7 @@ static const char *const ends[] = {
 	[END_AGE] = "age",
 	[END_TOKEN] = "token",
 	[END_STOP] = "stop",
+	[END_PEER_STREAMS] = "peer-streams",
 	[END_REDIS] = "redis",
 	[END_KILLED] = "killed",
 };

@@ -45,6 +45,7 @@ enum metric_end {
 	END_AGE,
 	END_TOKEN,
 	END_STOP,			/* of the program */
+	END_PEER_STREAMS,		/* its peer has opened too many since */
 	END_REDIS,			/* was away, before it had begun */
 	END_KILLED,			/* its process is gone */
 };

@@ -365,6 +365,14 @@ struct connecting {
 	void *of;
 };
 
+static void read_page(struct presence *to, const struct reply *missed,
+		      const struct reply *more)
+{
+	to->missed = missed;
+	to->more = reply_number(more);
+	metric_add(METRIC_REPLAYED, 0, reply_count(missed));
+}
+
 static void take_presence(const struct connecting *s, struct presence *to)
 {
 	to->resumed = reply_number(reply_at(to->reply, 0));
@@ -373,10 +381,10 @@ static void take_presence(const struct connecting *s, struct presence *to)
 	snprintf(to->life, sizeof to->life, "%s",
 		 reply_string(reply_at(to->reply, 2), NULL));
 	to->rooms = reply_at(to->reply, 3);
-	to->missed = reply_at(to->reply, 4);
+	read_page(to, reply_at(to->reply, 4), reply_at(to->reply, 5));
+	to->number = reply_number(reply_at(to->reply, 6));
 	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
 		   *s->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
-	metric_add(METRIC_REPLAYED, 0, reply_count(to->missed));
 }
 
 static void connected(struct question *q, enum err e, struct reply *reply)
@@ -410,6 +418,32 @@ void presence_connect(struct redis *r, const struct conf *c,
 	word(&s->w, s->user.data, s->user.len);
 	s->w.args[s->w.count++] = ARG_SERVER;
 	start(r, &s->q, SCRIPT_CONNECT, &s->w, connected);
+}
+
+static void replayed(struct question *q, enum err e, struct reply *reply)
+{
+	struct connecting *s = (struct connecting *)q;
+
+	memset(s->to, 0, sizeof *s->to);
+	s->to->reply = reply;
+	s->to->resumed = reply_kind(reply) == REPLY_LIST;
+	read_page(s->to, reply_at(reply, 0), reply_at(reply, 1));
+	s->done(s->of, e);
+	free(s);
+}
+
+void presence_replay(struct redis *r, const struct conf *c,
+		     const struct peer *p, const char *position,
+		     struct presence *to, presence_done *done, void *of)
+{
+	struct connecting *s = xcalloc(1, sizeof *s);
+
+	s->to = to;
+	s->done = done;
+	s->of = of;
+	key(&s->w, c, "mailbox:", p->id, "");
+	text(&s->w, position);
+	start(r, &s->q, SCRIPT_REPLAY, &s->w, replayed);
 }
 
 static void take_later(const struct reply *list, size_t at, struct later *later)

@@ -51,8 +51,10 @@ struct presence {
 	char position[48];		/* the id that `connected` says */
 	char life[48];			/* for the beats */
 	const struct reply *rooms;	/* names */
-	const struct reply *missed;	/* {id, {"m", message}} each */
-	struct reply *reply;		/* owns these two: free it */
+	const struct reply *missed;	/* {id, {"m", message}} each: a page */
+	bool more;			/* than this page: presence_replay() */
+	long long number;		/* counts the streams of this peer */
+	struct reply *reply;		/* owns rooms and missed: free it */
 };
 
 struct later {
@@ -67,6 +69,12 @@ typedef void presence_done(void *of, enum err e);
 void presence_connect(struct redis *r, const struct conf *c,
 		      const struct peer *p, const char *position,
 		      struct presence *to, presence_done *done, void *of);
+/* The page that follows a position, as missed, more and reply of to; with resumed
+ * false where the position is not known any more: connect again. Otherwise as
+ * presence_connect(). */
+void presence_replay(struct redis *r, const struct conf *c,
+		     const struct peer *p, const char *position,
+		     struct presence *to, presence_done *done, void *of);
 /* *live false: subscribe and connect again. */
 enum err presence_beat(struct redis *r, const struct conf *c,
 		       const struct peer *p, const char *life, bool *live,

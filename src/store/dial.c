@@ -20,6 +20,7 @@
 enum {
 	AWAY_MS = 200,			/* between two tries while Redis is away */
 	REFUSAL_MS = 10000,		/* between two lines of the same refusal */
+	LATE_MS = 1000,			/* between two lines of late answers */
 	TRIES = 3,			/* where it is closed in the greeting */
 };
 
@@ -27,6 +28,10 @@ static const struct conf *conf;
 
 /* When it may be tried again; 0: it is there. */
 static _Atomic int64_t away_until;
+
+/* When Redis has answered anybody, and when it was last said that it answers
+ * somebody late. */
+static _Atomic int64_t answered_at, late_told_at;
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_refusal[128];
@@ -90,15 +95,28 @@ void dial_lost(const char *at, const redisContext *context)
 		context->errstr);
 }
 
-void dial_late(const char *at)
+void dial_answered(void)
 {
-	is_away(at, "timeout");
+	atomic_store(&answered_at, clock_ms());
 }
 
-void dial_broken(const char *at, const redisContext *context)
+/* One question may be a long one, or wait behind such: that is no reason to
+ * refuse all others. */
+void dial_late(const char *at, int64_t asked)
+{
+	int64_t told = atomic_load(&late_told_at), now = clock_ms();
+
+	if (atomic_load(&answered_at) <= asked)
+		is_away(at, "timeout");
+	else if (now >= told + LATE_MS &&
+		 atomic_compare_exchange_strong(&late_told_at, &told, now))
+		log_warn(at, "redis=late ms=%lld", (long long)(now - asked));
+}
+
+void dial_broken(const char *at, const redisContext *context, int64_t asked)
 {
 	if (timed_out(context))
-		is_away(at, "timeout");
+		dial_late(at, asked);
 	else
 		log_warn(at, "redis=closed why=%s", context->errstr);
 }

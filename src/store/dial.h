@@ -8,6 +8,8 @@
 #ifndef STORE_DIAL_H
 #define STORE_DIAL_H
 
+#include <stdint.h>
+
 #include <hiredis/hiredis.h>
 
 #include "base/err.h"
@@ -39,11 +41,14 @@ bool dial_moved(const struct dialled *d);
 void dial_found(const char *at);
 /* The connection is of no use any more: logs why, the first time. */
 void dial_lost(const char *at, const redisContext *context);
-/* The same of one that was in use. Where it was closed Redis may well be there,
- * and who dials next finds out: the others are not refused for it. */
-void dial_broken(const char *at, const redisContext *context);
-/* Nothing has come in time. */
-void dial_late(const char *at);
+/* Somebody's command was answered. */
+void dial_answered(void);
+/* The same as dial_lost() of one that was in use, and was asked something then (of
+ * clock_ms()). Where it was closed, or others were answered since, Redis may well
+ * be there, and who dials next finds out: the others are not refused for it. */
+void dial_broken(const char *at, const redisContext *context, int64_t asked);
+/* Nothing has come in time of what was asked then. */
+void dial_late(const char *at, int64_t asked);
 /* Redis answered with an error: logs it, now and then. Returns whether
  * another connection may do better. */
 bool dial_refused(const char *at, const char *error);

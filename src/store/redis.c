@@ -113,9 +113,17 @@ static void put(const struct redis *r, const struct question *q)
 	redisAppendCommandArgv(r->dialled.context, (int)n, argv, lens);
 }
 
+/* When the first was asked that is not answered, of clock_ms(). */
+static int64_t asked_at(const struct redis *r)
+{
+	const struct question *first = (const struct question *)r->asked.first;
+
+	return first ? first->start / 1000000 : clock_ms();
+}
+
 static void lose(struct redis *r)
 {
-	dial_broken("redis.ask", r->dialled.context);
+	dial_broken("redis.ask", r->dialled.context, asked_at(r));
 	hang_up(r);
 }
 
@@ -155,6 +163,7 @@ static bool settle(struct redis *r, redisReply *reply)
 	bool refused = reply->type == REDIS_REPLY_ERROR, useless = false;
 
 	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - q->start);
+	dial_answered();
 	/* Redis does not know the script, yet or any more. */
 	if (refused && !q->whole && !strncmp(reply->str, "NOSCRIPT", 8)) {
 		freeReplyObject(reply);
@@ -203,9 +212,7 @@ void redis_start(struct redis *r, struct question *q)
 
 int64_t redis_until(const struct redis *r)
 {
-	const struct question *first = (const struct question *)r->asked.first;
-
-	return first ? first->start / 1000000 + COMMAND_MS : INT64_MAX;
+	return r->asked.first ? asked_at(r) + COMMAND_MS : INT64_MAX;
 }
 
 static bool readable(const struct redis *r)
@@ -224,7 +231,7 @@ void redis_receive(struct redis *r, bool ready)
 	} else if (ready || (late && readable(r))) {
 		take_answers(r);
 	} else if (late) {
-		dial_late("redis.ask");
+		dial_late("redis.ask", asked_at(r));
 		hang_up(r);
 	}
 }

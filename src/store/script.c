@@ -27,12 +27,13 @@ static char *whole(enum script which, const struct conf *c)
 	struct buf b = BUF_INIT(TEXT_MOST);
 
 	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
-		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE = "
-		"'%s', %u, %u, %u, %u, %u, %u, %d, %d, %d\n",
+		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, "
+		"PAGE_BYTES, PEER_STREAMS = "
+		"'%s', %u, %u, %u, %u, %u, %u, %d, %d, %d, %d, %u\n",
 		c->prefix, c->ping * 1000, c->grace * 1000, c->mailbox,
 		c->mailbox_ttl * 1000, c->room_peers, c->peer_rooms,
 		(which == SCRIPT_ACCESS ? ACCESS_WINDOW_S : RATE_WINDOW_S) * 1000,
-		KEEP_S * 1000, DUE_AT_ONCE);
+		KEEP_S * 1000, DUE_AT_ONCE, PAGE_BYTES, c->peer_streams);
 	buf_str(&b, script_deliver);
 	if (!light(which))
 		buf_str(&b, script_presence);

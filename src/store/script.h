@@ -19,6 +19,7 @@ enum script {
 	SCRIPT_LEAVE,
 	SCRIPT_PEERS,
 	SCRIPT_RELAY,
+	SCRIPT_REPLAY,
 	SCRIPT_COUNT,
 	SCRIPT_NONE = SCRIPT_COUNT
 };
@@ -26,6 +27,7 @@ enum script {
 enum {
 	RATE_WINDOW_S = 6,	/* the burst is what six seconds allow */
 	ACCESS_WINDOW_S = 60,
+	PAGE_BYTES = 16 * 1024,	/* of what was missed, at a time */
 };
 
 /* The bodies and the names of their files, made from lua/ by embed.sh. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "store/dial.h"
 #include "store/sentinel.h"
 #include "store/subscription.h"
@@ -13,6 +14,7 @@ struct subscription {
 	redisContext *context;
 	redisReply *current;		/* what the last message points into */
 	bool confirmed, stopping;
+	int64_t asked;			/* of clock_ms(), the last command */
 };
 
 /* The bytes of part i of a push named kind, as "message". */
@@ -29,6 +31,7 @@ enum err subscription_start(const char *channel, struct subscription **to)
 {
 	struct dialled d;
 	enum err e = dial(&d, false);
+	int64_t asked = clock_ms();
 	int sent = 0;
 
 	if (e)
@@ -36,12 +39,13 @@ enum err subscription_start(const char *channel, struct subscription **to)
 	redisAppendCommand(d.context, "SUBSCRIBE %s", channel);
 	while (!sent)
 		if (redisBufferWrite(d.context, &sent) != REDIS_OK) {
-			dial_broken("redis.subscribe", d.context);
+			dial_broken("redis.subscribe", d.context, asked);
 			redisFree(d.context);
 			return ERR_STORE;
 		}
 	*to = xcalloc(1, sizeof **to);
 	(*to)->context = d.context;
+	(*to)->asked = asked;
 	return OK;
 }
 
@@ -61,7 +65,7 @@ enum err subscription_confirm(struct subscription *s, bool waits)
 		/* Or the script that comes next would wait for another try. */
 		dial_found("redis.subscribe");
 	else if (!r)
-		dial_broken("redis.subscribe", s->context);
+		dial_broken("redis.subscribe", s->context, s->asked);
 	else if (r->type == REDIS_REPLY_ERROR)
 		dial_refused("redis.subscribe", r->str);
 	if (r)
@@ -135,6 +139,7 @@ void subscription_stop(struct subscription *s)
 	if (!s || dial_is_away())
 		return;
 	redisAppendCommand(s->context, "UNSUBSCRIBE");
+	s->asked = clock_ms();
 	/* What fails here fails again when the answer is read. */
 	while (!sent && redisBufferWrite(s->context, &sent) == REDIS_OK)
 		;
@@ -150,7 +155,8 @@ void subscription_end(struct subscription *s)
 		if (redisGetReply(s->context, (void **)&r) != REDIS_OK) {
 			/* Closed, it is not counted either. */
 			if (s->context->err != REDIS_ERR_EOF)
-				dial_broken("redis.unsubscribe", s->context);
+				dial_broken("redis.unsubscribe", s->context,
+					    s->asked);
 			break;
 		}
 		done = part(r, "unsubscribe", 2);

@@ -24,7 +24,7 @@
 enum {
 	OUT_MOST = 64 * 1024 * 1024,	/* far above any message */
 	WIRE_MOST = 2 * OUT_MOST,
-	REPLAY_AT_ONCE = 16 * 1024,	/* bytes */
+	SEND_MIN = 8192,		/* bytes in a send timeout */
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
@@ -45,6 +45,7 @@ struct stream {
 	enum err e;			/* of connecting */
 	char sent[ID_SIZE];		/* the last id that the client has */
 	char life[48];
+	long long number;		/* among those of its peer; 0: none yet */
 	bool open;			/* the head is out */
 	bool told;			/* and `connected` */
 	bool broken;			/* subscribe and connect again */
@@ -57,11 +58,11 @@ struct stream {
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
 	enum metric_end end_at_why;
-	struct presence replay;		/* what was missed, from replayed on */
-	size_t replayed;
+	struct presence presence;	/* while a worker asks for it */
+	bool replaying;			/* more was missed than is in out */
 	struct buf out;			/* events */
 	struct buf wire;		/* their records, of which wire_sent went */
-	size_t wire_sent;
+	size_t wire_sent, wire_due;	/* due: before write_until */
 };
 
 static atomic_uint alive;
@@ -179,12 +180,13 @@ static void end(struct stream *s, enum metric_end why, bool gone)
 	s->gone = s->gone || gone;
 }
 
+/* A page of it. The next is asked for when the client has this one. */
 static void put_missed(struct stream *s)
 {
-	const struct reply *missed = s->replay.missed;
+	const struct reply *missed = s->presence.missed;
 
-	while (s->replayed < reply_count(missed) && s->out.len < REPLAY_AT_ONCE) {
-		const struct reply *entry = reply_at(missed, s->replayed++);
+	for (size_t i = 0; i < reply_count(missed); i++) {
+		const struct reply *entry = reply_at(missed, i);
 		const char *id = reply_string(reply_at(entry, 0), NULL);
 		size_t len;
 		const char *text = reply_string(
@@ -193,17 +195,29 @@ static void put_missed(struct stream *s)
 
 		if (message_parse(text, len, &m))
 			put(s, id, m.event, m.data, m.len);
+		else	/* or the next page would begin here again */
+			snprintf(s->sent, sizeof s->sent, "%s", id);
 	}
-	if (s->replayed < reply_count(missed))
-		return;
-	reply_free(s->replay.reply);
-	s->replay = (struct presence){ .reply = NULL };
+	s->replaying = s->presence.more;
+}
+
+static void drop_presence(struct stream *s)
+{
+	reply_free(s->presence.reply);
+	s->presence = (struct presence){ .reply = NULL };
 }
 
 static void clear_wire(struct stream *s)
 {
 	buf_free(&s->wire);
 	s->wire_sent = 0;
+}
+
+/* The next bytes have to go in time, or all: one at a time would do for ever. */
+static void extend_write(struct stream *s)
+{
+	s->wire_due = s->wire_sent + SEND_MIN;
+	s->write_until = clock_ms() + s->conf->send_timeout * 1000;
 }
 
 static void send_wire(struct stream *s)
@@ -215,8 +229,8 @@ static void send_wire(struct stream *s)
 		end(s, END_CLIENT_GONE, true);
 	else
 		s->wire_sent += (size_t)n;
-	if (n > 0 && !s->ending)
-		s->write_until = clock_ms() + s->conf->send_timeout * 1000;
+	if (!s->ending && s->wire_sent >= s->wire_due)
+		extend_write(s);
 	if (s->gone || s->wire_sent == s->wire.len)
 		clear_wire(s);
 }
@@ -224,14 +238,11 @@ static void send_wire(struct stream *s)
 static void push(struct stream *s)
 {
 	for (;;) {
-		if (!s->wire.len && s->replay.reply)
-			put_missed(s);
 		if (!s->wire.len && s->out.len) {
 			fcgi_put(s->fcgi, &s->wire, s->out.data, s->out.len,
 				 false);
 			buf_free(&s->out);
-			s->write_until = clock_ms() +
-				s->conf->send_timeout * 1000;
+			extend_write(s);
 			s->ping_at = clock_ms() + s->conf->ping * 1000;
 		}
 		if (!s->wire.len)
@@ -288,17 +299,19 @@ static void connected(void *of, enum err e)
 	s->e = e;
 	if (e)
 		return;
-	strcpy(s->life, s->replay.life);
+	strcpy(s->life, s->presence.life);
+	s->number = s->presence.number;
 	s->broken = false;
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
-	s->replayed = 0;
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
-	if (!s->told || !s->replay.resumed) {
+	if (!s->told || !s->presence.resumed) {
 		if (!s->open)
 			put_head(s);
-		put_connected(s, &s->replay);
+		put_connected(s, &s->presence);
 	}
+	put_missed(s);
+	drop_presence(s);
 }
 
 /* What all ask is sent before the first answer is waited for. */
@@ -324,7 +337,7 @@ static void connect_once(struct stream *all[], int count)
 			r = pool_take();
 		if (r)
 			presence_connect(r, s->conf, &s->peer, s->sent,
-					 &s->replay, connected, s);
+					 &s->presence, connected, s);
 		else
 			s->e = ERR_STORE;
 	}
@@ -356,6 +369,36 @@ static void connect_all(struct stream *all[], int count)
 		lose(all[i]);
 }
 
+/* Replaying. What is said meanwhile waits in the subscription: it comes after. */
+
+static void replayed(void *of, enum err e)
+{
+	struct stream *s = of;
+
+	if (e || !s->presence.resumed)
+		s->broken = true;
+	else
+		put_missed(s);
+	drop_presence(s);
+}
+
+static void replay_all(struct stream *all[], int count)
+{
+	struct redis *r = count ? pool_take() : NULL;
+
+	for (int i = 0; i < count; i++)
+		if (r)
+			presence_replay(r, all[i]->conf, &all[i]->peer,
+					all[i]->sent, &all[i]->presence,
+					replayed, all[i]);
+		else
+			all[i]->broken = true;
+	if (r) {
+		redis_finish(r);
+		pool_give(r);
+	}
+}
+
 /* Following */
 
 static void take_message(struct stream *s, const char *text, size_t len)
@@ -368,9 +411,12 @@ static void take_message(struct stream *s, const char *text, size_t len)
 		return;
 	}
 	if (m.id[0] && !strcmp(m.event, "ping")) {
-		/* A later life of this peer has begun. */
+		/* A later life of this peer has begun; or it has too many
+		 * streams, of which those up to a number end. */
 		if (id_above(m.id, s->life))
 			s->broken = true;
+		else if (s->number && s->number <= strtoll(m.data, NULL, 10))
+			end(s, END_PEER_STREAMS, false);
 		return;
 	}
 	if (m.id[0] && !id_above(m.id, s->sent))
@@ -438,6 +484,8 @@ enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
 	} else if (s->subscription) {
 		if (now >= s->beat_at)
 			s->work = WORK_BEAT;
+		else if (s->replaying && !s->wire.len)
+			s->work = WORK_REPLAY;
 	} else if (!s->wire.len && now >= s->again_at) {
 		s->work = WORK_CONNECT;
 	}
@@ -472,7 +520,6 @@ static void end_call(struct stream *s)
 static void stream_free(struct stream *s)
 {
 	count_out(s);
-	reply_free(s->replay.reply);
 	buf_free(&s->out);
 	buf_free(&s->wire);
 	if (s->call)
@@ -499,7 +546,7 @@ uint32_t stream_web_events(const struct stream *s)
 
 int stream_redis_fd(const struct stream *s)
 {
-	return s->subscription && !s->broken && !s->wire.len ?
+	return s->subscription && !s->broken && !s->wire.len && !s->replaying ?
 		subscription_fd(s->subscription) : -1;
 }
 
@@ -622,7 +669,8 @@ static void drop(struct stream **s)
 void stream_work(struct stream *all[], int count)
 {
 	struct stream *connecting[STREAMS_AT_ONCE], *ending[STREAMS_AT_ONCE];
-	int connects = 0, ends = 0;
+	struct stream *replaying[STREAMS_AT_ONCE];
+	int connects = 0, ends = 0, replays = 0;
 
 	for (int i = 0; i < count; i++)
 		switch (all[i]->work) {
@@ -638,6 +686,9 @@ void stream_work(struct stream *all[], int count)
 		case WORK_BEAT:
 			beat(all[i]);
 			break;
+		case WORK_REPLAY:
+			replaying[replays++] = all[i];
+			break;
 		case WORK_END:
 			log_debug("stream.end", "peer=%s why=%s", all[i]->peer.id,
 				  metric_word(METRIC_STREAMS_ENDED, all[i]->end));
@@ -647,6 +698,7 @@ void stream_work(struct stream *all[], int count)
 			break;
 		}
 	connect_all(connecting, connects);
+	replay_all(replaying, replays);
 	end_all(ending, ends);
 	for (int i = 0; i < count; i++)
 		if (all[i] && (all[i]->work == WORK_END ||

@@ -35,7 +35,9 @@ void stream_redis_event(struct stream *s);
 /* The program is to end. */
 void stream_stop(struct stream *s);
 
-enum stream_work { WORK_NONE, WORK_OPEN, WORK_BEAT, WORK_CONNECT, WORK_END };
+enum stream_work {
+	WORK_NONE, WORK_OPEN, WORK_BEAT, WORK_CONNECT, WORK_REPLAY, WORK_END
+};
 
 /* Does all that can be done now (in ms of clock_ms()) without blocking. Gives
  * what is left for stream_work(), or until when nothing is to be done. */

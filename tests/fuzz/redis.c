@@ -93,15 +93,21 @@ void dial_lost(const char *at, const redisContext *context)
 	(void)context;
 }
 
-void dial_broken(const char *at, const redisContext *context)
+void dial_answered(void)
+{
+}
+
+void dial_broken(const char *at, const redisContext *context, int64_t asked)
 {
 	(void)at;
 	(void)context;
+	(void)asked;
 }
 
-void dial_late(const char *at)
+void dial_late(const char *at, int64_t asked)
 {
 	(void)at;
+	(void)asked;
 }
 
 bool dial_refused(const char *at, const char *error)

@@ -39,7 +39,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	bool is;
 	int n, wait_ms;
 
-	switch (which % 10) {
+	switch (which % 11) {
 	case 0: room_join(r, c, &p, "room", &out); break;
 	case 1: room_leave(r, c, &p, "room"); break;
 	case 2: room_peers(r, c, &p, "room", &out); break;
@@ -58,6 +58,13 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	case 7: presence_beat(r, c, &p, "1-1", &is, &later); break;
 	case 8: presence_end(r, c, &p, &is); break;
 	case 9: presence_due(r, c, &later); break;
+	case 10:
+		presence_replay(r, c, &p, "1-1", &presence, take_err, &e);
+		redis_finish(r);
+		if (!e)
+			read_all(presence.missed, 3);
+		reply_free(presence.reply);
+		break;
 	}
 	buf_free(&out);
 }

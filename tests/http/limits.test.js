@@ -127,6 +127,39 @@ suite('limits', { settings }, (site, it) => {
   });
 });
 
+const PEER_STREAMS = 3;
+
+suite('streams of a peer', { settings: { PEER_STREAMS } }, (site, it) => {
+  const streams = async (peer) => (await site.redis('PUBSUB', 'NUMSUB', `messages:${peer.id}`))[1];
+
+  it('one too many ends the oldest, in order; the others go on, and nobody in the room notices', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const all = [bob.stream];
+    const another = async () => { all.push(await bob.open({ after: all.at(-1).lastEventId })); };
+    while (all.length < PEER_STREAMS) await another();
+    for (let i = 0; i < 5; i++) {
+      await another();
+      assert.equal(await all.shift().end(), 'end');
+      await until(async () => await streams(bob) === PEER_STREAMS, 'its end');
+      assert.equal(await ann.relay(bob, 'n', i), true);
+      for (const stream of all) isRelayed(await stream.find(({ event }) => event === 'n'), ann, 'n', i);
+    }
+    assert.deepEqual(await ann.others(room), [bob.id]);
+    assert.ok(!ann.stream.events.some(({ event }) => event === 'remove-peer'));
+    for (const stream of all) stream.cut();
+  });
+
+  it('who begins anew again and again, and closes none, makes no more of them connect again', async () => {
+    const bob = site.peer();
+    const all = [];
+    for (let i = 0; i < 20; i++) all.push(await bob.open());
+    await until(() => all.filter(({ ended }) => !ended).length <= PEER_STREAMS, 'all but so many to end');
+    await until(async () => await streams(bob) <= PEER_STREAMS, 'their ends');
+    for (const stream of all) stream.cut();
+  });
+});
+
 const SLOW = 24; // more than the programs have threads
 
 suite('slow writers', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {

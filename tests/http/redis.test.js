@@ -277,6 +277,30 @@ suite('redis that closes connections', {
   });
 });
 
+suite('redis that answers one question late', {
+  settings: { RATE: 0 },
+  redis: () => Door.start(),
+  allowed: [/^warn at=redis\.ask redis=late ms=\d+$/],
+}, (site, it) => {
+  it('that one is refused, and no other: Redis is not away while others are answered', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const slow = randomId('slow');
+    site.server.keeps = `channels:${slow}`;
+    let isOver = false;
+    const late = site.peer().ask('POST', `/${slow}/join`).finally(() => { isOver = true; });
+    for (let n = 0, after = 0; after < 20; n++) { // 20 more than until that one was given up
+      assert.equal(await ann.relay(bob, 'n', n), true);
+      isRelayed(await bob.stream.next(), ann, 'n', n);
+      // By all threads, of which one has to connect again.
+      const others = await Promise.all(Array.from({ length: 4 }, () => ann.others(ann.room)));
+      assert.deepEqual(others, Array(4).fill([bob.id]));
+      if (isOver) after++;
+    }
+    refused(await late, 503);
+    (await site.peer().open()).cut();
+  });
+});
+
 for (const prefix of ['', 'draw:']) {
   suite(`redis as the user of README.md, with the prefix "${prefix}"`, {
     settings: { PING, PREFIX: prefix },

@@ -12,7 +12,7 @@ const MUTANTS = [
   { why: 'who is reaped stays a member', found: /ghost|members of|in a room/, mode: 'kill',
     file: 'presence', from: 'leave_all(peer, found)\n', to: '\n' },
   { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
-    file: 'connect', from: 'missed, resumed, anew, begins = {}, false,', to: "missed, resumed, anew, begins = {}, position ~= ''," },
+    file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },
   { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
     file: 'join', from: "add_peer(user, 'false')", to: "add_peer(user, 'true')" },
   { why: 'another Redis is taken for the same', found: /another Redis/, mode: 'wipe',

@@ -108,6 +108,19 @@ describe('a race', () => {
     assert.ok(second <= 37, `${second} s`);
   });
 
+  it('what a master said that is gone names nothing on the next: its life is above it', async () => {
+    const [, b] = await enter('a', 'b');
+    const { peer } = b;
+    await world.redis.ask('COPY', `mailbox:${peer}`, 'replica');
+    await run('relay', 'a', { to: peer, most: 0, messages: [`"event":"x","data":{"peer":${user('a')}}}`] });
+    const last = world.published[peer].at(-1);
+    await world.redis.ask('RENAME', 'replica', `mailbox:${peer}`); // which that message had not reached
+    await world.redis.ask('HSET', `peer:${peer}`, 'server', 'another');
+    const { resumed, life } = await connect(peer, last);
+    assert.equal(resumed, false);
+    assert.ok(isAbove(life, last), `${life} is not above ${last}`);
+  });
+
   it('reaped and begun anew within one millisecond: ids are above all before', async () => {
     const [, b] = await enter('a', 'b', 'c');
     world.now += SETTINGS.PING_MS * 4;

@@ -215,10 +215,14 @@ static void test_join(void **state)
 		{ "with a stream it is not leaving",
 		  "open a | later 1000 | join a r | ?until leaving a | ?until present a",
 		  "none | other" },
-		{ "subscribed, but not yet connected: its connect makes the peer",
+		{ "subscribed, but not yet connected: its connect begins anew",
 		  "enter a r | subscribe b | ?join b r | ?redis EXISTS %peer:b "
 		  "%mailbox:b | ?members channels:r | ?connect b | ?got a",
-		  "a | 0 | a b | not resumed | add-peer b r; remove-peer b r" },
+		  "a | 2 | a b | not resumed | add-peer b r; remove-peer b r" },
+		{ "and where that never comes it is gone after the grace",
+		  "enter a r | subscribe b | join b r | close b | later 10001 | "
+		  "due | ?members channels:r | ?got a",
+		  "a | add-peer b r; remove-peer b r" },
 		{ "without a stream, then one without a position: begun anew",
 		  "enter a r | join b r | subscribe b | ?connect b | ?got a",
 		  "not resumed | add-peer b r; remove-peer b r" },

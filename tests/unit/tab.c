@@ -132,15 +132,8 @@ enum err tab_presence(struct redis *r, const struct peer *p,
 	return e;
 }
 
-enum err tab_connect(struct tab *t, struct redis *r, const char *position,
-		     struct presence *p)
+static void hear_page(struct tab *t, const struct presence *p)
 {
-	enum err e = tab_presence(r, &t->peer, position, p);
-
-	if (e)
-		return e;
-	strcpy(t->position, p->position);
-	strcpy(t->life, p->life);
 	for (size_t i = 0; i < reply_count(p->missed); i++) {
 		const struct reply *entry = reply_at(p->missed, i);
 		struct message m;
@@ -152,7 +145,42 @@ enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		if (message_parse(text, len, &m))
 			put_heard(&t->heard, &m);
 	}
-	return OK;
+}
+
+/* The pages after the first. */
+static enum err hear_pages(struct tab *t, struct redis *r, bool more)
+{
+	enum err e = OK;
+
+	while (!e && more) {
+		struct presence page;
+
+		presence_replay(r, &conf, &t->peer, t->position, &page, take_err,
+				&e);
+		redis_finish(r);
+		if (e)
+			break;
+		if (page.resumed)
+			hear_page(t, &page);
+		else
+			e = ERR_NO_PEER;
+		more = page.more;
+		reply_free(page.reply);
+	}
+	return e;
+}
+
+enum err tab_connect(struct tab *t, struct redis *r, const char *position,
+		     struct presence *p)
+{
+	enum err e = tab_presence(r, &t->peer, position, p);
+
+	if (e)
+		return e;
+	strcpy(t->position, p->position);
+	strcpy(t->life, p->life);
+	hear_page(t, p);
+	return hear_pages(t, r, p->more);
 }
 
 static void take(struct tab *t, const char *text, size_t len)

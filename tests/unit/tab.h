@@ -35,7 +35,8 @@ struct tab {
 
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
-/* What was missed counts as heard. */
+/* What was missed counts as heard, all its pages. ERR_NO_PEER: it was pushed out
+ * meanwhile. */
 /* As presence_connect(), waited for. */
 enum err tab_presence(struct redis *r, const struct peer *p,
 		      const char *position, struct presence *to);

@@ -1,6 +1,7 @@
 -- deliver.lua - what every step shares. The loader puts a line of settings
 -- before it (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS,
--- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE) and the step behind it.
+-- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS) and the
+-- step behind it.
 
 -- Keys that only the script can know, as the peers of a room.
 local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end

@@ -58,6 +58,22 @@ local function check_rooms(rooms)
   for _, room in ipairs(rooms) do check_room(room) end
 end
 
+-- What follows a position: {{id, {'m', message}}, ...} of at most PAGE_BYTES, or one message
+-- that is longer; and whether there is more. nil: the position is not in the mailbox, or is
+-- none. One at a time, as nobody knows how long the next one is: a mailbox may hold megabytes.
+local function page_after(mailbox, position)
+  local at = redis.pcall('XRANGE', mailbox, position, position)
+  if not at[1] then return nil end
+  local page, bytes = {}, 0
+  while true do
+    local entry = redis.call('XRANGE', mailbox, '(' .. position, '+', 'COUNT', 1)[1]
+    if not entry then return page, false end
+    bytes = bytes + #entry[2][2]
+    if page[1] and bytes > PAGE_BYTES then return page, true end
+    page[#page + 1], position = entry, entry[1]
+  end
+end
+
 local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end
@@ -85,19 +101,23 @@ local function leave_all(peer, rooms)
   for _, room in ipairs(rooms) do leave_room(peer, room, user) end
 end
 
+-- For the streams of a peer, not for their clients.
+local function ping(peer, id, data)
+  redis.call('PUBLISH', channel(peer), '{"id":"' .. id .. '","event":"ping","data":' .. data .. '}')
+end
+
 -- A new life: one mark in the mailbox, above every id before, and nothing
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.
 local function begin_life(peer, server, others)
-  -- Where there is no mailbox one may have been deleted in this millisecond, whose ids some
-  -- stream has yet to read.
-  local id = redis.call('EXISTS', key_mailbox(peer)) == 1 and '*' or string.format('%.0f-0', now_ms() + 1)
-  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, id, 'm', '')
+  -- A millisecond ahead: there may have been a mailbox a moment ago, or one on the master before
+  -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
+  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
+  local last = newest and tonumber(newest[1]:match('^%d+')) or 0
+  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1,
+    string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
-  if others then
-    redis.call('PUBLISH', channel(peer),
-      '{"id":"' .. life .. '","event":"ping","data":{}}')
-  end
+  if others then ping(peer, life, '{}') end
   return life
 end
 

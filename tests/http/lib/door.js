@@ -5,6 +5,8 @@ import { RedisServer } from './redis-server.js';
 export class Door {
   /** How many of the next connections end with their first word. */
   closes = 0;
+  /** Answers to connections that say this word are kept from then on. */
+  keeps;
   #redis;
   #server;
   #inside = new Set();
@@ -37,8 +39,14 @@ export class Door {
       if (this.closes > 0) client.destroy();
       this.closes--;
     });
-    client.on('data', (words) => { client.listens ||= words.includes('SUBSCRIBE'); });
-    client.pipe(redis).pipe(client);
+    client.on('data', (words) => {
+      client.listens ||= words.includes('SUBSCRIBE');
+      client.isKept ||= this.keeps && words.includes(this.keeps);
+      redis.write(words);
+    });
+    client.on('end', () => redis.end());
+    redis.on('data', (words) => { if (!client.isKept) client.write(words); });
+    redis.on('end', () => client.end());
     for (const [one, other] of [[client, redis], [redis, client]]) {
       one.on('error', () => {});
       one.on('close', () => {

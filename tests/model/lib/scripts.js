@@ -1,7 +1,8 @@
 // scripts.js - the steps of src/store/lua as the simulation runs them: how a script is put together (as
 // embed.sh and script.c do), and a row a step: its KEYS, its ARGV and what its answer means. The rest of
 // the model knows only these results:
-//   connect           { resumed, position, life, rooms, missed: [[id, message], …] }
+//   connect           { resumed, position, life, rooms, missed: [[id, message], …], more }
+//   replay            { known, missed, more }
 //   beat, due         { accepted, moved, more }
 //   end, leave        true or false
 //   join              'full', 'many' or the users of the others
@@ -9,7 +10,9 @@
 import { readFileSync } from 'node:fs';
 
 export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX: 256, MAILBOX_TTL_MS: 60_000,
-  ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, DUE_AT_ONCE: 8 };
+  ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, DUE_AT_ONCE: 8,
+  PAGE_BYTES: 300, // so that what was missed takes several
+  PEER_STREAMS: 8 };
 const RATE = 100;
 const RATE_BYTES = 262_144;
 
@@ -20,14 +23,20 @@ const cost = (messages) => messages.reduce((sum, message) =>
 export const MOST = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
 
 const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
+const messages = (list) => list.map(([id, [, message]]) => [id, message]);
 const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r;
 
 const STEPS = {
   connect: {
     keys: own,
     args: (a) => [a.peer, a.position ?? '', a.user, a.server],
-    result: ([resumed, position, life, rooms, missed]) =>
-      ({ resumed: resumed === 1, position, life, rooms, missed: missed.map(([id, [, message]]) => [id, message]) }),
+    result: ([resumed, position, life, rooms, missed, more]) =>
+      ({ resumed: resumed === 1, position, life, rooms, missed: messages(missed), more: more === 1 }),
+  },
+  replay: {
+    keys: (a) => [`mailbox:${a.peer}`],
+    args: (a) => [a.position],
+    result: (r) => r === -1 ? { known: false } : { known: true, missed: messages(r[0]), more: r[1] === 1 },
   },
   beat: {
     keys: own,

@@ -83,12 +83,24 @@ export class Stream {
     yield world.latency();
     this.sent = answer.position;
     if (!this.gone) page.connected(this, answer, after);
-    for (const [id, message] of answer.missed) {
-      if (this.gone) break;
-      this.sent = id;
-      page.event(this, id, JSON.parse(`{${message}`));
+    this.#passOn(answer.missed);
+    // The pages after the first; what is published meanwhile waits in the subscription.
+    for (let { more } = answer; more && !this.gone;) {
+      const next = yield* world.call('replay', { peer: page.id, position: this.sent });
+      yield world.latency();
+      if (!next.known) throw new GaveUp('replay');
+      this.#passOn(next.missed);
+      ({ more } = next);
     }
     this.ready = true;
+  }
+
+  #passOn(missed) {
+    for (const [id, message] of missed) {
+      if (this.gone) break;
+      this.sent = id;
+      this.page.event(this, id, JSON.parse(`{${message}`));
+    }
   }
 
   async *follow() {

@@ -10,25 +10,30 @@
 #include "room/room.h"
 #include "signal/routes.h"
 
-/* The name from the body; a renewal may go without. */
-static enum err take_username(struct call *c)
+/* What the body says: the name, which a renewal may go without, and whether a
+ * cookie is wanted. */
+static enum err read_body(struct call *c, bool *cookie)
 {
 	char *to = c->who.peer.username;
 	json_t *json = c->body->len ?
 		json_read(c->body->data, c->body->len, c->detail) : NULL;
 	json_t *name = json_object_get(json, "username");
+	json_t *wanted = json_object_get(json, "cookie");
 	const char *s = json_string_value(name);
 	size_t len = json_string_length(name);
 	bool kept = c->bearer && !name && (!json || json_is_object(json));
-	bool good = kept || (s && json_name_valid(s, len));
+	bool good = (kept || (s && json_name_valid(s, len))) &&
+		(!wanted || json_is_boolean(wanted));
 
 	if (good && !kept)
 		snprintf(to, sizeof c->who.peer.username, "%s", s);
+	*cookie = !json_is_false(wanted);
 	json_decref(json);
 	if (good)
 		return OK;
 	snprintf(c->detail, sizeof c->detail, "The body is {\"username\":name}, "
-		 "the name 1 to 64 characters without control characters.");
+		 "the name 1 to 64 characters without control characters, and "
+		 "perhaps \"cookie\":false.");
 	return ERR_INPUT;
 }
 
@@ -61,11 +66,12 @@ static bool secure(const struct call *c)
 enum err run_access(struct call *c)
 {
 	char address[64], *token;
+	bool cookie = true;
 	enum err e;
 
 	if (!c->conf->access)
 		return ERR_ROUTE;
-	e = take_username(c);
+	e = read_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
 		address_of(c, address, sizeof address);
@@ -79,9 +85,11 @@ enum err run_access(struct call *c)
 	buf_fmt(&c->out, "{\"token\":\"%s\",\"user\":", token);
 	peer_put(&c->out, &c->who.peer);
 	buf_fmt(&c->out, ",\"expires\":%lld}", (long long)c->who.expires);
-	buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; SameSite=Strict; "
-		"Path=%s; Max-Age=%u%s\r\n", token, c->conf->mount,
-		c->conf->token_ttl, secure(c) ? "; Secure" : "");
+	if (cookie)
+		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
+			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,
+			c->conf->mount, c->conf->token_ttl,
+			secure(c) ? "; Secure" : "");
 	free(token);
 	return OK;
 }

@@ -506,7 +506,7 @@ int stream_redis_fd(const struct stream *s)
 /* The request */
 
 static const struct route routes[] = {
-	{ "GET", "/connect", TOKEN_NEEDED, false, NULL },
+	{ "GET", "/connect", TOKEN_OF_OUR_PAGE, false, NULL },
 	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 

@@ -118,13 +118,21 @@ static bool known_origin(const struct call *c, const char *origin)
 	return false;
 }
 
-/* Ours but for the scheme, which a proxy in front may have changed. */
+/* Whether a page of another origin has made it, as the browser says: by Origin
+ * (RFC 6454), which <img> and the like go without, or by Sec-Fetch-Site (Fetch
+ * Metadata). Of ours but for the scheme is ours, as a proxy in front may have
+ * changed that. */
 static bool foreign_origin(const struct call *c)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
+	const char *site = fcgi_env(c->fcgi, "HTTP_SEC_FETCH_SITE");
 	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
 
-	if (!origin || known_origin(c, origin))
+	if (origin && known_origin(c, origin))
+		return false;
+	if (site && (!strcmp(site, "same-site") || !strcmp(site, "cross-site")))
+		return true;
+	if (!origin)
 		return false;
 	at = strstr(origin, "://");
 	return !at || !host || strcasecmp(at + 3, host);
@@ -161,7 +169,9 @@ static enum err authenticate(struct call *c, const char *method)
 	}
 	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
-	if (cookie && !strcmp(method, "POST") && foreign_origin(c))
+	/* The other two no browser adds by itself: who sends them knows the token. */
+	if (cookie && foreign_origin(c) && (!strcmp(method, "POST") ||
+			c->route->token == TOKEN_OF_OUR_PAGE))
 		return ERR_ORIGIN;
 	return OK;
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/id.h"
+#include "base/network.h"
 #include "room/json.h"
 #include "room/room.h"
 #include "signal/routes.h"
@@ -37,21 +38,6 @@ static enum err read_body(struct call *c, bool *cookie)
 	return ERR_INPUT;
 }
 
-/* An IPv6 host has a /64 of addresses; they are one. */
-static void address_of(const struct call *c, char *to, size_t size)
-{
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	int groups = 0;
-	size_t n = 0;
-
-	for (; remote && *remote && n < size - 1; remote++) {
-		if (*remote == ':' && ++groups == 4)
-			break;
-		to[n++] = *remote;
-	}
-	to[n] = '\0';
-}
-
 static bool secure(const struct call *c)
 {
 	const char *https = fcgi_env(c->fcgi, "HTTPS");
@@ -65,7 +51,8 @@ static bool secure(const struct call *c)
 
 enum err run_access(struct call *c)
 {
-	char address[64], *token;
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	char host[NETWORK_HOST_MAX], *token;
 	bool cookie = true;
 	enum err e;
 
@@ -74,9 +61,9 @@ enum err run_access(struct call *c)
 	e = read_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
-		address_of(c, address, sizeof address);
+		network_host(remote ? remote : "", host);
 		if (c->conf->access_rate)
-			e = room_access(c->redis, c->conf, address, &c->wait_ms);
+			e = room_access(c->redis, c->conf, host, &c->wait_ms);
 	}
 	if (e)
 		return e;

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/network.h"
 #include "room/json.h"
 #include "web/http.h"
+#include "web/refusals.h"
 
 enum { OUT_MOST = 4 * 1024 * 1024 };
 
@@ -356,13 +359,20 @@ static void put_problem(struct call *c, enum err e)
 static void note_refusal(const struct call *c, enum err e)
 {
 	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	char host[NETWORK_HOST_MAX], others[40] = "";
+	uint64_t not_logged;
 
 	metric_add(METRIC_REFUSED, e, 1);
-	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s",
+	network_host(remote ? remote : "-", host);
+	if (!refusal_is_logged(e, host, clock_ms(), &not_logged))
+		return;
+	if (not_logged)
+		snprintf(others, sizeof others, " not_logged=%" PRIu64, not_logged);
+	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s%s",
 		 errors[e].status, err_words[e], c->route ? c->route->path : "-",
 		 c->who.peer.id[0] ? c->who.peer.id : "-",
 		 remote ? remote : "-", c->why ? " why=" : "",
-		 c->why ? c->why : "");
+		 c->why ? c->why : "", others);
 }
 
 void http_call_free(struct call *c)

@@ -19,6 +19,7 @@
 #include "room/json.h"
 #include "stream/message.h"
 #include "web/http.h"
+#include "web/refusals.h"
 #include "web/sse.h"
 
 #define EACH(table) for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -170,6 +171,12 @@ static void test_json(void **state)
 	assert_string_equal(why, "The body is nested deeper than 128.");
 	assert_int_equal(json_value(deep, sizeof deep), 0);
 	assert_int_equal(json_value("1,[", 3), 1);	/* of the first alone */
+	memset(deep, '[', sizeof deep);
+	memcpy(deep, "\"\\\"", 3);
+	deep[sizeof deep - 1] = '"';
+	json = json_read(deep, sizeof deep, why);
+	assert_non_null(json);		/* brackets in a string are none */
+	json_decref(json);
 	assert_true(json_name_valid("Zo\xc3\xab", 4));
 	assert_false(json_name_valid("a\nb", 3));
 	assert_false(json_name_valid("\xff", 1));
@@ -474,7 +481,7 @@ static void test_base64url(void **state)
 		{ "the two of URLs", "_-8_", "\xff\xef\x3f" },
 		{ "those of other Base64", "/+8/", NULL },
 		{ "padding", "Zg==", NULL },
-		{ "a digit alone", "Zm9vY", NULL },
+		{ "a digit alone", "Zm9vA", NULL },
 		{ "bits left over", "Zh", NULL },
 		{ "a space", "Zm 9v", NULL },
 	};
@@ -618,6 +625,46 @@ static void test_turn(void **state)
 	buf_free(&credential);
 }
 
+static void test_refusals(void **state)
+{
+	static const struct {
+		enum err e;
+		int64_t now;
+		int not_logged;		/* -1: it is not itself */
+	} rows[] = {
+		{ ERR_TOKEN, 5000, 0 },
+		{ ERR_TOKEN, 5000, -1 },
+		{ ERR_NO_TOKEN, 5000, 0 },	/* another kind */
+		{ ERR_TOKEN, 5999, -1 },
+		{ ERR_TOKEN, 6000, 2 },
+		{ ERR_TOKEN, 6001, -1 },
+		{ ERR_TOKEN, 100000, 1 },
+		{ ERR_TOKEN, 200000, 0 },
+	};
+	char host[16];
+	int logged = 0;
+
+	(void)state;
+	EACH(rows) {
+		uint64_t not_logged = 99;
+		bool is = refusal_is_logged(rows[i].e, "192.0.2.1", rows[i].now,
+					    &not_logged);
+
+		assert_int_equal(is, rows[i].not_logged >= 0);
+		if (is)
+			assert_int_equal(not_logged, rows[i].not_logged);
+	}
+	/* Any number of hosts find a place in it. */
+	for (int i = 0; i < 100000; i++) {
+		uint64_t not_logged;
+
+		snprintf(host, sizeof host, "10.%d.%d.%d", i >> 16, i >> 8 & 255,
+			 i & 255);
+		logged += refusal_is_logged(ERR_RATE, host, 5000, &not_logged);
+	}
+	assert_in_range(logged, 200, 256);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -629,6 +676,7 @@ int main(void)
 		cmocka_unit_test(test_token), cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

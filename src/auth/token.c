@@ -4,140 +4,157 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jwt.h>
-
+#include "auth/jws.h"
 #include "auth/token.h"
 #include "base/id.h"
 #include "room/json.h"
 
-enum { TOKEN_MOST = 4096 };
+enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
 
-static bool take_text(jwt_t *jwt, const char *name, const char *other, char *to,
-		      size_t size)
+/* False: neither is there, one is no string, or what counts is too long. */
+static bool take_text(const json_t *claims, const char *name, const char *other,
+		      char *to, size_t size)
 {
-	const char *s = jwt_get_grant(jwt, name);
+	const json_t *first = json_object_get(claims, name);
+	const json_t *second = json_object_get(claims, other);
+	const json_t *text = first ? first : second;
+	const char *s = json_string_value(text);
 
-	if (!s)
-		s = jwt_get_grant(jwt, other);
-	if (!s || strlen(s) >= size)
+	if ((first && !json_is_string(first)) ||
+	    (second && !json_is_string(second)) || !s || strlen(s) >= size ||
+	    strlen(s) != json_string_length(text))
 		return false;
 	strcpy(to, s);
 	return true;
 }
 
-/* A NumericDate may have a fraction. NAN: there is none. */
-static double take_date(jwt_t *jwt, const char *name)
+/* A NumericDate, which may have a fraction; absent where there is none. False: it
+ * is no number. */
+static bool take_date(const json_t *claims, const char *name, double absent,
+		      double *date)
 {
-	char *text = jwt_get_grants_json(jwt, name), why[128];
-	json_t *json = text ? json_read(text, strlen(text), why) : NULL;
-	double date = json_is_number(json) ? json_number_value(json) : NAN;
+	const json_t *json = json_object_get(claims, name);
 
-	json_decref(json);
-	free(text);
-	return date;
+	*date = json ? json_number_value(json) : absent;
+	return !json || json_is_number(json);
 }
 
-static bool take_rooms(jwt_t *jwt, char **rooms)
+static bool take_rooms(const json_t *claims, char **rooms)
 {
-	char *text = jwt_get_grants_json(jwt, "rooms"), why[128];
-	json_t *json, *item;
+	const json_t *json = json_object_get(claims, "rooms");
+	const json_t *item;
 	size_t i;
-	bool good;
 
 	*rooms = NULL;
-	if (!text)
+	if (!json)
 		return true;
-	json = json_read(text, strlen(text), why);
-	good = json_is_array(json);
+	if (!json_is_array(json))
+		return false;
 	json_array_foreach(json, i, item)
-		good = good && json_is_string(item);
-	if (good)
-		*rooms = xstrdup(text);
-	json_decref(json);
-	free(text);
-	return good;
+		if (!json_is_string(item))
+			return false;
+	*rooms = json_dumps(json, JSON_COMPACT);
+	return *rooms;
 }
 
-static const char *take_claims(jwt_t *jwt, int64_t now, struct claims *to)
+/* What is wrong with them; NULL: nothing. */
+static const char *take_claims(const json_t *claims, int64_t now, struct claims *to)
 {
-	double exp = take_date(jwt, "exp"), nbf = take_date(jwt, "nbf");
+	double exp, nbf;
 
-	if (isnan(exp))
-		return "no exp";
+	if (!take_date(claims, "exp", NAN, &exp) || isnan(exp))
+		return "no exp, or one that is no number";
+	if (!take_date(claims, "nbf", 0, &nbf))
+		return "nbf is no number";
 	if (exp <= (double)now)
 		return "expired";
-	if (nbf > (double)now)
+	/* Who signs may have a clock that is ahead of ours (RFC 7519, 4.1.5). */
+	if (nbf > (double)now + LEEWAY)
 		return "not valid yet";
 	to->expires = exp < 1e15 ? (int64_t)exp : (int64_t)1e15;
-	if (!take_text(jwt, "id", "sub", to->peer.id, sizeof to->peer.id) ||
+	if (!take_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
 	    !id_valid_name(to->peer.id, strlen(to->peer.id)))
 		return "no id, or one that is none";
-	if (!take_text(jwt, "username", "name", to->peer.username,
+	if (!take_text(claims, "username", "name", to->peer.username,
 		       sizeof to->peer.username) ||
 	    !json_name_valid(to->peer.username, strlen(to->peer.username)))
 		return "no username, or one that is none";
-	return take_rooms(jwt, &to->rooms) ? NULL : "rooms is no array of texts";
+	return take_rooms(claims, &to->rooms) ? NULL : "rooms is no array of texts";
 }
 
-static jwt_t *decode(const struct conf *c, const char *token)
+/* What is wrong with it; NULL: nothing. Its typ says nothing to us (RFC 7519,
+ * 5.1). */
+static const char *check_header(const json_t *header)
 {
-	for (size_t i = 0; i < c->secrets.count; i++) {
-		const char *key = c->secrets.words[i];
-		jwt_t *jwt = NULL;
+	const char *alg = json_string_value(json_object_get(header, "alg"));
 
-		if (jwt_decode(&jwt, token, (const unsigned char *)key,
-			       (int)strlen(key)))
-			continue;
-		/* The token must not choose its algorithm (RFC 8725, 3.1). */
-		if (jwt_get_alg(jwt) == JWT_ALG_HS256)
-			return jwt;
-		jwt_free(jwt);
-	}
+	/* The token must not choose its algorithm (RFC 8725, 3.1). */
+	if (!alg || strcmp(alg, "HS256") != 0)
+		return "alg is not HS256";
+	/* Extensions that must be understood (RFC 7515, 4.1.11): we know none. */
+	return json_object_get(header, "crit") ? "crit" : NULL;
+}
+
+/* NULL: it is no object. */
+static json_t *read_object(const struct buf *text)
+{
+	char why[128];
+	json_t *json = text->len ? json_read(text->data, text->len, why) : NULL;
+
+	if (json_is_object(json))
+		return json;
+	json_decref(json);
 	return NULL;
+}
+
+static const char *read_parts(const struct buf *header, const struct buf *payload,
+			      int64_t now, struct claims *to)
+{
+	json_t *head = read_object(header), *claims = read_object(payload);
+	const char *why = !head || !claims ? "header or claims are no JSON object" :
+		check_header(head);
+
+	if (!why)
+		why = take_claims(claims, now, to);
+	json_decref(head);
+	json_decref(claims);
+	return why;
 }
 
 enum err token_verify(const struct conf *c, const char *token, int64_t now,
 		      struct claims *to, const char **why)
 {
-	jwt_t *jwt;
+	struct buf header = BUF_INIT(TOKEN_MAX), payload = BUF_INIT(TOKEN_MAX);
 
 	memset(to, 0, sizeof *to);
 	*why = "too long";
-	if (strlen(token) > TOKEN_MOST)
+	if (strlen(token) > TOKEN_MAX)
 		return ERR_TOKEN;
 	*why = "malformed, or signed by none of our keys with HS256";
-	jwt = decode(c, token);
-	if (!jwt)
-		return ERR_TOKEN;
-	*why = take_claims(jwt, now, to);
-	jwt_free(jwt);
+	if (jws_open(token, &c->secrets, &header, &payload))
+		*why = read_parts(&header, &payload, now, to);
+	buf_free(&header);
+	buf_free(&payload);
 	return *why ? ERR_TOKEN : OK;
 }
 
 char *token_sign(const struct conf *c, const struct claims *claims, int64_t now)
 {
-	const char *key = c->secrets.words[0];
-	struct buf extra = BUF_INIT(TOKEN_MOST * 2);
-	jwt_t *jwt;
-	char *text = NULL;
+	struct buf payload = BUF_INIT(2 * TOKEN_MAX), token = BUF_INIT(4 * TOKEN_MAX);
 
-	if (jwt_new(&jwt))
-		abort();
+	buf_fmt(&payload, "{\"id\":\"%s\",\"username\":", claims->peer.id);
+	json_put_string(&payload, claims->peer.username);
+	buf_fmt(&payload, ",\"iat\":%lld,\"exp\":%lld", (long long)now,
+		(long long)claims->expires);
 	if (claims->rooms)
-		buf_fmt(&extra, "{\"rooms\":%s}", claims->rooms);
-	if (!jwt_add_grant(jwt, "id", claims->peer.id) &&
-	    !jwt_add_grant(jwt, "username", claims->peer.username) &&
-	    !jwt_add_grant_int(jwt, "iat", (long)now) &&
-	    !jwt_add_grant_int(jwt, "exp", (long)claims->expires) &&
-	    (!extra.len || !jwt_add_grants_json(jwt, extra.data)) &&
-	    !jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key,
-			 (int)strlen(key)))
-		text = jwt_encode_str(jwt);
-	if (!text)
+		buf_fmt(&payload, ",\"rooms\":%s", claims->rooms);
+	buf_char(&payload, '}');
+	jws_sign(&token, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", payload.data,
+		 c->secrets.words[0]);
+	if (!buf_ok(&payload) || !buf_ok(&token))
 		abort();
-	jwt_free(jwt);
-	buf_free(&extra);
-	return text;
+	buf_free(&payload);
+	return token.data;
 }
 
 static bool pattern_covers(const char *pattern, const char *room)

@@ -1,7 +1,9 @@
 /*
  * token.h - who a request is from: JSON Web Tokens (RFC 7519), HS256 alone.
- * Claims: id (or sub), username (or name), exp, and rooms, patterns of rooms
- * that the bearer may join, with '*' at the end for any that begin so.
+ * Claims: id (or sub), username (or name), exp, nbf, and rooms, patterns of rooms
+ * that the bearer may join, with '*' at the end for any that begin so. One of
+ * these that has another type makes the token none; other claims are not looked
+ * at. Of the header alg counts, and that there is no crit.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H

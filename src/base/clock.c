@@ -17,6 +17,14 @@ int64_t clock_ms(void)
 	return clock_ns() / 1000000;
 }
 
+bool clock_due(_Atomic int64_t *next_ms, int64_t interval_ms)
+{
+	int64_t now = clock_ms(), next = atomic_load(next_ms);
+
+	return now >= next &&
+		atomic_compare_exchange_strong(next_ms, &next, now + interval_ms);
+}
+
 int64_t clock_unix(void)
 {
 	return (int64_t)time(NULL);

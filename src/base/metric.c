@@ -132,6 +132,12 @@ void metric_observe(enum metric m, int64_t ns)
 	metric_add(m, SUM, (uint64_t)ns);
 }
 
+uint64_t metric_value(enum metric m, unsigned label)
+{
+	return atomic_load_explicit(&shared->cells[m][label],
+				    memory_order_relaxed);
+}
+
 const char *metric_word(enum metric m, unsigned label)
 {
 	return rows[m].words[label];
@@ -160,22 +166,17 @@ uint64_t metric_layout(void)
 	return sum;
 }
 
-static uint64_t cell(int m, unsigned i)
-{
-	return atomic_load_explicit(&shared->cells[m][i], memory_order_relaxed);
-}
-
 static void put_histogram(struct buf *out, int m)
 {
 	const char *name = rows[m].name;
-	uint64_t sum = cell(m, SUM), count = 0;
+	uint64_t sum = metric_value(m, SUM), count = 0;
 
 	for (unsigned i = 0; i < BUCKETS; i++) {
-		count += cell(m, i);
+		count += metric_value(m, i);
 		buf_fmt(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
 			buckets[i].le, count);
 	}
-	count += cell(m, LONGER);
+	count += metric_value(m, LONGER);
 	buf_fmt(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
 	buf_fmt(out, "%s_sum %" PRIu64 ".%09" PRIu64 "\n", name,
 		sum / 1000000000, sum % 1000000000);
@@ -188,11 +189,11 @@ static void put_values(struct buf *out, int m)
 
 	if (!r->label)
 		buf_fmt(out, "%s %" PRIu64 "\n", r->name,
-			r->read ? r->read() : cell(m, 0));
+			r->read ? r->read() : metric_value(m, 0));
 	for (unsigned i = 0; i < r->count; i++)
 		if (r->words[i])
 			buf_fmt(out, "%s{%s=\"%s\"} %" PRIu64 "\n", r->name,
-				r->label, r->words[i], cell(m, i));
+				r->label, r->words[i], metric_value(m, i));
 }
 
 void metric_put(struct buf *out)

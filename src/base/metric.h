@@ -71,6 +71,9 @@ void metric_add(enum metric m, unsigned label, uint64_t n);
 /* Counts one that took so long; m is a histogram. */
 void metric_observe(enum metric m, int64_t ns);
 
+/* How many of them were counted. */
+uint64_t metric_value(enum metric m, unsigned label);
+
 /* The value of a label, for logs. */
 const char *metric_word(enum metric m, unsigned label);
 

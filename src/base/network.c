@@ -53,3 +53,18 @@ bool network_has(const char *network, const char *address)
 	}
 	return true;
 }
+
+void network_host(const char *address, char to[NETWORK_HOST_MAX])
+{
+	struct in6_addr a;
+	long bits;
+
+	if (strchr(address, '/') || !parse(address, &a, &bits)) {
+		snprintf(to, NETWORK_HOST_MAX, "%s", address);
+	} else if (IN6_IS_ADDR_V4MAPPED(&a)) {
+		inet_ntop(AF_INET, &a.s6_addr[12], to, NETWORK_HOST_MAX);
+	} else {
+		memset(&a.s6_addr[8], 0, 8);
+		inet_ntop(AF_INET6, &a, to, NETWORK_HOST_MAX);
+	}
+}

@@ -13,4 +13,11 @@ bool network_valid(const char *network);
 /* Whether it has this address. False where one of them is none. */
 bool network_has(const char *network, const char *address);
 
+enum { NETWORK_HOST_MAX = 64 };		/* with the NUL */
+
+/* What stands for a host that may be counted: an IPv4 address; of an IPv6 one its
+ * first 64 bits, as a host has all addresses that begin so (RFC 4291, 2.5.1).
+ * What is no address stays as it is, up to its size here. */
+void network_host(const char *address, char to[NETWORK_HOST_MAX]);
+
 #endif

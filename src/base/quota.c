@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/metric.h"
 #include "base/quota.h"
 #include "base/shared.h"
@@ -19,6 +20,7 @@
  * change is one atomic operation, and a slot whose process is gone is known.
  */
 enum { COUNT_BITS = 20, START_BITS = 22, PID_BITS = 22 };
+enum { SWEEP_MS = 1000 };
 
 #define COUNT(word) ((word) & ((UINT64_C(1) << COUNT_BITS) - 1))
 #define START(word) ((word) >> COUNT_BITS & ((UINT64_C(1) << START_BITS) - 1))
@@ -84,6 +86,14 @@ static void sweep(void)
 	}
 }
 
+/* For who would be refused else: that comes as often as others like, and costs a
+ * look at each process, so all processes together do it once a second. */
+static void sweep_now_and_then(void)
+{
+	if (clock_due(&shared->sweep_at, SWEEP_MS))
+		sweep();
+}
+
 static uint64_t sum(void)
 {
 	unsigned used = atomic_load(&shared->slots_used);
@@ -124,7 +134,7 @@ static bool need_slot(void)
 		me = (uint64_t)getpid() << (COUNT_BITS + START_BITS);
 	if (find_slot())
 		return true;
-	sweep();
+	sweep_now_and_then();
 	return find_slot();
 }
 
@@ -149,7 +159,7 @@ bool quota_take(unsigned most)
 		atomic_fetch_add(slot, 1);
 		good = sum() <= most;
 		if (!good) {
-			sweep();
+			sweep_now_and_then();
 			good = sum() <= most;
 		}
 		if (!good)

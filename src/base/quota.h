@@ -1,6 +1,7 @@
 /*
  * quota.h - how many streams the processes of this host hold together.
- * What a killed process held counts no more once anybody looks.
+ * What a killed process held counts no more once anybody looks: who reads the
+ * metrics, and who would be refused else, but of these one a second.
  */
 #ifndef BASE_QUOTA_H
 #define BASE_QUOTA_H

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
 
-enum { NAME_MOST = 255, TRIES = 8 };
+enum { NAME_MOST = 255, TRIES = 8, LOCK_MS = 1000, LOCK_AGAIN_MS = 5 };
 
 static struct shared alone;
 struct shared *shared = &alone;
@@ -50,6 +51,20 @@ static bool take(struct shared *s)
 	return s->mark == mark && s->size == sizeof *s;
 }
 
+/* It is held for microseconds, unless its holder stands still: then to serve, and
+ * to count alone, is better than to wait. */
+static bool lock(int fd)
+{
+	int64_t deadline = clock_ms() + LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (clock_ms() >= deadline)
+			return false;
+		usleep(LOCK_AGAIN_MS * 1000);
+	}
+	return true;
+}
+
 /* 1: mapped; 0: it was another's, and is no more; -1: *why. The file is locked,
  * so that no two make it or remove it at the same time. */
 static int map(int fd, const char *name, const char **why)
@@ -57,14 +72,21 @@ static int map(int fd, const char *name, const char **why)
 	struct stat st;
 	void *at;
 
-	if (flock(fd, LOCK_EX) || fstat(fd, &st))
+	/* First, as others may hold a lock of what is theirs. */
+	if (fstat(fd, &st))
 		goto failed;
-	if (!st.st_nlink)
-		return 0;
 	if (st.st_uid != geteuid() || st.st_mode & 077) {
 		*why = "it is not this user's alone";
 		return -1;
 	}
+	if (!lock(fd)) {
+		*why = "another process has locked it";
+		return -1;
+	}
+	if (fstat(fd, &st))		/* it may be another size now */
+		goto failed;
+	if (!st.st_nlink)
+		return 0;
 	if (!st.st_size && !grow(fd))
 		goto failed;
 	if (!st.st_size || st.st_size == sizeof *shared) {

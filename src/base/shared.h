@@ -24,13 +24,15 @@ struct shared {
 	uint64_t mark, size;
 	_Atomic uint64_t cells[METRIC_COUNT][METRIC_CELLS];
 	atomic_uint slots_used;			/* those behind never were */
+	_Atomic int64_t sweep_at;		/* see quota.c; of clock_ms() */
 	_Atomic uint64_t slots[SHARED_SLOTS];	/* see quota.c */
 };
 
 /* Never NULL. */
 extern struct shared *shared;
 
-/* Once, before any thread. Where it fails a line is logged. */
+/* Once, before any thread. Where it fails, or takes longer than a second as
+ * another process has locked it, a line is logged. */
 void shared_init(const struct conf *conf);
 
 /* 1: it is of all processes; 0: of this one. */

@@ -103,7 +103,8 @@ export class Tokens {
    * @returns {Promise<Pass & {renew: number}>}
    */
   async #post(token) {
-    const body = JSON.stringify({ username: this.username });
+    // Without a cookie, which a browser has one of: each tab is a peer of its own.
+    const body = JSON.stringify({ username: this.username, cookie: false });
     const response = await ask(this.#base, 'POST', 'access', { body, token });
     if (response.status === 401 && token) return this.#post(null);
     if (!response.ok) throw await refusal(response);

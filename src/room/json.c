@@ -8,13 +8,53 @@
 
 enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
 
+/* Whether the first value of text is JSON_DEPTH_MAX deep at the most, if it is
+ * JSON. jansson takes 2048, and a few hundred bytes of the stack for each. */
+static bool depth_ok(const char *text, size_t len)
+{
+	bool string = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++)
+		switch (text[i]) {
+		case '"':
+			string = !string;
+			break;
+		case '\\':
+			i += string;
+			break;
+		case '[':
+		case '{':
+			if (!string && ++depth > JSON_DEPTH_MAX)
+				return false;
+			break;
+		case ',':
+		case ':':
+			if (!string && !depth)
+				return true;
+			break;
+		case ']':
+		case '}':
+			if (!string && --depth <= 0)
+				return true;
+			break;
+		}
+	return true;
+}
+
 json_t *json_read(const char *text, size_t len, char why[128])
 {
 	json_error_t error = { .position = 0 };
-	/* A NUL ends jansson's reading as the end of the text would. */
-	json_t *json = memchr(text, '\0', len) ? NULL :
-		json_loadb(text, len, FLAGS, &error);
+	json_t *json;
 
+	if (!depth_ok(text, len)) {
+		snprintf(why, 128, "The body is nested deeper than %d.",
+			 JSON_DEPTH_MAX);
+		return NULL;
+	}
+	/* A NUL ends jansson's reading as the end of the text would. */
+	json = memchr(text, '\0', len) ? NULL :
+		json_loadb(text, len, FLAGS, &error);
 	if (!json)
 		snprintf(why, 128, "The body is not JSON: at byte %d.",
 			 error.position);
@@ -24,8 +64,9 @@ json_t *json_read(const char *text, size_t len, char why[128])
 size_t json_value(const char *text, size_t len)
 {
 	json_error_t error;
-	json_t *json = json_loadb(text, len, FLAGS | JSON_DISABLE_EOF_CHECK,
-				  &error);
+	json_t *json = depth_ok(text, len) ?
+		json_loadb(text, len, FLAGS | JSON_DISABLE_EOF_CHECK, &error) :
+		NULL;
 
 	json_decref(json);
 	return json ? (size_t)error.position : 0;

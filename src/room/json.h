@@ -1,6 +1,7 @@
 /*
  * json.h - JSON (RFC 8259) as jansson 2.14 reads it: any value at the top,
- * numbers of any size, \u0000 allowed in strings, depth bounded.
+ * numbers of any size, \u0000 allowed in strings; arrays and objects in each
+ * other up to JSON_DEPTH_MAX.
  */
 #ifndef ROOM_JSON_H
 #define ROOM_JSON_H
@@ -12,7 +13,9 @@
 
 #include "base/buf.h"
 
-/* NULL: not JSON, and why (128 bytes) says where. Free with json_decref. */
+enum { JSON_DEPTH_MAX = 128 };
+
+/* NULL: not JSON, or too deep, and why (128 bytes) says where. Free with json_decref. */
 json_t *json_read(const char *text, size_t len, char why[128]);
 
 /* The length of the first value of text, white space before it included; 0:

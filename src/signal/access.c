@@ -6,45 +6,36 @@
 #include <strings.h>
 
 #include "base/id.h"
+#include "base/network.h"
 #include "room/json.h"
 #include "room/room.h"
 #include "signal/routes.h"
 
-/* The name from the body; a renewal may go without. */
-static enum err take_username(struct call *c)
+/* What the body says: the name, which a renewal may go without, and whether a
+ * cookie is wanted. */
+static enum err read_body(struct call *c, bool *cookie)
 {
 	char *to = c->who.peer.username;
 	json_t *json = c->body->len ?
 		json_read(c->body->data, c->body->len, c->detail) : NULL;
 	json_t *name = json_object_get(json, "username");
+	json_t *wanted = json_object_get(json, "cookie");
 	const char *s = json_string_value(name);
 	size_t len = json_string_length(name);
 	bool kept = c->bearer && !name && (!json || json_is_object(json));
-	bool good = kept || (s && json_name_valid(s, len));
+	bool good = (kept || (s && json_name_valid(s, len))) &&
+		(!wanted || json_is_boolean(wanted));
 
 	if (good && !kept)
 		snprintf(to, sizeof c->who.peer.username, "%s", s);
+	*cookie = !json_is_false(wanted);
 	json_decref(json);
 	if (good)
 		return OK;
 	snprintf(c->detail, sizeof c->detail, "The body is {\"username\":name}, "
-		 "the name 1 to 64 characters without control characters.");
+		 "the name 1 to 64 characters without control characters, and "
+		 "perhaps \"cookie\":false.");
 	return ERR_INPUT;
-}
-
-/* An IPv6 host has a /64 of addresses; they are one. */
-static void address_of(const struct call *c, char *to, size_t size)
-{
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	int groups = 0;
-	size_t n = 0;
-
-	for (; remote && *remote && n < size - 1; remote++) {
-		if (*remote == ':' && ++groups == 4)
-			break;
-		to[n++] = *remote;
-	}
-	to[n] = '\0';
 }
 
 static bool secure(const struct call *c)
@@ -60,17 +51,19 @@ static bool secure(const struct call *c)
 
 enum err run_access(struct call *c)
 {
-	char address[64], *token;
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	char host[NETWORK_HOST_MAX], *token;
+	bool cookie = true;
 	enum err e;
 
 	if (!c->conf->access)
 		return ERR_ROUTE;
-	e = take_username(c);
+	e = read_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
-		address_of(c, address, sizeof address);
+		network_host(remote ? remote : "", host);
 		if (c->conf->access_rate)
-			e = room_access(c->redis, c->conf, address, &c->wait_ms);
+			e = room_access(c->redis, c->conf, host, &c->wait_ms);
 	}
 	if (e)
 		return e;
@@ -79,9 +72,11 @@ enum err run_access(struct call *c)
 	buf_fmt(&c->out, "{\"token\":\"%s\",\"user\":", token);
 	peer_put(&c->out, &c->who.peer);
 	buf_fmt(&c->out, ",\"expires\":%lld}", (long long)c->who.expires);
-	buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; SameSite=Strict; "
-		"Path=%s; Max-Age=%u%s\r\n", token, c->conf->mount,
-		c->conf->token_ttl, secure(c) ? "; Secure" : "");
+	if (cookie)
+		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
+			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,
+			c->conf->mount, c->conf->token_ttl,
+			secure(c) ? "; Secure" : "");
 	free(token);
 	return OK;
 }

@@ -1,16 +1,18 @@
 #include "config.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/metric.h"
 #include "room/room.h"
 #include "signal/routes.h"
 #include "store/subscription.h"
 
-enum { READY_MS = 1000 };
+enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250 };
 
 enum err run_live(struct call *c)
 {
@@ -49,7 +51,7 @@ static enum err write_nothing(struct call *c)
 
 /* The whole way of a message: published, and received; and Redis takes
  * writes. */
-enum err run_ready(struct call *c)
+static enum err probe(struct call *c)
 {
 	char name[ID_RANDOM_LEN + 2] = "@";	/* no peer's id */
 	struct subscription *s = NULL;
@@ -67,6 +69,80 @@ enum err run_ready(struct call *c)
 		e = write_nothing(c);
 	subscription_free(s);
 	free(channel);
+	return e;
+}
+
+/*
+ * However many ask, Redis is asked once a second: who comes while it is asked
+ * waits for that answer, without a thread, and who comes later is told the last
+ * one. A bad one counts for less, so that what is back is seen; a good one no more
+ * once anybody was refused because of Redis.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	bool running;
+	enum err result;
+	int64_t until;			/* it counts, in ms of clock_ms() */
+	uint64_t refused;		/* when it began */
+	struct fifo waiting;		/* calls */
+} last;
+
+static uint64_t refused(void)
+{
+	return metric_value(METRIC_REFUSED, ERR_STORE);
+}
+
+static bool last_counts(void)
+{
+	return clock_ms() < last.until &&
+		(last.result || last.refused == refused());
+}
+
+static enum err answer(struct call *c, enum err e)
+{
 	buf_str(&c->out, "{\"status\":\"ok\"}");
 	return e;
+}
+
+static struct fifo finish(enum err e, int64_t start)
+{
+	struct fifo waiting;
+
+	pthread_mutex_lock(&lock);
+	waiting = last.waiting;
+	last.waiting.first = NULL;
+	last.running = false;
+	last.result = e;
+	last.until = e ? clock_ms() + BAD_MS : start + GOOD_MS;
+	pthread_mutex_unlock(&lock);
+	return waiting;
+}
+
+enum err run_ready(struct call *c)
+{
+	enum { TELL, WAIT, ASK } what;
+	struct fifo waiting;
+	struct call *other;
+	int64_t start = clock_ms();
+	enum err e;
+
+	pthread_mutex_lock(&lock);
+	e = last.result;
+	what = last.running ? WAIT : last_counts() ? TELL : ASK;
+	if (what == WAIT)
+		fifo_put(&last.waiting, &c->link);
+	if (what == ASK) {
+		last.running = true;
+		last.refused = refused();
+	}
+	pthread_mutex_unlock(&lock);
+	if (what == WAIT)
+		return LATER;
+	if (what == TELL)
+		return answer(c, e);
+	e = probe(c);
+	waiting = finish(e, start);
+	while ((other = fifo_take(&waiting)))
+		http_end(other, answer(other, e));
+	return answer(c, e);
 }

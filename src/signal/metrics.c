@@ -2,29 +2,18 @@
 
 #include <string.h>
 
+#include "base/hmac.h"
 #include "base/metric.h"
 #include "base/network.h"
 #include "signal/routes.h"
-
-/* In a time that does not tell where they differ. */
-static bool same(const char *a, const char *b)
-{
-	size_t len = strlen(a);
-	volatile unsigned char differ = 0;
-
-	if (strlen(b) != len)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		differ |= (unsigned char)(a[i] ^ b[i]);
-	return !differ;
-}
 
 static bool has_token(const struct call *c)
 {
 	const char *want = c->conf->metrics_token;
 	char token[BEARER_MOST];
 
-	return want && http_bearer(c, token) && same(token, want);
+	return want && http_bearer(c, token) &&
+		secret_equal(token, strlen(token), want, strlen(want));
 }
 
 /* What a proxy has passed on comes from the proxy's address, whoever asks. */

@@ -553,7 +553,7 @@ int stream_redis_fd(const struct stream *s)
 /* The request */
 
 static const struct route routes[] = {
-	{ "GET", "/connect", TOKEN_NEEDED, false, NULL },
+	{ "GET", "/connect", TOKEN_OF_OUR_PAGE, false, NULL },
 	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
@@ -637,13 +637,15 @@ static bool end_begin(struct stream *s)
  * the client would wait. A stream takes two. */
 static bool has_descriptors(unsigned streams)
 {
+	static _Atomic int64_t next_at;	/* that it is logged */
 	struct rlimit limit;
 	rlim_t needed = 2 * (rlim_t)streams + OTHER_DESCRIPTORS;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || needed <= limit.rlim_cur)
 		return true;
-	log_warn("stream.open", "streams=%u why=RLIMIT_NOFILE is %llu", streams - 1,
-		 (unsigned long long)limit.rlim_cur);
+	if (clock_due(&next_at, 1000))
+		log_warn("stream.open", "streams=%u why=RLIMIT_NOFILE is %llu",
+			 streams - 1, (unsigned long long)limit.rlim_cur);
 	return false;
 }
 

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/network.h"
 #include "room/json.h"
 #include "web/http.h"
+#include "web/refusals.h"
 
 enum { OUT_MOST = 4 * 1024 * 1024 };
 
@@ -118,13 +121,21 @@ static bool known_origin(const struct call *c, const char *origin)
 	return false;
 }
 
-/* Ours but for the scheme, which a proxy in front may have changed. */
+/* Whether a page of another origin has made it, as the browser says: by Origin
+ * (RFC 6454), which <img> and the like go without, or by Sec-Fetch-Site (Fetch
+ * Metadata). Of ours but for the scheme is ours, as a proxy in front may have
+ * changed that. */
 static bool foreign_origin(const struct call *c)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
+	const char *site = fcgi_env(c->fcgi, "HTTP_SEC_FETCH_SITE");
 	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
 
-	if (!origin || known_origin(c, origin))
+	if (origin && known_origin(c, origin))
+		return false;
+	if (site && (!strcmp(site, "same-site") || !strcmp(site, "cross-site")))
+		return true;
+	if (!origin)
 		return false;
 	at = strstr(origin, "://");
 	return !at || !host || strcasecmp(at + 3, host);
@@ -161,7 +172,9 @@ static enum err authenticate(struct call *c, const char *method)
 	}
 	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
-	if (cookie && !strcmp(method, "POST") && foreign_origin(c))
+	/* The other two no browser adds by itself: who sends them knows the token. */
+	if (cookie && foreign_origin(c) && (!strcmp(method, "POST") ||
+			c->route->token == TOKEN_OF_OUR_PAGE))
 		return ERR_ORIGIN;
 	return OK;
 }
@@ -346,13 +359,20 @@ static void put_problem(struct call *c, enum err e)
 static void note_refusal(const struct call *c, enum err e)
 {
 	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	char host[NETWORK_HOST_MAX], others[40] = "";
+	uint64_t not_logged;
 
 	metric_add(METRIC_REFUSED, e, 1);
-	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s",
+	network_host(remote ? remote : "-", host);
+	if (!refusal_is_logged(e, host, clock_ms(), &not_logged))
+		return;
+	if (not_logged)
+		snprintf(others, sizeof others, " not_logged=%" PRIu64, not_logged);
+	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s%s",
 		 errors[e].status, err_words[e], c->route ? c->route->path : "-",
 		 c->who.peer.id[0] ? c->who.peer.id : "-",
 		 remote ? remote : "-", c->why ? " why=" : "",
-		 c->why ? c->why : "");
+		 c->why ? c->why : "", others);
 }
 
 void http_call_free(struct call *c)

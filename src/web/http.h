@@ -43,6 +43,8 @@ struct call;
 
 enum route_token {
 	TOKEN_NEEDED,		/* by header, query or cookie */
+	TOKEN_OF_OUR_PAGE,	/* likewise; a cookie only from a page of our origin
+				 * or of ORIGINS, as for all that is POSTed */
 	TOKEN_RENEWS,		/* none, or one by header that must be valid */
 	TOKEN_NONE,		/* not looked at */
 };

@@ -26,6 +26,7 @@ suite('token', { settings: { TOKEN_TTL, GRACE: seconds(5, 20) } }, (test) => {
       assert.equal(tokens[i].size, 1, 'the next stream has another token, and is the only one');
       assert.deepEqual(await board.watched(), { connections: 1, fewest: 1 });
     }
+    assert.deepEqual(await boards[0].page.context().cookies(), [], 'nor is it where another tab’s could replace it');
     await boards[0].draw(wave(200, 200));
     await alike(boards, 1);
   });

@@ -1,6 +1,7 @@
 // Who one is: POST /access, and tokens in each of the three places where they may be.
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
+import { Stream } from './lib/sse.js';
 import { MOUNT, suite } from './lib/suite.js';
 import { nowSeconds, randomId, randomSecret, sign, verify } from './lib/tokens.js';
 
@@ -50,6 +51,15 @@ suite('access', { settings }, (site, it) => {
       assert.ok(json.expires > nowSeconds() + 800);
       assert.equal(verify(json.token, FIRST).id, id);
     }
+  });
+
+  it('sets no cookie for who wants none, as the board: another tab’s stays', async () => {
+    const first = await access({ username: 'ann', cookie: false });
+    assert.equal(first.status, 200);
+    assert.equal(first.headers['set-cookie'], undefined);
+    assert.equal((await access({ cookie: false }, bearer(first.json.token))).headers['set-cookie'], undefined);
+    assert.equal((await access({ username: 'ann', cookie: true })).headers['set-cookie'].length, 1);
+    for (const cookie of [null, 0, 'false', {}]) refused(await access({ username: 'ann', cookie }), 400, String(cookie));
   });
 
   it('renews what a token allows, and no more', async () => {
@@ -132,6 +142,21 @@ suite('access', { settings }, (site, it) => {
     assert.deepEqual(await site.peer().join(room), [{ id, username: 'bob' }]);
   });
 
+  for (const [why, more, header] of [
+    ['no typ', {}, { alg: 'HS256' }],
+    ['the typ of an access token (RFC 9068)', {}, { alg: 'HS256', typ: 'at+jwt' }],
+    ['a key id, and more that nobody asks for', {}, { alg: 'HS256', typ: 'JWT', kid: '1', more: { a: [1] } }],
+    ['a clock that is a minute ahead of ours', { nbf: nowSeconds() + 50 }],
+    ['a fraction of a second', { nbf: nowSeconds() - 0.5, exp: nowSeconds() + 60.5 }],
+    ['claims of others', { iss: 'https://id.example', aud: ['a', 'b'], iat: 1, realm: { access: { roles: ['a'] } } }],
+  ]) {
+    it(`takes a token with ${why}`, async () => {
+      const token = sign({ id: randomId('p'), username: 'ann', exp: nowSeconds() + 60, ...more }, FIRST, { header });
+      const answer = await site.request('POST', `/${randomId('r')}/join`, { token });
+      assert.equal(answer.status, 200, answer.text);
+    });
+  }
+
   it('a token may say which rooms it is for', async () => {
     const peer = site.peer({ rooms: ['team-*', 'hall'] });
     for (const [room, status] of [['team-1', 200], ['team-', 200], ['hall', 200],
@@ -183,6 +208,47 @@ suite('access', { settings }, (site, it) => {
     await ann.join(room);
     const peers = await site.request('GET', `/${room}/peers`, { headers: { ...cookie, Origin: 'https://evil.example' } });
     assert.equal(peers.status, 200);
+  });
+
+  it('nor does it hold a stream for one, which would take the peer out of its rooms', async () => {
+    const { host } = site.servers[0].base;
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const cookie = { Cookie: `drawbridge=${ann.token}` };
+    const foreign = [
+      { Origin: 'https://evil.example' },
+      { Origin: 'null' },
+      { Origin: `http://x${host}`, 'Sec-Fetch-Site': 'same-site' },
+      { 'Sec-Fetch-Site': 'same-site' }, // <img> of a page of a subdomain: SameSite does not keep it away
+      { 'Sec-Fetch-Site': 'cross-site' },
+      { Origin: `http://${host}`, 'Sec-Fetch-Site': 'same-site' }, // http: beside https:
+    ];
+    for (const headers of foreign) {
+      for (const method of ['HEAD', 'GET']) {
+        assert.equal((await site.request(method, '/connect', { headers: { ...headers, ...cookie } })).status, 403, JSON.stringify(headers));
+      }
+      refused(await site.request('POST', `/${room}/leave`, { headers: { ...headers, ...cookie } }), 403, JSON.stringify(headers));
+    }
+    await ann.relay(bob, 'mark', 1);
+    assert.equal((await bob.stream.next()).event, 'mark'); // she has not left
+    ann.stream.cut();
+    bob.stream.cut();
+
+    const { token } = site.peer();
+    const open = async (headers, query = '') => {
+      const stream = await Stream.open(site.url(`/connect${query}`), headers);
+      assert.equal(stream.status, 200, JSON.stringify(headers));
+      stream.cut();
+    };
+    for (const headers of [{}, { Origin: `http://${host}` }, { Origin: OTHER_SITE, 'Sec-Fetch-Site': 'cross-site' },
+      { 'Sec-Fetch-Site': 'same-origin' }, { 'Sec-Fetch-Site': 'none' }]) {
+      await open({ ...headers, Cookie: `drawbridge=${token}` });
+    }
+    // Who brings a token knows it: no browser adds that by itself.
+    for (const headers of foreign) {
+      await open({ ...headers, ...bearer(token) });
+      await open({ ...headers }, `?token=${token}`);
+    }
   });
 
   it('the sites in ORIGINS may use it all from a browser, others nothing', async () => {

@@ -118,6 +118,9 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     await nothingHappened();
   });
 
+  /** Lists in lists. */
+  const deep = (levels) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+
   const exp = nowSeconds() + 600;
   const claims = { id: 'ann', username: 'ann', exp };
   for (const [why, make] of [
@@ -155,6 +158,18 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     ['a username that is an object', (key) => sign({ ...claims, username: {} }, key)],
     ['rooms that are no list', (key) => sign({ ...claims, rooms: '*' }, key)],
     ['rooms that are numbers', (key) => sign({ ...claims, rooms: [1] }, key)],
+    ['rooms that are null', (key) => sign({ ...claims, rooms: null }, key)],
+    ['a number as id beside a good sub', (key) => sign({ ...claims, id: 1, sub: 'ann' }, key)],
+    ['a number as sub beside a good id', (key) => sign({ ...claims, sub: 1 }, key)],
+    ['a list as name beside a good username', (key) => sign({ ...claims, name: [] }, key)],
+    ['not valid before two minutes from now', (key) => sign({ ...claims, nbf: nowSeconds() + 120 }, key)],
+    ['nbf a string', (key) => sign({ ...claims, nbf: '0' }, key)],
+    ['nbf null', (key) => sign({ ...claims, nbf: null }, key)],
+    ['an extension that must be understood', (key) => sign(claims, key, { header: { alg: 'HS256', crit: ['b64'], b64: false } })],
+    ['rooms 1,200 deep', (key) => sign({ ...claims, rooms: deep(1200) }, key)],
+    ['another claim 1,400 deep', (key) => sign({ ...claims, more: deep(1400) }, key)],
+    ['a header 1,400 deep', (key) => sign(claims, key, { header: { alg: 'HS256', more: deep(1400) } })],
+    ['1,400 deep, and signed by nobody', () => sign({ ...claims, more: deep(1400) }, randomSecret())],
     ['100 KB of it', (key) => sign({ ...claims, more: 'x'.repeat(3000) }, key).slice(0, 4000)],
   ]) {
     it(`401: a token that is bad: ${why}`, async () => {
@@ -170,6 +185,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
           assert.equal(answer.text.includes(token) && token.length > 5, false);
         }
       }
+      await nothingHappened(); // the streams live on
     });
   }
 
@@ -297,6 +313,10 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       ['a surrogate in UTF-8', Buffer.from('"\xed\xa0\x80"', 'latin1')],
       ['UTF-8 cut short', Buffer.from('"\xe2\x80"', 'latin1')],
       ['UTF-16', Buffer.from('"a"', 'utf16le')],
+      ['129 brackets deep', '['.repeat(129) + ']'.repeat(129)],
+      ['129 objects deep', '{"a":'.repeat(129) + '1' + '}'.repeat(129)],
+      ['129 deep, behind a string that seems to close them', `["\\"]]", ${'['.repeat(128)}${']'.repeat(128)}]`],
+      ['2,000 brackets deep', '['.repeat(2000) + ']'.repeat(2000)],
       ['30,000 brackets deep', '['.repeat(30_000) + ']'.repeat(30_000)],
       ['30,000 objects deep', '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000)],
       ['a number without end', `1${'0'.repeat(400)}.0e9999`],

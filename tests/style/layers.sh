@@ -32,7 +32,6 @@ library() {
 library 'fcgi' web
 library 'hiredis/' store
 library 'jansson' room
-library 'jwt' auth
 library 'openssl/' base
 library 'curl/' cli
 

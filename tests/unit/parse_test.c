@@ -11,12 +11,15 @@
 
 #include <cmocka.h>
 
+#include "auth/jws.h"
 #include "auth/turn.h"
+#include "base/base64url.h"
 #include "base/conf.h"
 #include "base/id.h"
 #include "room/json.h"
 #include "stream/message.h"
 #include "web/http.h"
+#include "web/refusals.h"
 #include "web/sse.h"
 
 #define EACH(table) for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -146,7 +149,8 @@ static void test_batch(void **state)
 static void test_json(void **state)
 {
 	struct buf b = BUF_INIT(64);
-	char why[128];
+	char why[128], deep[2 * JSON_DEPTH_MAX + 2];
+	json_t *json;
 
 	(void)state;
 	json_put_raw(&b, "{\r\n\"b\":1e2,\n\"a\":\"\\n\"}", 22);
@@ -155,6 +159,24 @@ static void test_json(void **state)
 	assert_null(json_read("1\0", 2, why));
 	assert_null(json_read("\"\xff\"", 3, why));
 	assert_null(json_read("1 2", 3, why));
+	memset(deep, '[', sizeof deep);
+	memset(deep + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
+	json = json_read(deep, 2 * JSON_DEPTH_MAX, why);
+	assert_non_null(json);
+	json_decref(json);
+	assert_int_equal(json_value(deep, 2 * JSON_DEPTH_MAX), 2 * JSON_DEPTH_MAX);
+	deep[JSON_DEPTH_MAX] = '[';
+	memset(deep + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+	assert_null(json_read(deep, sizeof deep, why));
+	assert_string_equal(why, "The body is nested deeper than 128.");
+	assert_int_equal(json_value(deep, sizeof deep), 0);
+	assert_int_equal(json_value("1,[", 3), 1);	/* of the first alone */
+	memset(deep, '[', sizeof deep);
+	memcpy(deep, "\"\\\"", 3);
+	deep[sizeof deep - 1] = '"';
+	json = json_read(deep, sizeof deep, why);
+	assert_non_null(json);		/* brackets in a string are none */
+	json_decref(json);
 	assert_true(json_name_valid("Zo\xc3\xab", 4));
 	assert_false(json_name_valid("a\nb", 3));
 	assert_false(json_name_valid("\xff", 1));
@@ -447,6 +469,148 @@ static void test_token(void **state)
 	buf_free(&none);
 }
 
+static void test_base64url(void **state)
+{
+	static const struct {
+		const char *why, *text, *want;	/* want NULL: it is none */
+	} rows[] = {
+		{ "nothing", "", "" },
+		{ "one byte", "Zg", "f" },
+		{ "two", "Zm8", "fo" },
+		{ "three", "Zm9v", "foo" },
+		{ "the two of URLs", "_-8_", "\xff\xef\x3f" },
+		{ "those of other Base64", "/+8/", NULL },
+		{ "padding", "Zg==", NULL },
+		{ "a digit alone", "Zm9vA", NULL },
+		{ "bits left over", "Zh", NULL },
+		{ "a space", "Zm 9v", NULL },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct buf b = BUF_INIT(64), again = BUF_INIT(64);
+		bool good = base64url_decode(&b, rows[i].text, strlen(rows[i].text));
+
+		SAY(rows[i].why);
+		assert_int_equal(good, rows[i].want != NULL);
+		if (good && b.len) {
+			assert_string_equal(b.data, rows[i].want);
+			base64url_encode(&again, b.data, b.len);
+			assert_string_equal(again.data, rows[i].text);
+		}
+		buf_free(&b);
+		buf_free(&again);
+	}
+}
+
+/* Another than the signature's own part is never the same. */
+static void test_jws(void **state)
+{
+	static const struct {
+		const char *why, *text;
+		bool want;
+	} rows[] = {
+		{ "signed by the second key", "e30.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aU", true },
+		{ "header changed", "e31.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aU", false },
+		{ "payload changed", "e30.e31.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aU", false },
+		{ "signature changed", "e30.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aV", false },
+		{ "cut", "e30.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70a", false },
+		{ "padded", "e30.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aU=", false },
+		{ "more behind it", "e30.e30.79IHTgscIdYiBcqztm-E7EoJ0k2Q1pzvNGmaiXV70aU.", false },
+		{ "no signature", "e30.e30.", false },
+		{ "two parts", "e30.e30", false },
+		{ "nothing", "", false },
+	};
+	char *keys[] = { (char *)"one", (char *)"two", NULL };
+	struct list list = { keys, 2 };
+
+	(void)state;
+	EACH(rows) {
+		struct buf header = BUF_INIT(64), payload = BUF_INIT(64);
+
+		SAY(rows[i].why);
+		assert_int_equal(jws_open(rows[i].text, &list, &header, &payload),
+				 rows[i].want);
+		if (rows[i].want) {
+			assert_string_equal(header.data, "{}");
+			assert_string_equal(payload.data, "{}");
+		}
+		buf_free(&header);
+		buf_free(&payload);
+	}
+}
+
+/* What is looked at in a token. '=' at the start of claims: they are all of them. */
+static void test_claims(void **state)
+{
+	static const struct {
+		const char *header, *claims, *want;	/* NULL: it is good */
+	} rows[] = {
+		{ "{\"alg\":\"HS256\"}", "", NULL },
+		{ "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "", NULL },
+		{ "{\"alg\":\"HS256\",\"typ\":1}", "", NULL },
+		{ "{\"alg\":\"HS512\"}", "", "alg is not HS256" },
+		{ "{\"alg\":\"none\"}", "", "alg is not HS256" },
+		{ "{\"typ\":\"JWT\"}", "", "alg is not HS256" },
+		{ "{\"alg\":\"HS256\",\"crit\":[]}", "", "crit" },
+		{ "[]", "", "no JSON object" },
+		{ "{\"alg\":\"HS256\"", "", "no JSON object" },
+		{ "", "", "no JSON object" },
+		{ NULL, "=[]", "no JSON object" },
+		{ NULL, "=", "no JSON object" },
+		{ NULL, "\"nbf\":1060", NULL },
+		{ NULL, "\"nbf\":1060.5", "not valid yet" },
+		{ NULL, "\"nbf\":\"0\"", "nbf is no number" },
+		{ NULL, "\"nbf\":null", "nbf is no number" },
+		{ NULL, "\"exp\":1000.5", NULL },
+		{ NULL, "\"exp\":1000", "expired" },
+		{ NULL, "\"exp\":true", "no exp" },
+		{ NULL, "\"exp\":1e308", NULL },
+		{ NULL, "={\"id\":\"a\",\"username\":\"a\"}", "no exp" },
+		{ NULL, "\"id\":null", "no id" },
+		{ NULL, "\"sub\":1", "no id" },
+		{ NULL, "\"sub\":\"another\"", NULL },
+		{ NULL, "\"id\":\"a\\u0000\"", "no id" },
+		{ NULL, "\"name\":{}", "no username" },
+		{ NULL, "\"username\":\"\"", "no username" },
+		{ NULL, "\"rooms\":[]", NULL },
+		{ NULL, "\"rooms\":[\"a\",\"b*\"]", NULL },
+		{ NULL, "\"rooms\":[\"a\",[]]", "rooms is no array" },
+		{ NULL, "\"rooms\":{}", "rooms is no array" },
+		{ NULL, "\"iss\":1,\"aud\":{},\"iat\":\"x\",\"jti\":[[[]]]", NULL },
+	};
+	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
+	struct buf none = BUF_INIT(256);
+	struct conf c;
+
+	(void)state;
+	assert_true(conf_read(&c, one, &none));
+	EACH(rows) {
+		struct buf payload = BUF_INIT(1024), token = BUF_INIT(4096);
+		struct claims claims;
+		const char *why = NULL;
+
+		SAY(rows[i].header ? rows[i].header : rows[i].claims);
+		if (rows[i].claims[0] == '=')
+			buf_str(&payload, rows[i].claims + 1);
+		else
+			buf_fmt(&payload, "{\"id\":\"a\",\"username\":\"a\","
+				"\"exp\":2000%s%s}", *rows[i].claims ? "," : "",
+				rows[i].claims);
+		jws_sign(&token, rows[i].header ? rows[i].header :
+			 "{\"alg\":\"HS256\"}", payload.data, c.secrets.words[0]);
+		assert_int_equal(token_verify(&c, token.data, 1000, &claims, &why),
+				 rows[i].want ? ERR_TOKEN : OK);
+		if (rows[i].want)
+			assert_non_null(strstr(why, rows[i].want));
+		claims_free(&claims);
+		buf_free(&payload);
+		buf_free(&token);
+	}
+	conf_free(&c);
+	buf_free(&none);
+}
+
 static void test_turn(void **state)
 {
 	struct buf name = BUF_INIT(128), credential = BUF_INIT(64);
@@ -461,6 +625,46 @@ static void test_turn(void **state)
 	buf_free(&credential);
 }
 
+static void test_refusals(void **state)
+{
+	static const struct {
+		enum err e;
+		int64_t now;
+		int not_logged;		/* -1: it is not itself */
+	} rows[] = {
+		{ ERR_TOKEN, 5000, 0 },
+		{ ERR_TOKEN, 5000, -1 },
+		{ ERR_NO_TOKEN, 5000, 0 },	/* another kind */
+		{ ERR_TOKEN, 5999, -1 },
+		{ ERR_TOKEN, 6000, 2 },
+		{ ERR_TOKEN, 6001, -1 },
+		{ ERR_TOKEN, 100000, 1 },
+		{ ERR_TOKEN, 200000, 0 },
+	};
+	char host[16];
+	int logged = 0;
+
+	(void)state;
+	EACH(rows) {
+		uint64_t not_logged = 99;
+		bool is = refusal_is_logged(rows[i].e, "192.0.2.1", rows[i].now,
+					    &not_logged);
+
+		assert_int_equal(is, rows[i].not_logged >= 0);
+		if (is)
+			assert_int_equal(not_logged, rows[i].not_logged);
+	}
+	/* Any number of hosts find a place in it. */
+	for (int i = 0; i < 100000; i++) {
+		uint64_t not_logged;
+
+		snprintf(host, sizeof host, "10.%d.%d.%d", i >> 16, i >> 8 & 255,
+			 i & 255);
+		logged += refusal_is_logged(ERR_RATE, host, 5000, &not_logged);
+	}
+	assert_in_range(logged, 200, 256);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -469,7 +673,10 @@ int main(void)
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
 		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_tell),
-		cmocka_unit_test(test_token), cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_token), cmocka_unit_test(test_base64url),
+		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

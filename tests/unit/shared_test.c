@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -193,6 +195,12 @@ static void take_none(void)
 		_exit(1);
 }
 
+static void take_many(void)
+{
+	while (quota_take(MOST))
+		;
+}
+
 static void take_and_give(void)
 {
 	for (int i = 0; i < 3 * SHARED_SLOTS; i++) {
@@ -222,7 +230,10 @@ static void test_quota(void **state)
 	run_once(take_none);
 	is("drawbridge_streams", MOST);
 	kill_it(a);
-	/* It is not asked before there is need. */
+	/* Who is refused looks into /proc, but not more than once a second. */
+	shared->sweep_at = INT64_MAX;
+	run_once(take_none);
+	shared->sweep_at = 0;
 	a = start(take_two);
 	wait_for(a);
 	is("drawbridge_streams", MOST);
@@ -263,6 +274,25 @@ static void test_same_id(void **state)
 	shared->slots[0] = word ^ (uint64_t)1 << 20;	/* began at another time */
 	is("drawbridge_streams", 0);
 	kill_it(a);
+}
+
+/* They come from other processes each time, as under mod_fcgid. */
+static void test_sweeps(void **state)
+{
+	struct process a = start(take_two);
+	int64_t next;
+
+	(void)state;
+	wait_for(a);
+	shared_init(&conf);
+	run_once(take_and_give);
+	assert_int_equal(shared->sweep_at, 0);	/* nobody was refused */
+	run_once(take_many);
+	next = shared->sweep_at;
+	assert_true(next > clock_ms());
+	kill_it(a);
+	run_once(take_many);
+	assert_true(shared->sweep_at == next || clock_ms() >= next);
 }
 
 static void write_file(size_t size, char fill)
@@ -327,6 +357,56 @@ static void test_no_memory(void **state)
 	log_set_level(LOG_INFO);
 }
 
+static void hold_lock(void)
+{
+	if (flock(shm_open(name, O_RDWR, 0), LOCK_EX))
+		_exit(1);
+}
+
+/* Neither another user's lock stops us, which is not waited for, nor one of our
+ * own programs that stands still. */
+static void test_locked(void **state)
+{
+	static const struct {
+		const char *why;
+		mode_t mode;
+		uid_t owner;		/* of root, who may give it away */
+	} rows[] = {
+		{ "it is not this user's alone", 0666, 0 },
+		{ "it is not this user's alone", 0600, 65534 },
+		{ "another process has locked it", 0600, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int fd = shm_open(name, O_RDWR | O_CREAT, 0600), ends[2];
+		int err = dup(STDERR_FILENO);
+		struct process holder, p;
+		char line[512] = "";
+
+		if (rows[i].owner && (geteuid() || fchown(fd, rows[i].owner, 0)))
+			print_message("  only root can try: %s\n", rows[i].why);
+		assert_int_equal(fchmod(fd, rows[i].mode), 0);
+		close(fd);
+		holder = start(hold_lock);
+		wait_for(holder);
+		assert_int_equal(pipe(ends), 0);
+		dup2(ends[1], STDERR_FILENO);
+		p = start(count_alone);
+		dup2(err, STDERR_FILENO);
+		close(ends[1]);
+		close(err);
+		wait_for(p);
+		kill_it(p);
+		assert_true(read(ends[0], line, sizeof line - 1) > 0);
+		print_message("  %s", line);
+		assert_non_null(strstr(line, rows[i].why));
+		close(ends[0]);
+		kill_it(holder);
+		remove_segment(NULL);
+	}
+}
+
 static void test_name(void **state)
 {
 	char want[64];
@@ -374,7 +454,29 @@ static void test_networks(void **state)
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb",
 	};
 
+	static const struct {
+		const char *address, *host;
+	} hosts[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "::ffff:192.0.2.1", "192.0.2.1" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+		{ "2001:db8::1", "2001:db8::" },
+		{ "2001:db8::9:1", "2001:db8::" },
+		{ "::1", "::" },
+		{ "", "" },
+		{ "unix:", "unix:" },
+		{ "10.0.0.0/8", "10.0.0.0/8" },
+		{ "0123456789012345678901234567890123456789012345678901234567890123456789",
+		  "012345678901234567890123456789012345678901234567890123456789012" },
+	};
+
 	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		char host[NETWORK_HOST_MAX];
+
+		network_host(hosts[i].address, host);
+		assert_string_equal(host, hosts[i].host);
+	}
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		print_message("  %s, %s\n", rows[i].network, rows[i].address);
 		assert_true(network_valid(rows[i].network));
@@ -393,10 +495,12 @@ int main(void)
 		TEST(test_counts),
 		TEST(test_histogram),
 		TEST(test_quota),
+		TEST(test_sweeps),
 		TEST(test_zombie),
 		TEST(test_same_id),
 		TEST(test_other_layout),
 		TEST(test_no_memory),
+		TEST(test_locked),
 		TEST(test_name),
 		cmocka_unit_test(test_networks),
 	};

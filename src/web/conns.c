@@ -52,8 +52,8 @@ QUEUE(idle);				/* kept */
 QUEUE(sending);				/* the answer is on its way */
 QUEUE(ready);				/* to be taken; without a deadline */
 
-static struct queue *const timed[] = { &heads, &bodies, &idle, &sending };
-enum { TIMED = sizeof timed / sizeof *timed };
+enum { TIMED = 4 };
+static struct queue *const timed[TIMED] = { &heads, &bodies, &idle, &sending };
 
 static size_t body_most, held;
 static int64_t body_part_ms;
@@ -61,7 +61,7 @@ static unsigned conns_max, queued;
 static bool (*refused_by_head)(struct fcgi *f);
 
 static int waiter = -1;			/* epoll */
-static int listen_fd, stop_fd;
+static int listen_fd, stopped_fd;
 static bool stopping;
 static bool acceptable;			/* the listening socket has something */
 
@@ -71,11 +71,11 @@ static struct conns returned = TAILQ_HEAD_INITIALIZER(returned);
 static int wakeup_fd = -1;
 static _Thread_local bool is_taker;
 
-void conns_init(size_t most, unsigned body_timeout, int stop)
+void conns_init(size_t body_max, unsigned body_timeout, int stop_fd)
 {
-	body_most = most;
+	body_most = body_max;
 	body_part_ms = (int64_t)body_timeout * 1000 / BODY_CHECKS;
-	stop_fd = stop;
+	stopped_fd = stop_fd;
 }
 
 void fcgi_on_head(bool (*refused)(struct fcgi *f))
@@ -323,13 +323,13 @@ static void descriptors_ran_out(int e)
 		return;
 	log_error("fcgi.accept", "why=%s", strerror(e));
 	/* Or this would spin until a descriptor is free. */
-	poll(&(struct pollfd){ stop_fd, POLLIN, 0 }, 1, 100);
+	poll(&(struct pollfd){ stopped_fd, POLLIN, 0 }, 1, 100);
 	acceptable = false;
 }
 
 static void accept_one(void)
 {
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof from;
 	int fd = accept4(listen_fd, (struct sockaddr *)&from, &len,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -493,7 +493,7 @@ int fcgi_epoll(void)
 		(unsigned)limit.rlim_cur / OTHER_CONNS;
 	/* Of the processes that wait, the kernel wakes one. */
 	watch_fixed(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
-	watch_fixed(stop_fd, EPOLLIN, &stop_fd);
+	watch_fixed(stopped_fd, EPOLLIN, &stopped_fd);
 	watch_fixed(wakeup_fd, EPOLLIN, &wakeup_fd);
 	acceptable = true;
 	return waiter;
@@ -546,7 +546,7 @@ bool fcgi_wait(int64_t until, bool *other)
 			conn_event((void *)(uintptr_t)(events[i].data.u64 - 1));
 		else if (events[i].data.ptr == &listen_fd)
 			acceptable = true;
-		else if (events[i].data.ptr == &stop_fd)
+		else if (events[i].data.ptr == &stopped_fd)
 			stops = true;
 		else if (events[i].data.ptr == &wakeup_fd)
 			returns = true;

@@ -23,6 +23,7 @@
 
 enum {
 	HEAD_MS = 10000,		/* until the parameters are whole */
+	EARLY_MS = 20,			/* of a body, until its head is looked at alone */
 	SEND_MS = 30000,		/* until the answer is sent */
 	/* Of one that is kept: longer than web servers keep it (nginx: 60 s), so
 	 * that none is closed just when it is used. */
@@ -47,17 +48,21 @@ struct queue {
 	static struct queue name = { .all = TAILQ_HEAD_INITIALIZER((name).all) }
 
 QUEUE(heads);				/* parameters are on their way */
-QUEUE(bodies);				/* the body is, or is dropped */
+QUEUE(early);				/* the body is, most often right behind them */
+QUEUE(bodies);				/* likewise, for longer; or it is dropped */
 QUEUE(idle);				/* kept */
 QUEUE(sending);				/* the answer is on its way */
 QUEUE(ready);				/* to be taken; without a deadline */
 
-enum { TIMED = 4 };
-static struct queue *const timed[TIMED] = { &heads, &bodies, &idle, &sending };
+enum { TIMED = 5 };
+static struct queue *const timed[TIMED] = {
+	&heads, &early, &bodies, &idle, &sending,
+};
 
 static size_t body_most, held;
 static int64_t body_part_ms;
 static unsigned conns_max, queued;
+static uint64_t serials;
 static bool (*refused_by_head)(struct fcgi *f);
 
 static int waiter = -1;			/* epoll */
@@ -154,7 +159,7 @@ static void drop(struct fcgi *f)
 static void give_up(struct fcgi *f)
 {
 	log_debug("fcgi.slow", "received=%zu", f->received);
-	if (f->queue == &bodies && !f->drains) {
+	if (f->record.state == RECORD_BODY) {
 		f->record.body.slow = true;
 		hand_out(f);
 	} else {
@@ -162,21 +167,21 @@ static void give_up(struct fcgi *f)
 	}
 }
 
-/* Of those that are not whole the one that has been here for the longest. */
+/* One that is idle; else of those that are not whole the one that began first. */
 static bool give_up_oldest(void)
 {
-	struct fcgi *head = TAILQ_FIRST(&heads.all);
-	struct fcgi *body = TAILQ_FIRST(&bodies.all);
+	struct queue *const unfinished[] = { &heads, &early, &bodies };
 	struct fcgi *oldest = TAILQ_FIRST(&idle.all);
 
-	if (!oldest)
-		oldest = head && body ?
-			(head->deadline < body->deadline ? head : body) :
-			head ? head : body;
-	if (!oldest)
-		return false;
-	give_up(oldest);
-	return true;
+	for (int i = 0; i < 3 && (!oldest || oldest->queue != &idle); i++) {
+		struct fcgi *first = TAILQ_FIRST(&unfinished[i]->all);
+
+		if (first && (!oldest || first->serial < oldest->serial))
+			oldest = first;
+	}
+	if (oldest)
+		give_up(oldest);
+	return oldest;
 }
 
 /* Reading */
@@ -222,17 +227,6 @@ static void drain(struct fcgi *f)
 	enqueue(f, &bodies, body_part_ms);
 }
 
-static void begin_body(struct fcgi *f)
-{
-	if (conns_refused(f)) {
-		hand_out(f);
-		return;
-	}
-	f->checks = 0;
-	f->checked = f->received;
-	enqueue(f, &bodies, body_part_ms);
-}
-
 /* What has come decides where it waits. replied: it was also answered. */
 static void sort(struct fcgi *f, bool replied)
 {
@@ -253,8 +247,8 @@ static void sort(struct fcgi *f, bool replied)
 	case RECORD_BODY:
 		if (!buf_ok(&r->body.kept))
 			hand_out(f);
-		else if (f->queue != &bodies)
-			begin_body(f);
+		else if (f->queue != &early && f->queue != &bodies)
+			enqueue(f, &early, EARLY_MS);
 		break;
 	case RECORD_WHOLE:
 		hand_out(f);
@@ -348,6 +342,7 @@ static void accept_one(void)
 	}
 	f = xcalloc(1, sizeof *f);
 	f->fd = fd;
+	f->serial = ++serials;
 	record_init(&f->record, body_most, conns_max);
 	read_on(f);
 	if (queued > conns_max || held > HELD_MAX)
@@ -373,6 +368,7 @@ struct fcgi *fcgi_take(void)
 static void go_on(struct fcgi *f)
 {
 	f->received = f->checked = 0;
+	f->serial = ++serials;
 	if (f->unsent.len) {
 		enqueue(f, &sending, SEND_MS);
 		watch(f, EPOLLOUT);
@@ -442,6 +438,17 @@ static void take_returned(void)
 
 /* Waiting */
 
+static void begin_body(struct fcgi *f)
+{
+	if (conns_refused(f)) {
+		hand_out(f);
+		return;
+	}
+	f->checks = 0;
+	f->checked = f->received;
+	enqueue(f, &bodies, body_part_ms);
+}
+
 static void check_body(struct fcgi *f)
 {
 	size_t least = (size_t)(BODY_RATE * body_part_ms / 1000);
@@ -462,7 +469,9 @@ static int64_t end_expired(void)
 
 	for (int i = 0; i < TIMED; i++) {
 		while ((f = TAILQ_FIRST(&timed[i]->all)) && f->deadline <= now)
-			if (f->queue == &bodies)
+			if (f->queue == &early)
+				begin_body(f);
+			else if (f->queue == &bodies)
 				check_body(f);
 			else
 				give_up(f);

@@ -31,6 +31,7 @@ struct fcgi {
 	TAILQ_ENTRY(fcgi) entry;
 	struct queue *queue;
 	int64_t deadline;		/* in the queue */
+	uint64_t serial;		/* the lower, the older */
 	uint32_t watched;		/* events of epoll */
 	size_t received, checked;	/* bytes: so far, and at the last check */
 	int checks;			/* of the rate of a body */

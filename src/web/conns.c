@@ -179,9 +179,11 @@ static bool give_up_oldest(void)
 		if (first && (!oldest || first->serial < oldest->serial))
 			oldest = first;
 	}
-	if (oldest)
-		give_up(oldest);
-	return oldest;
+	if (!oldest)
+		return false;
+	oldest->closes = true;
+	give_up(oldest);
+	return true;
 }
 
 /* Reading */
@@ -211,8 +213,9 @@ static bool receive(struct fcgi *f)
 			return false;
 		f->received += (size_t)n;
 		record_feed(&f->record, bytes, (size_t)n);
-		if ((size_t)n < sizeof bytes)
-			return true;	/* more is told of by epoll */
+		/* More is told of by epoll. */
+		if ((size_t)n < sizeof bytes || f->record.state == RECORD_WHOLE)
+			return true;
 	}
 	return true;
 }
@@ -333,7 +336,7 @@ static void accept_one(void)
 		       errno == ENOBUFS))
 		descriptors_ran_out(errno);
 	else if (fd < 0)
-		acceptable = errno != EAGAIN && errno != EINVAL;
+		acceptable = errno == EINTR || errno == ECONNABORTED;
 	if (fd < 0)
 		return;
 	if (!admit(fd, &from, len)) {
@@ -345,8 +348,8 @@ static void accept_one(void)
 	f->serial = ++serials;
 	record_init(&f->record, body_most, conns_max);
 	read_on(f);
-	if (queued > conns_max || held > HELD_MAX)
-		give_up_oldest();
+	while ((queued > conns_max || held > HELD_MAX) && give_up_oldest())
+		;
 }
 
 struct fcgi *fcgi_take(void)
@@ -369,6 +372,7 @@ static void go_on(struct fcgi *f)
 {
 	f->received = f->checked = 0;
 	f->serial = ++serials;
+	count_held(f, f->unsent.size);
 	if (f->unsent.len) {
 		enqueue(f, &sending, SEND_MS);
 		watch(f, EPOLLOUT);
@@ -454,6 +458,7 @@ static void check_body(struct fcgi *f)
 	size_t least = (size_t)(BODY_RATE * body_part_ms / 1000);
 
 	if (++f->checks == BODY_CHECKS || f->received - f->checked < least) {
+		f->checks = BODY_CHECKS - 1;	/* once more, to read the answer */
 		give_up(f);
 	} else {
 		f->checked = f->received;
@@ -561,10 +566,12 @@ bool fcgi_wait(int64_t until, bool *other)
 			returns = true;
 		else
 			*other = true;
-	/* These end others, of which an event may have told. */
+	/* What follows may end others, of which an event told. */
 	if (returns)
 		take_returned();
 	if (stops)
 		stop();
+	while (held > HELD_MAX && give_up_oldest())
+		;
 	return !stopping || !TAILQ_EMPTY(&ready.all);
 }

@@ -36,6 +36,7 @@ struct fcgi {
 	size_t received, checked;	/* bytes: so far, and at the last check */
 	int checks;			/* of the rate of a body */
 	bool drains;			/* what comes is dropped */
+	bool closes;			/* its descriptor is needed */
 	size_t held;			/* bytes of memory that were counted */
 };
 

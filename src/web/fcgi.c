@@ -250,8 +250,8 @@ void fcgi_free(struct fcgi *f)
 		free(f);
 		return;
 	}
-	r->keep = r->keep && !r->body.slow && r->state != RECORD_OVER;
-	f->drains = !r->keep && !r->body.slow && r->state == RECORD_BODY;
+	r->keep = r->keep && !f->closes && r->state != RECORD_OVER;
+	f->drains = !r->keep && !f->closes && r->state == RECORD_BODY;
 	if (!is_answered(f) || !(r->keep || f->drains || f->unsent.len)) {
 		/* The request was read to its end: this cuts nothing. */
 		conns_close(f);

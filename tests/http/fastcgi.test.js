@@ -1,7 +1,9 @@
 // FastCGI itself: what a web server may send, whole, in pieces, never to the end, and one after another.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import http from 'node:http';
 import { after } from 'node:test';
 import * as fastcgi from './lib/fastcgi.js';
 import { KILLED } from './lib/logs.js';
@@ -222,6 +224,23 @@ if (SERVER !== 'apache') {
       assert.equal(rate.value.status, 408);
       assert.ok(rate.ms > 2_900 && rate.ms < 5_000, `2,000 bytes a second: after ${rate.ms} ms`);
     });
+
+    // lighttpd waits for all of a body before it asks.
+    if (SERVER === 'apache-proxy') {
+      it('who sends a body too slowly is told so by way of the web server', async () => {
+        const { hostname: host, port, pathname: path } = site.url('/relay/bob/x');
+        const call = http.request({ method: 'POST', agent: false, host, port, path,
+          headers: { Authorization: `Bearer ${site.peer().token}`, 'Content-Length': 10_000 } });
+        const trickle = setInterval(() => call.write(' '), 200);
+        try {
+          const [answer] = await once(call, 'response');
+          assert.equal(answer.statusCode, 408);
+        } finally {
+          clearInterval(trickle);
+          call.on('error', () => {}).destroy();
+        }
+      });
+    }
   });
 
   const DESCRIPTORS = 64, SLOW = 300;

@@ -112,7 +112,8 @@ static bool take_pair(const char **at, const char *end, const char **name,
 }
 
 /* Makes strings of them in place, name and value in turn: two lengths of a byte or
- * more go, two NULs come. */
+ * more go, two NULs come. A NUL ends a value (lighttpd passes on those of a query);
+ * no name has one. */
 static bool split_params(struct buf *b)
 {
 	const char *at = b->data, *end = at + b->len, *name;
@@ -120,13 +121,18 @@ static bool split_params(struct buf *b)
 	size_t name_len, value_len;
 
 	while (at < end) {
-		if (!take_pair(&at, end, &name, &name_len, &value_len) ||
-		    memchr(name, '\0', name_len + value_len))
+		const char *value;
+
+		if (!take_pair(&at, end, &name, &name_len, &value_len))
 			return false;
+		if (memchr(name, '\0', name_len))
+			continue;
+		value = name + name_len;
+		value_len = strnlen(value, value_len);
 		memmove(to, name, name_len);
 		to[name_len] = '\0';
 		to += name_len + 1;
-		memmove(to, name + name_len, value_len);
+		memmove(to, value, value_len);
 		to[value_len] = '\0';
 		to += value_len + 1;
 	}

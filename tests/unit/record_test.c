@@ -277,7 +277,8 @@ static void test_long_lengths(void **state)
 		{ "the name is all", PAIRS("\3\1Abc"), RECORD_OVER },
 		{ "half of a length", PAIRS("\1\x80\0"), RECORD_OVER },
 		{ "the greatest", PAIRS("\xff\xff\xff\xff\xff\xff\xff\xff" "A"), RECORD_OVER },
-		{ "a NUL", PAIRS("\1\3Ab\0c"), RECORD_OVER },
+		{ "a NUL ends a value", PAIRS("\1\4Abc\0d"), RECORD_BODY },
+		{ "a name with a NUL is none", PAIRS("\2\1A\0x\1\2Abc"), RECORD_BODY },
 	};
 
 	(void)state;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # smoke.sh - does this deployment of Drawbridge work? POSIX sh and curl, from anywhere.
 #
-#   tests/smoke.sh [-k] [-t SECONDS] URL
+#   tests/smoke.sh [-k] [-t SECONDS] [-w SECONDS] URL
 #
 # URL is where Drawbridge is mounted: http://127.0.0.1:8080/ or https://example.org/draw/.
 # Two peers get tokens, open streams, join a room, relay, are cut off and resume, and leave.
@@ -11,16 +11,16 @@
 #   -k          accept any certificate (curl -k)
 #   -t SECONDS  hold a stream for so long (20): a proxy that cuts streams after a minute, or
 #               after five, shows only to one who waits
+#   -w SECONDS  wait so long for any answer but a stream (5): ours come within 2, on a machine
+#               that has time for them
 
 # shellcheck disable=SC2317,SC2329 # some functions run from a trap, or as an argument of within
 
 set -u
 umask 077
 
-SHORT=5 # seconds that any answer but a stream may take: ours come within 2
-
 usage() {
-	echo "usage: $0 [-k] [-t SECONDS] URL" >&2
+	echo "usage: $0 [-k] [-t SECONDS] [-w SECONDS] URL" >&2
 	exit 2
 }
 
@@ -140,7 +140,7 @@ ask() {
 	esac
 	path=$1
 	shift
-	status=$(curl -sS ${insecure:+-k} --max-time $SHORT -D "$T/head" -o "$T/answer" \
+	status=$(curl -sS ${insecure:+-k} --max-time "$answer" -D "$T/head" -o "$T/answer" \
 		-w '%{http_code}' "$@" "$url$path" 2>"$T/error")
 }
 
@@ -182,7 +182,7 @@ stream() {
 	: >"$T/$name"
 	: >"$T/$name.head"
 	: >"$T/$name.end"
-	curl -sSN ${insecure:+-k} --max-time $((hold + 60)) --config "$config" \
+	curl -sSN ${insecure:+-k} --max-time $((hold + answer * 12)) --config "$config" \
 		-D "$T/$name.head" -o "$T/$name" -w 'ended %{http_code}' "$@" \
 		>"$T/$name.end" 2>"$T/$name.error" &
 	echo $! >"$T/$name.pid"
@@ -237,8 +237,8 @@ why_closed() {
 		# The answer to HEAD ends at once, so that no buffer holds it back.
 		ask HEAD connect "${1%%-*}"
 		case $status in
-		200) echo "buffered: nothing comes in $SHORT s, though the program answers: $(hint_buffered)" ;;
-		*) echo "no answer in $SHORT s, nor to HEAD: $(hint_full)" ;;
+		200) echo "buffered: nothing comes in $answer s, though the program answers: $(hint_buffered)" ;;
+		*) echo "no answer in $answer s, nor to HEAD: $(hint_full)" ;;
 		esac
 	fi
 }
@@ -256,13 +256,13 @@ why_ended() {
 
 # arrives NAME EVENT TEXT WHAT - one event, at once. A late one means a buffer.
 arrives() {
-	if ! within $SHORT has_event "$1" "$2" "$3"; then
+	if ! within "$answer" has_event "$1" "$2" "$3"; then
 		if ended "$1"; then
 			fail "$4" "no $2 on the stream of ${1%%-*}, which ended: $(why_ended "$1")"
 		else
-			fail "$4" "no $2 on the stream of ${1%%-*} in $SHORT s: $(hint_buffered)"
+			fail "$4" "no $2 on the stream of ${1%%-*} in $answer s: $(hint_buffered)"
 		fi
-	elif [ $waited -gt 10 ]; then
+	elif [ $waited -gt $((answer * 2)) ]; then
 		fail "$4" "$2 came after $(seconds), so it is buffered: $(hint_buffered)"
 	else
 		ok "$4"
@@ -336,17 +336,17 @@ check_streams() {
 	stream ann "$T/ann.by-query" -H 'Accept-Encoding: gzip, deflate, br'
 	stream bob "$T/bob.by-header"
 
-	within $SHORT opened bob
+	within "$answer" opened bob
 	has_event bob connected || give_up "stream" "token in the header: $(why_closed bob)"
 
-	within $SHORT headers_came ann
+	within "$answer" headers_came ann
 	coding=$(header "$T/ann.head" content-encoding)
 	if [ -n "$coding" ]; then
 		fail "plain" "compressed ($coding): $(hint_compressed)"
 		cut_stream ann
 		stream ann "$T/ann.by-query"
 	fi
-	within $SHORT opened ann
+	within "$answer" opened ann
 	has_event ann connected || give_up "stream" "token in the address: $(why_closed ann)"
 	ok "streams: two are open, one with its token in a header, one in the address"
 
@@ -407,13 +407,13 @@ got_all() { [ "$(numbers bob-again)" = "$sent" ] || ended bob-again; }
 check_resume() {
 	echo "header = \"Last-Event-ID: $(last_id bob)\"" >>"$T/bob.by-header"
 	stream bob-again "$T/bob.by-header"
-	within $SHORT opened bob-again
+	within "$answer" opened bob-again
 	has_event bob-again connected || give_up "resume" "$(why_closed bob-again)"
 	if ! has_event bob-again connected '"resumed":true'; then
 		fail "resume" "bob came back with his position and was not resumed: does Last-Event-ID reach stream.fcgi? do all hosts use one Redis?"
 		return
 	fi
-	within $SHORT got_all
+	within "$answer" got_all
 	if [ "$(numbers bob-again)" = "$sent" ]; then
 		ok "resume: bob is back and got what he missed, once and in order"
 	else
@@ -457,19 +457,23 @@ check_hold() {
 
 insecure=''
 hold=20
+answer=5
 server=''
-while getopts kt: option; do
+while getopts kt:w: option; do
 	case $option in
 	k) insecure=yes ;;
 	t) hold=$OPTARG ;;
+	w) answer=$OPTARG ;;
 	*) usage ;;
 	esac
 done
 shift $((OPTIND - 1))
 [ $# -eq 1 ] || usage
-case $hold in
-'' | *[!0-9]*) usage ;;
-esac
+for seconds in "$hold" "$answer"; do
+	case $seconds in
+	'' | *[!0-9]*) usage ;;
+	esac
+done
 case $1 in
 *[?#\"\ ]*) usage ;;
 http://?* | https://?*) url=${1%/}/ ;;

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { smoke } from './http/lib/command.js';
 import { Server } from './http/lib/server.js';
+import { WAIT_MS } from './http/lib/wait.js';
 
 const { SERVER: kind = 'lighttpd', MOUNT: mount = '/' } = process.env;
 
-test(`smoke (${kind} ${mount})`, { timeout: 150_000 }, async (t) => {
+test(`smoke (${kind} ${mount})`, { timeout: 15 * WAIT_MS }, async (t) => {
   const server = await Server.start({ kind, mount, settings: {} });
   try {
     const { status, out } = await smoke(server.base);

@@ -25,9 +25,10 @@ struct client {
 	CURLM *multi;
 	char *url;
 	bool insecure;
+	long wait_s;
 };
 
-struct client *client_new(const char *url, bool insecure)
+struct client *client_new(const char *url, bool insecure, long wait_s)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 
@@ -35,6 +36,7 @@ struct client *client_new(const char *url, bool insecure)
 		abort();
 	c->url = xstrdup(url);
 	c->insecure = insecure;
+	c->wait_s = wait_s;
 	return c;
 }
 
@@ -205,14 +207,14 @@ bool client_step(struct client *c, int64_t end_ms)
 struct exchange *client_ask(struct client *c, const struct request *r)
 {
 	struct exchange *x = client_begin(c, r);
-	int64_t end = x->began_ms + ANSWER_MS;
+	int64_t end = x->began_ms + c->wait_s * 1000;
 
 	while (!x->done && client_step(c, end))
 		;
 	if (!x->done) {
 		x->status = 0;
-		snprintf(x->why, sizeof x->why, "no answer in %d s",
-			 ANSWER_MS / 1000);
+		snprintf(x->why, sizeof x->why, "no answer in %ld s",
+			 c->wait_s);
 	}
 	return x;
 }

@@ -11,13 +11,11 @@
 
 #include "base/buf.h"
 
-/* What any answer but a stream may take: ours come within 2 s. */
-enum { ANSWER_MS = 5000 };
-
 struct client;
 
-/* url ends with '/'. insecure: any certificate will do. */
-struct client *client_new(const char *url, bool insecure);
+/* url ends with '/'. insecure: any certificate will do. wait_s: what any answer
+ * but a stream may take. */
+struct client *client_new(const char *url, bool insecure, long wait_s);
 void client_free(struct client *c);
 
 struct request {

@@ -46,6 +46,7 @@ static bool take_options(struct doctor *d, int argc, char **argv, bool *sign)
 		{ "streams", required_argument, NULL, 's' },
 		{ "hold", required_argument, NULL, 'h' },
 		{ "unread", required_argument, NULL, 'u' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "sign", no_argument, NULL, 'g' },
 		{ "insecure", no_argument, NULL, 'k' },
 		{ 0 }
@@ -58,6 +59,7 @@ static bool take_options(struct doctor *d, int argc, char **argv, bool *sign)
 		case 's': good = take_number("streams", STREAMS_MOST, &d->streams); break;
 		case 'h': good = take_number("hold", SECONDS_MOST, &d->hold); break;
 		case 'u': good = take_number("unread", SECONDS_MOST, &d->unread); break;
+		case 'w': good = take_number("wait", SECONDS_MOST, &d->wait); break;
 		case 'g': *sign = true; break;
 		case 'k': d->insecure = true; break;
 		default: good = false;
@@ -69,7 +71,7 @@ extern char **environ;
 
 static int run(int argc, char **argv)
 {
-	struct doctor d = { .streams = 20, .hold = 20 };
+	struct doctor d = { .streams = 20, .hold = 20, .wait = 5 };
 	struct buf why = BUF_INIT(32 * 1024);
 	struct conf conf = { 0 };
 	bool sign = false;
@@ -100,7 +102,8 @@ static int run(int argc, char **argv)
 
 const struct command command_doctor = {
 	"doctor",
-	"[-k] [--sign] [--streams N] [--hold SECONDS] [--unread SECONDS] URL\n"
+	"[-k] [--sign] [--streams N] [--hold SECONDS] [--unread SECONDS]\n"
+	"           [--wait SECONDS] URL\n"
 	"           Tries a deployment from outside, and names the line of configuration\n"
 	"           to change where it is not right.\n"
 	"           -k, --insecure    take any certificate\n"
@@ -109,6 +112,8 @@ const struct command command_doctor = {
 	"           --streams N       open so many at a time (20)\n"
 	"           --hold SECONDS    keep an idle stream for so long (20)\n"
 	"           --unread SECONDS  leave one unread for so long: more than\n"
-	"                             DRAWBRIDGE_SEND_TIMEOUT (30); not done by itself",
+	"                             DRAWBRIDGE_SEND_TIMEOUT (30); not done by itself\n"
+	"           --wait SECONDS    for an answer (5); ours come within 2, on a machine\n"
+	"                             that has time for them",
 	run,
 };

@@ -30,7 +30,7 @@ struct doctor {
 	const char *mount;	/* the path of the URL */
 	bool insecure;
 	struct conf *sign;	/* NULL: tokens come from /access */
-	long streams, hold, unread;
+	long streams, hold, unread, wait;
 	/* as found */
 	struct client *client;
 	char server[128];	/* the header */

@@ -15,7 +15,7 @@
 enum {
 	RELAYS_MOST = 25,	/* until the end of a stream must be known */
 	RELAY_EACH_MS = 200,
-	CLOSE_MS = 500,		/* in which the end of a connection has arrived */
+	CLOSE_PART = 10,	/* of what may be waited: the end of a connection has arrived */
 	UNREAD_RELAYS = 24,	/* within DRAWBRIDGE_RATE_BYTES' burst */
 	UNREAD_BYTES = 60000,	/* each, within DRAWBRIDGE_BODY_MAX */
 };
@@ -152,7 +152,7 @@ static bool check_tokens(struct doctor *d)
 static bool open_one(struct doctor *d, struct peer_here *p, const char *header,
 		     char coding[32])
 {
-	int64_t end = clock_ms() + ANSWER_MS;
+	int64_t end = clock_ms() + d->wait * 1000;
 
 	p->stream = stream_open(d, p, header, false);
 	while (!p->stream->status && !p->stream->done &&
@@ -214,7 +214,7 @@ static int close_stream(struct doctor *d, char *body, size_t size)
 
 	client_end(d->client, d->bob.stream);
 	d->bob.stream = NULL;
-	wait_ms(d, CLOSE_MS);
+	wait_ms(d, d->wait * 1000 / CLOSE_PART);
 	while (status == 200 && n < RELAYS_MOST) {
 		snprintf(body, size, "{\"n\":%d}", ++n);
 		status = ask_relay(d, &d->ann, &d->bob, "doctor", body);
@@ -293,7 +293,7 @@ static bool check_processes(struct doctor *d)
 {
 	struct exchange *x[STREAMS_MOST] = { NULL };
 	struct buf position = BUF_INIT(256);
-	int64_t began = clock_ms(), end = began + ANSWER_MS;
+	int64_t began = clock_ms(), end = began + d->wait * 1000;
 	int status = 0;
 	long open;
 
@@ -308,8 +308,8 @@ static bool check_processes(struct doctor *d)
 			  (double)(clock_ms() - began) / 1000);
 	else
 		tell_wrong(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
-			   "processes: of %ld streams at a time %ld are open after %d s",
-			   d->streams, open, ANSWER_MS / 1000);
+			   "processes: of %ld streams at a time %ld are open after %ld s",
+			   d->streams, open, d->wait);
 	check_beside(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);
@@ -348,7 +348,7 @@ static bool check_unread(struct doctor *d)
 		goto out;
 	wait_ms(d, d->unread * 1000);
 	client_read(x);
-	end = clock_ms() + ANSWER_MS;
+	end = clock_ms() + d->wait * 1000;
 	while (!x->done && x->body.len < all && client_step(d->client, end))
 		;
 	if (x->body.len < all)
@@ -405,7 +405,7 @@ int doctor_examine(struct doctor *d, const char *url)
 {
 	size_t i = 0;
 
-	d->client = client_new(url, d->insecure);
+	d->client = client_new(url, d->insecure, d->wait);
 	d->ann.name = "doctor-ann";
 	d->bob.name = "doctor-bob";
 	id_random(d->room);

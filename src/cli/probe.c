@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "cli/doctor.h"
 
-enum { LATE_MS = 1000 };	/* what takes longer was held back */
+enum { LATE_PART = 5 };	/* of what may be waited: what takes longer was held back */
 
 /* The report */
 
@@ -138,7 +138,7 @@ struct exchange *stream_open(struct doctor *d, const struct peer_here *p,
 const char *stream_wait(struct doctor *d, const struct exchange *x,
 			const char *event, const char *text)
 {
-	int64_t end = clock_ms() + ANSWER_MS;
+	int64_t end = clock_ms() + d->wait * 1000;
 	const char *found;
 
 	while (!(found = exchange_event(x, event, text)) && !x->done &&
@@ -194,17 +194,17 @@ bool tell_closed(struct doctor *d, const struct peer_here *p,
 		return tell_wrong(d, CAUSE_DOWN, "stream: %s", x->why);
 	if (x->status)
 		return tell_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: header "
-				  "lines came, but no event in %d s", ANSWER_MS / 1000);
+				  "lines came, but no event in %ld s", d->wait);
 	/* The answer to HEAD ends at once, so that no buffer holds it back. */
 	head = ask(d, "HEAD", "connect", p, NULL);
 	status = head->status;
 	client_end(d->client, head);
 	if (status == 200)
 		return tell_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: nothing "
-				  "came in %d s, though stream.fcgi answers HEAD at once",
-				  ANSWER_MS / 1000);
-	return tell_wrong(d, CAUSE_FULL, "stream: no answer in %d s, nor to HEAD: not "
-			  "enough processes, threads or connections?", ANSWER_MS / 1000);
+				  "came in %ld s, though stream.fcgi answers HEAD at once",
+				  d->wait);
+	return tell_wrong(d, CAUSE_FULL, "stream: no answer in %ld s, nor to HEAD: not "
+			  "enough processes, threads or connections?", d->wait);
 }
 
 bool stream_arrives(struct doctor *d, const struct peer_here *p, const char *event,
@@ -217,10 +217,10 @@ bool stream_arrives(struct doctor *d, const struct peer_here *p, const char *eve
 		if (p->stream->done)
 			return tell_end(d, what, p->stream);
 		return tell_wrong(d, CAUSE_BUFFERED, "%s: no %s on the stream of %s in "
-				  "%d s", what, event, p->name, ANSWER_MS / 1000);
+				  "%ld s", what, event, p->name, d->wait);
 	}
 	s = (double)(clock_ms() - began) / 1000;
-	if (s * 1000 > LATE_MS)
+	if (s * LATE_PART > (double)d->wait)
 		return tell_wrong(d, CAUSE_BUFFERED, "%s: it is buffered: %s came after "
 				  "%.1f s", what, event, s);
 	tell_fine(d, "%s", what);

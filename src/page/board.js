@@ -26,10 +26,17 @@ import { Toolbar } from './toolbar.js';
 import { makeTools } from './tools.js';
 import { View } from './view.js';
 
+/**
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./drawbridge.js').PeerInfo} PeerInfo
+ * @typedef {{x: number, y: number}} Place
+ */
+
 const NOTICE_MS = 6_000;
 const ZOOM_STEP = 1.25;
 const COPY_PX = 16; // a copy lies that far from what it is of
 
+/** @type {Record<string, string>} */
 const WORDS = {
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
@@ -38,11 +45,14 @@ const WORDS = {
   closed: 'You have left.',
 }; // of the others their detail is a sentence
 
-const element = (id) => document.getElementById(id);
+const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const facts = document.documentElement.dataset;
-const board = element('board');
+const board = /** @type {HTMLCanvasElement} */ (element('board'));
+const nameField = /** @type {HTMLInputElement} */ (element('name'));
+const link = /** @type {HTMLInputElement} */ (element('link'));
+const peoplePanel = /** @type {HTMLDetailsElement} */ (element('people'));
 const wide = matchMedia('(min-width: 60rem)');
-const room = location.pathname.split('/').pop();
+const room = location.pathname.split('/').pop() ?? '';
 
 const stranger = `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
 const username = cleanName(String(recall('name') ?? '')) || stranger;
@@ -52,35 +62,41 @@ const { elements } = drawing;
 const store = new Store(room, (one) => elements.pieces(one));
 const view = new View();
 const selection = new Selection(drawing, selected);
-const paper = new Paper(element('paper'), board, elements, view);
+const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
 const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
 const sync = new Sync(bridge, elements, changed);
 const outgoing = new Outgoing(bridge, sync);
-const toolbar = new Toolbar(element('tools'), toolChosen, (change) => selection.restyle(change));
+const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), toolChosen,
+  (change) => selection.restyle(change));
 const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
 const tools = makeTools(desk);
-const field = new TextField(element('text'), desk);
+const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text')), desk);
 const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, need: () => paper.need() });
 
 view.changed = moved;
+/** @type {Paper['overlay']} */
 paper.overlay = (context, colours) => {
   selection.paint(context, view, colours, paper.shifted);
   keys.paint(context, colours);
 };
+/** @type {Paper['painted']} */
 paper.painted = (rests) => {
-  if (facts.rests !== String(rests)) facts.rests = rests;
+  if (facts.rests !== String(rests)) facts.rests = String(rests);
 };
 field.after = () => board.focus();
 
 // --- what is on the board ---
 
-/** Whoever changed it. */
+/**
+ * Whoever changed it.
+ * @param {import('./elements.js').Merged} merged
+ */
 function changed({ element: one }) {
   store.keep(one);
   paper.changed(one);
-  facts.strokes = elements.list.length;
-  facts.points = elements.points;
+  facts.strokes = String(elements.list.length);
+  facts.points = String(elements.points);
   count();
 }
 
@@ -93,13 +109,13 @@ function count() {
 
 function showCounts() {
   counting = 0;
-  element('undo').disabled = !drawing.canUndo;
-  element('redo').disabled = !drawing.canRedo;
+  /** @type {HTMLButtonElement} */ (element('undo')).disabled = !drawing.canUndo;
+  /** @type {HTMLButtonElement} */ (element('redo')).disabled = !drawing.canRedo;
   selected();
 }
 
 function moved() {
-  facts.rests = false;
+  facts.rests = 'false';
   paper.need();
   people.place();
   field.place();
@@ -113,6 +129,7 @@ function tool(name = toolbar.tool) {
   return tools[name];
 }
 
+/** @param {Place | null} place */
 function at(place) {
   outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
   board.classList.toggle('handle', Boolean(place && selection.handleAt(place, view)));
@@ -124,6 +141,7 @@ function begins() {
   board.focus({ preventScroll: true }); // typing a name has ended
 }
 
+/** @param {string} name */
 function toolChosen(name) {
   pointers.abandon();
   keys.stop();
@@ -131,21 +149,33 @@ function toolChosen(name) {
   if (name !== 'select') selection.clear();
 }
 
+/**
+ * @param {Place} place
+ * @param {Present} [one]
+ */
 function write(place, one) {
   field.open({ ...place, ...toolbar.style }, one);
 }
 
-/** Clicked twice, a text is written on. */
+/**
+ * Clicked twice, a text is written on.
+ * @param {Place} spot
+ */
 function open(spot) {
   const there = toolbar.tool === 'select' && tools.select.find(spot);
   if (there && there.value.kind === 'text') write(spot, there);
 }
 
 function selected() {
-  facts.selected = selection.list.length;
+  facts.selected = String(selection.list.length);
   paper.need();
 }
 
+/**
+ * @param {number} dx
+ * @param {number} dy
+ * @param {boolean} stretches
+ */
 function nudge(dx, dy, stretches) {
   if (!selection.list.length) return false;
   if (stretches) selection.stretch(dx, dy);
@@ -173,17 +203,25 @@ function clear() {
   say(`Cleared ${many === 1 ? 'one element' : `${many} elements`}, for everybody. Undo brings it back.`);
 }
 
+/**
+ * @param {typeof png | typeof svg} make
+ * @param {string} ending
+ */
 async function exportAs(make, ending) {
   if (!elements.list.length) return say('The board is empty: there is nothing to export.');
   try {
     save(await make(elements.list, palette()), `${room}.${ending}`);
   } catch (error) {
-    say(`It could not be exported: ${error.message}`);
+    say(`It could not be exported: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /** Between what lies over the board. */
 function fit() {
+  /**
+   * @param {string} id
+   * @param {'top' | 'right' | 'bottom'} side
+   */
   const edge = (id, side) => element(id).getBoundingClientRect()[side];
   const left = wide.matches ? edge('style', 'right') : 0;
   const bottom = innerHeight - edge('bar', 'top');
@@ -205,7 +243,7 @@ function selectAll() {
 
 /** @returns {Record<string, () => void>} by key, as the help lists them */
 function commands() {
-  const zoom = (factor) => () => view.zoom(factor);
+  const zoom = (/** @type {number} */ factor) => () => view.zoom(factor);
   return {
     ...toolbar.commands,
     '+': zoom(ZOOM_STEP), '=': zoom(ZOOM_STEP), '-': zoom(1 / ZOOM_STEP), 0: () => view.zoom(1 / view.scale), f: fit,
@@ -219,17 +257,24 @@ function commands() {
 
 function help() {
   closePanels();
-  element('help').showModal();
+  /** @type {HTMLDialogElement} */ (element('help')).showModal();
 }
 
 // --- who is here ---
 
-/** Somebody who has just come knows nothing. */
+/**
+ * Somebody who has just come knows nothing.
+ * @param {PeerInfo} [peer]  everybody if not given
+ */
 function introduce(peer) {
-  const { value: name } = element('name');
+  const { value: name } = nameField;
   bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer);
 }
 
+/**
+ * @param {string | Uint8Array} text
+ * @param {PeerInfo} peer
+ */
 function hear(text, peer) {
   if (typeof text !== 'string' || text.length > MESSAGE_MOST) return;
   let message;
@@ -249,15 +294,15 @@ function showPeople() {
   showing = 0;
   people.show();
   const { peers } = bridge;
-  element('count').textContent = 1 + peers.length;
-  facts.peers = peers.filter(({ state }) => state === 'open').length;
-  facts.relayed = peers.filter(({ state }) => state === 'relayed').length;
+  element('count').textContent = String(1 + peers.length);
+  facts.peers = String(peers.filter(({ state }) => state === 'open').length);
+  facts.relayed = String(peers.filter(({ state }) => state === 'relayed').length);
   if (bridge.state === 'connected') showStatus('connected');
 }
 
 function rename() {
-  const name = cleanName(element('name').value) || username;
-  element('name').value = name;
+  const name = cleanName(nameField.value) || username;
+  nameField.value = name;
   element('initial').textContent = initial(name);
   remember('name', name);
   bridge.rename(name);
@@ -265,14 +310,19 @@ function rename() {
   if (bridge.state === 'refused') join(); // it may have been the name
 }
 
+/** @param {number} colour */
 function recolour(colour) {
-  element('me').dataset.colour = colour;
-  element('initial').dataset.colour = colour;
+  element('me').dataset.colour = String(colour);
+  element('initial').dataset.colour = String(colour);
 }
 
 // --- how it goes ---
 
-function showStatus(state, detail) {
+/**
+ * @param {import('./drawbridge.js').State} state
+ * @param {string} [detail]
+ */
+function showStatus(state, detail = '') {
   facts.state = state;
   const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
   const status = element('status');
@@ -280,13 +330,16 @@ function showStatus(state, detail) {
   if (state === 'refused' || state.endsWith('connecting')) status.append(` ${detail}`);
   if (state === 'refused') {
     status.append(' Change your name, or reload the page, to try again.');
-    element('people').open = true;
+    peoplePanel.open = true;
   }
 }
 
 let quiet = 0;
 
-/** A sentence that goes again. */
+/**
+ * A sentence that goes again.
+ * @param {string} sentence
+ */
 function say(sentence) {
   const notice = element('notice');
   notice.textContent = sentence;
@@ -295,7 +348,6 @@ function say(sentence) {
 }
 
 async function copy() {
-  const link = element('link');
   link.select();
   // navigator.clipboard exists under HTTPS alone, and may be forbidden.
   const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
@@ -305,8 +357,8 @@ async function copy() {
 
 /** @returns {boolean} whether one was open */
 function closePanels() {
-  const open = [...document.querySelectorAll(wide.matches ? '#menu[open]' : 'header details[open]')];
-  for (const panel of open) panel.open = false;
+  const open = document.querySelectorAll(wide.matches ? '#menu[open]' : 'header details[open]');
+  for (const panel of open) /** @type {HTMLDetailsElement} */ (panel).open = false;
   const styling = toolbar.showStyle(false);
   return open.length > 0 || styling;
 }
@@ -318,7 +370,8 @@ function start() {
   const own = Number(recall('own') ?? Math.floor(Math.random() * COLOURS)) % COLOURS || 0;
   recolour(own);
   remember('own', own);
-  for (const input of document.querySelectorAll('[name=own]')) {
+  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('[name=own]'));
+  for (const input of inputs) {
     input.checked = Number(input.value) === own;
     input.addEventListener('change', () => {
       recolour(Number(input.value));
@@ -326,14 +379,14 @@ function start() {
       introduce();
     });
   }
-  element('link').value = location.origin + location.pathname;
-  element('name').value = username;
+  link.value = location.origin + location.pathname;
+  nameField.value = username;
   remember('name', username);
   element('initial').textContent = initial(username);
   // On a small window the board is what matters.
-  element('people').open = wide.matches;
+  peoplePanel.open = wide.matches;
 
-  element('name').addEventListener('change', rename);
+  nameField.addEventListener('change', rename);
   const buttons = {
     copy, undo, redo, clear, fit,
     'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
@@ -352,7 +405,10 @@ function start() {
   addEventListener('blur', () => pan(false));
 }
 
-/** While the space bar is down. */
+/**
+ * While the space bar is down.
+ * @param {boolean} panning
+ */
 function pan(panning) {
   pointers.panning = panning;
   board.classList.toggle('panning', panning);
@@ -368,7 +424,7 @@ bridge.on('leave', (peer) => { people.part(peer); showPeople(); });
 bridge.on('peer', showPeople);
 bridge.on('data', hear);
 
-facts.strokes = facts.points = 0;
+facts.strokes = facts.points = '0';
 start();
 showCounts();
 showPeople();

@@ -5,10 +5,15 @@
 import { FONT, LINE_HEIGHT, figureOf } from './figures.js';
 import { COLOURS } from './shapes.js';
 
-/** The palette as the page has it now: it is another in the dark. */
+/** @typedef {{inks: string[], paper: string, accent: string}} Palette */
+
+/**
+ * The palette as the page has it now: it is another in the dark.
+ * @returns {Palette}
+ */
 export function palette() {
   const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   return {
     inks: Array.from({ length: COLOURS }, (_, n) => colour(`--colour-${n}`)),
     paper: colour('--paper'),
@@ -16,7 +21,12 @@ export function palette() {
   };
 }
 
-/** In units of the board, onto a context that is transformed for them. */
+/**
+ * In units of the board, onto a context that is transformed for them.
+ * @param {CanvasRenderingContext2D} context
+ * @param {import('./elements.js').Present} element
+ * @param {{inks: string[]}} palette
+ */
 export function paint(context, element, { inks }) {
   const figure = figureOf(element);
   const ink = inks[element.value.colour];

@@ -26,13 +26,18 @@ export function encode(data) {
 export class Sender {
   acked = 0; // all before this offset has arrived
   end = 0;
-  #messages = []; // { at, bytes, resolve, reject }, the first of them at or before `acked`
+  /**
+   * The first of them is at or before `acked`.
+   * @type {{at: number, bytes: Uint8Array, resolve: () => void, reject: (error: Error) => void}[]}
+   */
+  #messages = [];
 
   /**
    * @param {Uint8Array} bytes  as encode() makes them; they are not copied
    * @returns {Promise<void>} once it has arrived
    */
   push(bytes) {
+    /** @type {Promise<void>} */
     const sent = new Promise((resolve, reject) => {
       this.#messages.push({ at: this.end, bytes, resolve, reject });
     });
@@ -41,7 +46,12 @@ export class Sender {
     return sent;
   }
 
-  /** A copy of at most so many bytes from an offset on, not before `acked`, with room for a head. */
+  /**
+   * A copy of at most so many bytes from an offset on, not before `acked`, with room for a head.
+   * @param {number} from
+   * @param {number} most
+   * @param {number} [head]
+   */
   slice(from, most, head = 0) {
     const length = Math.min(most, this.end - from);
     const piece = new Uint8Array(head + length);
@@ -55,7 +65,10 @@ export class Sender {
     return piece;
   }
 
-  /** The other end has all before this offset. */
+  /**
+   * The other end has all before this offset.
+   * @param {number} offset
+   */
   ack(offset) {
     if (!(offset > this.acked && offset <= this.end)) return;
     this.acked = offset;
@@ -69,11 +82,15 @@ export class Sender {
     this.#messages.splice(0, done);
   }
 
+  /** @param {Error} error */
   fail(error) {
     for (const { reject } of this.#messages.splice(0)) reject(error);
   }
 
-  /** The message that holds this offset. */
+  /**
+   * The message that holds this offset.
+   * @param {number} offset
+   */
   #find(offset) {
     let low = 0;
     let high = this.#messages.length - 1;
@@ -90,6 +107,7 @@ export class Receiver {
   received = 0; // the offset that comes next
   #head = new Uint8Array(HEAD);
   #filled = 0; // of the head
+  /** @type {Uint8Array[]} */
   #parts = [];
   #missing = 0; // bytes of the message
 
@@ -118,6 +136,7 @@ export class Receiver {
     return messages;
   }
 
+  /** @param {Uint8Array} rest */
   #takeHead(rest) {
     const part = rest.subarray(0, HEAD - this.#filled);
     this.#head.set(part, this.#filled);
@@ -140,7 +159,10 @@ export class Receiver {
   }
 }
 
-/** Bytes as text, for JSON. */
+/**
+ * Bytes as text, for JSON.
+ * @param {Uint8Array} bytes
+ */
 export function toBase64(bytes) {
   let text = '';
   // Not all at once: arguments are on the stack.
@@ -148,7 +170,10 @@ export function toBase64(bytes) {
   return btoa(text);
 }
 
-/** @throws {Error} it is none */
+/**
+ * @param {string} text
+ * @throws {Error} it is none
+ */
 export function fromBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -44,6 +44,7 @@ export class Connection {
   #channel = null;
   #offered = ''; // the identity of our last offer
   #ignoring = false; // the other's offer, which collided with ours
+  /** @type {RTCIceCandidateInit[]} */
   #candidates = []; // that came before the description that they belong to
   #steps = Promise.resolve();
   #timer = 0;
@@ -63,9 +64,14 @@ export class Connection {
     this.#mendIn(PATIENCE_MS);
   }
 
+  /** Where #begin() has made it. */
+  get #made() {
+    return /** @type {RTCPeerConnection} */ (this.#pc);
+  }
+
   /** Whether data gets through now, as far as we know. */
   get up() {
-    return this.open && this.#pc.connectionState === 'connected';
+    return this.open && this.#pc?.connectionState === 'connected';
   }
 
   /** Whether the channel is, though its path may be interrupted. */
@@ -82,11 +88,15 @@ export class Connection {
     return this.#channel?.bufferedAmount ?? 0;
   }
 
-  /** @returns {boolean} whether it was taken: else there is too much in the channel already */
+  /**
+   * @param {string | Uint8Array<ArrayBuffer>} data
+   * @returns {boolean} whether it was taken: else there is too much in the channel already
+   */
   send(data) {
     if (this.#channel?.readyState !== 'open') return false;
     try {
-      this.#channel.send(data);
+      if (typeof data === 'string') this.#channel.send(data);
+      else this.#channel.send(data);
       return true;
     } catch {
       return false;
@@ -95,7 +105,8 @@ export class Connection {
 
   /** @returns {Promise<'direct' | 'turn'>} */
   async path() {
-    const stats = await this.#pc.getStats();
+    const stats = await this.#pc?.getStats();
+    if (!stats) return 'direct';
     for (const { type, selectedCandidatePairId } of stats.values()) {
       if (type !== 'transport') continue;
       const pair = stats.get(selectedCandidatePairId);
@@ -108,6 +119,7 @@ export class Connection {
   /**
    * One of us has joined again. What works is kept, and what is on its way, too. If the other
    * end is a new page nevertheless, its offer will show that.
+   * @param {boolean} offers
    */
   announced(offers) {
     this.#offers = offers;
@@ -120,6 +132,7 @@ export class Connection {
     if (this.#pc?.connectionState !== 'connected') this.#mendIn(0);
   }
 
+  /** @param {any} description  as it came */
   described(description) {
     if (!['offer', 'answer'].includes(description?.type)) return;
     if (typeof description.sdp !== 'string') return;
@@ -127,11 +140,15 @@ export class Connection {
     this.#step(() => this.#describe({ type, sdp }, to));
   }
 
+  /** @param {RTCIceCandidateInit} candidate */
   candidate(candidate) {
     this.#step(() => this.#candidate(candidate));
   }
 
-  /** New credentials for the servers, which the next restart needs. */
+  /**
+   * New credentials for the servers, which the next restart needs.
+   * @param {RTCIceServer[]} iceServers
+   */
   use(iceServers) {
     try {
       this.#pc?.setConfiguration({ ...this.#rtc, iceServers });
@@ -144,13 +161,17 @@ export class Connection {
     this.#pc?.close();
   }
 
-  /** One step after the other: nothing happens between an offer's making and its sending. */
+  /**
+   * One step after the other: nothing happens between an offer's making and its sending.
+   * @param {() => void | Promise<void>} run
+   */
   #step(run) {
     this.#steps = this.#steps
       .then(() => (this.#closed ? undefined : run()))
       .catch((error) => console.debug('connection:', error));
   }
 
+  /** @param {boolean} offering */
   async #begin(offering) {
     const iceServers = await this.#hooks.iceServers();
     if (this.#closed) return;
@@ -188,11 +209,11 @@ export class Connection {
   }
 
   #changed() {
-    const { connectionState } = this.#pc;
+    const { connectionState } = this.#made;
     if (this.up) {
       clearTimeout(this.#timer);
       this.#tries = 0;
-    } else if (connectionState === 'failed' || this.#channel.readyState === 'closed') {
+    } else if (connectionState === 'failed' || this.#channel?.readyState === 'closed') {
       this.#mendIn(RESTART_MS);
     } else if (connectionState === 'disconnected') {
       this.#mendIn(DISCONNECTED_MS);
@@ -205,16 +226,21 @@ export class Connection {
   }
 
   async #offer(again = false) {
-    const { signalingState } = this.#pc;
+    const pc = this.#made;
+    const { signalingState } = pc;
     if (signalingState === 'stable') {
-      await this.#pc.setLocalDescription();
-      this.#offered = identity(this.#pc.localDescription.sdp);
+      await pc.setLocalDescription();
+      this.#offered = identity(pc.localDescription?.sdp ?? '');
     } else if (!again || signalingState !== 'have-local-offer') {
       return; // one is under way
     }
-    this.#hooks.say('session-description', this.#pc.localDescription);
+    this.#hooks.say('session-description', pc.localDescription);
   }
 
+  /**
+   * @param {RTCSessionDescriptionInit & {sdp: string}} description
+   * @param {string} [to]
+   */
   async #describe(description, to) {
     const { type, sdp } = description;
     if (!this.#pc) await this.#begin(false);
@@ -222,25 +248,26 @@ export class Connection {
       // To an offer of an earlier page or connection: the other end believes in that one now.
       if (to && to !== this.#offered) return this.#offer(true);
       // To one that we have taken back, or it came twice.
-      if (this.#pc.signalingState !== 'have-local-offer') return;
+      if (this.#made.signalingState !== 'have-local-offer') return;
     }
-    const known = this.#pc.remoteDescription;
+    const known = this.#made.remoteDescription;
     if (known && fingerprint(known.sdp) !== fingerprint(sdp)) {
       await this.#begin(type === 'answer');
       if (type === 'answer' || this.#closed) return;
     }
-    const pc = this.#pc;
+    const pc = this.#made;
     this.#ignoring = type === 'offer' && pc.signalingState !== 'stable' && !this.#polite;
     if (this.#ignoring) return;
     await pc.setRemoteDescription(description); // takes an offer of ours back
     if (type === 'offer') {
       await pc.setLocalDescription();
-      const { type: answer, sdp: ours } = pc.localDescription;
+      const { type: answer, sdp: ours } = /** @type {RTCSessionDescription} */ (pc.localDescription);
       this.#hooks.say('session-description', { type: answer, sdp: ours, to: identity(sdp) });
     }
     for (const candidate of this.#candidates.splice(0)) await this.#candidate(candidate);
   }
 
+  /** @param {RTCIceCandidateInit} candidate */
   async #candidate(candidate) {
     if (this.#ignoring) return;
     if (this.#pc?.remoteDescription) {
@@ -251,6 +278,7 @@ export class Connection {
     }
   }
 
+  /** @param {number} ms */
   #mendIn(ms) {
     const jitter = 0.75 + Math.random() / 2;
     const wait = ms * 2 ** Math.min(this.#tries, BACKOFF_MOST) * jitter;
@@ -265,7 +293,7 @@ export class Connection {
       // The path may be all that was lost: the channel, and what is in it, lives on.
       if (restart) {
         this.use(await this.#hooks.iceServers());
-        this.#pc.restartIce();
+        this.#made.restartIce();
         await this.#offer();
       } else {
         await this.#begin(true);
@@ -276,12 +304,18 @@ export class Connection {
   }
 }
 
-/** What tells one offer from another, but for one that is made again. */
+/**
+ * What tells one offer from another, but for one that is made again.
+ * @param {string} sdp
+ */
 function identity(sdp) {
   return `${/^a=ice-ufrag:(.*)$/m.exec(sdp)?.[1].trim()} ${fingerprint(sdp)}`;
 }
 
-/** @returns {string | undefined} what tells one RTCPeerConnection from another */
+/**
+ * @param {string} sdp
+ * @returns {string | undefined} what tells one RTCPeerConnection from another
+ */
 function fingerprint(sdp) {
   return /^a=fingerprint:.*$/m.exec(sdp)?.[0].trim().toLowerCase();
 }

@@ -17,10 +17,10 @@
  */
 
 import { MESSAGE_MOST, encode } from './bytes.js';
-import { Emitter } from './events.js';
+import { Emitter, onNetworkChange } from './events.js';
 import { IceServers } from './ice.js';
 import { Peer, RELAYED } from './peer.js';
-import { Refusal } from './requests.js';
+import { Refusal, deferred } from './requests.js';
 import { Signaling } from './signaling.js';
 
 export { Refusal };
@@ -45,7 +45,8 @@ export class Drawbridge extends Emitter {
   #rtc;
   /** @type {Map<string, Peer>} */
   #peers = new Map();
-  #connecting = null; // { promise, resolve, reject }
+  /** @type {import('./requests.js').Deferred | null} */
+  #connecting = null;
 
   /** @param {Options} [options] */
   constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc } = {}) {
@@ -70,8 +71,7 @@ export class Drawbridge extends Emitter {
     const hurry = () => {
       for (const { connection } of this.#peers.values()) connection.hurry();
     };
-    addEventListener('online', hurry);
-    navigator.connection?.addEventListener?.('change', hurry);
+    onNetworkChange(hurry);
   }
 
   /** @returns {State} */
@@ -104,10 +104,7 @@ export class Drawbridge extends Emitter {
    */
   connect() {
     if (!['closed', 'refused'].includes(this.state)) return this.#connecting?.promise ?? Promise.resolve();
-    const connecting = {};
-    connecting.promise = new Promise((resolve, reject) => Object.assign(connecting, { resolve, reject }));
-    connecting.promise.catch(() => {});
-    this.#connecting = connecting;
+    const connecting = this.#connecting = deferred();
     this.#signaling.open();
     return connecting.promise;
   }
@@ -152,11 +149,18 @@ export class Drawbridge extends Emitter {
     return sent;
   }
 
-  /** A new name: whoever joins from now on is told it. */
+  /**
+   * A new name: whoever joins from now on is told it.
+   * @param {string} username
+   */
   rename(username) {
     this.#signaling.rename(username);
   }
 
+  /**
+   * @param {State} state
+   * @param {string} detail
+   */
   #state(state, detail) {
     if (state === 'connected') this.#connecting?.resolve();
     if (state === 'closed' || state === 'refused') {
@@ -167,6 +171,10 @@ export class Drawbridge extends Emitter {
     this.emit('state', state, detail);
   }
 
+  /**
+   * @param {{id: string, username?: string}} peer
+   * @param {boolean} offers
+   */
   #add({ id, username }, offers) {
     const known = this.#peers.get(id);
     if (known && !known.added(offers)) {
@@ -178,7 +186,7 @@ export class Drawbridge extends Emitter {
       }
       return;
     }
-    const peer = new Peer({ id, username, offers, polite: this.user.id < id, rtc: this.#rtc }, {
+    const peer = new Peer({ id, username, offers, polite: (this.user?.id ?? '') < id, rtc: this.#rtc }, {
       relay: (event, data) => this.#signaling.relay(id, event, data),
       withdraw: () => this.#signaling.withdraw(id),
       iceServers: () => this.#ice.get(),
@@ -194,6 +202,7 @@ export class Drawbridge extends Emitter {
     this.emit('join', peer.info);
   }
 
+  /** @param {string} id */
   #remove(id) {
     const peer = this.#peers.get(id);
     if (!peer) return;

@@ -7,6 +7,12 @@ import { Elements } from './elements.js';
 import { History, state } from './history.js';
 import { ORDER_MOST, RULES } from './shapes.js';
 
+/**
+ * @typedef {import('./elements.js').Element} Element
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./elements.js').Merged} Merged
+ */
+
 /** What there is to say where nothing can be added any more. */
 export const FULL = 'The board is full. Open a new room to go on.';
 
@@ -17,9 +23,8 @@ export class Drawing {
   #history;
 
   /**
-   * @param {(merged: {element: import('./elements.js').Element, from: number, replaced: boolean}) => void} changed
-   *     whoever changed it
-   * @param {(element: import('./elements.js').Element, from: number) => void} tell  the others, of ours
+   * @param {(merged: Merged) => void} changed  whoever changed it
+   * @param {(element: Element, from: number) => void} tell  the others, of ours
    */
   constructor(changed, tell) {
     this.#changed = changed;
@@ -37,7 +42,11 @@ export class Drawing {
 
   // --- an action is some of these, and then commit() or cancel() ---
 
-  /** @returns {import('./elements.js').Element | null} null: the board is full */
+  /**
+   * @param {object} value
+   * @param {number[]} [points]
+   * @returns {Present | null} null: the board is full
+   */
   add(value, points) {
     if (this.elements.full) return null;
     const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MOST);
@@ -45,22 +54,31 @@ export class Drawing {
     if (!merged) return null;
     this.#history.note(merged.element.id, null);
     this.#made(merged);
-    return merged.element;
+    return /** @type {Present} */ (merged.element);
   }
 
-  /** @returns {boolean} whether it has these points now */
+  /**
+   * @param {Element} element
+   * @param {number[]} points
+   * @returns {boolean} whether it has these points now
+   */
   extend(element, points) {
     const merged = !this.elements.full && this.elements.extend(element, points);
     if (merged) this.#made(merged);
     return Boolean(merged);
   }
 
+  /**
+   * @param {Element} element
+   * @param {object} change
+   */
   edit(element, change) {
     if (!element.value) return;
     this.#history.note(element.id, state(element));
     this.#made(this.elements.edit(element, change), Infinity);
   }
 
+  /** @param {Element} element */
   remove(element) {
     if (!element.value) return;
     this.#history.note(element.id, state(element));
@@ -85,8 +103,11 @@ export class Drawing {
     this.#history.redo();
   }
 
-  /** @param {number} [from]  Infinity: no points of it are new */
-  #made(merged, from = merged?.from) {
+  /**
+   * @param {Merged | null} merged
+   * @param {number} [from]  Infinity: no points of it are new
+   */
+  #made(merged, from = merged?.from ?? 0) {
     if (!merged) return;
     this.#changed(merged);
     this.#tell(merged.element, Math.min(from, this.elements.count(merged.element)));

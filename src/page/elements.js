@@ -12,20 +12,32 @@
  *     {"id":"…","version":2,"by":"…","value":null}
  */
 
-import { randomId } from './requests.js';
+import { randomId } from './random.js';
 
 /**
- * @typedef {object} Element
+ * @typedef {{order: number, [member: string]: any}} Value  as Rules.clean() leaves it
+ *
+ * @typedef {object} Version
  * @property {string} id
  * @property {number} version
  * @property {string} by
  * @property {number} edit                   of this version: how often its value was changed
  * @property {string} editor                 who changed it last; empty: nobody
- * @property {{order: number} | null} value  null: it was deleted; replaced as a whole, never changed
  * @property {number[]} points               the numbers of all points, one point after the other
  *
+ * @typedef {Version & {value: Value}} Present  replaced as a whole, never changed
+ * @typedef {Version & {value: null}} Deleted
+ * @typedef {Present | Deleted} Element
+ *
+ * @typedef {object} Merged
+ * @property {Element} element
+ * @property {number} from       the first of the new points
+ * @property {boolean} replaced  what it was before is to be seen no more
+ *
+ * @typedef {{edit: number, editor: string, value: Value | null}} Edit
+ *
  * @typedef {object} Rules
- * @property {(value: any) => {order: number} | null} clean  the value as it is kept, its members always
+ * @property {(value: any) => Value | null} clean  the value as it is kept, its members always
  *     in the same order; null: there is no such value
  * @property {number[]} point  what each number of a point is at most, to both sides of 0
  */
@@ -43,7 +55,7 @@ const HELD_MOST = 1_000; // pieces that came before those that they follow
 export const PIECE_POINTS = 500;
 
 export class Elements {
-  /** @type {Element[]} those that are not deleted, from the lowest to the topmost */
+  /** @type {Present[]} those that are not deleted, from the lowest to the topmost */
   list = [];
   points = 0;
 
@@ -51,7 +63,8 @@ export class Elements {
   #stride; // numbers a point
   /** @type {Map<string, Element>} */
   #byId = new Map();
-  #held = new Map(); // by id: pieces' points by their place
+  /** @type {Map<string, Map<number, number[]>>} by id: pieces' points by their place */
+  #held = new Map();
   #holding = 0;
   #hashes = new Uint32Array(BUCKETS);
   #me = randomId();
@@ -63,7 +76,10 @@ export class Elements {
     this.#stride = rules.point.length;
   }
 
-  /** @returns {Element | undefined} a deleted one, too */
+  /**
+   * @param {string} id
+   * @returns {Element | undefined} a deleted one, too
+   */
   get(id) {
     return this.#byId.get(id);
   }
@@ -73,37 +89,64 @@ export class Elements {
     return this.#byId.size >= ELEMENTS_MOST || this.points >= POINTS_MOST;
   }
 
-  /** How many points an element has. */
+  /**
+   * How many points an element has.
+   * @param {{points: number[]}} element
+   */
   count({ points }) {
     return points.length / this.#stride;
   }
 
   // --- of our own; each gives what merge() gives ---
 
+  /**
+   * @param {object} value
+   * @param {number[]} [points]
+   */
   add(value, points = []) {
     return this.#put(`${this.#me}-${++this.#made}`, 1, value, points);
   }
 
-  /** Null: it is full, or was deleted. */
+  /**
+   * Null: it is full, or was deleted.
+   * @param {Element} element
+   * @param {number[]} more
+   */
   extend(element, more) {
     const { id, version, by, edit, editor, value } = element;
     return this.merge({ id, version, by, edit, editor, value, at: this.count(element), points: more });
   }
 
-  /** Null: there is no such value, or nothing to be changed. */
+  /**
+   * Null: there is no such value, or nothing to be changed.
+   * @param {Element} element
+   * @param {object} change
+   */
   edit({ id, version, by, edit, value }, change) {
     return value && this.merge({ id, version, by, edit: edit + 1, editor: this.#me, value: { ...value, ...change } });
   }
 
+  /** @param {Element} element */
   remove({ id, version }) {
     return this.merge({ id, version: version + 1, by: this.#me, value: null });
   }
 
-  /** Something that was deleted, as it was before. */
+  /**
+   * Something that was deleted, as it was before.
+   * @param {Element} element
+   * @param {object} value
+   * @param {number[]} points
+   */
   restore({ id, version }, value, points) {
     return this.#put(id, version + 1, value, points);
   }
 
+  /**
+   * @param {string} id
+   * @param {number} version
+   * @param {object} value
+   * @param {number[]} points
+   */
   #put(id, version, value, points) {
     const part = PIECE_POINTS * this.#stride;
     const merged = this.merge({ id, version, by: this.#me, value, at: 0, points: points.slice(0, part) });
@@ -116,8 +159,7 @@ export class Elements {
   /**
    * Takes a piece in, if there is anything new in it.
    * @param {any} piece  as it came: from a peer, it may be anything
-   * @returns {{element: Element, from: number, replaced: boolean} | null} from: the first of the
-   *     new points; replaced: what it was before is to be seen no more
+   * @returns {Merged | null}
    */
   merge(piece) {
     const { id, version, by, edit = 0, editor = '', value: given, at = 0, points = [] } = piece ?? {};
@@ -128,7 +170,7 @@ export class Elements {
     let element = this.#byId.get(id);
     const order = element ? compare({ version, by }, element) : 1;
     if (order < 0 || (!element && this.#byId.size >= ELEMENTS_MOST)) return null;
-    const newer = order > 0 || compareEdits({ edit, editor, value }, element) > 0;
+    const newer = order > 0 || !element || compareEdits({ edit, editor, value }, element) > 0;
     const replaced = newer && Boolean(element?.value);
     if (element) this.#hash(element);
     else this.#byId.set(id, element = { id, version, by, edit, editor, value: null, points: [] });
@@ -140,7 +182,11 @@ export class Elements {
     return newer || this.count(element) > from ? { element, from, replaced } : null;
   }
 
-  /** The pieces that bring an element to somebody who has so many points of it. */
+  /**
+   * The pieces that bring an element to somebody who has so many points of it.
+   * @param {Element} element
+   * @param {number} [from]
+   */
   * pieces({ id, version, by, edit, editor, value, points }, from = 0) {
     if (!value) {
       yield { id, version, by, value };
@@ -161,7 +207,10 @@ export class Elements {
     return [...this.#hashes];
   }
 
-  /** What there is in some buckets: [id, version, by, points, edit, editor] each. */
+  /**
+   * What there is in some buckets: [id, version, by, points, edit, editor] each.
+   * @param {number[]} buckets
+   */
   known(buckets) {
     const wanted = new Set(buckets);
     return [...this.#byId.values()].filter(({ id }) => wanted.has(bucket(id)))
@@ -195,6 +244,13 @@ export class Elements {
       .map(({ id, version, by, edit, editor, value, points }) => [id, version, by, edit, editor, value, points]));
   }
 
+  /**
+   * @param {any} id
+   * @param {any} version
+   * @param {any} by
+   * @param {any} at
+   * @param {any} points
+   */
   #valid(id, version, by, at, points) {
     const { point } = this.#rules;
     return name(id) && name(by) && whole(version, VERSION_MOST) && whole(at, ELEMENT_POINTS_MOST) &&
@@ -202,6 +258,7 @@ export class Elements {
       points.every((value, i) => typeof value === 'number' && Math.abs(value) <= point[i % this.#stride]);
   }
 
+  /** @param {Element} element */
   #empty(element) {
     this.points -= this.count(element);
     this.#holding -= this.#held.get(element.id)?.size ?? 0;
@@ -209,6 +266,10 @@ export class Elements {
     element.points = []; // another list: the one before may be somebody's to put back
   }
 
+  /**
+   * @param {Element} element
+   * @param {Partial<Element>} change
+   */
   #set(element, change) {
     const moves = element.value?.order !== change.value?.order;
     if (moves && element.value) this.list.splice(this.list.lastIndexOf(element), 1);
@@ -216,17 +277,23 @@ export class Elements {
     if (moves && element.value) this.#insert(element);
   }
 
+  /** @param {Present} element */
   #insert(element) {
     let place = this.list.length;
     while (place > 0 && above(this.list[place - 1], element)) place--;
     this.list.splice(place, 0, element);
   }
 
-  /** Points that follow what is there are added; others wait for those before them. */
+  /**
+   * Points that follow what is there are added; others wait for those before them.
+   * @param {Element} element
+   * @param {number} at
+   * @param {number[]} points
+   */
   #hold(element, at, points) {
     const held = this.#held.get(element.id) ?? new Map();
     this.#grow(element, at, points);
-    if (at > this.count(element) && this.#holding < HELD_MOST && !(held.get(at)?.length >= points.length)) {
+    if (at > this.count(element) && this.#holding < HELD_MOST && !((held.get(at)?.length ?? -1) >= points.length)) {
       this.#holding += Number(!held.has(at));
       held.set(at, points);
       this.#held.set(element.id, held);
@@ -243,6 +310,11 @@ export class Elements {
     if (!held.size) this.#held.delete(element.id);
   }
 
+  /**
+   * @param {Element} element
+   * @param {number} at
+   * @param {number[]} points
+   */
   #grow(element, at, points) {
     const have = this.count(element);
     if (at > have) return false;
@@ -254,19 +326,30 @@ export class Elements {
     return true;
   }
 
-  /** Once before a change and once after it. */
+  /**
+   * Once before a change and once after it.
+   * @param {Element} element
+   */
   #hash({ id, version, by, edit, editor, value, points }) {
     this.#hashes[bucket(id)] ^= fnv(JSON.stringify([id, version, by, edit, editor, value, points.length])) | 1;
   }
 }
 
-/** Above 0: the first one counts. */
+/**
+ * Above 0: the first one counts.
+ * @param {{version: number, by: string}} a
+ * @param {{version: number, by: string}} b
+ */
 function compare(a, b) {
   if (a.version !== b.version) return a.version - b.version;
   return a.by === b.by ? 0 : a.by < b.by ? -1 : 1;
 }
 
-/** The same of two edits of one version. */
+/**
+ * The same of two edits of one version.
+ * @param {Edit} a
+ * @param {Edit} b
+ */
 function compareEdits(a, b) {
   const order = compare({ version: a.edit, by: a.editor }, { version: b.edit, by: b.editor });
   if (order) return order;
@@ -275,30 +358,48 @@ function compareEdits(a, b) {
   return one === other ? 0 : one < other ? -1 : 1;
 }
 
-/** What was not edited has no editor; what is deleted is not edited. */
+/**
+ * What was not edited has no editor; what is deleted is not edited.
+ * @param {any} edit
+ * @param {any} editor
+ * @param {any} value
+ */
 function validEdit(edit, editor, value) {
   return edit === 0 ? editor === '' : whole(edit, VERSION_MOST) && name(editor) && value !== null;
 }
 
+/**
+ * @param {Present} a
+ * @param {Present} b
+ */
 function above(a, b) {
   return a.value.order > b.value.order || (a.value.order === b.value.order && a.id > b.id);
 }
 
+/** @param {string} id */
 function bucket(id) {
   return fnv(id) % BUCKETS;
 }
 
-/** FNV-1a: crypto.subtle exists under HTTPS alone, and nobody is kept out by this. */
+/**
+ * FNV-1a: crypto.subtle exists under HTTPS alone, and nobody is kept out by this.
+ * @param {string} text
+ */
 function fnv(text) {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
 
+/** @param {any} text */
 function name(text) {
   return typeof text === 'string' && /^[\w-]{1,32}$/.test(text);
 }
 
+/**
+ * @param {any} value
+ * @param {number} most
+ */
 export function whole(value, most) {
   return Number.isInteger(value) && value >= 0 && value <= most;
 }

@@ -1,8 +1,16 @@
 /**
  * events.js - telling whoever listens.
  */
+
+/** @param {() => void} listener  of that the network is another, or back */
+export function onNetworkChange(listener) {
+  addEventListener('online', listener);
+  const { connection } = /** @type {Navigator & {connection?: EventTarget}} */ (navigator); // not everywhere
+  connection?.addEventListener?.('change', listener);
+}
+
 export class Emitter {
-  /** @type {Map<string, Set<Function>>} */
+  /** @type {Map<string, Set<(...details: any[]) => void>>} */
   #listeners = new Map();
 
   /**
@@ -11,12 +19,16 @@ export class Emitter {
    * @returns {() => void} ends it
    */
   on(event, listener) {
-    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
-    this.#listeners.get(event).add(listener);
-    return () => this.#listeners.get(event).delete(listener);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+    return () => listeners.delete(listener);
   }
 
-  /** What a listener throws is the page's to see, and stops nobody else. */
+  /**
+   * What a listener throws is the page's to see, and stops nobody else.
+   * @param {string} event
+   * @param {any[]} details
+   */
   emit(event, ...details) {
     for (const listener of [...this.#listeners.get(event) ?? []]) {
       try {

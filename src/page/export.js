@@ -3,21 +3,26 @@
  */
 
 import { paint } from './brush.js';
-import { FONT, LINE_HEIGHT, boxOf, figureOf, grow } from './figures.js';
+import { FONT, LINE_HEIGHT, boxOf, contextOf, figureOf, grow } from './figures.js';
 
 const MARGIN = 24; // around it, in units of the board
 const SCALE = 2; // pixels a unit
 const SIDE_MOST = 8_192; // pixels: browsers have a limit for canvases
 
 /**
- * @param {import('./elements.js').Element[]} list  not empty
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./figures.js').Box} Box
+ */
+
+/**
+ * @param {Present[]} list  not empty
  * @param {{inks: string[], paper: string}} colours
  * @returns {Promise<Blob>}
  */
 export function png(list, colours) {
   const { left, top, width, height } = frame(list);
   const canvas = document.createElement('canvas');
-  const context = canvas.getContext('2d');
+  const context = contextOf(canvas);
   const scale = Math.min(SCALE, SIDE_MOST / width, SIDE_MOST / height);
   canvas.width = Math.ceil(width * scale);
   canvas.height = Math.ceil(height * scale);
@@ -30,7 +35,11 @@ export function png(list, colours) {
   });
 }
 
-/** As png(). */
+/**
+ * As png().
+ * @param {Present[]} list
+ * @param {{inks: string[], paper: string}} colours
+ */
 export function svg(list, { inks, paper }) {
   const { left, top, width, height } = frame(list);
   const shapes = list.map((element) => {
@@ -47,7 +56,11 @@ export function svg(list, { inks, paper }) {
   ], { type: 'image/svg+xml' });
 }
 
-/** Hands a file to the browser, which keeps it. */
+/**
+ * Hands a file to the browser, which keeps it.
+ * @param {Blob} blob
+ * @param {string} name
+ */
 export function save(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
@@ -56,20 +69,29 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+/**
+ * @param {NonNullable<import('./figures.js').Figure['text']>} text
+ * @param {string} ink
+ */
 function lettering({ lines, size, x, y }, ink) {
   const spans = lines.map((line, i) => `<tspan x="${x}" y="${y + i * size * LINE_HEIGHT}">${escape(line)}</tspan>`);
   return `<text fill="${ink}" font-family="${FONT}" font-size="${size}" xml:space="preserve">${spans.join('')}</text>`;
 }
 
+/** @param {Present[]} list */
 function frame(list) {
-  const box = grow(boxOf(list), MARGIN);
+  const box = grow(/** @type {Box} */ (boxOf(list)), MARGIN);
   const [left, top] = [Math.floor(box.left), Math.floor(box.top)];
   return { left, top, width: Math.ceil(box.right) - left, height: Math.ceil(box.bottom) - top };
 }
 
+/** @type {Record<string, string>} */
 const ESCAPED = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
-/** XML has no place at all for halves of characters, and for two that are none. */
+/**
+ * XML has no place at all for halves of characters, and for two that are none.
+ * @param {string} text
+ */
 function escape(text) {
   return text.replace(/[&<>]/g, (character) => ESCAPED[character]).replace(/[\ud800-\udfff\ufffe\uffff]/gu, '\ufffd');
 }

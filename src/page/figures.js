@@ -6,10 +6,15 @@
 import { PRESSURE_MOST, TEXT_SIZES } from './shapes.js';
 
 /**
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./elements.js').Value} Value
+ * @typedef {{x: number, y: number}} Place
+ * @typedef {{d: string, width: number, path?: Path2D}} Line
+ *
  * @typedef {{left: number, top: number, right: number, bottom: number}} Box  in units of the board
  *
  * @typedef {object} Figure
- * @property {{d: string, width: number, path?: Path2D}[]} lines
+ * @property {Line[]} lines
  * @property {{lines: string[], size: number, x: number, y: number} | null} text  y: of the first base line
  * @property {Box} box
  */
@@ -22,11 +27,11 @@ const HEAD = 4; // an arrow's, in widths
 const HEAD_LEAST = 14;
 const CORNERS = 32; // of an ellipse, where it is hit
 
-/** @type {WeakMap<object, {value: object, count: number, figure: Figure}>} */
+/** @type {WeakMap<Present, {value: Value, points: number[], count: number, figure: Figure}>} */
 const known = new WeakMap();
 
 /**
- * @param {import('./elements.js').Element} element  that is not deleted
+ * @param {Present} element
  * @returns {Figure}
  */
 export function figureOf(element) {
@@ -38,8 +43,14 @@ export function figureOf(element) {
   return figure;
 }
 
+/**
+ * @param {Value} value
+ * @param {number[]} points
+ * @returns {Figure}
+ */
 function make(value, points) {
   if (value.kind === 'text') return lettering(value);
+  /** @type {Line[] | null} */
   let lines = null;
   return {
     get lines() { return lines ??= trace(value, points); }, // many are never seen
@@ -48,6 +59,11 @@ function make(value, points) {
   };
 }
 
+/**
+ * @param {Value} value
+ * @param {number[]} points
+ * @returns {Line[]}
+ */
 function trace({ kind, width, x, y, w, h }, points) {
   if (kind === 'pen') return stroke(points, x, y, width);
   const d = kind === 'rectangle' ? `M${x} ${y}h${w}v${h}h${-w}Z`
@@ -61,16 +77,20 @@ function trace({ kind, width, x, y, w, h }, points) {
 /**
  * A curve through the middles between the points, which are smoothed before: it has no corners.
  * Where the pressure is another, another line goes on.
+ * @param {number[]} points
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
  */
 function stroke(points, x, y, width) {
   const last = points.length / 3 - 1;
-  const soft = (i, axis) => {
+  const soft = (/** @type {number} */ i, /** @type {number} */ axis) => {
     const at = points[3 * i + axis];
     if (i <= 0 || i >= last) return at;
     return (points[3 * i - 3 + axis] + 2 * at + points[3 * i + 3 + axis]) / 4;
   };
-  const place = (px, py) => `${short(px + x)} ${short(py + y)}`;
-  const level = (i) => Math.round(LEVELS * Math.max(0, soft(i, 2)) / PRESSURE_MOST);
+  const place = (/** @type {number} */ px, /** @type {number} */ py) => `${short(px + x)} ${short(py + y)}`;
+  const level = (/** @type {number} */ i) => Math.round(LEVELS * Math.max(0, soft(i, 2)) / PRESSURE_MOST);
   if (last < 0) return [];
   let [fromX, fromY] = [points[0], points[1]];
   if (last === 0) return [{ d: `M${place(fromX, fromY)}h0.01`, width: broad(width, level(0)) }];
@@ -90,56 +110,87 @@ function stroke(points, x, y, width) {
   return [...lines, { d, width: broad(width, now) }];
 }
 
+/**
+ * @param {number} width
+ * @param {number} level
+ */
 function broad(width, level) {
   return short(width * (0.3 + 1.4 * level / LEVELS));
 }
 
+/** @param {Value} value */
 function widest({ kind, width }) {
   return kind === 'pen' ? broad(width, LEVELS) : width;
 }
 
+/** @param {number} value */
 function short(value) {
   return Math.round(value * 100) / 100;
 }
 
 // --- other shapes ---
 
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {number} rx
+ * @param {number} ry
+ */
 function ellipse(x, y, rx, ry) {
   return `M${x - rx} ${y}A${rx} ${ry} 0 0 1 ${x + rx} ${y}A${rx} ${ry} 0 0 1 ${x - rx} ${y}Z`;
 }
 
-/** The two strokes of an arrow's head, never longer than the arrow. */
+/**
+ * The two strokes of an arrow's head, never longer than the arrow.
+ * @param {Omit<Value, 'order'>} value
+ */
 function head(value) {
   const { x, y, w, h } = value;
   const [one, , two] = barbs(value);
   return `M${short(one[0])} ${short(one[1])}L${x + w} ${y + h}L${short(two[0])} ${short(two[1])}`;
 }
 
+/** @param {Omit<Value, 'order'>} value */
 function barbs({ x, y, w, h, width }) {
   const tip = [x + w, y + h];
   const length = Math.min(HEAD * width + HEAD_LEAST, Math.hypot(w, h) * 0.6);
   const angle = Math.atan2(h, w);
-  const barb = (turn) => [tip[0] - length * Math.cos(angle + turn), tip[1] - length * Math.sin(angle + turn)];
+  const barb = (/** @type {number} */ turn) => [tip[0] - length * Math.cos(angle + turn), tip[1] - length * Math.sin(angle + turn)];
   return [barb(0.5), tip, barb(-0.5)];
 }
 
 // --- text ---
 
+/** @type {CanvasRenderingContext2D | null} */
 let ruler = null;
 
+/** @param {Value} value */
 function lettering({ text, width, x, y }) {
   const size = TEXT_SIZES[width];
+  /** @type {string[]} */
   const lines = text.split('\n');
-  ruler ??= document.createElement('canvas').getContext('2d');
-  ruler.font = `${size}px ${FONT}`;
-  const broadest = Math.max(...lines.map((line) => ruler.measureText(line).width));
+  const measure = ruler ??= contextOf(document.createElement('canvas'));
+  measure.font = `${size}px ${FONT}`;
+  const broadest = Math.max(...lines.map((line) => measure.measureText(line).width));
   const box = { left: x, top: y, right: x + broadest, bottom: y + size * LINE_HEIGHT * lines.length };
   return { lines: [], text: { lines, size, x, y: y + size * ASCENT }, box };
 }
 
+/**
+ * A canvas that was never asked for anything else has it.
+ * @param {HTMLCanvasElement} canvas
+ */
+export function contextOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+}
+
 // --- where it is ---
 
-/** Its line from point to point, [x, y, x, y, …], for all but text. */
+/**
+ * Its line from point to point, [x, y, x, y, …], for all but text.
+ * @param {Value} value
+ * @param {number[]} points
+ */
 function outline({ kind, x, y, w, h, ...value }, points) {
   if (kind === 'pen') {
     const line = [];
@@ -154,6 +205,10 @@ function outline({ kind, x, y, w, h, ...value }, points) {
   return [x, y, x + w, y + h, ...(kind === 'arrow' ? barbs({ x, y, w, h, ...value }).flat() : [])];
 }
 
+/**
+ * @param {number[]} line
+ * @param {number} width
+ */
 function boxAlong(line, width) {
   const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
   for (let i = 0; i < line.length; i += 2) {
@@ -165,21 +220,36 @@ function boxAlong(line, width) {
   return grow(box, width / 2);
 }
 
-/** @returns {Box} */
+/**
+ * @param {Box} box
+ * @param {number} by
+ * @returns {Box}
+ */
 export function grow({ left, top, right, bottom }, by) {
   return { left: left - by, top: top - by, right: right + by, bottom: bottom + by };
 }
 
+/**
+ * @param {Box} a
+ * @param {Box} b
+ */
 export function meet(a, b) {
   return a.left <= b.right && a.right >= b.left && a.top <= b.bottom && a.bottom >= b.top;
 }
 
+/**
+ * @param {Box} inner
+ * @param {Box} outer
+ */
 export function within(inner, outer) {
   return inner.left >= outer.left && inner.right <= outer.right &&
     inner.top >= outer.top && inner.bottom <= outer.bottom;
 }
 
-/** The box around some elements, or null. */
+/**
+ * The box around some elements; null: there are none.
+ * @param {Present[]} elements
+ */
 export function boxOf(elements) {
   if (!elements.length) return null;
   const all = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
@@ -193,26 +263,43 @@ export function boxOf(elements) {
   return all;
 }
 
-/** The box that two points span. */
+/**
+ * The box that two points span.
+ * @param {Place} a
+ * @param {Place} b
+ */
 export function span(a, b) {
   return { left: Math.min(a.x, b.x), top: Math.min(a.y, b.y), right: Math.max(a.x, b.x), bottom: Math.max(a.y, b.y) };
 }
 
 /**
  * Where it is taken to be stretched, and what stays meanwhile.
- * @typedef {{x: number, y: number, stays: {x: number, y: number}, first: boolean}} Handle
+ * @typedef {{x: number, y: number, stays: Place, first: boolean}} Handle
  *     first: at its place, which for a line and an arrow is where it begins
+ * @param {Present} element
  * @returns {Handle[]}
  */
 export function handlesOf({ value: { kind, x, y, w, h } }) {
   if (w === undefined) return [];
+  /**
+   * @param {number} x1
+   * @param {number} y1
+   * @param {number} x2
+   * @param {number} y2
+   */
   const handle = (x1, y1, x2, y2, first = false) => ({ x: x1, y: y1, stays: { x: x2, y: y2 }, first });
   const ends = [handle(x, y, x + w, y + h, true), handle(x + w, y + h, x, y)];
   if (kind === 'line' || kind === 'arrow') return ends;
   return [...ends, handle(x + w, y, x, y + h), handle(x, y + h, x + w, y)];
 }
 
-/** Whether what goes straight from a to b comes as near as that to what is seen of an element. */
+/**
+ * Whether what goes straight from a to b comes as near as that to what is seen of an element.
+ * @param {Present} element
+ * @param {Place} a
+ * @param {Place} b
+ * @param {number} reach
+ */
 export function hits(element, a, b, reach) {
   const { box } = figureOf(element);
   if (!meet(box, grow(span(a, b), reach))) return false;
@@ -229,7 +316,13 @@ export function hits(element, a, b, reach) {
   return false;
 }
 
-/** How far a point is from the line that ends at a and b. */
+/**
+ * How far a point is from the line that ends at a and b.
+ * @param {Place} a
+ * @param {Place} b
+ * @param {number} x
+ * @param {number} y
+ */
 function apart(a, b, x, y) {
   const [dx, dy] = [b.x - a.x, b.y - a.y];
   const length = dx * dx + dy * dy;
@@ -237,7 +330,18 @@ function apart(a, b, x, y) {
   return Math.hypot(x - a.x - along * dx, y - a.y - along * dy);
 }
 
+/**
+ * @param {Place} a
+ * @param {Place} b
+ * @param {Place} c
+ * @param {Place} d
+ */
 function cross(a, b, c, d) {
+  /**
+   * @param {Place} p
+   * @param {Place} q
+   * @param {Place} r
+   */
   const side = (p, q, r) => Math.sign((q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x));
   return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
 }

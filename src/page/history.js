@@ -11,18 +11,28 @@ import { coordinate } from './shapes.js';
 const ACTIONS_MOST = 500;
 const MOVED = ['x', 'y', 'w', 'h'];
 
-/** @typedef {{value: object, points: number[]} | null} State */
+/**
+ * @typedef {import('./elements.js').Element} Element
+ * @typedef {import('./elements.js').Value} Value
+ *
+ * @typedef {{value: Value, points: number[]} | null} State
+ * @typedef {{from: State, to: State}} Change
+ * @typedef {Map<string, Change>} Action  by an element's id
+ */
 
 export class History {
   #elements;
   #changed;
-  #done = []; // actions: maps from an id to {from, to}
+  /** @type {Action[]} */
+  #done = [];
+  /** @type {Action[]} */
   #undone = [];
+  /** @type {Action | null} */
   #open = null;
 
   /**
    * @param {import('./elements.js').Elements} elements
-   * @param {(merged: object) => void} changed  what merge() gave
+   * @param {(merged: import('./elements.js').Merged) => void} changed  what merge() gave
    */
   constructor(elements, changed) {
     this.#elements = elements;
@@ -37,7 +47,11 @@ export class History {
     return Boolean(this.#undone.findLast((action) => this.#effective(action, 'from', 'to')));
   }
 
-  /** Notes what an element was, before its first change in an action. */
+  /**
+   * Notes what an element was, before its first change in an action.
+   * @param {string} id
+   * @param {State} from
+   */
   note(id, from) {
     this.#open ??= new Map();
     if (!this.#open.has(id)) this.#open.set(id, { from, to: null });
@@ -58,6 +72,7 @@ export class History {
   }
 
   #close() {
+    /** @type {Action} */
     const action = this.#open ?? new Map();
     this.#open = null;
     for (const [id, change] of action) {
@@ -75,7 +90,13 @@ export class History {
     this.#step(this.#undone, this.#done, 'from', 'to');
   }
 
-  /** The last action that still has an effect: others may have undone some. */
+  /**
+   * The last action that still has an effect: others may have undone some.
+   * @param {Action[]} one
+   * @param {Action[]} other
+   * @param {keyof Change} now
+   * @param {keyof Change} then
+   */
   #step(one, other, now, then) {
     let action = one.pop();
     while (action && !this.#effective(action, now, then)) action = one.pop();
@@ -84,6 +105,11 @@ export class History {
     other.push(action);
   }
 
+  /**
+   * @param {Action} action
+   * @param {keyof Change} now
+   * @param {keyof Change} then
+   */
   #effective(action, now, then) {
     for (const [id, change] of action) {
       const alive = Boolean(this.#elements.get(id)?.value);
@@ -92,26 +118,37 @@ export class History {
     return false;
   }
 
+  /**
+   * @param {Action} action
+   * @param {keyof Change} now
+   * @param {keyof Change} then
+   */
   #apply(action, now, then) {
     for (const [id, change] of action) {
       const element = this.#elements.get(id);
-      const wanted = change[then];
+      const [had, wanted] = [change[now], change[then]];
       let merged = null;
       if (!element) continue;
-      if (!change[now]) {
-        if (!element.value) merged = this.#elements.restore(element, wanted.value, wanted.points);
+      if (!had) {
+        if (!element.value && wanted) merged = this.#elements.restore(element, wanted.value, wanted.points);
       } else if (element.value && !wanted) {
         change[now] = state(element); // with what others made of it
         merged = this.#elements.remove(element);
-      } else if (element.value) {
-        const difference = this.#difference(element.value, change[now].value, wanted.value);
+      } else if (element.value && wanted) {
+        const difference = this.#difference(element.value, had.value, wanted.value);
         merged = this.#elements.edit(element, difference);
       }
       if (merged) this.#changed(merged);
     }
   }
 
+  /**
+   * @param {Value} is
+   * @param {Value} now
+   * @param {Value} then
+   */
   #difference(is, now, then) {
+    /** @type {Record<string, any>} */
     const difference = {};
     for (const name of Object.keys(then)) {
       if (MOVED.includes(name)) difference[name] = coordinate(is[name] + then[name] - now[name]);
@@ -121,11 +158,18 @@ export class History {
   }
 }
 
-/** @returns {State} */
+/**
+ * @param {Element} [element]
+ * @returns {State}
+ */
 export function state(element) {
   return element?.value ? { value: element.value, points: element.points } : null;
 }
 
+/**
+ * @param {State} one
+ * @param {State} other
+ */
 function same(one, other) {
   return one?.value === other?.value && one?.points === other?.points;
 }

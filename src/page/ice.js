@@ -9,7 +9,8 @@ const TIMER_MOST_MS = 2 ** 31 - 1;
 export class IceServers {
   #ask;
   #changed;
-  #asked = null; // the promise of them
+  /** @type {Promise<RTCIceServer[]> | null} */
+  #asked = null;
   #timer = 0;
   #era = 0; // counts stop()
 

@@ -6,7 +6,10 @@
 
 const STEP_PX = 10;
 const COARSE_PX = 50;
+/** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** @typedef {{x: number, y: number}} Place */
+
 const CROSS_PX = 12;
 
 export class Keys {
@@ -14,15 +17,17 @@ export class Keys {
   #view;
   #hooks;
   #commands;
+  /** @type {Place | null} */
   #cross = null; // in CSS pixels
+  /** @type {import('./tools.js').Tool | null} */
   #tool = null; // that is down
 
   /**
    * @param {HTMLElement} board
    * @param {import('./view.js').View} view
    * @param {Record<string, (event: KeyboardEvent) => void>} commands  by key: Ctrl+, Shift+ and the key's name
-   * @param {{tool: () => object, at: (place: object | null) => void, need: () => void, begins: () => void,
-   *     nudge: (dx: number, dy: number, stretches: boolean) => boolean, say: (sentence: string) => void}} hooks
+   * @param {{tool: () => import('./tools.js').Tool, at: (place: Place | null) => void, need: () => void,
+   *     begins: () => void, nudge: (dx: number, dy: number, stretches: boolean) => boolean, say: (sentence: string) => void}} hooks
    *     nudge: moves or stretches what is selected, if anything is
    */
   constructor(board, view, commands, hooks) {
@@ -52,6 +57,10 @@ export class Keys {
     return true;
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {import('./brush.js').Palette} palette
+   */
   paint(context, { accent }) {
     if (!this.#cross) return;
     const { x, y } = this.#cross;
@@ -69,10 +78,11 @@ export class Keys {
     context.stroke();
   }
 
+  /** @param {KeyboardEvent} event */
   #down(event) {
-    const { target, key, ctrlKey, metaKey, altKey, shiftKey, defaultPrevented } = event;
+    const { target, key, ctrlKey, metaKey, altKey, defaultPrevented } = event;
     if (defaultPrevented || altKey || document.querySelector('dialog[open]')) return;
-    const typing = target.matches?.('input:not([type=radio]), textarea');
+    const typing = target instanceof Element && target.matches('input:not([type=radio]), textarea');
     if (typing) return;
     const command = ctrlKey || metaKey;
     const on = target === this.#board;
@@ -82,6 +92,10 @@ export class Keys {
     else this.#run(event, nameOf(event));
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {string} name
+   */
   #run(event, name) {
     const run = this.#commands[name];
     if (!run) return;
@@ -89,6 +103,10 @@ export class Keys {
     run(event);
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {boolean} command
+   */
   #arrow(event, command) {
     event.preventDefault();
     const { key, shiftKey: shift } = event;
@@ -103,14 +121,15 @@ export class Keys {
     const [x, y] = [Math.max(0, Math.min(width, to.x)), Math.max(0, Math.min(height, to.y))];
     if (x !== to.x || y !== to.y) this.#view.pan(x - to.x, y - to.y);
     this.#cross = { x, y };
-    this.#tool?.move([this.#spot(shift)]);
+    this.#tool?.move([this.#spot({ x, y }, shift)]);
     this.#hooks.at(this.#view.toBoard(x, y));
     this.#hooks.need();
   }
 
+  /** @param {KeyboardEvent} event */
   #press(event) {
     event.preventDefault();
-    this.#cross ??= { x: this.#view.width / 2, y: this.#view.height / 2 };
+    const cross = this.#cross ??= { x: this.#view.width / 2, y: this.#view.height / 2 };
     if (this.#tool) {
       const tool = this.#tool;
       this.#tool = null;
@@ -119,18 +138,25 @@ export class Keys {
     } else {
       this.#hooks.begins();
       this.#tool = this.#hooks.tool();
-      this.#tool.down(this.#spot(event.shiftKey));
+      this.#tool.down(this.#spot(cross, event.shiftKey));
       this.#hooks.say('Tool down: move with the arrow keys, and press Enter again.');
     }
     this.#hooks.need();
   }
 
-  #spot(shift) {
-    return { ...this.#view.toBoard(this.#cross.x, this.#cross.y), pressure: 0.5, shift };
+  /**
+   * @param {Place} cross
+   * @param {boolean} shift
+   */
+  #spot(cross, shift) {
+    return { ...this.#view.toBoard(cross.x, cross.y), pressure: 0.5, shift };
   }
 }
 
-/** As commands call it: "p", "?", "Delete", "Ctrl+Shift+z". */
+/**
+ * As commands call it: "p", "?", "Delete", "Ctrl+Shift+z".
+ * @param {KeyboardEvent} event
+ */
 function nameOf({ key, ctrlKey, metaKey, shiftKey }) {
   const command = ctrlKey || metaKey;
   if (key.length > 1) return `${command ? 'Ctrl+' : ''}${shiftKey ? 'Shift+' : ''}${key}`;

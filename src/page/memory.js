@@ -6,11 +6,18 @@ const KEY = 'drawbridge';
 
 let memory = read();
 
-/** @returns {any} undefined: nothing, or the browser forbids it */
+/**
+ * @param {string} name
+ * @returns {any} undefined: nothing, or the browser forbids it
+ */
 export function recall(name) {
   return memory[name];
 }
 
+/**
+ * @param {string} name
+ * @param {string | number} value
+ */
 export function remember(name, value) {
   memory = { ...read(), [name]: value };
   try {
@@ -18,9 +25,10 @@ export function remember(name, value) {
   } catch { /* the browser forbids it */ }
 }
 
+/** @returns {Record<string, any>} */
 function read() {
   try {
-    return { ...JSON.parse(localStorage.getItem(KEY)) };
+    return { ...JSON.parse(localStorage.getItem(KEY) ?? 'null') };
   } catch {
     return {};
   }

@@ -5,7 +5,7 @@
  * peer of the first message, 1 to 64, so that messages to one peer never overtake each other.
  */
 
-import { Refusal } from './requests.js';
+import { Refusal, asError } from './requests.js';
 
 const BATCH_MESSAGES = 64;
 const BATCH_BYTES = 48 * 1024; // servers take 64 KiB, if nobody has told them otherwise
@@ -13,8 +13,18 @@ const BATCH_LEAST = 512;
 
 const encoder = new TextEncoder();
 
+/**
+ * @typedef {object} Message
+ * @property {string} peer
+ * @property {string} json
+ * @property {number} bytes
+ * @property {(answer: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ */
+
 export class Outbox {
   #post;
+  /** @type {Message[]} */
   #queue = [];
   #sending = false;
   #most = BATCH_BYTES;
@@ -27,7 +37,12 @@ export class Outbox {
     this.#post = post;
   }
 
-  /** @returns {Promise<any>} the server's answer to the request that the message was in */
+  /**
+   * @param {string} peer
+   * @param {string} event
+   * @param {any} data
+   * @returns {Promise<any>} the server's answer to the request that the message was in
+   */
   push(peer, event, data) {
     return new Promise((resolve, reject) => {
       const json = `{"event":${JSON.stringify(event)},"data":${JSON.stringify(data ?? null)}}`;
@@ -36,7 +51,10 @@ export class Outbox {
     });
   }
 
-  /** Nothing of it goes out any more, but for what is under way. */
+  /**
+   * Nothing of it goes out any more, but for what is under way.
+   * @param {(peer: string) => boolean} [wanted]
+   */
   drop(wanted = () => true) {
     this.#queue = this.#queue.filter((message) => {
       if (!wanted(message.peer)) return true;
@@ -56,11 +74,11 @@ export class Outbox {
         const answer = await this.#post(batch[0].peer, body);
         for (const message of batch) message.resolve(answer);
       } catch (error) {
-        if (error.status === 413 && batch.length > 1) {
+        if (error instanceof Refusal && error.status === 413 && batch.length > 1) {
           this.#most = Math.max(BATCH_LEAST, this.#most / 2);
           this.#queue.unshift(...batch);
         } else {
-          for (const message of batch) message.reject(error);
+          for (const message of batch) message.reject(asError(error));
         }
       }
     }
@@ -70,6 +88,7 @@ export class Outbox {
   /** Takes what the first message's peer is to get out of the queue, as much as one POST may bear. */
   #batch() {
     const { peer } = this.#queue[0];
+    /** @type {Message[]} */
     const batch = [];
     let bytes = 0;
     let over = false; // and nothing may overtake

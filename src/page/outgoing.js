@@ -8,7 +8,9 @@ const CURSOR_MS = 40;
 export class Outgoing {
   #bridge;
   #sync;
-  #elements = new Map(); // and from which point on
+  /** @type {Map<import('./elements.js').Element, number>} and from which point on */
+  #elements = new Map();
+  /** @type {{x: number, y: number} | null | undefined} */
   #cursor = undefined; // {x, y}; null: it has left; undefined: nothing new
   #told = 0; // when the cursor was
   #waiting = false;
@@ -25,6 +27,10 @@ export class Outgoing {
     addEventListener('pagehide', () => this.#flush());
   }
 
+  /**
+   * @param {import('./elements.js').Element} element
+   * @param {number} from
+   */
   element(element, from) {
     this.#elements.set(element, Math.min(from, this.#elements.get(element) ?? Infinity));
     this.#soon();

@@ -7,9 +7,15 @@
  */
 
 import { paint, palette } from './brush.js';
-import { figureOf, grow, meet } from './figures.js';
+import { contextOf, figureOf, grow, meet } from './figures.js';
 
-/** @typedef {import('./elements.js').Element} Element */
+/**
+ * @typedef {import('./elements.js').Element} Element
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./figures.js').Box} Box
+ * @typedef {import('./brush.js').Palette} Palette
+ * @typedef {{scale: number, x: number, y: number}} Place  of a view
+ */
 
 const REST_MS = 300; // what was not changed for so long goes to the lower canvas
 const LIFTED_MOST = 40; // where more is changed, it is no drawing
@@ -19,31 +25,31 @@ const SLICE_MS = 3;
 const SLICE_CHECK = 8; // elements between two looks at the clock
 
 export class Paper {
-  /** @type {(context: CanvasRenderingContext2D) => void} paints what is no element, in CSS pixels */
+  /** @type {(context: CanvasRenderingContext2D, colours: Palette) => void} paints what is no element, in CSS pixels */
   overlay = () => {};
   /** @type {(rests: boolean) => void} whether the lower canvas has all there is, as it will stay */
   painted = () => {};
 
   #lower;
   #upper;
-  #back = document.createElement('canvas').getContext('2d'); // becomes the lower one when all is painted
+  #back = contextOf(document.createElement('canvas')); // becomes the lower one when all is painted
   #elements;
   #view;
-  #palette;
+  #palette = palette();
   #shown = { scale: 1, x: 0, y: 0 }; // the view of the lower canvas
   #ratio = 1;
-  /** @type {Map<Element, number>} those on the upper canvas, and until when; Infinity: until it is let go */
+  /** @type {Map<Present, number>} those on the upper canvas, and until when; Infinity: until it is let go */
   #lifted = new Map();
   #shift = { x: 0, y: 0 }; // of those that are held, in units of the board
-  /** @type {WeakMap<Element, import('./figures.js').Box>} where it was painted on the lower canvas */
+  /** @type {WeakMap<Element, Box>} where it was painted on the lower canvas */
   #painted = new WeakMap();
-  /** @type {import('./figures.js').Box[]} to be painted anew */
+  /** @type {Box[]} to be painted anew */
   #stale = [];
-  /** @type {import('./figures.js').Box[]} and once more when all of it, which is under way, has been */
+  /** @type {Box[]} and once more when all of it, which is under way, has been */
   #again = [];
   #all = true;
   #patched = 0; // when a part was painted anew: its edges may differ by a shade from the whole
-  /** @type {{list: Element[], next: number, view: object} | null} all of it, being painted */
+  /** @type {{list: Present[], next: number, view: Place} | null} all of it, being painted */
   #job = null;
   #frame = 0;
   #timer = 0;
@@ -55,8 +61,8 @@ export class Paper {
    * @param {import('./view.js').View} view
    */
   constructor(lower, upper, elements, view) {
-    this.#lower = lower.getContext('2d');
-    this.#upper = upper.getContext('2d');
+    this.#lower = contextOf(lower);
+    this.#upper = contextOf(upper);
     this.#elements = elements;
     this.#view = view;
     new ResizeObserver(() => this.#resize()).observe(upper);
@@ -64,17 +70,24 @@ export class Paper {
     this.#resize();
   }
 
-  /** What merge() has found: another version, or more points. */
+  /**
+   * What merge() has found: another version, or more points.
+   * @param {Element} element
+   */
   changed(element) {
     if (element.value) this.#view.include(figureOf(element).box);
-    if (!this.#lifted.has(element)) this.#forget(element);
-    if (!element.value) this.#lifted.delete(element);
+    const was = /** @type {Present} */ (element); // until now
+    if (!this.#lifted.has(was)) this.#forget(was);
+    if (!element.value) this.#lifted.delete(was);
     else if (this.#lifted.get(element) !== Infinity) this.#lift(element);
     this.painted(false);
     this.need();
   }
 
-  /** These are held: they stay on top until they are let go. */
+  /**
+   * These are held: they stay on top until they are let go.
+   * @param {Present[]} elements
+   */
   hold(elements) {
     for (const element of elements) {
       if (!this.#lifted.has(element)) this.#forget(element);
@@ -83,7 +96,11 @@ export class Paper {
     this.need();
   }
 
-  /** What is held is shown that far from where it is. */
+  /**
+   * What is held is shown that far from where it is.
+   * @param {number} x
+   * @param {number} y
+   */
   shift(x, y) {
     this.#shift = { x, y };
     this.need();
@@ -104,6 +121,7 @@ export class Paper {
     this.#frame ||= requestAnimationFrame(() => this.#paint());
   }
 
+  /** @param {Present} element */
   #lift(element) {
     if (this.#lifted.size < LIFTED_MOST || this.#lifted.has(element)) {
       this.#lifted.set(element, performance.now() + REST_MS);
@@ -112,13 +130,17 @@ export class Paper {
     }
   }
 
-  /** It is not to be seen any more where it was. */
+  /**
+   * It is not to be seen any more where it was.
+   * @param {Present} element
+   */
   #forget(element) {
     const box = this.#painted.get(element);
     if (box) this.#spoil(box);
     this.#painted.delete(element);
   }
 
+  /** @param {Box} box */
   #spoil(box) {
     this.#stale.push(box);
     if (this.#stale.length > PARTS_MOST) this.#all = true;
@@ -149,7 +171,7 @@ export class Paper {
     const { scale, x, y } = this.#view;
     const moved = scale !== this.#shown.scale || x !== this.#shown.x || y !== this.#shown.y;
     if ((moved || this.#all || this.#restless(now)) && !this.#job) this.#begin();
-    if (this.#job) this.#slice(now);
+    if (this.#job) this.#slice(this.#job, now);
     this.#patch(now);
     this.#place();
     this.#paintUpper();
@@ -170,13 +192,17 @@ export class Paper {
     this.#clear(this.#back);
   }
 
-  #slice(began) {
-    const { list, view } = this.#job;
+  /**
+   * @param {{list: Present[], next: number, view: Place}} job
+   * @param {number} began
+   */
+  #slice(job, began) {
+    const { list, view } = job;
     const seen = this.#seen(view);
     this.#transform(this.#back, view);
-    while (this.#job.next < list.length) {
-      this.#rest(this.#back, list[this.#job.next++], seen);
-      if (this.#job.next % SLICE_CHECK === 0 && performance.now() - began > SLICE_MS) return;
+    while (job.next < list.length) {
+      this.#rest(this.#back, list[job.next++], seen);
+      if (job.next % SLICE_CHECK === 0 && performance.now() - began > SLICE_MS) return;
     }
     this.#clear(this.#lower);
     this.#lower.drawImage(this.#back.canvas, 0, 0);
@@ -186,7 +212,12 @@ export class Paper {
     this.#again = [];
   }
 
-  /** Paints it where it rests, if it does. */
+  /**
+   * Paints it where it rests, if it does.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Present} element
+   * @param {Box} seen
+   */
   #rest(context, element, seen) {
     if (!element.value || this.#lifted.has(element)) return;
     const { box } = figureOf(element);
@@ -194,7 +225,10 @@ export class Paper {
     if (meet(box, seen)) paint(context, element, this.#palette);
   }
 
-  /** What was spoiled on the lower canvas. */
+  /**
+   * What was spoiled on the lower canvas.
+   * @param {number} now
+   */
   #patch(now) {
     if (!this.#stale.length || this.#all) return;
     const { scale, x, y } = this.#shown;
@@ -228,7 +262,10 @@ export class Paper {
     this.#patched = now;
   }
 
-  /** Those that have come to rest go to the lower canvas. */
+  /**
+   * Those that have come to rest go to the lower canvas.
+   * @param {number} now
+   */
   #settle(now) {
     for (const [element, until] of this.#lifted) {
       if (until > now) continue;
@@ -238,17 +275,23 @@ export class Paper {
     }
   }
 
-  /** If nothing lies above it, it is simply added. */
+  /**
+   * If nothing lies above it, it is simply added.
+   * @param {Present} element
+   */
   #lay(element) {
     const { box } = figureOf(element);
     const { list } = this.#elements;
-    const lies = (other) => other === element || (!this.#lifted.has(other) && meet(figureOf(other).box, box));
+    const lies = (/** @type {Present} */ other) => other === element || (!this.#lifted.has(other) && meet(figureOf(other).box, box));
     if (list.findLast(lies) !== element || this.#stale.length) return this.#spoil(box);
     this.#transform(this.#lower, this.#shown);
     this.#rest(this.#lower, element, this.#seen(this.#shown));
   }
 
-  /** What was patched is painted as a whole when nobody draws. */
+  /**
+   * What was patched is painted as a whole when nobody draws.
+   * @param {number} now
+   */
   #restless(now) {
     return this.#patched && now - this.#patched >= REST_MS && !this.#lifted.size;
   }
@@ -286,16 +329,22 @@ export class Paper {
 
   // --- contexts ---
 
+  /** @param {CanvasRenderingContext2D} context */
   #clear(context) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Place} view
+   */
   #transform(context, { scale, x, y }) {
     const ratio = this.#ratio;
     context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
   }
 
+  /** @param {Place} view */
   #seen({ scale, x, y }) {
     const { width, height } = this.#view;
     return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };

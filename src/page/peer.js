@@ -11,11 +11,15 @@
 
 import { Receiver, Sender, fromBase64, toBase64 } from './bytes.js';
 import { Connection } from './connection.js';
-import { Refusal, randomId } from './requests.js';
+import { randomId } from './random.js';
+import { Refusal } from './requests.js';
 
 /**
  * @typedef {'connecting' | 'open' | 'interrupted' | 'relayed'} PeerState
  *     open: by a data channel; relayed: through the server
+ *
+ * @typedef {'' | 'channel' | 'relay'} Way
+ * @typedef {'' | 'ask' | 'answer'} Why
  *
  * @typedef {object} PeerInfo
  * @property {string} id
@@ -27,9 +31,9 @@ import { Refusal, randomId } from './requests.js';
  * @property {string} session  of the sender: another page is another session
  * @property {string} to       the session that it knows of the other end; empty: none
  * @property {number} at       what it has received of that
- * @property {'' | 'channel' | 'relay'} way  that it wants
+ * @property {Way} way  that it wants
  * @property {number} turn     counts how often it wanted another
- * @property {'' | 'ask' | 'answer'} why
+ * @property {Why} why
  */
 
 export const RELAYED = 'peer-data';
@@ -77,10 +81,13 @@ export class Peer {
   #receiver = new Receiver();
   #next = 0; // the offset that is to be sent next
   #confirmed = 0; // what the other end was told that we have
+  /** @type {Way} */
   #way = ''; // what we want
   #turn = 0;
+  /** @type {Way} */
   #otherWay = '';
   #otherTurn = -1;
+  /** @type {Way} */
   #using = ''; // the way that data takes
   #piece = RELAY_PIECE;
   #underWay = 0; // relays that are not answered
@@ -88,7 +95,7 @@ export class Peer {
   #pumping = false;
   #broken = false; // it broke the rules
   #quiet = 0; // how often it was asked in vain
-  #timers = {};
+  #timers = { giveUp: 0, absent: 0, ack: 0, relay: 0 };
   #absent = ''; // the server says that it has gone: it was `asked`, or has `answered` by the channel
   #closed = false;
 
@@ -146,7 +153,10 @@ export class Peer {
     this.#timers.absent = setTimeout(this.#hooks.gone, ABSENT_MS);
   }
 
-  /** @returns {boolean} whether it is who was here all along, as far as we know */
+  /**
+   * @param {boolean} offers
+   * @returns {boolean} whether it is who was here all along, as far as we know
+   */
   added(offers) {
     if (this.#absent === 'asked') return false;
     this.#absent = '';
@@ -182,6 +192,7 @@ export class Peer {
     this.#show();
   }
 
+  /** @param {number} ms */
   #giveUpIn(ms) {
     this.#timers.giveUp = setTimeout(() => {
       this.#want('relay');
@@ -190,6 +201,7 @@ export class Peer {
     }, ms);
   }
 
+  /** @param {Way} way */
   #want(way) {
     if (this.#way !== way) this.#turn++;
     this.#way = way;
@@ -220,7 +232,7 @@ export class Peer {
   }
 
   async #showPath() {
-    const path = await this.#connection.path().catch(() => 'direct');
+    const path = await this.#connection.path().catch(() => /** @type {const} */ ('direct'));
     if (this.info.state !== 'open' || this.#closed) return;
     this.info.path = path;
     this.#hooks.changed();
@@ -228,7 +240,10 @@ export class Peer {
 
   // --- statuses ---
 
-  /** @returns {Status} */
+  /**
+   * @param {Why} [why]
+   * @returns {Status}
+   */
   #status(why = '') {
     const at = this.#confirmed = this.#receiver.received;
     clearTimeout(this.#timers.ack);
@@ -236,19 +251,30 @@ export class Peer {
     return { session: this.#session, to: this.#other, at, way: this.#way, turn: this.#turn, why };
   }
 
+  /**
+   * @param {Way} way
+   * @param {Why} [why]
+   */
   #tell(way, why) {
     if (way === 'channel') this.#connection.send(JSON.stringify(this.#status(why)));
     else this.#relay({ status: this.#status(why) });
   }
 
-  /** Refused is what goes to a peer that has just gone, or is too much. */
+  /**
+   * Refused is what goes to a peer that has just gone, or is too much.
+   * @param {{status: Status, offset?: number, bytes?: string}} data
+   * @param {(error: Error) => void} [refused]
+   */
   #relay(data, refused = () => {}) {
     const done = () => { this.#underWay--; };
     this.#underWay++;
     this.#hooks.relay(RELAYED, data).catch(refused).then(done);
   }
 
-  /** @param {Status} status  as it came: it may be anything */
+  /**
+   * @param {Status} status  as it came: it may be anything
+   * @param {Way} from
+   */
   #hear(status, from) {
     const { session, to, at, way, turn, why } = status;
     if (typeof session !== 'string' || !session || session.length > 64) return false;
@@ -270,7 +296,10 @@ export class Peer {
     return true;
   }
 
-  /** Another page: what passed between us and the last one is over. */
+  /**
+   * Another page: what passed between us and the last one is over.
+   * @param {string} session
+   */
   #meet(session) {
     const anew = this.#other !== '';
     this.#other = session;
@@ -288,7 +317,10 @@ export class Peer {
 
   // --- what comes ---
 
-  /** By the channel. */
+  /**
+   * By the channel.
+   * @param {string | ArrayBuffer} data
+   */
   #heard(data) {
     if (typeof data === 'string') {
       const status = parse(data);
@@ -302,7 +334,10 @@ export class Peer {
     }
   }
 
-  /** By the server. */
+  /**
+   * By the server.
+   * @param {any} data  as it came
+   */
   relayed(data) {
     const { status, offset, bytes } = data ?? {};
     if (typeof status !== 'object' || !status || !this.#hear(status, 'relay')) return;
@@ -314,8 +349,13 @@ export class Peer {
     }
   }
 
+  /**
+   * @param {number} offset
+   * @param {Uint8Array} bytes
+   */
   #take(offset, bytes) {
     if (this.#broken) return;
+    /** @type {(string | Uint8Array)[]} */
     let messages = [];
     try {
       messages = this.#receiver.take(offset, bytes);
@@ -371,7 +411,7 @@ export class Peer {
       const piece = this.#sender.slice(offset, this.#piece);
       this.#next += piece.length;
       this.#relay({ status: this.#status(), offset, bytes: toBase64(piece) }, (error) => {
-        if (error.status !== 413 || this.#piece <= RELAY_PIECE_LEAST) return; // it will be asked
+        if (!(error instanceof Refusal) || error.status !== 413 || this.#piece <= RELAY_PIECE_LEAST) return; // it will be asked
         this.#piece = Math.max(RELAY_PIECE_LEAST, this.#piece >> 1);
         this.#next = Math.min(this.#next, offset);
         this.#soon();
@@ -397,6 +437,10 @@ export class Peer {
   }
 }
 
+/**
+ * @param {string} text
+ * @returns {Status | null}
+ */
 function parse(text) {
   try {
     const status = JSON.parse(text);

@@ -3,14 +3,26 @@
  * What they say of themselves is checked, and shown as text, never as HTML.
  */
 
-import { COLOURS, COORDINATE_MOST, cleanName } from './shapes.js';
 import { whole } from './elements.js';
+import { COLOURS, COORDINATE_MOST, cleanName } from './shapes.js';
 
+/** @typedef {import('./drawbridge.js').PeerInfo} PeerInfo */
+/**
+ * @typedef {object} Person
+ * @property {string} name
+ * @property {number} colour
+ * @property {{x: number, y: number} | null} cursor
+ * @property {HTMLElement | null} mark
+ * @property {boolean} slow
+ */
+
+/** @type {Record<string, [string, string]>} */
 const PATHS = {
   direct: ['direct', 'connected directly'],
   turn: ['by TURN', 'connected by a TURN server'],
   server: ['by server', 'reached by the server alone, slowly'],
 };
+/** @type {Record<string, [string, string]>} */
 const STATES = {
   connecting: ['connecting…', 'not reached yet'],
   interrupted: ['lost', 'lost, and sought'],
@@ -25,7 +37,8 @@ export class People {
   #list;
   #cursors;
   #say;
-  #known = new Map(); // by id: { name, colour, cursor, mark }
+  /** @type {Map<string, Person>} by id */
+  #known = new Map();
 
   /**
    * @param {import('./drawbridge.js').Drawbridge} bridge
@@ -41,17 +54,22 @@ export class People {
     this.#say = say;
   }
 
+  /** @param {PeerInfo} peer */
   greet({ id, username }) {
     const colour = [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % COLOURS;
     this.#known.set(id, { name: username, colour, cursor: null, mark: null, slow: false });
   }
 
+  /** @param {PeerInfo} peer */
   part({ id }) {
     this.#known.get(id)?.mark?.remove();
     this.#known.delete(id);
   }
 
-  /** @param {any} message  as it came, parsed */
+  /**
+   * @param {any} message  as it came, parsed
+   * @param {PeerInfo} peer
+   */
   hear(message, { id }) {
     const person = this.#known.get(id);
     if (!person || !message) return;
@@ -90,17 +108,20 @@ export class People {
     }
   }
 
+  /** @param {PeerInfo} peer */
   #item({ id, state, path, username }) {
     const { name, colour } = this.#known.get(id) ?? { name: username, colour: 0 };
     const [word, words] = PATHS[path] ?? STATES[state] ?? [state, state];
     const item = document.createElement('li');
     item.dataset.state = state;
     item.title = `${name}: ${words}`;
-    item.append(part('avatar', initial(name), colour), part('name', name), part('how', word));
-    item.firstChild.ariaHidden = 'true';
+    const avatar = part('avatar', initial(name), colour);
+    avatar.ariaHidden = 'true';
+    item.append(avatar, part('name', name), part('how', word));
     return item;
   }
 
+  /** @param {Person} person */
   #place(person) {
     const { cursor } = person;
     if (!cursor) {
@@ -113,6 +134,7 @@ export class People {
     person.mark.style.translate = `${x}px ${y}px`;
   }
 
+  /** @param {Person} person */
   #mark({ name, colour }) {
     const mark = document.createElement('div');
     const arrow = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -120,26 +142,33 @@ export class People {
     path.setAttribute('d', ARROW);
     arrow.setAttribute('viewBox', '0 0 16 18');
     arrow.append(path);
-    mark.dataset.colour = colour;
+    mark.dataset.colour = String(colour);
     mark.append(arrow, part('name', name, colour));
     this.#cursors.append(mark);
     return mark;
   }
 }
 
+/** @param {string} name */
 export function initial(name) {
   return [...name.trim()][0]?.toUpperCase() ?? '?';
 }
 
+/**
+ * @param {string} className
+ * @param {string} text
+ * @param {number} [colour]
+ */
 function part(className, text, colour) {
   const element = document.createElement('span');
   element.className = className;
   element.textContent = text;
-  if (colour !== undefined) element.dataset.colour = colour;
+  if (colour !== undefined) element.dataset.colour = String(colour);
   return element;
 }
 
+/** @param {any} cursor */
 function sound(cursor) {
-  const near = (value) => Number.isFinite(value) && Math.abs(value) <= COORDINATE_MOST;
+  const near = (/** @type {any} */ value) => Number.isFinite(value) && Math.abs(value) <= COORDINATE_MOST;
   return near(cursor?.x) && near(cursor?.y);
 }

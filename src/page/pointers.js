@@ -14,6 +14,11 @@ const ZOOM_PX = 480; // of the wheel, for e times as large
 
 const PEN_ERASER = 5; // a button
 
+/**
+ * @typedef {{x: number, y: number}} Place
+ * @typedef {import('./tools.js').Tool} Tool
+ */
+
 export class Pointers {
   /** @type {boolean} the space bar is down */
   panning = false;
@@ -21,8 +26,10 @@ export class Pointers {
   #canvas;
   #view;
   #hooks;
-  #active = null; // { id, tool, at } the pointer that works
-  #fingers = new Map(); // places by id
+  /** @type {{id: number, tool: Tool, at: number} | null} the pointer that works */
+  #active = null;
+  /** @type {Map<number, Place>} by id */
+  #fingers = new Map();
   #penAt = -Infinity;
   #wheel = { at: -Infinity, zooms: false };
 
@@ -30,10 +37,10 @@ export class Pointers {
    * @param {HTMLElement} canvas
    * @param {import('./view.js').View} view
    * @typedef {object} Hooks
-   * @property {(name?: string) => object} tool  the chosen one, or that one
+   * @property {(name?: string) => Tool} tool  the chosen one, or that one
    * @property {() => void} begins
-   * @property {(place: {x: number, y: number} | null) => void} at  where the pointer is, in units of the board
-   * @property {(spot: object) => void} open  it was clicked twice
+   * @property {(place: Place | null) => void} at  where the pointer is, in units of the board
+   * @property {(spot: Place) => void} open  it was clicked twice
    * @param {Hooks} hooks
    */
   constructor(canvas, view, hooks) {
@@ -60,6 +67,7 @@ export class Pointers {
     this.#active = null;
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     event.preventDefault();
     const { pointerType, pointerId, button, timeStamp } = event;
@@ -73,12 +81,17 @@ export class Pointers {
     tool.down(this.#spot(event));
   }
 
+  /**
+   * @param {number} button
+   * @param {string} pointerType
+   */
   #toolFor(button, pointerType) {
     if (button === 1 || (button === 0 && this.panning)) return this.#hooks.tool('hand');
     if (button === PEN_ERASER && pointerType === 'pen') return this.#hooks.tool('eraser');
     return button === 0 ? this.#hooks.tool() : null;
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const { pointerId, pointerType, timeStamp, clientX, clientY } = event;
     if (pointerType === 'pen') this.#penAt = timeStamp;
@@ -95,6 +108,7 @@ export class Pointers {
     if (!this.#active || pointerId === this.#active.id) this.#hooks.at(this.#view.toBoard(clientX, clientY));
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     if (event.pointerType === 'pen') this.#penAt = event.timeStamp;
     this.#fingers.delete(event.pointerId);
@@ -105,6 +119,7 @@ export class Pointers {
     if (event.pointerType === 'touch') this.#hooks.at(null);
   }
 
+  /** @param {PointerEvent} event */
   #cancel(event) {
     this.#fingers.delete(event.pointerId);
     if (event.pointerId === this.#active?.id) this.abandon();
@@ -112,14 +127,20 @@ export class Pointers {
 
   // --- fingers ---
 
-  /** A pen that comes takes the place of what may be its hand. */
+  /**
+   * A pen that comes takes the place of what may be its hand.
+   * @param {number} now
+   */
   #pen(now) {
     this.#penAt = now;
-    if (this.#fingers.has(this.#active?.id)) this.abandon();
+    if (this.#active && this.#fingers.has(this.#active.id)) this.abandon();
     this.#fingers.clear();
   }
 
-  /** @returns {boolean} whether that is all there is to do about it */
+  /**
+   * @param {PointerEvent} event
+   * @returns {boolean} whether that is all there is to do about it
+   */
   #finger({ pointerId, clientX, clientY, timeStamp }) {
     if (timeStamp - this.#penAt < PALM_MS) return true;
     this.#fingers.set(pointerId, { x: clientX, y: clientY });
@@ -132,17 +153,22 @@ export class Pointers {
     return true;
   }
 
+  /**
+   * @param {Place[]} from
+   * @param {Place[]} to
+   */
   #pinch([a, b], [c, d]) {
     const { left, top } = this.#canvas.getBoundingClientRect();
-    const middle = (p, q) => ({ x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 });
+    const middle = (/** @type {Place} */ p, /** @type {Place} */ q) => ({ x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 });
     const [from, to] = [middle(a, b), middle(c, d)];
-    const distance = (p, q) => Math.max(1, Math.hypot(p.x - q.x, p.y - q.y));
+    const distance = (/** @type {Place} */ p, /** @type {Place} */ q) => Math.max(1, Math.hypot(p.x - q.x, p.y - q.y));
     this.#view.pan(to.x - from.x, to.y - from.y);
     this.#view.zoom(distance(c, d) / distance(a, b), to.x - left, to.y - top);
   }
 
   // --- the wheel ---
 
+  /** @param {WheelEvent} event */
   #turn(event) {
     event.preventDefault();
     const { deltaX, deltaY, deltaMode, ctrlKey, metaKey, shiftKey, clientX, clientY, timeStamp } = event;
@@ -159,7 +185,8 @@ export class Pointers {
     }
   }
 
-  #spot({ clientX, clientY, pressure, pointerType, shiftKey }) {
+  /** @param {MouseEvent & {pressure?: number, pointerType?: string}} event */
+  #spot({ clientX, clientY, pressure = 0, pointerType, shiftKey }) {
     const { x, y } = this.#view.toBoard(clientX, clientY); // the canvas fills the window
     return { x, y, pressure: pointerType === 'pen' && pressure > 0 ? pressure : 0.5, shift: shiftKey };
   }

@@ -11,7 +11,10 @@ export class Refusal extends Error {
   again = false; // yet it would, after so many milliseconds
   after = 0;
 
-  /** @param {number} status 0: there was no answer, and nobody waits for one any more */
+  /**
+   * @param {number} status 0: there was no answer, and nobody waits for one any more
+   * @param {string} detail
+   */
   constructor(status, detail) {
     super(detail);
     this.name = 'Refusal';
@@ -28,6 +31,7 @@ export class Refusal extends Error {
  *     keepalive: it outlives the page
  */
 export function ask(base, method, path, { token, body, keepalive = false } = {}) {
+  /** @type {Record<string, string>} */
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers['Content-Type'] = 'application/json';
@@ -38,7 +42,10 @@ export function ask(base, method, path, { token, body, keepalive = false } = {})
   });
 }
 
-/** What an answer that is not ok says. */
+/**
+ * What an answer that is not ok says.
+ * @param {Response} response
+ */
 export async function refusal(response) {
   const problem = await response.json().catch(() => ({})); // the web server's own are HTML
   const error = new Refusal(response.status, String(problem.detail ?? problem.title ?? `status ${response.status}`));
@@ -47,9 +54,13 @@ export async function refusal(response) {
   return error;
 }
 
-/** In how many milliseconds `expires` (Unix seconds) is, by the server's clock: ours may be wrong. */
+/**
+ * In how many milliseconds `expires` (Unix seconds) is, by the server's clock: ours may be wrong.
+ * @param {number} expires
+ * @param {Response} response
+ */
 export function lifetime(expires, response) {
-  return expires * 1000 - (Date.parse(response.headers.get('Date')) || Date.now());
+  return expires * 1000 - (Date.parse(response.headers.get('Date') ?? '') || Date.now());
 }
 
 /**
@@ -67,28 +78,51 @@ export async function persist(wanted, attempt, failed = () => {}) {
       return await attempt();
     } catch (error) {
       // Not a Refusal: the network failed, or what came was no JSON.
-      if (error instanceof Refusal && !error.again) throw error;
-      after = error.after ?? 0;
-      if (wanted()) failed(error);
+      const refused = error instanceof Refusal;
+      if (refused && !error.again) throw error;
+      after = refused ? error.after : 0;
+      if (wanted()) failed(asError(error));
     }
     if (wanted()) await pause(after ? after * (1 + Math.random() / 4) : backoff(n));
     if (!wanted()) throw new Refusal(0, 'Nobody waits for this any more.');
   }
 }
 
-/** The n-th wait: longer each time, and never the same for all who wait. */
+/**
+ * The n-th wait: longer each time, and never the same for all who wait.
+ * @param {number} n
+ */
 export function backoff(n) {
   return Math.min(BACKOFF_MS * 2 ** n, BACKOFF_MOST_MS) * (0.5 + Math.random() / 2);
 }
 
+/**
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
 export function pause(ms) {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
 }
 
-/** crypto.randomUUID exists under HTTPS alone. */
-export function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** @typedef {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} Deferred */
+
+/** @returns {Deferred} a promise, and what settles it */
+export function deferred() {
+  let resolve = () => {};
+  /** @type {(error: Error) => void} */
+  let reject = () => {};
+  /** @type {Promise<void>} */
+  const promise = new Promise((...both) => { [resolve, reject] = both; });
+  promise.catch(() => {}); // who is not interested need not say so
+  return { promise, resolve, reject };
+}
+
+/**
+ * What was thrown, which may be anything.
+ * @param {unknown} thrown
+ */
+export function asError(thrown) {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -14,6 +14,7 @@ export const COORDINATE_MOST = 50_000; // in units of the board
 export const ORDER_MOST = 1e9;
 export const PRESSURE_MOST = 100; // half of it is a stroke as wide as its width says
 export const TEXT_MOST = 2_000;
+/** @type {Record<number, number>} */
 export const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width
 
 const SPANNED = ['line', 'arrow', 'rectangle', 'ellipse'];
@@ -21,7 +22,7 @@ const SPANNED = ['line', 'arrow', 'rectangle', 'ellipse'];
 /** @type {import('./elements.js').Rules} */
 export const RULES = {
   point: [COORDINATE_MOST, COORDINATE_MOST, PRESSURE_MOST],
-  clean({ order, kind, colour, width, x, y, w, h, text } = {}) {
+  clean(/** @type {any} */ { order, kind, colour, width, x, y, w, h, text } = {}) {
     const sound = whole(order, ORDER_MOST) && whole(colour, COLOURS - 1) && WIDTHS.includes(width) &&
       near(x) && near(y);
     const common = { order, kind, colour, width, x, y };
@@ -32,22 +33,32 @@ export const RULES = {
   },
 };
 
-/** Several lines, without other control characters, and not too long. */
+/**
+ * Several lines, without other control characters, and not too long.
+ * @param {string} text
+ */
 export function cleanText(text) {
   return text.replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n]/gu, '').slice(0, TEXT_MOST).trimEnd();
 }
 
-/** A name without control characters, and none that is too long. */
+/**
+ * A name without control characters, and none that is too long.
+ * @param {string} name
+ */
 export function cleanName(name) {
   return [...name.replace(/\p{Cc}/gu, '').trim()].slice(0, 64).join('');
 }
 
-/** A coordinate as it is kept and sent. */
+/**
+ * A coordinate as it is kept and sent.
+ * @param {number} value
+ */
 export function coordinate(value) {
   const bounded = Math.max(-COORDINATE_MOST, Math.min(COORDINATE_MOST, value));
   return Math.round(bounded * 10) / 10;
 }
 
+/** @param {any} value */
 function near(value) {
   return Number.isFinite(value) && Math.abs(value) <= COORDINATE_MOST;
 }

@@ -9,15 +9,17 @@
  * interruption has found it gone. forget: it is we who went, and all of them are nothing to us.
  */
 
-import { Emitter } from './events.js';
+import { Emitter, onNetworkChange } from './events.js';
 import { Outbox } from './outbox.js';
-import { Refusal, ask, lifetime, pause, persist, refusal } from './requests.js';
+import { Refusal, asError, ask, deferred, lifetime, pause, persist, refusal } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MOST, takePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
 
 /**
  * @typedef {'connecting' | 'connected' | 'reconnecting' | 'full' | 'crowded' | 'refused' | 'closed'} State
+ *
+ * @typedef {{id: string, username?: string}} User
  *
  * @typedef {object} Options
  * @property {URL} base  where Drawbridge is mounted, with a slash at its end
@@ -33,7 +35,7 @@ const LEAVE_MS = 5_000;
 const CROWDED = `This browser has ${TABS_MOST} other tabs here already: close one of them.`;
 
 export class Signaling extends Emitter {
-  /** @type {Map<string, {id: string, username?: string}>} the others in the room, as far as we were told */
+  /** @type {Map<string, User>} the others in the room, as far as we were told */
   peers = new Map();
   /** @type {State} */
   state = 'closed';
@@ -44,16 +46,20 @@ export class Signaling extends Emitter {
   #tokens;
   #stream;
   #outbox;
+  /** @type {(() => void) | null} */
   #release = null; // our place among the tabs of this browser
   #joined = false;
-  #joining = null; // { promise, resolve, reject } of who waits for the join
+  /** @type {import('./requests.js').Deferred | null} of who waits for the join */
+  #joining = null;
+  /** @type {Promise<unknown>} */
   #leaving = Promise.resolve(); // the last goodbye: what overtakes it would be undone by it
   #fresh = false; // it is our first join since we were out
   #met = new Set(); // peers that this join has told us of
   #added = new Set(); // peers heard of since we asked to join
-  #timers = {};
+  #timers = { confirm: 0, missed: 0 };
   #era = 0; // counts open() and close(): what began in an earlier one is over
   #attempt = 0; // counts joins, likewise
+  /** @type {{room: string} | null} */
   #reopen = null; // what a page that comes back out of the cache had
 
   /**
@@ -63,7 +69,7 @@ export class Signaling extends Emitter {
   constructor({ base, username, access }, events) {
     super();
     this.#base = base;
-    const failed = (error) => this.#trouble(error);
+    const failed = (/** @type {Error} */ error) => this.#trouble(error);
     this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#changed() });
     this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', ...events], {
       heard: (event, data) => this.#heard(event, data),
@@ -76,8 +82,7 @@ export class Signaling extends Emitter {
     // What was frozen, or moved to another network, may hold a stream that is dead.
     document.addEventListener('resume', () => this.#stream.wake(false));
     document.addEventListener('visibilitychange', () => document.hidden || this.#stream.wake(false));
-    addEventListener('online', () => this.#stream.wake(true));
-    navigator.connection?.addEventListener?.('change', () => this.#stream.wake(true));
+    onNetworkChange(() => this.#stream.wake(true));
   }
 
   get user() {
@@ -88,7 +93,10 @@ export class Signaling extends Emitter {
     return this.#tokens.username;
   }
 
-  /** Whoever joins from now on is told the new name. */
+  /**
+   * Whoever joins from now on is told the new name.
+   * @param {string} username
+   */
   rename(username) {
     this.#tokens.username = username;
     if (this.user) this.#tokens.get(true).catch(() => {});
@@ -115,16 +123,14 @@ export class Signaling extends Emitter {
 
   /**
    * Goes into a room, and out of the one where we are.
+   * @param {string} room
    * @returns {Promise<void>} once we are in it
    */
   join(room) {
     if (room === this.room) return this.#joining?.promise ?? Promise.resolve();
     this.#goodbye();
     this.room = room;
-    const joining = {};
-    joining.promise = new Promise((resolve, reject) => Object.assign(joining, { resolve, reject }));
-    joining.promise.catch(() => {}); // who is not interested need not say so
-    this.#joining = joining;
+    const joining = this.#joining = deferred();
     this.#fresh = true;
     this.#met.clear();
     if (this.#stream.live) {
@@ -142,6 +148,9 @@ export class Signaling extends Emitter {
   /**
    * Messages of one page arrive in the order of the calls. What cannot be sent now is sent
    * when it can be, once or, where an answer was lost, perhaps twice.
+   * @param {string} peer
+   * @param {string} event
+   * @param {any} data
    * @returns {Promise<{delivered: boolean}>} delivered: a stream of the peer took it; else
    *     it is kept for the peer's reconnect. Rejected with a Refusal.
    */
@@ -149,7 +158,10 @@ export class Signaling extends Emitter {
     return this.#outbox.push(peer, event, data);
   }
 
-  /** What waits to be relayed to the peer is of no use any more. */
+  /**
+   * What waits to be relayed to the peer is of no use any more.
+   * @param {string} peer
+   */
   withdraw(peer) {
     this.#outbox.drop((to) => to === peer);
   }
@@ -162,6 +174,10 @@ export class Signaling extends Emitter {
 
   // --- the stream ---
 
+  /**
+   * @param {string} event
+   * @param {any} data
+   */
   #heard(event, data) {
     switch (event) {
       case 'connected':
@@ -179,6 +195,7 @@ export class Signaling extends Emitter {
     this.emit(event, data);
   }
 
+  /** @param {{resumed: boolean, rooms: string[]}} data */
   #connected({ resumed, rooms }) {
     this.#tokens.keep();
     if (!resumed || !rooms.includes(this.room)) this.#joined = false;
@@ -186,15 +203,19 @@ export class Signaling extends Emitter {
     else this.#join();
   }
 
+  /** @param {boolean} failed */
   #down(failed) {
     if (this.state === 'connected') this.#set('reconnecting');
     if (failed) this.#trouble();
   }
 
-  /** A request failed, and is repeated. */
+  /**
+   * A request failed, and is repeated.
+   * @param {Error} [error]
+   */
   #trouble(error) {
     const detail = error instanceof Refusal ? error.message : 'The server cannot be reached.';
-    if (error?.status === 429) return; // we are too quick, and nothing is wrong
+    if (error instanceof Refusal && error.status === 429) return; // we are too quick, and nothing is wrong
     if (this.state === 'connecting') this.#set('connecting', detail);
     if (this.state === 'connected' || this.state === 'reconnecting') this.#set('reconnecting', detail);
   }
@@ -222,7 +243,7 @@ export class Signaling extends Emitter {
       if (!wanted()) return;
       const { answer } = await this.#json('POST', `${room}/join`, { wanted, full: true });
       if (!wanted()) return;
-      const present = new Set(answer.peers.map((peer) => peer.id));
+      const present = new Set(answer.peers.map((/** @type {User} */ peer) => peer.id));
       this.#missed(before.filter((peer) => !present.has(peer.id)));
       this.#joined = true;
       this.#fresh = false;
@@ -231,7 +252,7 @@ export class Signaling extends Emitter {
       if (this.#stream.live) this.#set('connected');
       if (this.#tokens.inherited) this.#confirm();
     } catch (error) {
-      if (wanted()) this.#refuse(error);
+      if (wanted()) this.#refuse(asError(error));
     }
   }
 
@@ -253,6 +274,7 @@ export class Signaling extends Emitter {
   /**
    * The server does not know of peers that we knew. Their remove-peer may be among what we
    * missed; or it was Redis that forgot them, like us, and they will join within a ping.
+   * @param {User[]} peers
    */
   #missed(peers) {
     clearTimeout(this.#timers.missed);
@@ -261,6 +283,7 @@ export class Signaling extends Emitter {
     }, MISSED_MS);
   }
 
+  /** @param {{peer: User, offer: boolean}} data */
   #add({ peer, offer }) {
     const { id } = peer;
     const known = this.peers.get(id);
@@ -272,13 +295,17 @@ export class Signaling extends Emitter {
     this.peers.set(id, Object.assign(this.peers.get(id) ?? {}, peer));
   }
 
+  /** @param {User} peer */
   #gone(peer) {
     if (!this.peers.has(peer.id)) return;
     this.#drop(peer.id);
     this.emit('remove-peer', { peer, roomId: this.room });
   }
 
-  /** Also what is still to go out to it: whoever comes back under that id is a new page. */
+  /**
+   * Also what is still to go out to it: whoever comes back under that id is a new page.
+   * @param {string} id
+   */
   #drop(id) {
     this.peers.delete(id);
     this.withdraw(id);
@@ -304,7 +331,10 @@ export class Signaling extends Emitter {
     this.#leaving = Promise.race([said.catch(() => {}), pause(LEAVE_MS)]);
   }
 
-  /** Out of the room, as far as we are concerned. */
+  /**
+   * Out of the room, as far as we are concerned.
+   * @param {Error} error
+   */
   #out(error) {
     this.#attempt++;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
@@ -322,6 +352,10 @@ export class Signaling extends Emitter {
     return () => era === this.#era;
   }
 
+  /**
+   * @param {string} peer
+   * @param {string} body
+   */
   async #post(peer, body) {
     const known = this.peers.get(peer);
     const thisEra = this.#thisEra();
@@ -332,6 +366,8 @@ export class Signaling extends Emitter {
 
   /**
    * A request with our token, repeated until it is answered for good or not wanted any more.
+   * @param {string} method
+   * @param {string} path
    * @param {{body?: string, wanted: () => boolean, full?: boolean}} options
    *     full: 409 is waited out, too
    */
@@ -354,16 +390,23 @@ export class Signaling extends Emitter {
         error.after = FULL_MS;
       }
       throw error;
-    }, (error) => error.status === 401 || this.#trouble(error));
+    }, (error) => {
+      if (!(error instanceof Refusal && error.status === 401)) this.#trouble(error);
+    });
   }
 
   // --- the end ---
 
+  /** @param {Error} error */
   #refuse(error) {
     this.#out(error);
     this.#stop('refused', error.message);
   }
 
+  /**
+   * @param {State} state
+   * @param {string} [detail]
+   */
   #stop(state, detail) {
     this.#era++;
     this.#stream.close();
@@ -373,6 +416,10 @@ export class Signaling extends Emitter {
     this.#set(state, detail);
   }
 
+  /**
+   * @param {State} state
+   * @param {string} [detail]
+   */
   #set(state, detail = '') {
     if (state === this.state && detail === this.detail) return;
     this.state = state;

@@ -10,7 +10,9 @@ const ROOMS_MOST = 50; // the others are forgotten
 export class Store {
   #room;
   #pieces;
+  /** @type {IDBDatabase | null} */
   #db = null;
+  /** @type {Set<import('./elements.js').Element>} */
   #changed = new Set();
   #timer = 0;
 
@@ -27,10 +29,11 @@ export class Store {
 
   /** @returns {Promise<object[]>} the pieces that were kept; none after a while without an answer */
   load() {
-    const late = new Promise((resolve) => { setTimeout(resolve, OPEN_MS, []); });
+    const late = /** @type {Promise<object[]>} */ (new Promise((resolve) => { setTimeout(resolve, OPEN_MS, []); }));
     return Promise.race([this.#load().catch(() => []), late]);
   }
 
+  /** @param {import('./elements.js').Element} element */
   keep(element) {
     this.#changed.add(element);
     this.#timer ||= setTimeout(() => this.#write(), WRITE_MS);
@@ -70,6 +73,11 @@ export class Store {
   }
 }
 
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
 function done(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);

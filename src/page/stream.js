@@ -5,7 +5,7 @@
  * 200, knows nothing of silence, and keeps the token that it was made with.
  */
 
-import { backoff } from './requests.js';
+import { asError, backoff } from './requests.js';
 
 // A stream that is alive says something at least every PING (10 s): two were missed.
 const SILENCE_MS = 25_000;
@@ -21,6 +21,7 @@ export class Stream {
   #events;
   #hooks;
   #wanted = false;
+  /** @type {EventSource | null} */
   #source = null;
   #live = false; // `connected` was heard on #source
   #lastId = '';
@@ -60,7 +61,10 @@ export class Stream {
     this.#fails = 0;
   }
 
-  /** The machine slept or its network is another: `surely`, or perhaps. */
+  /**
+   * The machine slept or its network is another: `surely`, or perhaps.
+   * @param {boolean} surely
+   */
   wake(surely) {
     if (!this.#wanted) return;
     if (this.#live && !surely && Date.now() - this.#heardAt < QUIET_MS) return;
@@ -88,7 +92,7 @@ export class Stream {
     try {
       token = await this.#tokens.get(renew);
     } catch (error) {
-      if (era === this.#era) this.#hooks.refused(error);
+      if (era === this.#era) this.#hooks.refused(asError(error));
       return;
     }
     if (era !== this.#era) return;
@@ -105,7 +109,11 @@ export class Stream {
     this.#watch();
   }
 
-  /** The stream ended, or did not begin. */
+  /**
+   * The stream ended, or did not begin.
+   * @param {EventSource} source
+   * @param {string} token  that it was made with
+   */
   #lost(source, token) {
     this.#hooks.down(!this.#live);
     this.#live = false;
@@ -119,6 +127,10 @@ export class Stream {
     this.#again(givenUp);
   }
 
+  /**
+   * @param {boolean} renew
+   * @param {number} [delay]
+   */
   #again(renew, delay = backoff(this.#fails++)) {
     this.#end();
     this.#hooks.down(false);
@@ -136,6 +148,7 @@ export class Stream {
     }, patience);
   }
 
+  /** @param {MessageEvent} event */
   #heard = (event) => {
     if (event.target !== this.#source) return;
     const quiet = Date.now() - this.#heardAt;

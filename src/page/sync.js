@@ -18,13 +18,15 @@ export const MESSAGE_MOST = 4_194_304; // characters; what a full board has to a
 const CHUNK = 16_000; // characters
 const PATIENCE_MS = 10_000; // with somebody who was asked and says nothing
 
-/** @typedef {import('./peer.js').PeerInfo} PeerInfo */
+/** @typedef {import('./drawbridge.js').PeerInfo} PeerInfo */
 
 export class Sync {
   #bridge;
   #elements;
   #merged;
+  /** @type {Map<string, number[]>} */
   #offers = new Map(); // hashes by the id of the peer who has them, and was not asked yet
+  /** @type {string | null} */
   #asked = null; // the peer's id
   #serving = new Set(); // ids
   #timer = 0;
@@ -79,10 +81,18 @@ export class Sync {
     }
   }
 
+  /**
+   * @param {object} message
+   * @param {PeerInfo | string} peer
+   */
   #send(message, peer) {
     return this.#bridge.send(JSON.stringify(message), peer);
   }
 
+  /**
+   * @param {any[]} pieces
+   * @param {PeerInfo} peer
+   */
   #take(pieces, peer) {
     if (this.#asked === peer.id) this.#wait();
     for (const piece of pieces) {
@@ -112,7 +122,11 @@ export class Sync {
     this.#timer = setTimeout(() => this.#next(), PATIENCE_MS);
   }
 
-  /** One answer at a time to each: who asks more is not heard. */
+  /**
+   * One answer at a time to each: who asks more is not heard.
+   * @param {{buckets: number[], known: any[]}} message
+   * @param {PeerInfo} peer
+   */
   async #serve({ buckets, known }, peer) {
     if (this.#serving.has(peer.id)) return;
     this.#serving.add(peer.id);
@@ -124,7 +138,9 @@ export class Sync {
   }
 }
 
+/** @param {Iterable<object>} pieces */
 function* chunks(pieces) {
+  /** @type {string[]} */
   let chunk = [];
   let length = 0;
   for (const piece of pieces) {
@@ -140,6 +156,7 @@ function* chunks(pieces) {
   if (chunk.length) yield chunk;
 }
 
+/** @param {any} list */
 function numbers(list) {
   return Array.isArray(list) && list.length <= BUCKETS && list.every(Number.isInteger);
 }

@@ -7,7 +7,8 @@
  * context there are none, and the tabs ask each other on a BroadcastChannel.
  */
 
-import { pause, randomId } from './requests.js';
+import { randomId } from './random.js';
+import { pause } from './requests.js';
 
 export const TABS_MOST = 5;
 const AGAIN_MS = 2_000;
@@ -31,6 +32,7 @@ export async function takePlace(name, wanted, onWait) {
   }
 }
 
+/** @param {string} name */
 async function tryPlace(name) {
   if (!navigator.locks) return askTabs(name);
   for (let i = 0; i < TABS_MOST; i++) {
@@ -40,6 +42,10 @@ async function tryPlace(name) {
   return null;
 }
 
+/**
+ * @param {string} name
+ * @returns {Promise<((value: void) => void) | null>}
+ */
 function tryLock(name) {
   return new Promise((resolve, reject) => {
     navigator.locks.request(name, { ifAvailable: true }, (lock) => {
@@ -49,6 +55,7 @@ function tryLock(name) {
   });
 }
 
+/** @param {string} name */
 async function askTabs(name) {
   const me = randomId();
   const others = new Set();

@@ -6,6 +6,8 @@ import { FULL } from './drawing.js';
 import { FONT, LINE_HEIGHT } from './figures.js';
 import { TEXT_MOST, TEXT_SIZES, cleanText, coordinate } from './shapes.js';
 
+/** @typedef {import('./elements.js').Present} Present */
+
 const ROOM_PX = 24; // for the character that comes next
 
 export class TextField {
@@ -14,8 +16,10 @@ export class TextField {
   #view;
   #paper;
   #say;
+  /** @type {import('./elements.js').Element | null} */
   #element = null; // that is written
-  #open = null; // { x, y, colour, width }
+  /** @type {{x: number, y: number, colour: number, width: number} | null} */
+  #open = null;
 
   /**
    * @param {HTMLTextAreaElement} field
@@ -44,7 +48,7 @@ export class TextField {
 
   /**
    * @param {{x: number, y: number, colour: number, width: number}} how
-   * @param {import('./elements.js').Element} [element]  one that is there
+   * @param {Present} [element]  one that is there
    */
   open({ x, y, colour, width }, element) {
     this.close();
@@ -52,9 +56,10 @@ export class TextField {
     const { value } = element ?? {};
     this.#element = element ?? null;
     // A new one begins where its line would be written, not below it.
-    this.#open = value ?? { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
+    const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
+    this.#open = place;
     this.#field.value = value?.text ?? '';
-    this.#field.dataset.colour = this.#open.colour;
+    this.#field.dataset.colour = String(place.colour);
     this.#field.hidden = false;
     this.place();
     this.#field.focus();
@@ -90,11 +95,16 @@ export class TextField {
     if (this.#element) {
       if (text) this.#drawing.edit(this.#element, { text });
       else this.#drawing.remove(this.#element);
-    } else if (text) {
+    } else if (text && this.#open) {
       const { x, y, colour, width } = this.#open;
       this.#element = this.#drawing.add({ kind: 'text', colour, width, x, y, text });
       if (!this.#element) this.#say(FULL);
     }
     this.place();
   }
+}
+
+/** @param {import('./elements.js').Value} value */
+function placeOf({ x, y, colour, width }) {
+  return { x, y, colour, width };
 }

@@ -25,8 +25,10 @@ export class Tokens {
   #failed;
   #changed;
   #store;
-  #pass = null; // a Pass, and `renew`: the time on our clock when it is to be renewed
-  #passing = null; // the promise of one
+  /** @type {(Pass & {renew: number}) | null} renew: the time on our clock when it is to be renewed */
+  #pass = null;
+  /** @type {Promise<void> | null} of one */
+  #passing = null;
   #timer = 0;
   #era = 0; // counts stop(): what began in an earlier one is over
 
@@ -53,7 +55,10 @@ export class Tokens {
     return this.#pass?.token ?? null;
   }
 
-  /** @returns {Promise<string>} a token that lasts, once there is one */
+  /**
+   * @param {boolean} [renew]
+   * @returns {Promise<string>} a token that lasts, once there is one
+   */
   async get(renew = false) {
     if (!this.#pass || renew || Date.now() >= this.#pass.renew) {
       this.#passing ??= this.#ask();
@@ -64,13 +69,14 @@ export class Tokens {
         if (this.#passing === passing) this.#passing = null;
       }
     }
-    return this.#pass.token;
+    return /** @type {Pass} */ (this.#pass).token;
   }
 
   /** From now on it is renewed in time. Where that is refused, the old one lasts on. */
   keep() {
     const era = this.#era;
-    const delay = Math.min(Math.max(this.#pass.renew - Date.now(), RENEW_LEAST_MS), TIMER_MOST_MS);
+    const left = (this.#pass?.renew ?? 0) - Date.now();
+    const delay = Math.min(Math.max(left, RENEW_LEAST_MS), TIMER_MOST_MS);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
       await this.get().catch(() => {});
@@ -92,7 +98,10 @@ export class Tokens {
     if (known && known !== pass.user.id) this.#changed();
   }
 
-  /** @param {string | null} token the old one */
+  /**
+   * @param {string | null} token  the old one
+   * @returns {Promise<Pass & {renew: number}>}
+   */
   async #post(token) {
     const body = JSON.stringify({ username: this.username });
     const response = await ask(this.#base, 'POST', 'access', { body, token });
@@ -114,7 +123,7 @@ export class Tokens {
 
   inherit() {
     try {
-      const pass = JSON.parse(sessionStorage.getItem(this.#store));
+      const pass = JSON.parse(sessionStorage.getItem(this.#store) ?? 'null');
       sessionStorage.removeItem(this.#store);
       if (!pass) return;
       this.#pass = pass;
@@ -123,7 +132,10 @@ export class Tokens {
   }
 }
 
-/** When a token that lasts for so long is to be renewed, on our clock. */
+/**
+ * When a token that lasts for so long is to be renewed, on our clock.
+ * @param {number} ms
+ */
 function renewal(ms) {
   return Date.now() + ms * (0.5 + Math.random() / 6);
 }

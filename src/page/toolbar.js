@@ -9,6 +9,11 @@ const LETTERS = {
   v: 'select', h: 'hand', p: 'pen', e: 'eraser', l: 'line', a: 'arrow', r: 'rectangle', o: 'ellipse', t: 'text',
 };
 
+/** @typedef {'tool' | 'colour' | 'width'} Choice */
+
+/** @type {Choice[]} */
+const STYLES = ['colour', 'width'];
+
 export class Toolbar {
   #form;
   #open; // the button that shows colours and widths, where there is no place for them
@@ -22,34 +27,34 @@ export class Toolbar {
    */
   constructor(form, chosen, restyled) {
     this.#form = form;
-    this.#open = form.querySelector('[aria-controls=style]');
+    this.#open = /** @type {HTMLElement} */ (form.querySelector('[aria-controls=style]'));
     this.#chosen = chosen;
     this.#restyled = restyled;
-    for (const name of ['colour', 'width']) {
-      const buttons = [...form.elements[name]];
+    for (const name of STYLES) {
+      const buttons = /** @type {HTMLInputElement[]} */ ([...this.#buttons(name)]);
       (buttons.find(({ value }) => value === String(recall(name))) ?? buttons[0]).checked = true;
     }
-    this.#open.dataset.colour = this.style.colour;
+    this.#open.dataset.colour = String(this.style.colour);
     this.#open.addEventListener('click', () => this.showStyle(!form.classList.contains('styling')));
     form.addEventListener('submit', (event) => event.preventDefault());
-    form.addEventListener('change', ({ target: { name, value } }) => {
+    form.addEventListener('change', ({ target }) => {
+      const { name, value } = /** @type {HTMLInputElement} */ (target);
       if (name === 'tool') chosen(value);
-      else this.#restyle(name, Number(value));
+      else if (name === 'colour' || name === 'width') this.#restyle(name, Number(value));
     });
   }
 
   get tool() {
-    return this.#form.elements.tool.value;
+    return this.#buttons('tool').value;
   }
 
   get style() {
-    const { colour, width } = this.#form.elements;
-    return { colour: Number(colour.value), width: Number(width.value) };
+    return { colour: Number(this.#buttons('colour').value), width: Number(this.#buttons('width').value) };
   }
 
   /** By key. */
   get commands() {
-    const widen = (by) => () => this.#pick('width', WIDTHS[WIDTHS.indexOf(this.style.width) + by]);
+    const widen = (/** @type {number} */ by) => () => this.#pick('width', WIDTHS[WIDTHS.indexOf(this.style.width) + by]);
     return {
       ...Object.fromEntries(Object.entries(LETTERS).map(([key, name]) => [key, () => this.choose(name)])),
       ...Object.fromEntries(Array.from({ length: COLOURS }, (_, n) => [n + 1, () => this.#pick('colour', n)])),
@@ -58,12 +63,16 @@ export class Toolbar {
     };
   }
 
+  /** @param {string} tool */
   choose(tool) {
-    this.#form.elements.tool.value = tool;
+    this.#buttons('tool').value = tool;
     this.#chosen(tool);
   }
 
-  /** @returns {boolean} whether they were shown */
+  /**
+   * @param {boolean} shown
+   * @returns {boolean} whether they were shown
+   */
   showStyle(shown) {
     const { classList } = this.#form;
     const before = classList.contains('styling');
@@ -72,15 +81,28 @@ export class Toolbar {
     return before;
   }
 
+  /** @param {Choice} name */
+  #buttons(name) {
+    return /** @type {RadioNodeList} */ (this.#form.elements.namedItem(name));
+  }
+
+  /**
+   * @param {Choice} name
+   * @param {number | undefined} value
+   */
   #pick(name, value) {
     if (value === undefined) return;
-    this.#form.elements[name].value = value;
+    this.#buttons(name).value = String(value);
     this.#restyle(name, value);
   }
 
+  /**
+   * @param {Choice} name
+   * @param {number} value
+   */
   #restyle(name, value) {
     remember(name, value);
-    this.#open.dataset.colour = this.style.colour;
+    this.#open.dataset.colour = String(this.style.colour);
     this.#restyled({ [name]: value });
   }
 }

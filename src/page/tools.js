@@ -2,6 +2,10 @@
  * tools.js - what a pointer does to the board: one class a tool. A tool is told of one pointer at a
  * time: down, move (all the steps of a frame), and up, or cancel.
  *
+ * @typedef {import('./elements.js').Element} Element
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {{x: number, y: number}} Place
+ *
  * @typedef {object} Spot
  * @property {number} x         in units of the board
  * @property {number} y
@@ -14,7 +18,7 @@
  * @property {import('./view.js').View} view
  * @property {import('./selection.js').Selection} selection
  * @property {() => {colour: number, width: number}} style
- * @property {(place: {x: number, y: number}, element?: object) => void} write  opens a field for a text
+ * @property {(place: Place, element?: Present) => void} write  opens a field for a text
  * @property {(sentence: string) => void} say
  */
 
@@ -32,33 +36,49 @@ const SNAP = Math.PI / 12;
 const ELEMENT_MS = 1;
 const NUMBER_MS = 0.01;
 
-class Tool {
+/** @type {Spot} before the first one */
+const NOWHERE = { x: 0, y: 0, pressure: 0, shift: false };
+
+export class Tool {
   /** @param {Desk} desk */
   constructor(desk) {
     this.desk = desk;
   }
 
+  /** @type {(spot: Spot) => void} */
   down() {}
+
+  /** @type {(spots: Spot[]) => void} */
   move() {}
+
   up() {}
   cancel() { this.up(); }
 
-  /** So many pixels, in units of the board. */
+  /**
+   * So many pixels, in units of the board.
+   * @param {number} px
+   */
   units(px) {
     return px / this.desk.view.scale;
   }
 
-  /** The topmost element there. */
+  /**
+   * The topmost element there.
+   * @param {Place} spot
+   */
   find(spot) {
     return this.desk.drawing.elements.list.findLast((element) => hits(element, spot, spot, this.units(REACH_PX)));
   }
 }
 
 class Pen extends Tool {
+  /** @type {Present | null} */
   #stroke = null;
-  #version;
-  #last; // where it was
+  #version = 0;
+  /** @type {Spot} */
+  #last = NOWHERE; // where it was
 
+  /** @param {Spot} spot */
   down(spot) {
     const { drawing, paper, style, say } = this.desk;
     this.#last = spot;
@@ -68,6 +88,7 @@ class Pen extends Tool {
     paper.hold([this.#stroke]);
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
     for (const spot of spots) {
       if (!this.#stroke) return;
@@ -99,14 +120,21 @@ class Pen extends Tool {
 
 class Shape extends Tool {
   #kind;
+  /** @type {Present | null} */
   #shape = null;
-  #from;
+  /** @type {Place} */
+  #from = NOWHERE;
 
+  /**
+   * @param {Desk} desk
+   * @param {'line' | 'arrow' | 'rectangle' | 'ellipse'} kind
+   */
   constructor(desk, kind) {
     super(desk);
     this.#kind = kind;
   }
 
+  /** @param {Spot} spot */
   down(spot) {
     const { drawing, paper, style, say } = this.desk;
     this.#from = { x: coordinate(spot.x), y: coordinate(spot.y) };
@@ -115,8 +143,9 @@ class Shape extends Tool {
     paper.hold([this.#shape]);
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
-    if (this.#shape) this.desk.drawing.edit(this.#shape, reach(this.#kind, this.#from, spots.at(-1)));
+    if (this.#shape) this.desk.drawing.edit(this.#shape, reach(this.#kind, this.#from, lastOf(spots)));
   }
 
   up() {
@@ -139,8 +168,10 @@ class Shape extends Tool {
 }
 
 class Text extends Tool {
+  /** @type {Spot | null} */
   #spot = null;
 
+  /** @param {Spot} spot */
   down(spot) {
     this.#spot = spot;
   }
@@ -160,13 +191,16 @@ class Text extends Tool {
 
 /** Whole strokes, as soon as it touches them. */
 class Eraser extends Tool {
-  #last = null;
+  /** @type {Spot} */
+  #last = NOWHERE;
 
+  /** @param {Spot} spot */
   down(spot) {
     this.#last = spot;
     this.move([spot]);
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
     const { drawing } = this.desk;
     for (const spot of spots) {
@@ -185,21 +219,28 @@ class Eraser extends Tool {
 class Stretch extends Tool {
   #element;
   #handle;
-  #grip; // the handle from where it was taken
+  /** @type {Place} */
+  #grip = NOWHERE; // the handle from where it was taken
 
+  /**
+   * @param {Desk} desk
+   * @param {{element: Present, handle: import('./figures.js').Handle}} taken
+   */
   constructor(desk, { element, handle }) {
     super(desk);
     this.#element = element;
     this.#handle = handle;
   }
 
+  /** @param {Spot} spot */
   down({ x, y }) {
     this.#grip = { x: this.#handle.x - x, y: this.#handle.y - y };
     this.desk.paper.hold([this.#element]);
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
-    const { x, y, shift } = spots.at(-1);
+    const { x, y, shift } = lastOf(spots);
     const { stays, first } = this.#handle;
     const { w, h } = reach(this.#element.value?.kind, stays, { x: x + this.#grip.x, y: y + this.#grip.y, shift });
     const from = first ? { x: stays.x + w, y: stays.y + h } : stays;
@@ -219,14 +260,19 @@ class Stretch extends Tool {
 }
 
 class Select extends Tool {
+  /** @type {Stretch | null | undefined} */
   #stretch = null; // what works instead
-  #from = null; // where what is moved was taken, or put last
-  #now;
+  /** @type {Place} */
+  #from = NOWHERE; // where what is moved was taken, or put last
+  /** @type {Place} */
+  #now = NOWHERE;
   #moving = false;
-  #moved; // further than by a slip
-  #putAt;
+  #moved = false; // further than by a slip
+  #putAt = 0;
+  /** @type {Present[]} */
   #before = []; // what was selected, where more is to be
 
+  /** @param {Spot} spot */
   down(spot) {
     const { selection, paper } = this.desk;
     const taken = selection.handleAt(spot, this.desk.view);
@@ -243,10 +289,11 @@ class Select extends Tool {
     if (this.#moving) paper.hold(selection.list);
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
     if (this.#stretch) return this.#stretch.move(spots);
     const { selection, drawing } = this.desk;
-    this.#now = spots.at(-1);
+    this.#now = lastOf(spots);
     if (this.#moving) return this.#carry();
     const box = selection.frame = span(this.#from, this.#now);
     selection.set([...this.#before, ...selection.inside(drawing.elements.list, box)]);
@@ -281,7 +328,10 @@ class Select extends Tool {
     this.#putAt = performance.now();
   }
 
-  /** An element that is to be moved, or true: those that are selected are. */
+  /**
+   * An element that is to be moved, or true: those that are selected are.
+   * @param {Spot} spot
+   */
   #grip(spot) {
     const { selection } = this.desk;
     const there = this.find(spot);
@@ -291,6 +341,7 @@ class Select extends Tool {
     return spot.shift ? there : Boolean(there || inside);
   }
 
+  /** @returns {[number, number]} */
   #distance() {
     return [this.#now.x - this.#from.x, this.#now.y - this.#from.y];
   }
@@ -304,20 +355,26 @@ class Select extends Tool {
 
 /** Pans: the spot under it stays under it. */
 class Hand extends Tool {
-  #from = null;
+  /** @type {Place} */
+  #from = NOWHERE;
 
+  /** @param {Spot} spot */
   down(spot) {
     this.#from = spot;
   }
 
+  /** @param {Spot[]} spots */
   move(spots) {
     const { view } = this.desk;
-    const { x, y } = spots.at(-1);
+    const { x, y } = lastOf(spots);
     view.pan((x - this.#from.x) * view.scale, (y - this.#from.y) * view.scale);
   }
 }
 
-/** @param {Desk} desk */
+/**
+ * @param {Desk} desk
+ * @returns {{[name: string]: Tool} & {select: Tool}}
+ */
 export function makeTools(desk) {
   return {
     select: new Select(desk),
@@ -332,7 +389,12 @@ export function makeTools(desk) {
   };
 }
 
-/** With Shift as wide as high, or at an angle that is a multiple of 15 degrees. */
+/**
+ * With Shift as wide as high, or at an angle that is a multiple of 15 degrees.
+ * @param {string | undefined} kind
+ * @param {Place} from
+ * @param {Place & {shift: boolean}} to
+ */
 function reach(kind, from, { x, y, shift }) {
   let [w, h] = [x - from.x, y - from.y];
   if (shift && (kind === 'line' || kind === 'arrow')) {
@@ -346,11 +408,24 @@ function reach(kind, from, { x, y, shift }) {
   return { w: coordinate(w), h: coordinate(h) };
 }
 
+/**
+ * The steps of a frame are one at least.
+ * @param {Spot[]} spots
+ */
+function lastOf(spots) {
+  return spots[spots.length - 1];
+}
+
+/** @param {Omit<Spot, 'shift'>} spot */
 function point({ x, y, pressure }) {
   return [coordinate(x), coordinate(y), Math.round(pressure * PRESSURE_MOST)];
 }
 
-/** Somebody may have moved the stroke meanwhile. */
+/**
+ * Somebody may have moved the stroke meanwhile.
+ * @param {Spot} spot
+ * @param {Present} stroke
+ */
 function relative({ x, y, pressure }, { value }) {
   return point({ x: x - value.x, y: y - value.y, pressure });
 }

@@ -28,12 +28,19 @@ export class View {
   #half = { x: HALF_WIDTH, y: HALF_HEIGHT };
   #own = false;
 
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   resize(width, height) {
     if (!this.#own) return this.#showAll(width, height);
     this.#set(this.scale, this.x + (width - this.width) / 2, this.y + (height - this.height) / 2, width, height);
   }
 
-  /** Something is there. */
+  /**
+   * Something is there.
+   * @param {import('./figures.js').Box} box
+   */
   include({ left, top, right, bottom }) {
     this.#half.x = Math.max(this.#half.x, MARGIN - left, MARGIN + right);
     this.#half.y = Math.max(this.#half.y, MARGIN - top, MARGIN + bottom);
@@ -45,11 +52,16 @@ export class View {
     this.#own = true;
   }
 
-  /** Where on the board a point of the window is. */
+  /**
+   * Where on the board a point of the window is.
+   * @param {number} x
+   * @param {number} y
+   */
   toBoard(x, y) {
     return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
   }
 
+  /** @param {{x: number, y: number}} place */
   toWindow({ x, y }) {
     return { x: x * this.scale + this.x, y: y * this.scale + this.y };
   }
@@ -61,12 +73,21 @@ export class View {
     return { left, top, right, bottom };
   }
 
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   pan(dx, dy) {
     this.own();
     this.#set(this.scale, this.x + dx, this.y + dy);
   }
 
-  /** What is at that point of the window stays there. */
+  /**
+   * What is at that point of the window stays there.
+   * @param {number} factor
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   zoom(factor, x = this.width / 2, y = this.height / 2) {
     this.own();
     const scale = Math.min(SCALE_MOST, Math.max(SCALE_LEAST, this.scale * factor));
@@ -90,17 +111,33 @@ export class View {
     this.#set(scale, x, y);
   }
 
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   #showAll(width, height) {
     const [x, y] = [width / 2, height / 2];
     this.#set(Math.max(SCALE_LEAST, Math.min(1, x / this.#half.x, y / this.#half.y)), x, y, width, height);
   }
 
+  /**
+   * @param {number} scale
+   * @param {number} x
+   * @param {number} y
+   * @param {number} [width]
+   * @param {number} [height]
+   */
   #set(scale, x, y, width = this.width, height = this.height) {
     // The middle of the window stays on the board.
     const most = COORDINATE_MOST * scale;
+    /**
+     * @param {number} at
+     * @param {number} middle
+     */
     const inside = (at, middle) => Math.max(middle - most, Math.min(middle + most, at));
     const next = { scale, x: inside(x, width / 2), y: inside(y, height / 2), width, height };
-    if (Object.keys(next).every((name) => next[name] === this[name])) return;
+    const names = /** @type {(keyof typeof next)[]} */ (Object.keys(next));
+    if (names.every((name) => next[name] === this[name])) return;
     Object.assign(this, next);
     this.changed();
   }

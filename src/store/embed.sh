@@ -9,6 +9,10 @@ string() {
 		-e 's/[\\"]/\\&/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$1"
 }
 
+constant() {
+	printf 'SCRIPT_%s' "$(printf %s "$1" | tr '[:lower:]' '[:upper:]')"
+}
+
 printf '/* Made by embed.sh from lua/. */\n#include "config.h"\n\n'
 printf '#include "store/script.h"\n'
 for file; do
@@ -27,8 +31,17 @@ for file; do
 	case $name in
 	deliver | presence) continue ;;
 	esac
-	printf '[SCRIPT_%s] =\n' "$(printf %s "$name" | tr '[:lower:]' '[:upper:]')"
+	printf '[%s] =\n' "$(constant "$name")"
 	string "$file"
 	printf ',\n'
+done
+printf '};\n'
+printf '\nconst char *const script_names[SCRIPT_COUNT] = {\n'
+for file; do
+	name=$(basename "$file" .lua)
+	case $name in
+	deliver | presence) continue ;;
+	esac
+	printf '[%s] = "%s",\n' "$(constant "$name")" "$name"
 done
 printf '};\n'

@@ -28,8 +28,9 @@ enum {
 	ACCESS_WINDOW_S = 60,
 };
 
-/* The bodies, made from lua/ by embed.sh. */
+/* The bodies and the names of their files, made from lua/ by embed.sh. */
 extern const char *const script_bodies[SCRIPT_COUNT];
+extern const char *const script_names[SCRIPT_COUNT];
 extern const char script_deliver[];	/* put before every script */
 extern const char script_presence[];	/* and this, but for the lightest */
 

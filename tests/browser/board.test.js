@@ -1,8 +1,9 @@
 // board.test.js - boards in real browsers: what people see of each other.
 import assert from 'node:assert/strict';
+import { seconds } from '../http/lib/pace.js';
 import { signal } from '../http/lib/processes.js';
 import { until } from '../http/lib/wait.js';
-import { alike, wave } from './lib/boards.js';
+import { alike, SOON_MS, wave } from './lib/boards.js';
 import { KILLED } from '../http/lib/logs.js';
 import { suite } from './lib/suite.js';
 
@@ -16,7 +17,7 @@ async function undisturbed(boards) {
 }
 
 // The grace is long: who goes within it was not waited for, but said goodbye.
-suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (test) => {
+suite('board', { settings: { GRACE: seconds(10, 20), ROOM_PEERS: 3 }, allowed: KILLED }, (test) => {
   test('three boards over two servers show all strokes, and the same picture', async (room) => {
     const [ann, bob, cat] = await room.people(3);
     await ann.draw(wave(200, 200));
@@ -61,8 +62,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     const desk = await room.board();
     await phone.until({ strokes: 1, points: 20, peers: 2 });
     await alike([ann, desk], 1);
-    const end = Date.now() + 5_000;
-    while (!(await phone.picture()).ink) assert.ok(Date.now() < end, 'nothing is seen on the phone');
+    await until(async () => (await phone.picture()).ink, 'something to be seen on the phone');
     await phone.page.touchscreen.tap(20, 500);
     await alike([ann, desk], 2);
   });
@@ -72,7 +72,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await cat.draw(wave(200, 200));
     await alike([ann, bob, cat], 1);
     await cat.page.close();
-    await Promise.all([ann.meets(1, 5_000), bob.meets(1, 5_000)]);
+    await Promise.all([ann.meets(1, SOON_MS), bob.meets(1, SOON_MS)]);
     await until(async () => (await ann.others()).length === 1, 'the list to show it');
     await alike([ann, bob], 1); // what was drawn stays
   });
@@ -126,7 +126,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await alike(boards, 1);
     await undisturbed(boards);
     await boards[2].page.close();
-    for (const board of boards.slice(0, 2)) await board.meets(1, 5_000);
+    for (const board of boards.slice(0, 2)) await board.meets(1, SOON_MS);
   });
 
   test('two tabs of one browser are two people', async (room) => {
@@ -136,7 +136,7 @@ suite('board', { settings: { GRACE: 10, ROOM_PEERS: 3 }, allowed: KILLED }, (tes
     await tab.draw(wave(200, 200));
     await alike([ann, tab], 1);
     await tab.page.close();
-    await ann.meets(0, 5_000);
+    await ann.meets(0, SOON_MS);
   });
 
   test('a full room is waited for', async (room) => {

@@ -1,9 +1,10 @@
 // client.test.js - the client module in a page of another origin, when all is well.
 import assert from 'node:assert/strict';
+import { SOON_MS } from './lib/boards.js';
 import { INSECURE } from './lib/guests.js';
 import { suite } from './lib/suite.js';
 
-suite('client', { settings: { GRACE: 2 } }, (test) => {
+suite('client', {}, (test) => {
   test('a page of another origin imports it, and talks to others', async (room) => {
     const ann = await room.guest('ann');
     const bob = await room.guest('bob');
@@ -15,12 +16,12 @@ suite('client', { settings: { GRACE: 2 } }, (test) => {
     await ann.until(() => globalThis.bridge.peers[0].path === 'direct');
     assert.equal(await ann.connections(), 1);
     await ann.run(() => globalThis.bridge.leave());
-    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 3_000);
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
     assert.deepEqual(await ann.run(() => [globalThis.bridge.state, globalThis.bridge.room, globalThis.bridge.peers.length]), ['connected', '', 0]);
     await ann.join(room.name);
     await Promise.all([ann.meets(1), bob.meets(1)]);
     await ann.run(() => globalThis.bridge.close());
-    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 3_000);
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
     assert.equal(await ann.state(), 'closed');
   });
 
@@ -102,8 +103,8 @@ suite('client', { settings: { GRACE: 2 } }, (test) => {
       await last.inState('crowded');
       assert.match(await last.run(() => globalThis.bridge.detail), /tab/);
       // Nothing hangs meanwhile.
-      const status = await last.run(async (url) => (await fetch(url, { signal: AbortSignal.timeout(3_000) })).status,
-        new URL('static/icon.svg', base).href);
+      const status = await last.run(async ([url, ms]) => (await fetch(url, { signal: AbortSignal.timeout(ms) })).status,
+        [new URL('static/icon.svg', base).href, SOON_MS]);
       assert.equal(status, 200);
       await tabs[2].page.close();
       await last.meets(4);

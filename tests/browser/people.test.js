@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { until } from '../http/lib/wait.js';
-import { alike, wave } from './lib/boards.js';
+import { alike, WAIT_MS, wave } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 
 const cursors = ({ page }) => page.$$eval('#cursors > :not([hidden])', (marks) => marks.map((mark) =>
@@ -111,7 +111,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await until(async () => (await hows(ann))[0] === 'direct', 'the path');
     // A peer whose WebRTC finds no way.
     const eve = await room.guest('eve', { options: { rtc: { iceTransportPolicy: 'relay' } } });
-    await ann.page.waitForFunction(() => document.documentElement.dataset.relayed === '1', undefined, { timeout: 30_000 });
+    await ann.page.waitForFunction(() => document.documentElement.dataset.relayed === '1', undefined, { timeout: 2 * WAIT_MS });
     assert.deepEqual((await hows(ann)).sort(), ['by server', 'direct']);
     assert.equal(await ann.page.textContent('#notice'), 'eve is reached by the server alone: what you draw arrives slowly.');
     await ann.draw(wave(200, 200));

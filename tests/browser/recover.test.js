@@ -3,15 +3,19 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { signal } from '../http/lib/processes.js';
+import { missing } from '../http/lib/programs.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { nowSeconds } from '../http/lib/tokens.js';
-import { pause } from '../http/lib/wait.js';
+import { steps } from '../http/lib/pace.js';
+import { pause, until } from '../http/lib/wait.js';
 import { KILLED } from '../http/lib/logs.js';
+import { CHROMIUM, WAIT_MS } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 import { TurnServer } from './lib/turn-server.js';
 
-const turn = await TurnServer.start();
-after(() => turn.abandon());
+const skip = missing(CHROMIUM) ?? missing('turnserver');
+const turn = skip ? undefined : await TurnServer.start();
+after(() => turn?.abandon());
 
 const options = { rtc: { iceTransportPolicy: 'relay' } };
 
@@ -45,7 +49,7 @@ const gather = ({ urls, username, credential }) => new Promise((resolve) => {
   pc.setLocalDescription();
 });
 
-const settings = { GRACE: 2, RATE_BYTES: 20_000, TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 };
+const settings = { GRACE: 2, RATE_BYTES: 20_000, ...(turn && { TURN_URLS: turn.url, TURN_SECRET: turn.secret, TURN_TTL: 60 }) };
 
 suite('recover', { settings, together: true }, (test) => {
   test('the stream is away for 20 s, and data goes on', async (room) => {
@@ -53,37 +57,37 @@ suite('recover', { settings, together: true }, (test) => {
     await ann.count();
     await bob.count();
     proxy.cut();
-    await ann.inState('reconnecting', 5_000);
+    await ann.inState('reconnecting');
     // Longer than the grace: the server has told bob that ann is gone.
     await pause(20_000);
     const sent = await ann.run(() => globalThis.sent);
-    await bob.until((n) => globalThis.seen.data.length >= n, sent, 2_000); // and not later, all at once
+    await bob.until((n) => globalThis.seen.data.length >= n, sent, 2_000 + steps(10)); // and not later, all at once
     assert.match(await ann.run(() => globalThis.bridge.detail), /cannot be reached/);
     proxy.allow();
-    await Promise.all([ann.meets(1, 'open', 45_000), bob.meets(1, 'open', 45_000)]);
+    await Promise.all([ann.meets(1, 'open', 3 * WAIT_MS), bob.meets(1, 'open', 3 * WAIT_MS)]);
     assert.ok(await bob.counted(await ann.stop()));
     assert.ok(await ann.counted(await bob.stop()));
     for (const guest of [ann, bob]) assert.deepEqual(await history(guest), UNDISTURBED);
     // And who really goes, goes.
     await ann.page.close();
-    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 5_000);
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 5_000 + steps(10));
   });
 
   test('who was cut off and closes meanwhile is seen to go', async (room) => {
     const { ann, bob, proxy } = await pair(room);
     proxy.cut();
-    await pause(6_000); // the server has told bob that ann is gone
+    await until(async () => await room.site.redis('SCARD', `channels:${room.name}`) === 1, 'bob to be told that ann is gone');
     assert.equal((await bob.peers()).length, 1);
     await ann.page.close();
-    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, 15_000);
+    await bob.until(() => globalThis.bridge.peers.length === 0);
   });
 
   test('a stream that falls silent is noticed, and replaced', async (room) => {
     const { ann, bob, proxy } = await pair(room);
     await ann.run(() => { globalThis.seen.states = []; });
     proxy.stall();
-    await ann.inState('reconnecting', 30_000);
-    await Promise.all([ann.inState('connected', 10_000), bob.meets(1)]);
+    await ann.inState('reconnecting', 2 * WAIT_MS);
+    await Promise.all([ann.inState('connected'), bob.meets(1)]);
     for (const guest of [ann, bob]) assert.deepEqual(await history(guest), UNDISTURBED);
   });
 
@@ -114,18 +118,18 @@ suite('recover', { settings, together: true }, (test) => {
     const { ann, bob, proxy } = await pair(room);
     await ann.page.context().setOffline(true);
     proxy.cut();
-    await ann.inState('reconnecting', 5_000);
+    await ann.inState('reconnecting');
     await pause(8_000); // attempts are far apart by now
     proxy.allow();
     await ann.page.context().setOffline(false);
-    await ann.inState('connected', 2_000);
+    await ann.inState('connected', 2_000 + steps(10));
     await bob.meets(1);
     // Another network: the old connection is dead, and nobody says so.
     proxy.stall();
-    const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 });
+    const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 + steps(10) });
     await ann.run(() => navigator.connection.dispatchEvent(new Event('change')));
     await connected;
-    await Promise.all([ann.inState('connected', 2_000), bob.meets(1)]);
+    await Promise.all([ann.inState('connected', 2_000 + steps(10)), bob.meets(1)]);
     assert.deepEqual(await history(ann), UNDISTURBED);
   });
 
@@ -133,20 +137,21 @@ suite('recover', { settings, together: true }, (test) => {
     const prepare = () => { addEventListener('DOMContentLoaded', () => { globalThis.blocked = true; }, { once: true }); };
     const ann = await room.guest('ann', { prepare, join: false });
     const bob = await room.guest('bob', { prepare, join: false });
+    const began = Date.now();
     for (const guest of [ann, bob]) {
       assert.equal(await guest.run(() => globalThis.blocked), true);
       await guest.join(room.name);
     }
-    const began = Date.now();
+    const joined = Date.now();
     await Promise.all([ann.meets(1, 'connecting'), bob.meets(1, 'connecting')]);
     await ann.count(); // from before there is any way
     await bob.count();
-    await Promise.all([ann.meets(1, 'relayed', 20_000), bob.meets(1, 'relayed', 20_000)]);
-    const took = Date.now() - began;
-    assert.ok(took > 13_000 && took < 18_000, `${took} ms`);
+    await Promise.all([ann.meets(1, 'relayed', 2 * WAIT_MS), bob.meets(1, 'relayed', 2 * WAIT_MS)]);
+    const now = Date.now();
+    assert.ok(now - began > 13_000 && now - joined < 18_000 + steps(20), `after ${now - began} ms, of which ${joined - began} to join`);
     assert.equal((await ann.peers())[0].path, 'server');
-    await ann.until(() => globalThis.seen.data.length > 100, undefined, 10_000);
-    await bob.until(() => globalThis.seen.data.length > 100, undefined, 10_000);
+    await ann.until(() => globalThis.seen.data.length > 100);
+    await bob.until(() => globalThis.seen.data.length > 100);
     for (const guest of [ann, bob]) {
       await guest.run(() => {
         globalThis.blocked = false;
@@ -159,13 +164,16 @@ suite('recover', { settings, together: true }, (test) => {
         dispatchEvent(new Event('online'));
       });
     }
-    await Promise.all([ann.meets(1, 'open', 20_000), bob.meets(1, 'open', 20_000)]);
+    await Promise.all([ann.meets(1, 'open', 2 * WAIT_MS), bob.meets(1, 'open', 2 * WAIT_MS)]);
     for (const guest of [ann, bob]) {
       const [opened, moved] = await guest.run(() => [globalThis.openedAt,
         globalThis.seen.peers.findLast(({ state, path }) => state === 'open' && path !== 'server').at]);
-      assert.ok(moved - opened < 5_000, `${moved - opened} ms after it opened`);
+      assert.ok(moved - opened < 5_000 + steps(10), `${moved - opened} ms after it opened`);
     }
-    await pause(1_000);
+    for (const guest of [ann, bob]) { // by the channel, too
+      const heard = await guest.run(() => globalThis.seen.data.length);
+      await guest.until((n) => globalThis.seen.data.length > n + 20, heard);
+    }
     assert.ok(await bob.counted(await ann.stop()), 'nothing lost, doubled or out of order');
     assert.ok(await ann.counted(await bob.stop()), 'nothing lost, doubled or out of order');
   });
@@ -173,7 +181,7 @@ suite('recover', { settings, together: true }, (test) => {
   test('a browser without WebRTC is reached through the server', async (room) => {
     const ann = await room.guest('ann', { prepare: () => { delete globalThis.RTCPeerConnection; } });
     const bob = await room.guest('bob');
-    await Promise.all([ann.meets(1, 'relayed', 25_000), bob.meets(1, 'relayed', 25_000)]);
+    await Promise.all([ann.meets(1, 'relayed', 2 * WAIT_MS), bob.meets(1, 'relayed', 2 * WAIT_MS)]);
     const length = await ann.run(async () => {
       const data = new Uint8Array(100_000).map((_, i) => i * i % 251);
       await globalThis.bridge.send(data);
@@ -198,7 +206,7 @@ suite('recover', { settings, together: true }, (test) => {
     ann.page.on('request', (request) => {
       if (request.url().includes('/relay/')) bodies.push(request.postDataBuffer()?.length ?? 0);
     });
-    await Promise.all([ann.meets(1, 'relayed', 25_000), bob.meets(1, 'relayed', 25_000)]);
+    await Promise.all([ann.meets(1, 'relayed', 2 * WAIT_MS), bob.meets(1, 'relayed', 2 * WAIT_MS)]);
     await ann.run(async () => {
       for (let i = 1; i <= 3_000; i++) globalThis.bridge.send(String(i));
       await globalThis.bridge.send('x'.repeat(300_000));
@@ -216,9 +224,11 @@ suite('recover', { settings, together: true }, (test) => {
     await bob.count();
     await ann.until(() => globalThis.seen.data.length > 10);
     await ann.page.reload();
-    await bob.until(() => globalThis.seen.leaves === 1 && globalThis.bridge.peers.length === 0, undefined, 5_000);
+    await bob.until(() => globalThis.seen.leaves === 1 && globalThis.bridge.peers.length === 0, undefined, 5_000 + steps(10));
   });
+});
 
+suite('coturn', { settings, together: true, skip }, (test) => {
   test('two browsers exchange data by coturn alone', async (room) => {
     const ann = await room.guest('ann', { options });
     const bob = await room.guest('bob', { options });
@@ -251,7 +261,7 @@ suite('recover', { settings, together: true }, (test) => {
     const name = () => globalThis.connections[0]?.getConfiguration().iceServers[0].username;
     await Promise.all([ann.meets(1), bob.meets(1)]);
     const first = await ann.run(name);
-    await ann.until((old) => globalThis.connections[0].getConfiguration().iceServers[0].username !== old, first, 55_000);
+    await ann.until((old) => globalThis.connections[0].getConfiguration().iceServers[0].username !== old, first, 40_000 + WAIT_MS);
     assert.ok(Number(first.split(':')[0]) > nowSeconds(), 'the old one still holds');
     assert.ok(Number((await ann.run(name)).split(':')[0]) > Number(first.split(':')[0]) + 20);
   });
@@ -268,7 +278,7 @@ suite('programs that are killed', { settings, allowed: KILLED }, (test) => {
     for (const name of ['stream.fcgi', 'signal.fcgi']) {
       for (const pid of room.site.processes(name)) signal(pid, 'SIGKILL');
     }
-    await Promise.all([ann.meets(1, 'open', 30_000), bob.meets(1, 'open', 30_000)]);
+    await Promise.all([ann.meets(1, 'open', 2 * WAIT_MS), bob.meets(1, 'open', 2 * WAIT_MS)]);
     await ann.send('hello');
     await bob.until(() => globalThis.seen.data.length === 1);
   });
@@ -290,17 +300,17 @@ suite('Redis that is lost', {
     // Also one who has a stream, and asks something of the server.
     await bob.run(() => globalThis.bridge.leave());
     await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
-    for (const guest of [bob, cat]) await guest.until(() => /store|reached/.test(globalThis.bridge.detail), undefined, 10_000);
+    for (const guest of [bob, cat]) await guest.until(() => /store|reached/.test(globalThis.bridge.detail));
     assert.equal(await ann.state(), 'connected');
     await room.site.server.start(); // empty
-    await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 45_000)));
+    await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 3 * WAIT_MS)));
     await ann.stop();
     await cat.send('hello');
     await ann.until(() => globalThis.seen.data.some(({ data }) => data === 'hello'));
   });
 });
 
-suite('coturn that is lost', { settings }, (test) => {
+suite('coturn that is lost', { settings, skip }, (test) => {
   test('ICE is restarted, and the channel and what is in it lives on', async (room) => {
     const ann = await room.guest('ann', { options });
     const bob = await room.guest('bob', { options });
@@ -308,9 +318,9 @@ suite('coturn that is lost', { settings }, (test) => {
     await ann.count();
     await bob.count();
     await turn.kill();
-    await ann.meets(1, 'interrupted', 20_000);
+    await ann.meets(1, 'interrupted', 2 * WAIT_MS);
     await turn.start();
-    await Promise.all([ann.meets(1, 'open', 30_000), bob.meets(1, 'open', 30_000)]);
+    await Promise.all([ann.meets(1, 'open', 2 * WAIT_MS), bob.meets(1, 'open', 2 * WAIT_MS)]);
     assert.ok(await bob.counted(await ann.stop()));
     assert.ok(await ann.counted(await bob.stop()));
     for (const guest of [ann, bob]) assert.equal(await guest.connections(), 1);

@@ -1,9 +1,13 @@
 // token.test.js - a session that lasts longer than its first token.
 import assert from 'node:assert/strict';
-import { alike, wave } from './lib/boards.js';
+import { seconds } from '../http/lib/pace.js';
+import { alike, WAIT_MS, wave } from './lib/boards.js';
 import { suite } from './lib/suite.js';
 
-suite('token', { settings: { TOKEN_TTL: 10, GRACE: 5 } }, (test) => {
+// Two pages have met before it is over, and have been looked at before the next one is.
+const TOKEN_TTL = seconds(10, 40);
+
+suite('token', { settings: { TOKEN_TTL, GRACE: seconds(5, 20) } }, (test) => {
   test('a token is renewed before it expires, and nobody is seen to go', async (room) => {
     const boards = await room.people(2);
     const tokens = boards.map(() => new Set());
@@ -15,7 +19,7 @@ suite('token', { settings: { TOKEN_TTL: 10, GRACE: 5 } }, (test) => {
       await boards[i].countAnew();
     }
     const renewed = (i) => boards[i].page.waitForResponse((response) =>
-      response.url().includes('/connect?') && response.status() === 200, { timeout: 20_000 });
+      response.url().includes('/connect?') && response.status() === 200, { timeout: TOKEN_TTL * 1_000 + WAIT_MS });
     await Promise.all(boards.map((_, i) => renewed(i)));
     for (const [i, board] of boards.entries()) {
       await board.meets(1);

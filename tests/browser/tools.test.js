@@ -333,12 +333,7 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     }));
     // Whatever came of it: all of it has arrived when all have the same.
     const state = () => Promise.all(boards.map((board) => board.elements({ points: true }).then(JSON.stringify)));
-    const end = Date.now() + 15_000;
-    let states = await state();
-    while (new Set(states).size > 1) {
-      assert.ok(Date.now() < end, 'five different boards');
-      states = await state();
-    }
+    await until(async () => new Set(await state()).size === 1, 'five boards to be the same');
     const { strokes } = await boards[0].facts();
     assert.ok(Number(strokes) >= 20, strokes);
     await alike(boards, strokes);

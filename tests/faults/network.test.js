@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { afterEach } from 'node:test';
 import { Network, unprivileged } from '../http/lib/netns.js';
+import { seconds, steps } from '../http/lib/pace.js';
 import { isRemoved } from '../http/lib/peer.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { Redis } from '../http/lib/resp.js';
-import { FULL, SERVER, suite } from '../http/lib/suite.js';
+import { FULL, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
 import { pause, until } from '../http/lib/wait.js';
@@ -16,7 +17,7 @@ const KILLS = 200 * ROUNDS;
 const TALKING = 16;
 
 suite('connections to Redis', {
-  settings: { PING: 2, GRACE: 5, RATE: 0, RATE_BYTES: 0 },
+  settings: { PING: 2, GRACE: seconds(5, 10), RATE: 0, RATE_BYTES: 0 },
   redis: () => RedisServer.start(),
   allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
 }, (site, it) => {
@@ -88,7 +89,7 @@ if (FULL || ROUNDS > 1) {
         site.network.vanish();
         try {
           const [least, most] = givesUp(retries);
-          const event = await ann.stream.next(most + (GRACE + 3 * PING) * 1_000);
+          const event = await ann.stream.next(most + (GRACE + 3 * PING) * 1_000 + steps(4));
           const ms = performance.now() - start;
           isRemoved(event, peer, room);
           assert.ok(ms > least + GRACE * 1_000, `${ms} ms: TCP alone takes ${least}`);

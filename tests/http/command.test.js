@@ -10,6 +10,7 @@ import { refused } from './lib/http.js';
 import { Site } from './lib/site.js';
 import { FULL } from './lib/suite.js';
 import { nowSeconds, randomSecret, verify } from './lib/tokens.js';
+import { WAIT_MS } from './lib/wait.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-command-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,7 +25,7 @@ function file(name, text) {
 }
 
 if (FULL) {
-  describe('drawbridge', { timeout: 120_000 }, () => {
+  describe('drawbridge', { timeout: 12 * WAIT_MS }, () => {
     let site, drawbridge;
 
     it('is installed, and serves', async () => {
@@ -158,7 +159,7 @@ if (FULL) {
     });
 
     it('doctor: a URL that is none, and nobody there', async () => {
-      for (const args of [[], ['a', 'b'], ['ftp://a'], ['http://'], ['http://a/?b'], ['--hold', '0', 'http://a'], ['--streams', '501', 'http://a']]) {
+      for (const args of [[], ['a', 'b'], ['ftp://a'], ['http://'], ['http://a/?b'], ['--hold', '0', 'http://a'], ['--wait', '0', 'http://a'], ['--streams', '501', 'http://a']]) {
         const { status, err } = await ask(['doctor', ...args]);
         assert.equal(status, 2, args.join(' '));
         assert.match(err, /^drawbridge: [^\n]+\n$/);

@@ -7,17 +7,21 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { command } from './lib/command.js';
+import { seconds, steps } from './lib/pace.js';
 import { Server } from './lib/server.js';
 import { SERVER } from './lib/suite.js';
 import { randomSecret } from './lib/tokens.js';
+import { WAIT_MS } from './lib/wait.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-doctor-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 // A ping comes soon, or, where a timeout of 3 s must be shorter, not soon.
-const QUICK = { PING: 1, GRACE: 2 };
+const QUICK = { PING: 1, GRACE: seconds(2, 20) };
 const SLOW = { PING: 10 };
+const WAIT = seconds(5, 10); // for an answer
 const HOLD = ['--hold', '5'];
+const CUT_MS = 4_000 + steps(20); // all but the hold is over by then
 
 let starts = 0;
 
@@ -35,7 +39,7 @@ async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, a
       front = await proxy(url.port);
       url.port = front.address().port;
     }
-    return await command(server.drawbridge, ['doctor', ...args, url.href], env?.(server));
+    return await command(server.drawbridge, ['doctor', '--wait', String(WAIT), ...args, url.href], env?.(server));
   } finally {
     front?.close();
     await server.stop();
@@ -60,12 +64,12 @@ function found({ status, out, err }, what, line) {
   assert.equal(status, 1);
 }
 
-/** Something in between, which cuts whatever is older than 4 s. */
+/** Something in between, which cuts whatever is older than that. */
 function cutter(port) {
   const front = net.createServer((client) => {
     const server = net.connect({ host: '127.0.0.1', port: Number(port) });
     const end = () => { client.destroy(); server.destroy(); };
-    const timer = setTimeout(end, 4_000);
+    const timer = setTimeout(end, CUT_MS);
     client.pipe(server).pipe(client);
     for (const one of [client, server]) {
       one.on('error', end);
@@ -110,8 +114,8 @@ const CASES = {
       lines: '$HTTP["url"] =~ "connect$" { server.max-write-idle = 3 }', settings: SLOW, args: ['--hold', '12'],
     }), /the stream was cut .* s of silence/, 'server.max-write-idle = 360'),
 
-    'what cuts by age is told from what cuts by silence': async () => found(await doctor({ proxy: cutter }),
-      /the stream was cut 4\.\d s after it began/, 'DRAWBRIDGE_STREAM_AGE below what cuts the stream'),
+    'what cuts by age is told from what cuts by silence': async () => found(await doctor({ proxy: cutter, args: ['--hold', String(Math.ceil(CUT_MS / 1000) + 1)] }),
+      /the stream was cut \d+\.\d s after it began/, 'DRAWBRIDGE_STREAM_AGE below what cuts the stream'),
 
     'mod_deflate leaves streams alone': async () => well(await doctor({
       lines: 'server.modules += ( "mod_deflate" )\ndeflate.mimetypes = ( "text/" )\n'
@@ -166,7 +170,7 @@ const CASES = {
 
     'MaxProcesses 1': async () => found(await doctor({
       lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 1 IOTimeout 180 ${STREAM_ENV}`,
-    }), /stream: no answer in 5 s, nor to HEAD/, 'FcgidMaxProcesses 1000'),
+    }), new RegExp(`stream: no answer in ${WAIT} s, nor to HEAD`), 'FcgidMaxProcesses 1000'),
 
     'MaxProcesses 6': async () => found(await doctor({
       lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 6 IOTimeout 180 ${STREAM_ENV}`,
@@ -196,6 +200,6 @@ const CASES = {
 };
 
 // They wait more than they work.
-describe(`doctor (${SERVER})`, { concurrency: 3, timeout: 300_000 }, () => {
-  for (const [name, run] of Object.entries(CASES[SERVER] ?? {})) it(name, { timeout: 120_000 }, run);
+describe(`doctor (${SERVER})`, { concurrency: 3, timeout: 30 * WAIT_MS }, () => {
+  for (const [name, run] of Object.entries(CASES[SERVER] ?? {})) it(name, { timeout: 12 * WAIT_MS }, run);
 });

@@ -4,28 +4,27 @@ import { before } from 'node:test';
 import { refused, refusedBySome } from './lib/http.js';
 import { isRelayed } from './lib/peer.js';
 import { SERVER, suite } from './lib/suite.js';
+import { RESERVED, ROUTES as TABLE, SERVER_EVENTS } from './lib/tables.js';
 import { nowSeconds, randomId, randomSecret, sign } from './lib/tokens.js';
 
 const BODY_MAX = 65536;
 
-// Path, the methods it has, a body that is right for them. R, B: the room, the other peer.
-const ROUTES = [
-  ['/', ['GET']],
-  ['/access', ['POST']],
-  ['/connect', ['GET']],
-  ['/R/join', ['POST']],
-  ['/R/leave', ['POST']],
-  ['/R/peers', ['GET']],
-  ['/R/broadcast/x', ['POST']],
-  ['/relay/B', ['POST']],
-  ['/relay/B/x', ['POST']],
-  ['/health/live', ['GET']],
-  ['/health/ready', ['GET']],
-];
+// Who asks these needs no token. It is said here and not read, as all else must need one.
+const OPEN = ['/', '/access', '/health/live', '/health/ready', '/metrics', '/static/{file}', '/{page}'];
+
+// [path, its methods]: what the programs have, so that none is left out.
+const ROUTES = [...new Set(TABLE.map(({ path }) => path))]
+  .map((path) => [path, TABLE.filter((route) => route.path === path).map(({ method }) => method)]);
+const GUARDED = ROUTES.filter(([path]) => !OPEN.includes(path));
+
+const POSTS = TABLE.filter(({ method }) => method === 'POST').map(({ path }) => path);
+
+// [route, 'room', 'peer' or 'event']: where an id stands in a path.
+const PLACES = TABLE.flatMap((route) => Array.from(route.path.matchAll(/\{(room|peer|event)\}/g), ([, name]) => [route, name]));
 
 const NOBODYS = ['/relay', '/relay/', '/relay/a/b/c', '/health', '/health/', '/health/other', '/health/live/x',
   '/room/', '/room/nothing', '/room/join/', '/room/join/x', '/room/broadcast', '/room/broadcast/', '/room/broadcast/a/b',
-  '/access/', '/access/x', '/connect/', '/connect/x', '/a/b/c/d/e', '/a.b', '/caf%C3%A9', '/robots.txt',
+  '/access/', '/access/x', '/connect/', '/connect/x', '/ice/', '/ice/x', '/metrics/', '/metrics/x', '/a/b/c/d/e', '/a.b', '/caf%C3%A9', '/robots.txt',
   '/channels', `/${'x'.repeat(65)}`];
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'];
@@ -42,7 +41,8 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     [ann, bob] = await site.room(room, 2);
   });
 
-  const here = (path) => path.replace('/R/', `/${room}/`).replace('/B', `/${bob.id}`);
+  const here = (path, ids = {}) => path.replace(/\{(\w+)\}/g,
+    (_, name) => ({ room, peer: bob.id, event: 'x', page: room, file: 'board.js', ...ids })[name]);
   const relay = (body, { event = 'x', ...headers } = {}) => ann.ask('POST', `/relay/${bob.id}/${event}`, body, headers);
 
   /** Bob hears this mark next, and both are in their room: nothing was done before it. */
@@ -95,7 +95,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('OPTIONS works everywhere, without a token; HEAD as GET, without a body', async () => {
-    for (const [path, methods] of [...ROUTES, ['/room', ['GET']], ['/static/board.js', ['GET']]]) {
+    for (const [path, methods] of ROUTES) {
       const answer = await site.request('OPTIONS', here(path));
       assert.equal(answer.status, 204, path);
       assert.equal(answer.bytes.length, 0);
@@ -110,7 +110,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('401: no token; the answer asks for one and knows of no error', async () => {
-    for (const [path, [method]] of ROUTES.filter(([path]) => /connect|R|relay/.test(path))) {
+    for (const [path, [method]] of GUARDED) {
       const answer = refused(await site.request(method, here(path), { body: method === 'POST' ? '1' : undefined }), 401, path);
       assert.match(answer.headers['www-authenticate'], /^Bearer\b/, path);
       assert.doesNotMatch(answer.headers['www-authenticate'], /error/, path);
@@ -173,6 +173,23 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     });
   }
 
+  it('401: a token that is bad, wherever one is needed', async () => {
+    for (const [path, [method]] of GUARDED) {
+      for (const token of [sign(claims, randomSecret()), sign({ ...claims, exp: nowSeconds() - 1 }, site.secret)]) {
+        const answer = refused(await site.request(method, here(path), { token, body: method === 'POST' ? '1' : undefined }), 401, path);
+        assert.match(answer.headers['www-authenticate'], /^Bearer\b.*error="invalid_token"/, path);
+      }
+    }
+    await nothingHappened();
+  });
+
+  it('a bad token is not looked at where none is needed, and does not renew', async () => {
+    for (const [path, [method]] of ROUTES.filter(([path]) => OPEN.includes(path))) {
+      const answer = await site.request(method, here(path), { token: 'x', body: method === 'POST' ? '{"username":"ann"}' : undefined });
+      assert.equal(answer.status, { '/access': 401, '/': 302 }[path] ?? 200, path);
+    }
+  });
+
   it('401 comes before what is wrong with the rest', async () => {
     refused(await site.request('POST', '/a%20b/join'), 401);
     refused(await site.request('POST', `/relay/${bob.id}/x`, { body: '{' }), 401);
@@ -181,9 +198,8 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   it('403: a token that is not for the room, before what is wrong with the body', async () => {
     const guest = site.peer({ rooms: ['elsewhere'] });
-    for (const [path, method] of [['join', 'POST'], ['leave', 'POST'], ['peers', 'GET'], ['broadcast/x', 'POST']]) {
-      const body = path === 'broadcast/x' ? '{' : undefined;
-      refused(await guest.ask(method, `/${room}/${path}`, body), 403, path);
+    for (const { method, path } of TABLE.filter((route) => route.path.includes('{room}'))) {
+      refused(await guest.ask(method, here(path), method === 'POST' ? '{' : undefined), 403, path);
     }
     await nothingHappened();
   });
@@ -321,17 +337,17 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     await nothingHappened(); // all or none
   });
 
-  it('400: a body with join or leave that is no JSON', async () => {
-    for (const step of ['join', 'leave']) {
-      refused(await ann.ask('POST', `/${room}/${step}`, '{'), 400, step);
-      refused(await ann.ask('POST', `/${room}/${step}`, '{}', { 'Content-Type': 'text/html' }), 415, step);
+  it('400, 415: a body that is no JSON, wherever one is taken or may be', async () => {
+    for (const path of POSTS) {
+      refused(await ann.ask('POST', here(path), '{'), 400, path);
+      refused(await ann.ask('POST', here(path), '{}', { 'Content-Type': 'text/html' }), 415, path);
     }
     await nothingHappened();
     assert.equal((await ann.ask('POST', `/${randomId('r')}/leave`, '{}')).status, 200);
   });
 
   it('400: names of server events cannot be relayed or broadcast', async () => {
-    for (const event of ['connected', 'add-peer', 'remove-peer', 'ping']) {
+    for (const event of SERVER_EVENTS) {
       refused(await relay('1', { event }), 400, event);
       refused(await ann.ask('POST', `/${room}/broadcast/${event}`, '1'), 400, event);
     }
@@ -342,9 +358,9 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   it('400: ids that are none, wherever they stand', async () => {
     const ids = ['x'.repeat(65), 'a.b', 'a%20b', 'a%2Cb', 'caf%C3%A9', '%0A', 'a%0Ab', '%0D%0Aid:%201', '%00', 'a%00b', '%FF', '%7F', 'a;b', '*', '%25'];
     for (const id of ids) {
-      for (const path of [`/${id}/join`, `/${id}/leave`, `/${id}/broadcast/x`, `/${room}/broadcast/${id}`,
-        `/relay/${id}`, `/relay/${id}/x`, `/relay/${bob.id}/${id}`]) {
-        const answer = await ann.ask('POST', path, path.includes('relay') && path.split('/').length === 3 ? '[{"event":"x","data":1}]' : '1');
+      for (const [method, path] of PLACES.map(([route, name]) => [route.method, here(route.path, { [name]: id })])) {
+        const body = path.includes('relay') && path.split('/').length === 3 ? '[{"event":"x","data":1}]' : '1';
+        const answer = await ann.ask(method, path, method === 'POST' ? body : undefined);
         if (answer.headers['content-type']?.startsWith('application/problem')) refused(answer, 400, path);
         else refusedBySome(answer, [400, 404], path);
       }
@@ -365,9 +381,16 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('reserved words are no rooms and no peers', async () => {
-    for (const word of ['access', 'connect', 'ice', 'health', 'metrics', 'static', 'channels']) {
+    for (const word of RESERVED) {
       const body = '[{"event":"x","data":1}]';
-      refusedBySome(await ann.ask('POST', `/${word}/join`), word === 'static' ? [405] : [400, 404], word);
+      for (const { method, path } of TABLE.filter((route) => route.path.includes('{room}'))) {
+        const at = here(path, { room: word });
+        // A route of the word's own that fits: it has another method, or no such peer or file.
+        const own = TABLE.some((route) => route.path.startsWith(`/${word}/`)
+          && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(at));
+        const answer = await ann.ask(method, at, method === 'POST' ? body : undefined);
+        refusedBySome(answer, own ? [404, 405] : [400], `${method} ${at}`);
+      }
       refused(await ann.ask('POST', `/relay/${word}`, body), 400, word);
     }
     await nothingHappened();

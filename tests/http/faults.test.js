@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 import { KILLED } from './lib/logs.js';
+import { seconds, steps } from './lib/pace.js';
 import { isRelayed, isRemoved } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
@@ -13,8 +14,8 @@ import { until } from './lib/wait.js';
 
 // Seconds. A client waits up to 3 before it returns, and the web servers a second before
 // they start what was killed; who is gone is noticed by one who is back.
-const PING = 2, GRACE = 5;
-const GHOST_MS = (GRACE + 3 * PING) * 1000;
+const PING = 2, GRACE = seconds(5, 10);
+const GHOST_MS = (GRACE + 3 * PING) * 1000 + steps(4);
 
 // Behind the proxy nobody would start the programs again.
 if (SERVER !== 'apache-proxy') {
@@ -52,7 +53,7 @@ if (SERVER !== 'apache-proxy') {
         await until(async () => {
           const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i)).catch(() => ({}));
           return answer.status === 200;
-        }, 'a relay to pass', 5_000);
+        }, 'a relay to pass');
         isRelayed(await bob.stream.find((event) => JSON.parse(event.data).data === i), ann, 'n', i);
       }
     });

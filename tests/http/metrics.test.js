@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { refused } from './lib/http.js';
 import { KILLED } from './lib/logs.js';
+import { steps } from './lib/pace.js';
 import { isRemoved } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { checkHistogram, parse, promtool } from './lib/prometheus.js';
 import { RedisServer } from './lib/redis-server.js';
-import { FULL, suite } from './lib/suite.js';
+import { FULL, GRACE, suite } from './lib/suite.js';
 import { nowSeconds, randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
@@ -127,7 +128,7 @@ suite('metrics', {}, (site, it) => {
     const before = await read(site);
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
-    const brief = site.peer({ exp: nowSeconds() + 2 });
+    const brief = site.peer({ exp: nowSeconds() + 1 + GRACE });
     await (await brief.open()).end();
     bob.stream.cut();
     isRemoved(await ann.stream.next(), bob, room);
@@ -208,7 +209,7 @@ suite('metrics after kill -9', { settings: { STREAMS: 6 }, allowed: [...KILLED, 
     const late = site.peer();
     const { value, ms } = await timed(late.ask('GET', '/connect'));
     refused(value, 503);
-    assert.ok(ms < 3_000, `${ms} ms`);
+    assert.ok(ms < 3_000 + steps(4), `${ms} ms`);
     await grown(site, before, { drawbridge_streams: 6, [refusals('busy')]: 1 });
     const [pid] = site.processes('stream.fcgi');
     signal(pid, 'SIGKILL');

@@ -2,20 +2,21 @@
 import assert from 'node:assert/strict';
 import { Door } from './lib/door.js';
 import { refused } from './lib/http.js';
+import { steps } from './lib/pace.js';
 import { isAdded, isRelayed, isRemoved, Peer } from './lib/peer.js';
 import { redisUser } from './lib/readme.js';
 import { RedisServer } from './lib/redis-server.js';
-import { suite } from './lib/suite.js';
+import { GRACE, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { timed, until } from './lib/wait.js';
 
-const PING = 1, GRACE = 2; // seconds
-const BACK_MS = 5_000;     // until everything works again
+const PING = 1; // seconds
+const BACK_MS = 5_000 + steps(10); // until everything works again
 
 const PASSWORD = 'not-a-secret-of-anybody';
 
 suite('redis', {
-  settings: { PING, GRACE },
+  settings: { PING },
   redis: () => RedisServer.start(PASSWORD),
   allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
 }, (site, it) => {
@@ -43,7 +44,7 @@ suite('redis', {
     ]) {
       const { value, ms } = await timed(site.request(method, path, { token: ann.token, body }));
       refused(value, 503, `${method} ${path}`);
-      assert.ok(ms < 2_100, `${method} ${path}: after ${ms} ms`);
+      assert.ok(ms < 2_100 + steps(4), `${method} ${path}: after ${ms} ms`);
     }
     assert.equal((await site.request('GET', '/health/live')).status, 200);
     assert.equal((await site.request('GET', '/room')).status, 200);
@@ -56,7 +57,7 @@ suite('redis', {
     const { value, ms } = await timed(Promise.all(Array.from({ length: 60 }, () =>
       ann.ask('POST', `/relay/${bob.id}/x`, '1'))));
     assert.deepEqual(new Set(value.map((answer) => answer.status)), new Set([503]));
-    assert.ok(ms < 4_000, `the last of 60 after ${ms} ms`);
+    assert.ok(ms < 4_000 + steps(10), `the last of 60 after ${ms} ms`);
   }
 
   /** Everything again, soon: relays, new streams, and what a load balancer asks. */
@@ -235,7 +236,7 @@ suite('redis', {
 });
 
 suite('redis that restarts while peers come and go', {
-  settings: { PING, GRACE },
+  settings: { PING },
   redis: () => RedisServer.start(),
   allowed: [/^(warn|error) at=(redis|store|signal|stream|beat|health)\.[a-z]+ /],
 }, (site, it) => {
@@ -278,7 +279,7 @@ suite('redis that closes connections', {
 
 for (const prefix of ['', 'draw:']) {
   suite(`redis as the user of README.md, with the prefix "${prefix}"`, {
-    settings: { PING, GRACE, PREFIX: prefix },
+    settings: { PING, PREFIX: prefix },
     redis: () => RedisServer.start(PASSWORD, { user: redisUser(prefix) }),
   }, (site, it) => {
     it('has the rights for a whole session, and asks for no other', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { KILLED } from './lib/logs.js';
+import { steps } from './lib/pace.js';
 import { isRelayed } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
@@ -9,12 +10,14 @@ import { SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
+const STOP_MS = 1_000 + steps(4);
+
 // lighttpd, of the programs that were stopped under it.
 const STOPPED = [...KILLED, /gw_backend\.c\.\d+\) child exited: 0/];
 
 // Behind the proxy nobody would start the programs again.
 if (SERVER === 'lighttpd' || SERVER === 'apache') {
-  suite('stop', { settings: { GRACE: 5 }, allowed: STOPPED }, (site, it) => {
+  suite('stop', { allowed: STOPPED }, (site, it) => {
     it('streams end whole, their program goes at once, and clients resume at the next', async () => {
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
@@ -22,10 +25,10 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       assert.ok(pids.length > 0);
       const start = performance.now();
       for (const pid of pids) signal(pid, 'SIGTERM');
-      await until(() => !pids.some(isAlive), 'stream.fcgi to be gone', 1_000);
-      assert.equal(await ann.stream.end(1_000), 'end');
-      assert.equal(await bob.stream.end(1_000), 'end');
-      assert.ok(performance.now() - start < 1_000);
+      await until(() => !pids.some(isAlive), 'stream.fcgi to be gone', STOP_MS);
+      assert.equal(await ann.stream.end(STOP_MS), 'end');
+      assert.equal(await bob.stream.end(STOP_MS), 'end');
+      assert.ok(performance.now() - start < STOP_MS);
       for (const peer of [ann, bob]) {
         peer.stream = await until(async () => {
           const stream = await peer.try({ after: peer.stream.lastEventId });
@@ -44,8 +47,8 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       const pids = site.processes('signal.fcgi');
       assert.ok(pids.length > 0);
       for (const pid of pids) signal(pid, 'SIGTERM');
-      await until(() => !pids.some(isAlive), 'signal.fcgi to be gone', 1_000);
-      await until(async () => (await site.request('GET', '/health/live').catch(() => ({}))).status === 200, 'the next to answer', 5_000);
+      await until(() => !pids.some(isAlive), 'signal.fcgi to be gone', STOP_MS);
+      await until(async () => (await site.request('GET', '/health/live').catch(() => ({}))).status === 200, 'the next to answer');
     });
 
     it('and all of it, with streams open, within 2 s', async () => {
@@ -68,10 +71,10 @@ if (SERVER === 'lighttpd') {
       site.server.stall();
       const opening = site.peer().try();
       try {
-        await until(() => descriptors() >= before + 2, 'a connection to Redis', 1_000);
+        await until(() => descriptors() >= before + 2, 'a connection to Redis');
         signal(pid, 'SIGTERM');
-        await until(() => !isAlive(pid), 'stream.fcgi to be gone', 1_000);
-        assert.equal(await ann.end(1_000), 'end');
+        await until(() => !isAlive(pid), 'stream.fcgi to be gone', STOP_MS);
+        assert.equal(await ann.end(STOP_MS), 'end');
         // It would have been answered 503 after a second: who ended is lighttpd's to tell.
         assert.equal((await opening).status, 500);
       } finally {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { measure } from '../http/lib/pace.js';
 import { runJob } from './job.js';
 import { Progress } from './progress.js';
 import { JOBS_MAX, Schedule } from './schedule.js';
@@ -64,6 +65,8 @@ jobs.sort((a, b) => seconds(b) - seconds(a));
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => stop.abort());
 
+process.env.PACE_MS ??= String(await measure(max));
+process.stdout.write(`a step takes ${process.env.PACE_MS} ms here (tests/http/lib/pace.js)\n`);
 const progress = new Progress(process.stdout, jobs, last);
 const results = [];
 const start = performance.now();
@@ -77,4 +80,4 @@ const schedule = new Schedule(jobs, { max, run: async (job, env) => {
 } });
 await schedule.all(stop.signal);
 writeTimes(build, last, results, words === WHOLE && !stop.signal.aborted ? (performance.now() - start) / 1000 : undefined);
-process.exitCode = progress.end() ? 0 : 1;
+process.exitCode = progress.end(stop.signal.aborted) ? 0 : stop.signal.aborted ? 130 : 1;

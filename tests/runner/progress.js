@@ -10,7 +10,6 @@ export class Progress {
   #jobs;
   #done = [];
   #start = performance.now();
-  #running = () => [];
   #starts = new Map(); // name: when
   #last;
   #timer;
@@ -81,8 +80,9 @@ export class Progress {
     this.#out.write(`${this.#out.isTTY ? '\r\x1b[K' : ''}${text}\n`);
   }
 
-  /** The slowest tests, and the sum as the last line. Gives whether all is well. */
-  end() {
+  /** The slowest tests, and the sum as the last line. Gives whether all is well.
+   *  @param {boolean} isStopped  somebody did not want to wait for the rest */
+  end(isStopped) {
     clearInterval(this.#timer);
     const tests = this.#done.flatMap(({ job, results }) => results.map(({ title, ms }) => ({ title: `${job.name}: ${title}`, ms })));
     const slowest = tests.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST);
@@ -90,8 +90,13 @@ export class Progress {
     const sum = (what) => this.#done.reduce((so, result) => so + result[what], 0);
     const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
     const missing = this.#jobs.filter(({ name }) => !this.#done.some(({ job }) => job.name === name)).map(({ name }) => name);
-    if (missing.length) this.#say(`not run: ${missing.join(' ')}`);
     this.#say(`it took ${clock((performance.now() - this.#start) / 1000)}`);
+    if (isStopped) {
+      this.#say(`stopped: ${this.#done.length} of ${this.#jobs.length} jobs were done, with ${passed} passed, ${failed} failed`);
+      return false;
+    }
+    // What they need has failed.
+    if (missing.length) this.#say(`not run: ${missing.join(' ')}`);
     this.#say(`${passed} passed, ${failed + missing.length} failed${skipped ? `, ${skipped} skipped` : ''}`);
     return failed + missing.length === 0 && passed > 0;
   }

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 
 export const JOBS_MAX = 10;
-const JOBS_MIN = 2;
+const JOBS_MIN = 4; // whatever else the machine does: they wait more than they work
 const TICK_MS = 250;
 const IDLE_SHARE = 0.25; // of the processors' time, before one more starts
 
@@ -58,7 +58,7 @@ export class Schedule {
     const now = processorTime();
     const idle = (now.idle - this.#last.idle) / Math.max(1, now.all - this.#last.all);
     this.#last = now;
-    if (this.#running.size < JOBS_MIN || (this.#running.size < this.max && idle >= IDLE_SHARE)) this.#startOne();
+    if (this.#running.size < Math.min(JOBS_MIN, this.max) || (this.#running.size < this.max && idle >= IDLE_SHARE)) this.#startOne();
   }
 
   #startOne() {

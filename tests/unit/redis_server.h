@@ -1,7 +1,7 @@
 /*
- * redis_server.h - a redis-server of a test's own: on a Unix socket in a new
- * folder, without persistence. It ends and the folder goes however the test
- * ends, by a failure or a crash too.
+ * redis_server.h - a redis-server (or what REDIS_SERVER names) of a test's own:
+ * on a Unix socket in a new folder, without persistence. It ends and the folder
+ * goes however the test ends, by a failure or a crash too.
  */
 #ifndef UNIT_REDIS_SERVER_H
 #define UNIT_REDIS_SERVER_H

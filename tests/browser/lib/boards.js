@@ -1,9 +1,10 @@
 // boards.js - a browser, and boards in it, as a person has them before them.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { steps } from '../../http/lib/pace.js';
 import { until } from '../../http/lib/wait.js';
 
-const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
   '--disable-background-networking', '--disable-component-update',
@@ -14,11 +15,23 @@ const FLAGS = [
   // Timers of a page that is not in front would be held back.
   '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
 ];
-export const WAIT_MS = 15_000;
+
+/** As that of wait.js, of pages: they load, and connect by ICE. */
+export const WAIT_MS = 15_000 + steps(200);
+
+/** What is told at once is seen within it: before any grace is over. */
+export const SOON_MS = 3_000 + steps(10);
 
 /** The profile is a new one, in a temporary folder that goes with the browser. */
 export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 4 * WAIT_MS });
+}
+
+/** Somebody's browser, of which everything is waited for as long as elsewhere here. */
+export async function newContext(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(2 * WAIT_MS);
+  return context;
 }
 
 /** What a test must know and a page does not say. */
@@ -66,7 +79,7 @@ export class Board {
 
   /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first. */
   static async of(browser, { prepare, ...options }) {
-    const context = await browser.newContext(options);
+    const context = await newContext(browser, options);
     await context.addInitScript(watch);
     if (prepare) await context.addInitScript(prepare);
     return new Board(await context.newPage());

@@ -1,8 +1,9 @@
 // suite.js - tests in a browser, over one deployment of two web servers and one Redis.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { missing } from '../../http/lib/programs.js';
 import { Site } from '../../http/lib/site.js';
-import { Board, launch } from './boards.js';
+import { Board, CHROMIUM, launch, newContext, WAIT_MS } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
@@ -11,13 +12,14 @@ const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 /**
  * @param {string} name
  * @param {{settings?: object, allowed?: RegExp[], together?: boolean,
- *     servers?: [string, string][], redis?: () => Promise<RedisServer>}} options
+ *     servers?: [string, string][], redis?: () => Promise<RedisServer>, skip?: string}} options
  *     redis: starts one of the test's own, room.site.server; allowed: lines in logs;
- *     together: the tests wait a lot and share nothing, so they wait at the same time
+ *     together: the tests wait a lot and share nothing, so they wait at the same time;
+ *     skip: why it cannot be tried here
  * @param {(test: (title: string, run: (room: Room) => Promise<void>) => void) => void} define
  */
-export function suite(name, { settings, allowed, together, servers = SERVERS, redis }, define) {
-  describe(`${name} (chromium)`, () => {
+export function suite(name, { settings, allowed, together, servers = SERVERS, redis, skip = missing(CHROMIUM) }, define) {
+  describe(`${name} (chromium)`, { skip }, () => {
     let site = new Site();
     let browser;
     let pages;
@@ -30,10 +32,10 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, re
       site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
       site.server = server;
       browser = await launch();
-    }, { timeout: 150_000 });
+    }, { timeout: 10 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define((title, run) => it(title, { timeout: 90_000 }, async () => {
+      define((title, run) => it(title, { timeout: 6 * WAIT_MS }, async () => {
         const room = new Room(site, browser, `room-${++rooms}`, spare, pages);
         try {
           await run(room);
@@ -104,7 +106,7 @@ export class Room {
 
   /** Somebody's browser. */
   async context() {
-    const context = await this.browser.newContext();
+    const context = await newContext(this.browser);
     this.#contexts.push(context);
     return context;
   }

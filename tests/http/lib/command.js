@@ -1,7 +1,8 @@
 // command.js - one command, run to its end.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { within } from './wait.js';
+import { seconds } from './pace.js';
+import { WAIT_MS, within } from './wait.js';
 
 const SMOKE = fileURLToPath(new URL('../../smoke.sh', import.meta.url));
 
@@ -24,8 +25,8 @@ export function command(program, args, settings = {}) {
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, out, err }));
   });
-  return within(120_000, ended, `${program} ${args[0]} to end; it said:\n${out}${err}`).finally(() => child.kill());
+  return within(12 * WAIT_MS, ended, `${program} ${args[0]} to end; it said:\n${out}${err}`).finally(() => child.kill());
 }
 
 /** The smoke test of what is at a URL. */
-export const smoke = (url, ...options) => command('sh', [SMOKE, ...options, url.href]);
+export const smoke = (url, ...options) => command('sh', [SMOKE, '-w', String(seconds(5, 10)), ...options, url.href]);

@@ -1,8 +1,6 @@
 // connection.js - a connection that goes on after an answer, for requests of which no HTTP library would hear.
 import net from 'node:net';
-import { within } from './wait.js';
-
-const ANSWER_MS = 20_000;
+import { WAIT_MS, within } from './wait.js';
 
 export class Connection {
   #socket;
@@ -24,7 +22,7 @@ export class Connection {
     const socket = this.#socket;
     socket.write(bytes);
     if (ends) socket.end();
-    const answer = await within(ANSWER_MS, this.#answer(method), `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 500))}`);
+    const answer = await within(2 * WAIT_MS, this.#answer(method), `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 500))}`);
     if (ends || !answer.goesOn) this.close();
     return answer;
   }

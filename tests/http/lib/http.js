@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
 import { Browser } from './h2.js';
-import { within } from './wait.js';
+import { WAIT_MS, within } from './wait.js';
 
 // Of its own connection each, as curl does: a server may close one that is kept just when
 // a request is written into it (Apache does, where streams have all its threads), which
@@ -57,7 +57,7 @@ export function request(url, { method = 'GET', headers = {}, body, chunked, conn
     });
     call.end(body);
   });
-  return within(30_000, answer, `an answer to ${method} ${url.pathname}`);
+  return within(3 * WAIT_MS, answer, `an answer to ${method} ${url.pathname}`);
 }
 
 /** Writes bytes as they are and reads what comes until the server closes; it is told to. */
@@ -67,7 +67,7 @@ export async function raw(url, bytes) {
   socket.on('data', (some) => got.push(some));
   socket.on('error', () => {}); // a server may close before it has read all
   socket.write(bytes);
-  await within(30_000, new Promise((resolve) => { socket.on('close', resolve); }),
+  await within(3 * WAIT_MS, new Promise((resolve) => { socket.on('close', resolve); }),
     `the end of the answer to ${JSON.stringify(bytes.toString('latin1').slice(0, 80))}`);
   const all = Buffer.concat(got);
   const end = all.indexOf('\r\n\r\n');

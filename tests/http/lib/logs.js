@@ -18,11 +18,11 @@ const EXPECTED = [
   /^\d+:signal-handler \(\d+\) Received SIGTERM/,
 ];
 
-/** What the web servers say of programs that were killed, perhaps in a request. */
+/** What the web servers say of programs that were killed, perhaps in a request: lighttpd 1.4.69, and 1.4.79 in other words. */
 export const KILLED = [
-  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect .*: Connection refused|response (already sent out|not received), .*|all handlers for .* are down\.|backend (error|is overloaded); we'll disable .*|establishing connection failed: .*|gw-server re-enabled: .*)/,
+  /\(gw_backend\.c\.\d+\) (child signalled: 9|connect(\(\))? .*: Connection refused|(\w+( connection)?; )?response (already sent out|not received), .*|all handlers for .* are down\.|backend (error|is overloaded); we'll disable .*|establishing connection failed: .*|gw-server re-enabled: .*)/,
   /\(http-header-glue\.c\.\d+\) read\(\) .*: Connection reset by peer/,
-  /\(mod_fastcgi\.c\.\d+\) unexpected end-of-file/,
+  /\((mod_fastcgi|gw_backend)\.c\.\d+\) unexpected end-of-file/,
   /mod_fcgid: (error reading data(, FastCGI server closed connection| from FastCGI server)|cleanup zombie process)/,
   /mod_fcgid: process .* exit\(communication error\), get unexpected signal 9/,
   /End of script output before headers: (signal|stream)\.fcgi/,

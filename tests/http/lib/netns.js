@@ -9,8 +9,7 @@ const made = new Set();
 process.on('exit', () => made.forEach((network) => network.remove()));
 
 export class Network {
-  // 198.18.0.0/15 is for tests of networks (RFC 2544).
-  #net = `198.18.${process.pid % 250}`;
+  #net = freeNetwork();
   #here = `draw${process.pid}`;
   #server = `drawbridge-server-${process.pid}`;
   #client = `drawbridge-client-${process.pid}`;
@@ -69,6 +68,15 @@ export class Network {
   }
 
   #in(name, ...command) { return ['netns', 'exec', name, ...command]; }
+}
+
+/** Its first three numbers. 198.18.0.0/15 is for tests of networks (RFC 2544). */
+function freeNetwork() {
+  const taken = ip('-4', '-o', 'addr', 'show');
+  for (let n = process.pid; ; n++) {
+    const net = `198.${18 + (n >> 8) % 2}.${n % 256}`;
+    if (!taken.includes(` ${net}.`)) return net;
+  }
 }
 
 function ip(...args) {

@@ -8,20 +8,26 @@ import { Redis } from './resp.js';
 import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
+/** Another that speaks as Redis does is chosen by its name: REDIS_SERVER=valkey-server. */
+const PROGRAM = process.env.REDIS_SERVER || 'redis-server';
+
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.abandon()));
 
-// Below those that the kernel gives to connections, so that it is still free when
-// the server comes back.
-const FIRST_PORT = 18_000;
-const PORTS = 10_000;
+// Those of this job alone, as tests/run gives them out. All are below those that the kernel gives to connections, so
+// that one is still free when its server comes back.
+const [FIRST_PORT, LAST_PORT] = (process.env.PORTS || '18000-27999').split('-').map(Number);
+const given = new Set();
 
+/** One that nobody listens on, and that nobody is given again. */
 export async function freePort() {
   return until(() => new Promise((resolve) => {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+    if (given.has(port)) return resolve(0);
+    given.add(port);
     const probe = net.createServer();
     probe.once('error', () => resolve(0));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+    return probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
   }), 'a free port');
 }
 
@@ -54,13 +60,16 @@ export class RedisServer {
   /** For the programs. (A test that uses it is the user that may do everything.) */
   get url() { return `redis://${this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''}127.0.0.1:${this.port}`; }
 
-  /** Comes up, empty. */
+  /** Comes up, empty. Another that listens on this port is not taken for it. */
   async start() {
-    const child = spawn('redis-server', this.options().map(String), { stdio: 'ignore' });
+    const child = spawn(PROGRAM, this.options().map(String), { stdio: 'ignore' });
     child.unref(); // a test that failed must not wait for it
     this.#child = child;
     running.add(this);
-    await until(() => this.ask('PING').catch(() => ''), 'Redis to answer');
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended: is port ${this.port} taken?`);
+      return /^process_id:(\d+)/m.exec(await this.ask('INFO', 'server').catch(() => ''))?.[1] === String(child.pid);
+    }, 'Redis to answer');
   }
 
   /** One command on a connection of its own. */

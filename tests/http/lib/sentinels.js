@@ -3,10 +3,12 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { RedisServer } from './redis-server.js';
 import { redisUser, sentinelRights } from './readme.js';
-import { until } from './wait.js';
+import { steps } from './pace.js';
+import { until, WAIT_MS } from './wait.js';
 
 const NAME = 'draw';
-const DOWN_MS = 500;
+// A master that is only slow is not down.
+const DOWN_MS = 500 + Math.ceil(steps(5));
 
 const user = redisUser();
 user.rights.push(...sentinelRights());
@@ -38,7 +40,7 @@ sentinel sentinel-pass ${this.password}
 sentinel monitor ${NAME} 127.0.0.1 ${this.first.port} 2
 sentinel auth-pass ${NAME} ${this.first.password}
 sentinel down-after-milliseconds ${NAME} ${DOWN_MS}
-sentinel failover-timeout ${NAME} 2000
+sentinel failover-timeout ${NAME} ${4 * DOWN_MS}
 `);
       this.#written = true;
     }
@@ -90,7 +92,7 @@ export class Sentinels {
           || replica?.flags !== 'slave' || replica['master-link-status'] !== 'ok') return false;
       }
       return true;
-    }, 'Sentinels that are ready for a failover', 40_000);
+    }, 'Sentinels that are ready for a failover', 4 * WAIT_MS);
   }
 
   /** Asks for a failover, without any need. */
@@ -104,7 +106,7 @@ export class Sentinels {
       const named = await Promise.all(this.sentinels.map((one) => one.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)));
       if (named.some(([, port]) => Number(port) === from.port)) return false;
       return (await this.pair())[0].isMaster();
-    }, 'the failover', 30_000);
+    }, 'the failover', 3 * WAIT_MS);
   }
 
   /** Brings one that was killed back, as replica of the other. */

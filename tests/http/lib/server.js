@@ -1,10 +1,10 @@
 // server.js - one web server with the programs behind it, as ./quickstart starts it.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, fstatSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, fstatSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { descendants, isAlive, signal } from './processes.js';
-import { pause, until } from './wait.js';
+import { pause, until, WAIT_MS } from './wait.js';
 
 const QUICKSTART = fileURLToPath(new URL('../../../quickstart', import.meta.url));
 const running = new Set();
@@ -47,7 +47,7 @@ export class Server {
     await until(() => {
       if (server.isOver) throw new Error(`quickstart ended:\n${server.#said}`);
       return line('open') && line('logs') && line('redis');
-    }, () => `quickstart to be ready; it said:\n${server.#said}`, 120_000);
+    }, () => `quickstart to be ready; it said:\n${server.#said}`, 12 * WAIT_MS);
     server.base = new URL(line('open'));
     server.logs = line('logs');
     server.redis = line('redis');

@@ -6,9 +6,17 @@ import { Peer } from './peer.js';
 import { Server } from './server.js';
 import { randomSecret } from './tokens.js';
 import { AT_STOP, unexpected } from './logs.js';
+import { seconds, stepsNow } from './pace.js';
 
 // Short times, so that what takes three pings and a grace takes seconds.
-const SETTINGS = { PING: 1, GRACE: 2, ACCESS_RATE: 0 };
+const SETTINGS = { PING: 1, ACCESS_RATE: 0 };
+
+/** Seconds in which who was cut off is back, whatever else is asked meanwhile. mod_fcgid lets a request wait for one
+ *  second after another until a process is left for it. */
+export const graceOf = (servers) => seconds(servers.some(([kind]) => kind === 'apache') ? 4 : 2, 16);
+
+const STOP_MS = 2_000; // what we promise
+const STOP_STEPS = 20; // and about so many processes are at work in the script that ends it all
 
 export class Site {
   servers = [];
@@ -22,7 +30,7 @@ export class Site {
    */
   static async start({ servers, redis, settings = {}, ...where }) {
     const site = new Site();
-    site.settings = { SECRET: randomSecret(), ...SETTINGS, ...settings };
+    site.settings = { SECRET: randomSecret(), ...SETTINGS, GRACE: graceOf(servers), ...settings };
     site.secret = site.settings.SECRET.split(',')[0]; // the first signs
     for (const [kind, mount] of servers) {
       site.servers.push(await Server.start({
@@ -97,9 +105,10 @@ export class Site {
     Browser.closeAll();
     this.#redis?.close();
     const wrong = [];
+    const most = STOP_MS + await stepsNow(STOP_STEPS);
     for (const server of this.servers.reverse()) {
       const { ms, before, atStop, left } = await server.stop();
-      if (ms > 2_000) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
+      if (ms > most) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);
       if (left) wrong.push(`${server.kind} left ${server.logs} behind`);
       const look = (texts, patterns) => {
         for (const [name, text] of texts) {

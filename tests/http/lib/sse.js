@@ -2,7 +2,7 @@
 // It reconnects only when it is told to, so that tests see each stream on its own.
 import http from 'node:http';
 import { once } from 'node:events';
-import { within } from './wait.js';
+import { WAIT_MS, within } from './wait.js';
 
 /** The parsing rules alone: bytes in, {id, event, data} out. */
 export class Parser {
@@ -76,7 +76,7 @@ export class Stream {
    *  @param {import('./h2.js').Browser} [browser]  over whose connection */
   static async open(url, headers = {}, browser = undefined) {
     const stream = new Stream();
-    const response = await within(10_000, browser ? browser.request(url, { headers: { Accept: 'text/event-stream', ...headers } })
+    const response = await within(WAIT_MS, browser ? browser.request(url, { headers: { Accept: 'text/event-stream', ...headers } })
       : stream.#get(url, headers), `an answer to ${url.pathname}`);
     stream.#request ??= response;
     stream.status = response.statusCode;
@@ -111,13 +111,13 @@ export class Stream {
   }
 
   /** The next event but for pings: strictly the next, so that nothing slips through. */
-  async next(ms = 10_000) {
+  async next(ms = WAIT_MS) {
     await this.#until(() => this.#seen < this.events.length, ms, 'another event');
     return this.events[this.#seen++];
   }
 
   /** The next that is meant, whatever comes before it. */
-  async find(meant, ms = 10_000) {
+  async find(meant, ms = WAIT_MS) {
     for (const end = Date.now() + ms; ;) {
       const event = await this.next(Math.max(1, end - Date.now()));
       if (meant(event)) return event;
@@ -125,13 +125,13 @@ export class Stream {
   }
 
   /** Lets so many more pings pass: time as the server counts it. */
-  async ping(count = 1, ms = 10_000) {
+  async ping(count = 1, ms = WAIT_MS + 2_000 * count) {
     const goal = this.pings + count;
     await this.#until(() => this.pings >= goal, ms, `${count} pings`);
   }
 
   /** Waits for the end, and tells how it was. */
-  async end(ms = 10_000) {
+  async end(ms = WAIT_MS) {
     await this.#until(() => this.ended, ms, 'the end of the stream', true);
     return this.ended;
   }

@@ -5,7 +5,8 @@
 // MOUNT   where it is mounted
 import assert from 'node:assert/strict';
 import { after, before, describe, it as test } from 'node:test';
-import { Site } from './site.js';
+import { graceOf, Site } from './site.js';
+import { WAIT_MS } from './wait.js';
 
 export const SERVER = process.env.SERVER || 'lighttpd';
 export const MOUNT = process.env.MOUNT || '/';
@@ -13,14 +14,13 @@ export const MOUNT = process.env.MOUNT || '/';
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
 
-/** Seconds, where tests run together: mod_fcgid then lets a request wait for one second after
- *  another until a process is left for it, and who comes back in time must come in time. */
-export const GRACE = 4;
-
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
+
+/** Seconds, where settings say no other. */
+export const GRACE = graceOf(SERVERS);
 
 /**
  * @param {string} name
@@ -30,15 +30,14 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
  *     timeout: of each test, in ms; skip: why it cannot be tried here;
- *     together: the tests wait a lot and share nothing, so they wait at the same time; with
- *     GRACE, where settings say no other
+ *     together: the tests wait a lot and share nothing, so they wait at the same time
  * @param {(site: Site, it: It) => void} define  site: once a test runs
  *
  * @typedef {(title: string, options: {memory?: boolean} | Run, run?: Run) => void} It
  *     memory: it measures memory, of which sanitizers take most
  * @typedef {(t: import('node:test').TestContext) => Promise<void>} Run
  */
-export function suite(name, { settings, redis, allowed, together, network, through, timeout = 60_000, skip }, define) {
+export function suite(name, { settings, redis, allowed, together, network, through, timeout = 6 * WAIT_MS, skip }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, { skip }, () => {
     const site = new Site();
     let failed = false;
@@ -48,10 +47,10 @@ export function suite(name, { settings, redis, allowed, together, network, throu
       site.network = network?.();
       const { host, within } = site.network ?? {};
       Object.assign(site, await Site.start({
-        servers: SERVERS, settings: { ...(together && { GRACE }), ...settings }, redis: site.server?.url, host, within,
+        servers: SERVERS, settings, redis: site.server?.url, host, within,
       }));
       await through?.(site);
-    }, { timeout: 150_000 });
+    }, { timeout: 15 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
       define(site, (title, options, run = options) => test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {

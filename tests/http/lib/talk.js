@@ -1,6 +1,6 @@
 // talk.js - peers that go on relaying numbers while something breaks, and what came of it.
 import assert from 'node:assert/strict';
-import { pause, until } from './wait.js';
+import { pause, until, WAIT_MS } from './wait.js';
 
 /** A stream that is taken up again as a page does it: after `retry`, from where it was. */
 export class Follower {
@@ -77,7 +77,7 @@ export class Talk {
       for (const one of left) await one.start();
     }));
     await Promise.all(talk.peers.map((peer) => peer.join(room)));
-    await until(() => talk.followers.every((one) => one.events.length === count - 1), 'everybody to have heard of everybody', 20_000);
+    await until(() => talk.followers.every((one) => one.events.length === count - 1), 'everybody to have heard of everybody', 2 * WAIT_MS);
     talk.answered = talk.peers.map(() => []);
     talk.unknown = talk.peers.map(() => new Set());
     talk.failures = []; // what came instead of an answer that says yes: its status, or an error's code
@@ -115,7 +115,7 @@ export class Talk {
     const before = this.answered.map((list) => list.length);
     const both = (i) => !this.gone.has(this.peers[i].id) && !this.gone.has(this.#next(i).id);
     await until(() => this.answered.every((list, i) => !both(i) || list.length >= before[i] + count),
-      `${count} relays of each`, 30_000);
+      `${count} relays of each`, 3 * WAIT_MS);
   }
 
   /** The first so many go for good. */
@@ -143,7 +143,7 @@ export class Talk {
     await Promise.all(this.talking);
     const first = this.gone.size; // who is gone, and whose neighbour is, count no more
     const heard = this.followers.slice(first + 1);
-    await until(() => this.followers.slice(first).every((one) => one.isOpen), 'all to be back', 20_000);
+    await until(() => this.followers.slice(first).every((one) => one.isOpen), 'all to be back', 2 * WAIT_MS);
     // The last word, after which nothing of what was answered is on its way.
     for (const [i, one] of heard.entries()) await this.peers[first + i].relay(one.peer, 'mark', 1);
     await until(() => heard.every((one) => one.events.some((event) => event.event === 'mark')), 'the last word');

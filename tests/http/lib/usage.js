@@ -6,7 +6,7 @@ import { descendants } from './processes.js';
 const KINDS = {
   web: ['lighttpd', 'apache2', 'nginx'],
   programs: ['signal.fcgi', 'stream.fcgi', 'bench_null'],
-  redis: ['redis-server'],
+  redis: ['redis-server', 'valkey-server'],
 };
 const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']));
 

@@ -1,14 +1,19 @@
 // wait.js - waiting for what must become true, never for time alone.
 import { setTimeout as pause } from 'node:timers/promises';
+import { steps } from './pace.js';
 
 export { pause };
+
+/** So long it is waited for what comes when all is well: longer than anything that we promise takes, and it costs
+ *  nothing while tests pass. */
+export const WAIT_MS = 10_000 + steps(100);
 
 /**
  * Asks until the answer is truthy, and gives that.
  * @param {() => any} ask  may be async
  * @param {string | (() => string)} what  completes "waited … ms for"
  */
-export async function until(ask, what, ms = 10_000) {
+export async function until(ask, what, ms = WAIT_MS) {
   const end = Date.now() + ms;
   for (;;) {
     const answer = await ask();

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { request } from './http.js';
 import { descendants, isAlive, signal } from './processes.js';
 import { freePort } from './redis-server.js';
-import { until } from './wait.js';
+import { steps } from './pace.js';
+import { until, WAIT_MS } from './wait.js';
 
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.drop()));
@@ -23,12 +24,13 @@ export class WebServer {
    *     disk: its logs are on a disk of their own, see fillDisk */
   static async instead(site, options) {
     const [origin] = site.servers;
-    site.servers = [await new WebServer(origin, await freePort(), options).#start()];
+    site.servers = [await new WebServer(origin, await freePort(), await freePort(), options).#start()];
   }
 
-  constructor(origin, port, { units = false, tls = false, disk = false }) {
+  /** @param {number} plainPort  where it speaks no TLS, of a server that does on the other */
+  constructor(origin, port, plainPort, { units = false, tls = false, disk = false }) {
     running.add(this);
-    Object.assign(this, { origin, port, units, tls, disk });
+    Object.assign(this, { origin, port, plainPort, units, tls, disk });
     this.kind = origin.kind;
     this.redis = origin.redis;
     this.logs = origin.logs;
@@ -85,7 +87,7 @@ export class WebServer {
 
   // README.md, 4a, and the head of lighttpd/drawbridge.conf.
   #configureLighttpd() {
-    const [plain, added] = this.tls ? [this.port + 1, `
+    const [plain, added] = this.tls ? [this.plainPort, `
 server.modules += ( "mod_openssl" )
 ssl.privkey = "${this.folder}/privkey.pem"
 ssl.pemfile = "${this.folder}/fullchain.pem"
@@ -140,7 +142,7 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
     this.#web = this.#spawn('web', this.command);
     const status = async (what) => (await request(new URL(what, this.base)).catch(() => ({}))).status;
     await until(async () => await status('health/live') === 200 && await status('connect') === 401,
-      () => `${this.kind} to serve; its logs: ${JSON.stringify(this.read())}`, 20_000);
+      () => `${this.kind} to serve; its logs: ${JSON.stringify(this.read())}`, 2 * WAIT_MS);
   }
 
   /** What "systemctl reload" does; returns at once. */
@@ -157,14 +159,14 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
       await until(() => request(new URL('health/live', this.base)).then(() => false, () => true), 'Apache to accept nobody');
       signal(this.#web.pid, 'SIGTERM');
     }
-    await until(() => !isAlive(this.#web.pid) && !all.some((one) => isAlive(one.pid)), `${this.kind} to end`, 20_000);
+    await until(() => !isAlive(this.#web.pid) && !all.some((one) => isAlive(one.pid)), `${this.kind} to end`, 2 * WAIT_MS);
   }
 
   /** Ends a program, as "systemctl restart" of its service does first. */
   async restartUnit(name) {
     const pids = this.processes(`${name}.fcgi`);
     for (const pid of pids) signal(pid, 'SIGTERM');
-    await until(() => !pids.some(isAlive), `${name}.fcgi to end`, 2_000);
+    await until(() => !pids.some(isAlive), `${name}.fcgi to end`, 2_000 + steps(4));
   }
 
   /** Until none of it runs, and the next request to its socket starts it. */

@@ -1,0 +1,159 @@
+// checks.js - what must hold, all the time and in the end.
+import { GRACE, LAPSE, PING } from './stream.js';
+import { SETTINGS } from './scripts.js';
+
+const isOfNode = (peer) => peer.startsWith('node');
+const difference = (a, b) => [...a].filter((x) => !b.has(x)).concat([...b].filter((x) => !a.has(x))).sort();
+
+export class Checks {
+  violations = []; // the first stops the run
+  count = {}; // what happened how often
+  longestGhost = 0;
+  #reaped = new Set(); // peers that have not connected since
+
+  constructor(simulation) {
+    this.simulation = simulation;
+    this.world = simulation.world;
+    this.world.afterScript = (removed) => this.removal(removed);
+  }
+
+  hold(holds, what, detail = '') {
+    if (holds) return;
+    this.violations.push(`${what}: ${detail}`);
+    this.world.note('VIOLATION', what, detail);
+  }
+
+  tally(what) { this.count[what] = (this.count[what] ?? 0) + 1; }
+
+  /** Redis has lost its data: who was reaped there is unknown here. */
+  forget() { this.#reaped.clear(); }
+
+  // all the time
+
+  /** No remove-peer for who has a stream, or is back within GRACE. */
+  removal(removed) {
+    const { world, simulation } = this;
+    for (const line of removed) {
+      const [by, peer] = line.split(' ');
+      if (by !== 'beat' && by !== 'due') continue;
+      this.tally('reaped');
+      this.#reaped.add(peer);
+      for (const page of simulation.pagesOf(peer)) {
+        if (page.isDead || !page.joined) continue;
+        if (!page.isDown) {
+          this.hold(!page.stream?.isLive, 'removed though it has a stream', peer);
+        } else if (world.now - page.downSince < GRACE) {
+          // After a stall or a jump: who is between two streams then may lose it. GRACE = PING has no
+          // margin for who was moved by a jump.
+          this.hold(simulation.disturbed > page.downSince - PING - 1000,
+            'removed within GRACE', `${peer} ${world.now - page.downSince} ms`);
+        }
+      }
+    }
+  }
+
+  /** `resumed` only where nothing may be lost, and false only where something may be. */
+  resumption(page, stream, before, { resumed, rooms }) {
+    const { world } = this;
+    this.tally(resumed ? 'resumed' : 'not resumed');
+    if (this.#reaped.delete(page.id)) {
+      this.hold(!resumed && (!rooms.length || page.twin), 'back after it was reaped: resumed or in a room', page.id);
+    }
+    const away = page.isDown ? world.now - page.downSince : 0;
+    // MAILBOX_TTL passes by Redis' clock: a jump in the gap, and the beats of a twin have cut the mailbox.
+    const jumped = page.isDown && this.simulation.jumped >= page.downSince;
+    const known = page.position && page.stream === stream && !page.isDead && !jumped &&
+      before.life === page.life && before.runId === world.runId && away < SETTINGS.MAILBOX_TTL_MS - PING;
+    this.hold(resumed || !known, 'not resumed, though nothing was lost', `${page.id} ${page.position}`);
+    // Another Redis knows ids and lacks what came last, also beside a twin.
+    this.hold(!resumed || before.runId === world.runId, 'resumed on another Redis', page.id);
+  }
+
+  relayed(page, other, id) {
+    this.tally('messages');
+    // A Node peer's messages have no position: those of the gap are lost.
+    // A tab begun anew beside one that lives hears relays before its own join: it must not mind.
+    const known = page.peers.has(other) || isOfNode(other) || page.out || !id || (page.twin && !page.introduced);
+    this.hold(known, 'relay before its add-peer', `${page.id} ${other}`);
+  }
+
+  /** Who died is out of its room in time. */
+  async ghosts() {
+    const { world, simulation } = this;
+    world.at(1000, () => this.ghosts());
+    if (world.stalled) return;
+    for (const process of simulation.allProcesses()) {
+      if (!process.alive || process.frozen) continue;
+      for (const { page } of process.streams) if (page.isDead) page.deadSince = world.now;
+    }
+    for (const room of simulation.rooms) {
+      for (const peer of await world.redis.ask('SMEMBERS', `channels:${room}`)) {
+        for (const page of simulation.pagesOf(peer)) {
+          if (!page.isDead) continue;
+          // While Redis stands still nobody can be removed.
+          const ghost = world.now - Math.max(page.deadSince, simulation.disturbed, world.stalledUntil);
+          this.longestGhost = Math.max(this.longestGhost, ghost);
+          this.hold(ghost <= GRACE + 4 * PING, 'ghost', `${peer} ${ghost} ms`);
+        }
+      }
+    }
+  }
+
+  // in the end
+
+  async end() {
+    const { world, simulation } = this;
+    const living = simulation.pages.filter((page) => !page.isDead);
+    for (const page of living) {
+      this.hold(!page.isDown, 'not back', page.id);
+      if (page.isDown) continue;
+      await page.stream.takePushes();
+      const sent = (world.published[page.id] ?? []).slice(page.logFrom);
+      const { got } = page;
+      this.hold(got.join() === sent.join(), 'not exactly once and in order',
+        `${page.id} got ${got.length} of ${sent.length}`);
+    }
+    for (const room of simulation.rooms) {
+      const members = new Set(await world.redis.ask('SMEMBERS', `channels:${room}`));
+      const here = living.filter((page) => page.room === room);
+      const ids = new Set(here.map(({ id }) => id));
+      const differs = (what, peers, wanted) => {
+        const found = difference(new Set([...peers].filter((peer) => !isOfNode(peer))), wanted);
+        this.hold(!found.length, what, found.join(' '));
+      };
+      differs(`members of ${room} differ`, members, ids);
+      for (const page of here) {
+        differs(`view of ${page.id} differs`, page.peers.keys(), new Set([...ids].filter((id) => id !== page.id)));
+        this.#offers(page, ids);
+      }
+      for (const peer of simulation.nodePeers.filter((node) => node.room === room)) {
+        await peer.takePushes();
+        differs(`view of the Node peer ${peer.id} differs`, peer.peers, ids);
+        this.hold(members.has(peer.id), 'a Node peer is no member', peer.id);
+      }
+    }
+  }
+
+  /** One of a pair offers, and one only. */
+  #offers(page, ids) {
+    for (const [peer, offers] of page.peers) {
+      const [other] = this.simulation.pagesOf(peer);
+      if (!ids.has(peer) || page.twin || other.twin) continue;
+      this.hold(other.peers.get(page.id) !== offers, 'both or none offer', `${page.id} ${peer}`);
+    }
+  }
+
+  /** A day later nothing is left, but for rooms that Node peers keep: these must not expire. */
+  async expiry() {
+    const { world, simulation } = this;
+    for (const process of simulation.allProcesses()) {
+      process.alive = false;
+      for (const { subscription } of process.streams) await subscription?.close();
+    }
+    world.stop(SETTINGS.KEEP_MS + LAPSE + 1);
+    await world.run('relay', { peer: 'nobody', to: 'nobody', messages: [], most: 0 }); // whatever is due expires
+    const left = (await world.redis.ask('KEYS', '*')).filter((key) => !key.startsWith('sim:') && !isOfNode(key) &&
+      !(simulation.nodePeers.length && key.startsWith('channels:')));
+    this.hold(!left.length, 'keys left', left.sort().slice(0, 5).join(' '));
+  }
+}

@@ -1,0 +1,175 @@
+// page.js - a browser: reloads, loses its line, joins, leaves, relays, and notes what it is told.
+import { MOST } from './scripts.js';
+import { Stream } from './stream.js';
+import { GaveUp } from './world.js';
+
+export class Page {
+  stream = null;
+  position = null;
+  life = null;
+  peers = new Map(); // id: were we told to offer
+  got = []; // ids since the last `connected` that was no resumption
+  logFrom = 0;
+  joined = false;
+  out = false; // it has left its room, for a while
+  introduced = false; // it was told of somebody to offer to
+  deadSince = null;
+
+  /** @param {boolean} twin  one of two tabs of one peer */
+  constructor(simulation, id, room, twin) {
+    this.simulation = simulation;
+    this.world = simulation.world;
+    this.checks = simulation.checks;
+    this.id = id;
+    this.room = room;
+    this.twin = twin;
+    this.user = JSON.stringify({ id });
+    this.downSince = this.world.now;
+  }
+
+  get isDead() { return this.deadSince !== null; }
+  get isDown() { return this.downSince !== null; }
+
+  // what Drawbridge tells
+
+  /** What Redis knows of us just before the script: for the checks alone. */
+  async beforeConnect() {
+    const [life, runId] = await this.world.redis.ask('HMGET', `peer:${this.id}`, 'inc', 'server');
+    return { life, runId, joined: this.joined };
+  }
+
+  /** Just after the script. */
+  afterConnect(stream, before, answer) {
+    this.checks.resumption(this, stream, before, answer);
+    return { logLength: this.world.published[this.id]?.length ?? 0, wasJoined: before.joined };
+  }
+
+  connected(stream, { resumed, position, life, rooms }, { logLength, wasJoined }) {
+    if (this.stream !== stream || this.isDead) return;
+    const { checks } = this;
+    if (resumed) {
+      checks.hold(position === this.position, 'resumed at another position', this.id);
+      checks.hold(!wasJoined || !this.joined || rooms.includes(this.room) || this.out,
+        'resumed, but no member', this.id);
+    } else {
+      this.position = position;
+      this.got = [];
+      this.logFrom = logLength;
+      this.peers.clear();
+      this.joined = this.introduced = false;
+    }
+    this.life = life;
+    this.downSince = null;
+    if (!this.joined && !this.out) this.world.spawn(this.join());
+  }
+
+  event(stream, id, { event, data }) {
+    if (this.stream !== stream || this.isDead) return;
+    this.world.note(this.id, 'got', event, data.peer.id, id ?? '');
+    if (id) {
+      this.position = id;
+      this.got.push(id);
+    }
+    const other = data.peer.id;
+    if (event === 'add-peer') {
+      this.peers.set(other, data.offer);
+      this.introduced ||= data.offer;
+    } else if (event === 'remove-peer') {
+      this.peers.delete(other);
+    } else {
+      this.checks.relayed(this, other, id);
+    }
+  }
+
+  // what it does
+
+  async *join() {
+    if (this.isDead || this.isDown || this.out) return;
+    const { world } = this;
+    const again = () => world.at(world.between(100, 1000), () => world.spawn(this.join()));
+    try {
+      yield* world.call('join', { peer: this.id, room: this.room, user: this.user, server: world.runId });
+    } catch (error) {
+      if (!(error instanceof GaveUp)) throw error;
+      again(); // the script may have run, or run late: a repeat is harmless
+      return;
+    }
+    this.joined = true;
+    if (world.chance(10)) again(); // the answer was lost
+  }
+
+  async *leave(awayMs) {
+    this.out = true;
+    this.joined = false;
+    for (;;) {
+      try {
+        yield* this.world.call('leave', { peer: this.id, room: this.room });
+        break;
+      } catch (error) {
+        if (!(error instanceof GaveUp)) throw error;
+        yield 100;
+      }
+    }
+    this.peers.clear();
+    yield awayMs;
+    this.out = false;
+    this.world.spawn(this.join());
+  }
+
+  async *send(step, named) {
+    try {
+      yield* this.world.call(step, { peer: this.id, most: MOST, ...named });
+    } catch (error) {
+      if (!(error instanceof GaveUp)) throw error;
+    }
+  }
+
+  /** The line is gone; a web server may notice seconds later. */
+  loseStream(toldLate = this.world.choice([0, this.world.below(20_000)])) {
+    const { stream } = this;
+    this.stream = null;
+    this.downSince ??= this.world.now;
+    this.world.at(toldLate, () => { stream.gone = true; });
+  }
+
+  openStream() {
+    if (this.isDead || this.stream) return;
+    const free = this.simulation.processes.filter((process) => process.alive && !process.frozen);
+    if (!free.length) {
+      this.world.at(500, () => this.openStream());
+      return;
+    }
+    this.stream = new Stream(this.world, this.world.choice(free), this);
+  }
+
+  openIn(ms) { this.world.at(ms, () => this.openStream()); }
+
+  act() {
+    const { world } = this;
+    if (this.isDead || this.simulation.quiet) return;
+    world.at(world.between(500, 6000), () => this.act());
+    if (!this.stream || this.isDown || !this.joined) return;
+    const message = `"event":"x","data":{"peer":${this.user},"data":1}}`;
+    const percent = world.below(100);
+    if (percent < 70 && this.peers.size) {
+      const messages = Array(world.choice([1, 1, 1, 3])).fill(message);
+      world.spawn(this.send('relay', { to: world.choice([...this.peers.keys()].sort()), messages }));
+    } else if (percent < 75) {
+      world.spawn(this.send('broadcast', { room: this.room, message }));
+    } else if (percent < 92) {
+      this.loseStream();
+      this.openIn(world.choice([...Array(6).fill(world.between(300, 3000)),
+        ...Array(2).fill(world.between(3000, 9000)), world.between(11_000, 80_000)]));
+    } else if (percent < 94) { // a reload: beside its old stream it is a new life, or a relay overtakes the add-peer
+      this.loseStream();
+      this.position = null;
+      this.joined = false;
+      this.peers.clear();
+      this.openIn(world.between(300, 2000));
+    } else if (percent < 95) {
+      world.spawn(this.join());
+    } else if (percent < 96 && !this.twin) {
+      world.spawn(this.leave(world.between(100, 20_000)));
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// scripts.js - the steps of src/store/lua as the simulation runs them: how a script is put together (as
+// embed.sh and script.c do), and a row a step: its KEYS, its ARGV and what its answer means. The rest of
+// the model knows only these results:
+//   connect           { resumed, position, life, rooms, missed: [[id, message], …] }
+//   beat, due         { accepted, moved, more }
+//   end, leave        true or false
+//   join              'full', 'many' or the users of the others
+//   relay, broadcast  'apart', 'rate' or a number
+import { readFileSync } from 'node:fs';
+
+export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX: 256, MAILBOX_TTL_MS: 60_000,
+  ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, DUE_AT_ONCE: 8 };
+const RATE = 100;
+const RATE_BYTES = 262_144;
+
+/** Both limits in one number: a message costs its bytes, and at least RATE_BYTES / RATE. */
+const cost = (messages) => messages.reduce((sum, message) =>
+  sum + Math.max(Buffer.byteLength(message), Math.floor(RATE_BYTES / RATE)), 0);
+/** The most in a window of six seconds. */
+export const MOST = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
+
+const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
+const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r;
+
+const STEPS = {
+  connect: {
+    keys: own,
+    args: (a) => [a.peer, a.position ?? '', a.user, a.server],
+    result: ([resumed, position, life, rooms, missed]) =>
+      ({ resumed: resumed === 1, position, life, rooms, missed: missed.map(([id, [, message]]) => [id, message]) }),
+  },
+  beat: {
+    keys: own,
+    args: (a) => [a.peer, a.life],
+    result: ([accepted, moved, more]) => ({ accepted: accepted === 1, moved: moved === 1, more: more === 1 }),
+  },
+  end: { keys: () => ['present', 'leaving'], args: (a) => [a.peer], result: (r) => r === 1 },
+  due: {
+    keys: () => ['present', 'leaving'],
+    args: () => [],
+    result: ([moved, more]) => ({ accepted: true, moved: moved === 1, more: more === 1 }),
+  },
+  join: {
+    keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving'],
+    args: (a) => [a.peer, a.room, a.user, a.server],
+    result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : r,
+  },
+  leave: {
+    keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`],
+    args: (a) => [a.peer, a.room],
+    result: (r) => r === 1,
+  },
+  relay: {
+    keys: (a) => [`${a.peer}:channels`, `${a.to}:channels`, `rate:${a.peer}`],
+    args: (a) => [a.to, cost(a.messages), a.most, ...a.messages],
+    result: sent,
+  },
+  broadcast: {
+    keys: (a) => [`channels:${a.room}`, `rate:${a.peer}`],
+    args: (a) => [a.peer, cost([a.message]), a.most, a.message],
+    result: sent,
+  },
+};
+
+const read = (url) => readFileSync(new URL(url, import.meta.url), 'utf8');
+const lua = (name) => read(`../../../src/store/lua/${name}.lua`);
+/** As light() in src/store/script.c. */
+const LIGHT = ['relay', 'broadcast'];
+
+/** A textual change of a script: { file, from, to }; from must be in it exactly once. */
+function changed(file, text, mutant) {
+  if (mutant?.file !== file) return text;
+  const parts = text.split(mutant.from);
+  if (parts.length !== 2) {
+    throw new Error(`${file}.lua has ${parts.length - 1} times, not once: ${mutant.from}`);
+  }
+  return parts.join(mutant.to);
+}
+
+/** A script as Redis gets it: as script.c puts it together, within virtual time. */
+function whole(step, settings, mutant) {
+  const body = ['deliver', ...(LIGHT.includes(step) ? [] : ['presence']), step]
+    .map((file) => changed(file, lua(file), mutant)).join('\n');
+  const values = Object.values(settings).map((value) => typeof value === 'string' ? `'${value}'` : value);
+  return `local STEP = '${step}'\n${read('virtual.lua')}
+    local ${Object.keys(settings).join(', ')} = ${values.join(', ')}
+    local result = (function()\n${body}\nend)()
+    if result == nil then result = false end
+    return {result, removed, published}`;
+}
+
+export class Scripts {
+  #redis;
+  #texts = {};
+  #hashes = {};
+
+  constructor(redis, settings, mutant) {
+    this.#redis = redis;
+    for (const step of Object.keys(STEPS)) this.#texts[step] = whole(step, { ...SETTINGS, ...settings }, mutant);
+  }
+
+  async load() {
+    for (const [step, text] of Object.entries(this.#texts)) {
+      this.#hashes[step] = await this.#redis.ask('SCRIPT', 'LOAD', text);
+    }
+  }
+
+  /** @returns {Promise<{result: any, removed: string[], published: {channel: string, id: string}[]}>} */
+  async run(step, named, clock) {
+    const { keys, args, result } = STEPS[step];
+    const names = keys(named);
+    const [answer, removed, flat] = await this.#redis.ask('EVALSHA', this.#hashes[step], names.length, ...names,
+      ...args(named), clock);
+    const published = [];
+    for (let i = 0; i < flat.length; i += 2) published.push({ channel: flat[i], id: flat[i + 1] });
+    return { result: result(answer), removed, published };
+  }
+}

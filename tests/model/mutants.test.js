@@ -1,0 +1,39 @@
+// mutants.test.js - steps that are broken on purpose: the simulation must see each within one round of the
+// check, and say what is wrong. The seeds are fixed, so it does so always or never.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { RedisServer } from '../http/lib/redis-server.js';
+import { simulate } from './lib/simulation.js';
+
+const SEED = 1;
+
+/** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
+const MUTANTS = [
+  { why: 'who is reaped stays a member', found: /ghost|members of|in a room/, mode: 'kill',
+    file: 'presence', from: 'leave_all(peer, found)\n', to: '\n' },
+  { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
+    file: 'connect', from: 'missed, resumed, anew, begins = {}, false,', to: "missed, resumed, anew, begins = {}, position ~= ''," },
+  { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
+    file: 'join', from: "add_peer(user, 'false')", to: "add_peer(user, 'true')" },
+  { why: 'another Redis is taken for the same', found: /another Redis/, mode: 'wipe',
+    file: 'connect', from: 'known[2] == server and known[1]', to: 'known[1]' },
+];
+
+describe('a step that is broken on purpose', () => {
+  let server;
+  before(async () => { server = await RedisServer.start(); });
+  after(() => server.remove());
+
+  for (const mutant of MUTANTS) {
+    it(`is found: ${mutant.why}`, async () => {
+      const { violations } = await simulate(server, { seed: SEED, mode: mutant.mode, mutant });
+      assert.match(violations[0] ?? 'nothing was violated', mutant.found);
+    });
+  }
+
+  it('a mutant that no longer fits is told', async () => {
+    const mutant = { file: 'end', from: 'no such line', to: '' };
+    await assert.rejects(simulate(server, { seed: SEED, mode: 'kill', mutant }),
+      /end\.lua has 0 times, not once: no such line/);
+  });
+});

@@ -55,6 +55,7 @@ static const struct row rows[] = {
 	{ "MAILBOX", "256", read_number, AT(mailbox), 4, 100000, false },
 	{ "MAILBOX_TTL", "60", read_number, AT(mailbox_ttl), 2, 86400, false },
 	{ "BODY_MAX", "65536", read_number, AT(body_max), 1024, 1000000, false },
+	{ "BODY_TIMEOUT", "30", read_number, AT(body_timeout), 3, 600, false },
 	{ "ROOM_PEERS", "32", read_number, AT(room_peers), 2, 1024, false },
 	{ "PEER_ROOMS", "16", read_number, AT(peer_rooms), 1, 64, false },
 	{ "PEER_STREAMS", "8", read_number, AT(peer_streams), 1, 1000, false },

@@ -36,6 +36,7 @@ struct conf {
 	unsigned mailbox;		/* messages */
 	unsigned mailbox_ttl;		/* seconds */
 	unsigned body_max;		/* bytes */
+	unsigned body_timeout;		/* seconds */
 	unsigned room_peers;
 	unsigned peer_rooms;
 	unsigned peer_streams;

@@ -22,5 +22,6 @@ const char *const err_words[ERR_COUNT] = {
 	[ERR_RATE] = "rate",
 	[ERR_BUSY] = "busy",
 	[ERR_STORE] = "redis",
+	[ERR_SLOW] = "slow",
 	[ERR_GONE] = "gone",
 };

@@ -26,6 +26,7 @@ enum err {
 	ERR_RATE,
 	ERR_BUSY,		/* too many streams here */
 	ERR_STORE,		/* Redis cannot be reached, or refuses */
+	ERR_SLOW,		/* a body that was too long on its way */
 	ERR_GONE,		/* the web server has closed the request */
 	ERR_COUNT,
 	LATER			/* no error: the answer is not there yet */

@@ -70,6 +70,11 @@ static struct call *take_call(void)
 	return c;
 }
 
+static bool refused(struct fcgi *f)
+{
+	return http_refused(f, &conf, routes);
+}
+
 static void *work(void *unused)
 {
 	struct redis *redis = redis_new(-1);
@@ -143,7 +148,10 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-	if (program_start(argc, argv, "signal.fcgi", &conf))
+	bool listening = program_start(argc, argv, "signal.fcgi", &conf);
+
+	fcgi_on_head(refused);
+	if (listening)
 		serve();
 	else
 		serve_cgi();

@@ -28,6 +28,11 @@ static void *follow(void *unused)
 	return NULL;
 }
 
+static bool refused(struct fcgi *f)
+{
+	return stream_refused(f, &conf);
+}
+
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -95,7 +100,10 @@ static void serve_cgi(void)
 
 int main(int argc, char **argv)
 {
-	if (program_start(argc, argv, "stream.fcgi", &conf))
+	bool listening = program_start(argc, argv, "stream.fcgi", &conf);
+
+	fcgi_on_head(refused);
+	if (listening)
 		serve();
 	else
 		serve_cgi();

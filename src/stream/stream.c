@@ -557,6 +557,11 @@ static const struct route routes[] = {
 	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
+bool stream_refused(struct fcgi *f, const struct conf *conf)
+{
+	return http_refused(f, conf, routes);
+}
+
 /* The header before ?lastEventId=, which a page gives that had to make a new
  * EventSource. */
 static void take_position(struct stream *s, const struct call *c)

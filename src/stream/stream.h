@@ -16,6 +16,9 @@
 
 struct stream;
 
+/* Whether a request is answered without its body: see fcgi_on_head(). */
+bool stream_refused(struct fcgi *f, const struct conf *conf);
+
 /* Takes f; to be opened by stream_work(). It counts from here on. */
 struct stream *stream_new(struct fcgi *f, const struct conf *conf);
 

@@ -42,6 +42,7 @@ static const struct {
 	[ERR_RATE] = { 429, "Too Many Requests", "You are over the rate: wait as Retry-After says." },
 	[ERR_BUSY] = { 503, "Service Unavailable", "This server holds as many streams as it may." },
 	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach its store; try again soon." },
+	[ERR_SLOW] = { 408, "Request Timeout", "The body was too long on its way." },
 	[ERR_GONE] = { 400, "Bad Request", "The request ended too early." },
 };
 
@@ -194,24 +195,52 @@ static bool media_ok(const char *type)
 		 !strncasecmp(type + len - 5, "+json", 5));
 }
 
+static bool body_length(const struct call *c, unsigned long *length)
+{
+	const char *text = fcgi_env(c->fcgi, "CONTENT_LENGTH");
+
+	*length = text ? strtoul(text, NULL, 10) : 0;
+	return text && *text;
+}
+
+static enum err too_large(struct call *c)
+{
+	snprintf(c->detail, sizeof c->detail,
+		 "The body is larger than %u bytes.", c->conf->body_max);
+	return ERR_TOO_LARGE;
+}
+
+/* What its head says of it. */
+static enum err announced_body(struct call *c)
+{
+	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
+	unsigned long length;
+
+	if (!body_length(c, &length) && coding && fcgi_is_cgi(c->fcgi))
+		return ERR_LENGTH;
+	if (length > c->conf->body_max)
+		return too_large(c);
+	return length && !media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")) ?
+		ERR_MEDIA : OK;
+}
+
 static enum err take_body(struct call *c)
 {
-	const char *length = fcgi_env(c->fcgi, "CONTENT_LENGTH");
-	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
-	bool known = length && *length;
 	const struct fcgi_body *body = fcgi_body(c->fcgi);
+	unsigned long length;
+	bool known = body_length(c, &length);
 
 	c->body = &body->kept;
-	if (!known && coding && fcgi_is_cgi(c->fcgi))
-		return ERR_LENGTH;
-	if (!buf_ok(c->body)) {
+	if (!buf_ok(c->body))
+		return too_large(c);
+	if (body->slow) {
 		snprintf(c->detail, sizeof c->detail,
-			 "The body is larger than %u bytes.", c->conf->body_max);
-		return ERR_TOO_LARGE;
+			 "The body was too long on its way: it has %u seconds, "
+			 "and each third of them must bring %d bytes a second.",
+			 c->conf->body_timeout, BODY_RATE);
+		return ERR_SLOW;
 	}
-	if (!body->whole || (known && body->len != strtoul(length, NULL, 10)))
-		return ERR_GONE;
-	return OK;
+	return body->whole && (!known || body->len == length) ? OK : ERR_GONE;
 }
 
 static enum err check_body(struct call *c)
@@ -287,31 +316,52 @@ static enum err take_ids(struct call *c)
 	return OK;
 }
 
-enum err http_begin(struct call *c, const struct route *routes)
+/* All that needs no body. */
+static enum err begin_head(struct call *c, const struct route *routes)
 {
 	const char *given = fcgi_env(c->fcgi, "REQUEST_METHOD");
 	const char *method = given ? given : "";
 	const char *uri = fcgi_env(c->fcgi, "REQUEST_URI");
-	enum err e, ids = OK, body;
+	enum err e, ids;
 
 	c->now = clock_unix();
 	c->head.most = c->out.most = OUT_MOST;
-	body = take_body(c);
 	path_parse(uri ? uri : "", c->conf->mount, &c->path);
 	e = find_route(c, routes, method);
 	if (e || c->status)
 		return e;
 	e = authenticate(c, method);
-	if (!e) {
-		ids = take_ids(c);
-		if (!ids && c->room && !token_covers(&c->who, c->room))
-			e = ERR_ROOM_DENIED;
-	}
-	if (!e)
-		e = body;
-	if (!e)
-		e = check_body(c);
+	if (e)
+		return e;
+	ids = take_ids(c);
+	if (!ids && c->room && !token_covers(&c->who, c->room))
+		return ERR_ROOM_DENIED;
+	e = announced_body(c);
 	return e ? e : ids;
+}
+
+enum err http_begin(struct call *c, const struct route *routes)
+{
+	enum err e = begin_head(c, routes);
+
+	if (e || c->status)
+		return e;
+	e = take_body(c);
+	return e ? e : check_body(c);
+}
+
+bool http_refused(struct fcgi *f, const struct conf *conf,
+		  const struct route *routes)
+{
+	struct call *c = xcalloc(1, sizeof *c);
+	bool refused;
+
+	c->conf = conf;
+	c->fcgi = f;
+	refused = begin_head(c, routes) || c->status;
+	http_call_free(c);
+	free(c);
+	return refused;
 }
 
 /* Answers */

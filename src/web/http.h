@@ -89,6 +89,10 @@ bool http_event_valid(struct call *c, const char *name);
  * rights, body, ids. routes end with a row without method. */
 enum err http_begin(struct call *c, const struct route *routes);
 
+/* Whether a request is answered without its body: see fcgi_on_head(). */
+bool http_refused(struct fcgi *f, const struct conf *conf,
+		  const struct route *routes);
+
 /* What a call holds, but for its request. http_finish does it too. */
 void http_call_free(struct call *c);
 

@@ -35,5 +35,5 @@ bool program_start(int argc, char **argv, const char *name, struct conf *conf)
 	conf_load(conf);
 	store_init(conf);
 	shared_init(conf);
-	return fcgi_init(conf->body_max);
+	return fcgi_init(conf->body_max, conf->body_timeout);
 }

@@ -26,8 +26,8 @@ const MOUNTS = { apache: '/draw/' };
 // The suites that say most on programs with a sanitizer.
 const SANITIZERS = {
   asan: { list: 'address,undefined', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'errors', 'access', 'limits',
-    'metrics', 'redis'], unit: true },
-  tsan: { list: 'thread', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop'] },
+    'metrics', 'redis', 'fastcgi'], unit: true },
+  tsan: { list: 'thread', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'fastcgi'] },
 };
 for (const name of Object.keys(SANITIZERS)) SANITIZERS[`${name}-all`] = { list: SANITIZERS[name].list };
 

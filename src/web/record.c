@@ -1,0 +1,372 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <fastcgi.h>
+
+#include "web/record.h"
+
+enum {
+	OUTPUT_MAX = 65528,		/* of one record: a multiple of 8 */
+	CONTENT_MAX = 1024,		/* of what is looked at as a whole */
+};
+
+void record_init(struct record *r, size_t body_max, unsigned conns_max)
+{
+	*r = (struct record){
+		.body.kept.most = body_max, .params.most = PARAMS_MAX,
+		.reply.most = REPLY_MAX, .content.most = CONTENT_MAX,
+		.conns_max = conns_max,
+	};
+}
+
+void record_lighten(struct record *r)
+{
+	buf_free(&r->params);
+	buf_free(&r->body.kept);
+}
+
+void record_free(struct record *r)
+{
+	record_lighten(r);
+	buf_free(&r->reply);
+	buf_free(&r->content);
+}
+
+void record_next(struct record *r)
+{
+	record_lighten(r);
+	r->body.len = 0;
+	r->body.whole = r->body.slow = false;
+	if (r->use == USE_PARAMS || r->use == USE_BODY)
+		r->use = USE_NONE;
+	r->id = 0;
+	r->state = r->keep ? RECORD_IDLE : RECORD_OVER;
+}
+
+/* What we send */
+
+static void put_record(struct buf *to, int type, unsigned id,
+		       const char *content, size_t len)
+{
+	const char header[FCGI_HEADER_LEN] = {
+		FCGI_VERSION_1, (char)type, (char)(id >> 8), (char)id,
+		(char)(len >> 8), (char)len, 0, 0,
+	};
+
+	buf_add(to, header, sizeof header);
+	buf_add(to, content, len);
+}
+
+void record_put_output(struct buf *to, unsigned id, const char *data, size_t len)
+{
+	while (len) {
+		size_t n = len < OUTPUT_MAX ? len : OUTPUT_MAX;
+
+		put_record(to, FCGI_STDOUT, id, data, n);
+		data += n;
+		len -= n;
+	}
+}
+
+void record_put_end(struct buf *to, unsigned id, int status)
+{
+	const char body[sizeof(FCGI_EndRequestBody)] = { [4] = (char)status };
+
+	if (status == FCGI_REQUEST_COMPLETE)
+		put_record(to, FCGI_STDOUT, id, "", 0);
+	put_record(to, FCGI_END_REQUEST, id, body, sizeof body);
+}
+
+/* Names and values */
+
+/* One byte, or four of which the first has its highest bit set. */
+static bool take_length(const char **at, const char *end, size_t *len)
+{
+	const unsigned char *p = (const unsigned char *)*at;
+	size_t n = p < (const unsigned char *)end && (*p & 0x80) ? 4 : 1;
+
+	if (end - *at < (ptrdiff_t)n)
+		return false;
+	*len = n == 1 ? p[0] : (size_t)(p[0] & 0x7f) << 24 |
+		(size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	*at += n;
+	return true;
+}
+
+/* The next name, and right behind it its value. */
+static bool take_pair(const char **at, const char *end, const char **name,
+		      size_t *name_len, size_t *value_len)
+{
+	size_t left;
+
+	if (!take_length(at, end, name_len) || !take_length(at, end, value_len))
+		return false;
+	left = (size_t)(end - *at);
+	if (*name_len > left || *value_len > left - *name_len)
+		return false;
+	*name = *at;
+	*at += *name_len + *value_len;
+	return true;
+}
+
+/* Makes strings of them in place, name and value in turn: two lengths of a byte or
+ * more go, two NULs come. A NUL ends a value (lighttpd passes on those of a query);
+ * no name has one. */
+static bool split_params(struct buf *b)
+{
+	const char *at = b->data, *end = at + b->len, *name;
+	char *to = b->data;
+	size_t name_len, value_len;
+
+	while (at < end) {
+		const char *value;
+
+		if (!take_pair(&at, end, &name, &name_len, &value_len))
+			return false;
+		if (memchr(name, '\0', name_len))
+			continue;
+		value = name + name_len;
+		value_len = strnlen(value, value_len);
+		memmove(to, name, name_len);
+		to[name_len] = '\0';
+		to += name_len + 1;
+		memmove(to, value, value_len);
+		to[value_len] = '\0';
+		to += value_len + 1;
+	}
+	b->len = (size_t)(to - b->data);
+	return true;
+}
+
+const char *record_param(const struct record *r, const char *name)
+{
+	const char *at = r->params.data, *end = at + r->params.len;
+
+	while (at < end) {
+		const char *value = at + strlen(at) + 1;
+
+		if (!strcmp(at, name))
+			return value;
+		at = value + strlen(value) + 1;
+	}
+	return NULL;
+}
+
+/* Records of no request */
+
+static void put_value(struct buf *to, const char *name, size_t name_len,
+		      unsigned conns_max)
+{
+	/* A connection has one request at a time. */
+	const struct {
+		const char *name;
+		unsigned value;
+	} values[] = {
+		{ FCGI_MAX_CONNS, conns_max }, { FCGI_MAX_REQS, conns_max },
+		{ FCGI_MPXS_CONNS, 0 },
+	};
+	char value[16];
+
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+		if (strlen(values[i].name) == name_len &&
+		    !memcmp(values[i].name, name, name_len)) {
+			snprintf(value, sizeof value, "%u", values[i].value);
+			buf_char(to, (char)name_len);
+			buf_char(to, (char)strlen(value));
+			buf_add(to, name, name_len);
+			buf_str(to, value);
+		}
+}
+
+static void answer_values(struct record *r)
+{
+	struct buf values = BUF_INIT(4 * CONTENT_MAX);
+	const char *at = r->content.data, *end = at + r->content.len, *name;
+	size_t name_len, value_len;
+
+	while (at < end && take_pair(&at, end, &name, &name_len, &value_len))
+		put_value(&values, name, name_len, r->conns_max);
+	put_record(&r->reply, FCGI_GET_VALUES_RESULT, 0,
+		   values.data ? values.data : "", values.len);
+	buf_free(&values);
+}
+
+static void begin_management(struct record *r, int type)
+{
+	const char body[sizeof(FCGI_UnknownTypeBody)] = { (char)type };
+
+	if (type == FCGI_GET_VALUES)
+		r->use = USE_VALUES;
+	else
+		put_record(&r->reply, FCGI_UNKNOWN_TYPE, 0, body, sizeof body);
+}
+
+/* Records of requests */
+
+/* By us, before it was handed out. */
+static void end_request(struct record *r, int status)
+{
+	record_put_end(&r->reply, r->id, status);
+	record_next(r);
+}
+
+static void begin_request(struct record *r, unsigned id)
+{
+	const unsigned char *body = (unsigned char *)r->content.data;
+	int role = body[0] << 8 | body[1];
+
+	if (r->state != RECORD_IDLE && id == r->id) {
+		r->state = RECORD_OVER;
+	} else if (r->state != RECORD_IDLE) {
+		record_put_end(&r->reply, id, FCGI_CANT_MPX_CONN);
+	} else {
+		r->id = id;
+		r->keep = body[2] & FCGI_KEEP_CONN;
+		r->state = RECORD_HEAD;
+		if (role != FCGI_RESPONDER)
+			end_request(r, FCGI_UNKNOWN_ROLE);
+	}
+}
+
+static void abort_request(struct record *r)
+{
+	if (r->state == RECORD_WHOLE)
+		r->state = RECORD_ABORTED;
+	else
+		end_request(r, FCGI_REQUEST_COMPLETE);
+}
+
+static void end_params(struct record *r)
+{
+	static const char too_large[] =
+		"Status: 431 Request Header Fields Too Large\r\n"
+		"Content-Length: 0\r\n\r\n";
+
+	if (!buf_ok(&r->params)) {
+		record_put_output(&r->reply, r->id, too_large,
+				  sizeof too_large - 1);
+		r->keep = false;
+		end_request(r, FCGI_REQUEST_COMPLETE);
+	} else {
+		r->state = split_params(&r->params) ? RECORD_BODY : RECORD_OVER;
+	}
+}
+
+/* What a record of the request is for, by its header. An empty one ends a
+ * stream of them. */
+static void begin_part(struct record *r, int type, size_t len)
+{
+	if (type == FCGI_ABORT_REQUEST) {
+		abort_request(r);
+	} else if (type == FCGI_PARAMS && r->state == RECORD_HEAD) {
+		r->use = USE_PARAMS;
+		if (!len)
+			end_params(r);
+	} else if (type == FCGI_STDIN && r->state == RECORD_BODY) {
+		r->use = USE_BODY;
+		if (!len) {
+			r->body.whole = true;
+			r->state = RECORD_WHOLE;
+		}
+	} else if (type == FCGI_PARAMS || type == FCGI_STDIN) {
+		r->state = RECORD_OVER;	/* it has none, or none any more */
+	}
+}
+
+static void begin_record(struct record *r)
+{
+	const unsigned char *h = r->header;
+	unsigned id = (unsigned)h[2] << 8 | h[3];
+
+	r->use = USE_NONE;
+	r->content_left = (size_t)h[4] << 8 | h[5];
+	r->padding_left = h[6];
+	if (h[0] != FCGI_VERSION_1)
+		r->state = RECORD_OVER;
+	else if (!id)
+		begin_management(r, h[1]);
+	else if (h[1] == FCGI_BEGIN_REQUEST)
+		r->use = USE_BEGIN;
+	else if (id == r->id)	/* others are of requests that we have ended */
+		begin_part(r, h[1], r->content_left);
+}
+
+static void end_record(struct record *r)
+{
+	bool is_begin = r->use == USE_BEGIN;
+
+	if (is_begin && r->content.len == sizeof(FCGI_BeginRequestBody))
+		begin_request(r, (unsigned)r->header[2] << 8 | r->header[3]);
+	else if (is_begin || !buf_ok(&r->content))
+		r->state = RECORD_OVER;
+	else if (r->use == USE_VALUES)
+		answer_values(r);
+	buf_free(&r->content);
+	r->use = USE_NONE;
+}
+
+static void take_content(struct record *r, const char *bytes, size_t len)
+{
+	switch (r->use) {
+	case USE_PARAMS:
+		buf_add(&r->params, bytes, len);
+		break;
+	case USE_BODY:
+		buf_add(&r->body.kept, bytes, len);
+		r->body.len += len;
+		break;
+	case USE_BEGIN:
+	case USE_VALUES:
+		buf_add(&r->content, bytes, len);
+		break;
+	case USE_NONE:
+		break;
+	}
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Takes a piece of the record under way: of its header, content or padding. */
+static size_t take_piece(struct record *r, const char *bytes, size_t len)
+{
+	size_t n;
+
+	if (r->header_len < FCGI_HEADER_LEN) {
+		n = least(FCGI_HEADER_LEN - r->header_len, len);
+		memcpy(r->header + r->header_len, bytes, n);
+		r->header_len += n;
+		if (r->header_len < FCGI_HEADER_LEN)
+			return n;
+		begin_record(r);
+	} else if (r->content_left) {
+		n = least(r->content_left, len);
+		take_content(r, bytes, n);
+		r->content_left -= n;
+	} else {
+		n = least(r->padding_left, len);
+		r->padding_left -= n;
+	}
+	/* Not of a piece of padding, which would end it again. */
+	if (!r->content_left && r->use)
+		end_record(r);
+	if (!r->content_left && !r->padding_left)
+		r->header_len = 0;
+	if (!buf_ok(&r->reply))
+		r->state = RECORD_OVER;	/* it asks, and takes no answer */
+	return n;
+}
+
+void record_feed(struct record *r, const char *bytes, size_t len)
+{
+	while (len && r->state != RECORD_OVER) {
+		size_t n = take_piece(r, bytes, len);
+
+		bytes += n;
+		len -= n;
+	}
+}

@@ -1,0 +1,290 @@
+// FastCGI itself: what a web server may send, whole, in pieces, never to the end, and one after another.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import http from 'node:http';
+import { after } from 'node:test';
+import * as fastcgi from './lib/fastcgi.js';
+import { KILLED } from './lib/logs.js';
+import { isRelayed } from './lib/peer.js';
+import { isAlive, signal } from './lib/processes.js';
+import { SERVER, suite } from './lib/suite.js';
+import { randomId } from './lib/tokens.js';
+import { pause, timed, until } from './lib/wait.js';
+
+const { ABORT, BEGIN, CANT_MULTIPLEX, COMPLETE, END, GET_VALUES, PARAMS, STDIN, STDOUT, UNKNOWN_ROLE, UNKNOWN_TYPE, VALUES } = fastcgi;
+const IN_TIME_MS = 1_000;
+const settings = { RATE: 0, RATE_BYTES: 0, BODY_TIMEOUT: 3, GRACE: 5 };
+
+/** The same for each test: connections, which end with it. */
+function connector(site) {
+  const open = new Set();
+  after(() => open.forEach((one) => one.close()));
+  return async (program, ...bytes) => {
+    const connection = await fastcgi.Connection.open(fastcgi.socketOf(site.servers[0], program));
+    open.add(connection);
+    return connection.send(...bytes);
+  };
+}
+
+/** Whether others are served as ever. */
+async function servesOthers(site) {
+  const { ms } = await timed((async () => {
+    assert.equal((await site.request('GET', '/health/live', { connection: false })).status, 200);
+    const stream = await site.peer().open();
+    stream.cut();
+  })());
+  assert.ok(ms < IN_TIME_MS, `others waited ${ms} ms`);
+}
+
+// mod_fcgid keeps the sockets to itself.
+if (SERVER !== 'apache') {
+  suite('FastCGI', { settings }, (site, it) => {
+    const connect = connector(site);
+    const live = (more) => fastcgi.params(site, 'GET', '/health/live', { more });
+
+    it('half a request keeps nobody else waiting, wherever it is cut', async () => {
+      const whole = fastcgi.request(live(), '');
+      for (const program of ['signal', 'stream']) {
+        for (const length of [0, 1, 7, 8, 15, 16, 20, 24, 40, whole.length - 8, whole.length - 1]) {
+          await connect(program, whole.subarray(0, length));
+        }
+      }
+      await pause(50); // so that they are there before the others
+      await servesOthers(site);
+    });
+
+    it('a request may be cut at any byte', async () => {
+      const [ann, bob] = await site.room(randomId('r'), 2);
+      const bytes = (n) => fastcgi.request(fastcgi.params(site, 'POST', `/relay/${bob.id}/x`, { token: ann.token, body: '[1234]' }), '[1234]', { padding: n });
+      for (const padding of [0, 3]) {
+        const whole = bytes(padding);
+        const all = [];
+        for (let at = 1; at < whole.length; at++) all.push({ at, connection: await connect('signal', whole.subarray(0, at)) });
+        await pause(50);
+        for (const { at, connection } of all) connection.send(whole.subarray(at));
+        for (const { at, connection } of all) assert.equal((await connection.answer()).status, 200, `cut at ${at}`);
+        for (const _ of all) isRelayed(await bob.stream.next(), ann, 'x', [1234]);
+      }
+      const one = await connect('signal');
+      for (const byte of bytes(1)) {
+        one.send(Buffer.from([byte]));
+        await pause(0);
+      }
+      assert.equal((await one.answer()).status, 200);
+      isRelayed(await bob.stream.next(), ann, 'x', [1234]);
+    });
+
+    it('64 KiB of parameters, in records of any length; more than 128 KiB are refused', async () => {
+      const [ann, bob] = await site.room(randomId('r'), 2);
+      const filler = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`HTTP_X_${i}`, 'y'.repeat(1_090)]));
+      const of = (more) => fastcgi.params(site, 'POST', `/relay/${bob.id}/x`, { token: ann.token, body: '1', more });
+      for (const [most, padding] of [[1, 0], [1, 7], [7, 255], [1_000, 3], [65_535, 0], [65_535, 255]]) {
+        const connection = await connect('signal', fastcgi.request({ ...filler, ...of() }, '1', { most, padding }));
+        assert.equal((await connection.answer()).status, 200, `records of ${most}, padding of ${padding}`);
+        isRelayed(await bob.stream.next(), ann, 'x', 1);
+      }
+      const large = await connect('signal', fastcgi.head({ ...of(), HTTP_X: 'y'.repeat(140_000) }));
+      assert.equal((await large.answer()).status, 431);
+    });
+
+    it('another request meanwhile is refused, and its records are passed over', async () => {
+      const whole = fastcgi.request(live(), '');
+      const connection = await connect('signal', whole.subarray(0, 40), Buffer.alloc(0));
+      connection.send(whole.subarray(40, whole.length - 8), fastcgi.request(live(), '', { id: 258 }));
+      const { type, id, content } = await connection.next();
+      assert.deepEqual([type, id, content[4]], [END, 258, CANT_MULTIPLEX]);
+      connection.send(whole.subarray(whole.length - 8));
+      assert.equal((await connection.answer()).status, 200);
+    });
+
+    it('what is asked outside of requests is answered as the specification says', async () => {
+      const asked = fastcgi.pairs({ FCGI_MAX_CONNS: '', FCGI_MAX_REQS: '', FCGI_MPXS_CONNS: '', FCGI_OTHER: '' });
+      const connection = await connect('signal', fastcgi.record(GET_VALUES, 0, asked, 5));
+      const values = await connection.next();
+      assert.equal(values.type, VALUES);
+      const { FCGI_MAX_CONNS: conns, FCGI_MAX_REQS: reqs, ...others } = fastcgi.unpair(values.content);
+      assert.deepEqual(others, { FCGI_MPXS_CONNS: '0' });
+      assert.ok(Number(conns) > 0 && conns === reqs, `${conns} ${reqs}`);
+      connection.send(fastcgi.record(77, 0, 'anything'));
+      const unknown = await connection.next();
+      assert.deepEqual([unknown.type, unknown.content[0]], [UNKNOWN_TYPE, 77]);
+      connection.send(fastcgi.begin({ id: 3, role: 2, keep: true }), fastcgi.record(PARAMS, 3, fastcgi.pairs(live())));
+      const role = await connection.next();
+      assert.deepEqual([role.type, role.id, role.content[4]], [END, 3, UNKNOWN_ROLE]);
+      connection.send(fastcgi.request(live(), ''));
+      assert.equal((await connection.answer()).status, 200);
+    });
+
+    it('what is no FastCGI is closed', async () => {
+      const version = fastcgi.begin();
+      version[0] = 2;
+      const wrong = [version, fastcgi.record(BEGIN, 1, 'short'), Buffer.concat([fastcgi.begin(), fastcgi.begin()]),
+        Buffer.concat([fastcgi.begin(), fastcgi.record(STDIN, 1, 'early')]),
+        Buffer.concat([fastcgi.begin(), fastcgi.record(PARAMS, 1, [200, 200, 200, 200]), fastcgi.record(PARAMS, 1)])];
+      for (const bytes of wrong) await (await connect('signal', bytes)).closed();
+      // lighttpd passes on a NUL in a query.
+      const nul = await connect('signal', fastcgi.request(live({ REQUEST_URI: `${site.url('/health/live').pathname}?a\0b`, 'A\0B': 'x' })));
+      assert.equal((await nul.answer()).status, 200);
+    });
+
+    it('a request that is aborted ends; so does a stream', async () => {
+      for (const keep of [false, true]) {
+        const of = fastcgi.params(site, 'POST', `/${randomId('r')}/join`, { token: site.peer().token, length: 5 });
+        const connection = await connect('signal', fastcgi.head(of, { keep }), fastcgi.record(STDIN, 1, '"a'), fastcgi.record(ABORT, 1));
+        assert.equal((await connection.answer()).ended, COMPLETE);
+        if (!keep) await connection.closed();
+        else assert.equal((await connection.send(fastcgi.request(live(), '', { id: 2 })).answer(2)).status, 200);
+      }
+      const stream = await connect('stream', fastcgi.request(fastcgi.params(site, 'GET', '/connect', { token: site.peer().token })));
+      assert.equal((await stream.next()).type, STDOUT);
+      stream.send(fastcgi.record(ABORT, 1));
+      await stream.closed();
+    });
+
+    it('a connection is kept where that is asked, for one request after another, streams too', async () => {
+      const [ann, bob] = await site.room(randomId('r'), 2);
+      const connection = await connect('signal');
+      for (let i = 0; i < 20; i++) {
+        const body = String(i);
+        const of = i % 2 ? live() : fastcgi.params(site, 'POST', `/relay/${bob.id}/x`, { token: ann.token, body });
+        connection.send(fastcgi.request(of, i % 2 ? '' : body, { keep: true, id: 1 + i % 3 }));
+        assert.equal((await connection.answer(1 + i % 3)).status, 200);
+        if (i % 2 === 0) isRelayed(await bob.stream.next(), ann, 'x', i);
+        assert.ok(!connection.isClosed);
+      }
+      // By a thread other than the one that takes requests.
+      connection.send(fastcgi.request(fastcgi.params(site, 'POST', `/${randomId('r')}/join`, { token: ann.token }), '', { keep: true }));
+      assert.equal((await connection.answer()).status, 200);
+      assert.equal((await connection.send(fastcgi.request(live())).answer()).status, 200);
+      await connection.closed(); // as the last did not ask for it
+
+      const streams = await connect('stream', fastcgi.request(live(), '', { keep: true }));
+      assert.equal((await streams.answer()).status, 404);
+      streams.send(fastcgi.request(fastcgi.params(site, 'GET', '/connect', { token: site.peer().token }), '', { keep: true }));
+      const first = await streams.next();
+      assert.match(first.content.toString(), /^Status: 200 /);
+    });
+
+    it('of connections that are kept 256 may be idle', async () => {
+      const all = [];
+      for (let i = 0; i < 300; i++) {
+        const connection = await connect('signal', fastcgi.request(live(), '', { keep: true }));
+        assert.equal((await connection.answer()).status, 200);
+        all.push(connection);
+      }
+      await until(() => all.filter(({ isClosed }) => isClosed).length >= 44, 'the oldest to be closed');
+      assert.ok(all.slice(0, 44).every(({ isClosed }) => isClosed), 'the oldest');
+      assert.ok(all.slice(45).every(({ isClosed }) => !isClosed), 'no others');
+      all.forEach((one) => one.close());
+    });
+
+    it('what needs no body to be refused is refused without it, and the answer arrives whole', async () => {
+      const { token } = site.peer();
+      const relay = (more) => fastcgi.params(site, 'POST', '/relay/bob/x', { token, length: 1_000, more });
+      const cases = [
+        [404, fastcgi.params(site, 'POST', '/nothing/here', { length: 1_000 })],
+        [405, fastcgi.params(site, 'POST', '/ice', { token, length: 1_000 })],
+        [401, fastcgi.params(site, 'POST', '/relay/bob/x', { length: 1_000 })],
+        [403, relay({ HTTP_AUTHORIZATION: '', HTTP_COOKIE: `drawbridge=${token}`, HTTP_ORIGIN: 'https://elsewhere.example' })],
+        [413, relay({ CONTENT_LENGTH: '70000' })],
+        [415, relay({ CONTENT_TYPE: 'image/png' })],
+        [400, fastcgi.params(site, 'POST', '/relay/b%20b/x', { token, length: 1_000 })],
+      ];
+      for (const [status, of] of cases) {
+        for (const keep of [false, true]) {
+          const connection = await connect('signal', fastcgi.head(of, { keep }));
+          const { value, ms } = await timed(connection.answer());
+          assert.equal(value.status, status, value.text);
+          assert.ok(ms < IN_TIME_MS, `${status} after ${ms} ms`);
+          // Who wrote on before reading is not cut off; one that is kept serves the next.
+          connection.send(fastcgi.records(STDIN, 1, Buffer.alloc(1_000, 32)));
+          if (keep) assert.equal((await connection.send(fastcgi.request(live(), '', { id: 2 })).answer(2)).status, 200);
+        }
+      }
+      const stream = await connect('stream', fastcgi.head(fastcgi.params(site, 'POST', '/connect', { token, length: 10 })));
+      assert.equal((await stream.answer()).status, 405);
+    });
+
+    it('a body has a time to come in all, and a least rate', async () => {
+      const [ann, bob] = await site.room(randomId('r'), 2);
+      const trickle = async (bytes, pauseMs) => {
+        const of = fastcgi.params(site, 'POST', `/relay/${bob.id}/x`, { token: ann.token, length: 60_000 });
+        const connection = await connect('signal', fastcgi.head(of));
+        let isOver = false;
+        const answer = timed(connection.answer()).finally(() => { isOver = true; });
+        while (!isOver) {
+          connection.send(fastcgi.record(STDIN, 1, Buffer.alloc(bytes, 32)));
+          await pause(pauseMs);
+        }
+        return answer;
+      };
+      const [byte, rate] = await Promise.all([trickle(1, 50), trickle(200, 100)]);
+      assert.equal(byte.value.status, 408);
+      assert.ok(byte.ms > 900 && byte.ms < 2_500, `a byte at a time: after ${byte.ms} ms`); // a third of BODY_TIMEOUT
+      assert.equal(rate.value.status, 408);
+      assert.ok(rate.ms > 2_900 && rate.ms < 5_000, `2,000 bytes a second: after ${rate.ms} ms`);
+    });
+
+    // lighttpd waits for all of a body before it asks.
+    if (SERVER === 'apache-proxy') {
+      it('who sends a body too slowly is told so by way of the web server', async () => {
+        const { hostname: host, port, pathname: path } = site.url('/relay/bob/x');
+        const call = http.request({ method: 'POST', agent: false, host, port, path,
+          headers: { Authorization: `Bearer ${site.peer().token}`, 'Content-Length': 10_000 } });
+        const trickle = setInterval(() => call.write(' '), 200);
+        try {
+          const [answer] = await once(call, 'response');
+          assert.equal(answer.statusCode, 408);
+        } finally {
+          clearInterval(trickle);
+          call.on('error', () => {}).destroy();
+        }
+      });
+    }
+  });
+
+  const DESCRIPTORS = 64, SLOW = 300;
+  suite('FastCGI, few descriptors', { settings: { ...settings, BODY_TIMEOUT: 60 } }, (site, it) => {
+    const connect = connector(site);
+
+    it('where they run out those that are not whole are given up, the oldest first', async () => {
+      const [pid] = site.processes('signal.fcgi');
+      const { uid, gid } = statSync(`/proc/${pid}`);
+      const as = process.getuid() === 0 ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'] : [];
+      const [command, ...args] = [...as, 'prlimit', '--pid', String(pid), `--nofile=${DESCRIPTORS}:`];
+      execFileSync(command, args);
+      const of = fastcgi.params(site, 'POST', '/relay/bob/x', { token: site.peer().token, length: 1_000 });
+      const slow = [];
+      for (let i = 0; i < SLOW; i++) slow.push(await connect('signal', fastcgi.head(of), fastcgi.record(STDIN, 1, '"')));
+      await servesOthers(site);
+      assert.equal((await slow[0].answer()).status, 408);
+      assert.ok(!slow.at(-1).isClosed);
+      for (let i = 0; i < SLOW; i++) await connect('signal', fastcgi.begin());
+      await servesOthers(site);
+    });
+  });
+
+  // Behind the proxy nobody would start the programs again.
+  if (SERVER === 'lighttpd') {
+    const stopped = [...KILLED, /gw_backend\.c\.\d+\) child exited: 0/];
+    suite('FastCGI, at the end', { settings, allowed: stopped }, (site, it) => {
+      const connect = connector(site);
+
+      it('SIGTERM ends the programs while requests are half sent', async () => {
+        for (const name of ['signal', 'stream']) {
+          const pids = site.processes(`${name}.fcgi`);
+          assert.equal(pids.length, 1);
+          await connect(name, fastcgi.begin());
+          await connect(name, fastcgi.head(fastcgi.params(site, 'POST', '/access', { length: 10 })));
+          await connect(name, fastcgi.request(fastcgi.params(site, 'GET', '/health/live'), '', { keep: true }));
+          await pause(50);
+          signal(pids[0], 'SIGTERM');
+          await until(() => !isAlive(pids[0]), `${name}.fcgi to be gone`, IN_TIME_MS);
+        }
+        await until(async () => (await site.request('GET', '/health/live').catch(() => ({}))).status === 200, 'the next to answer', 5_000);
+      });
+    });
+  }
+}

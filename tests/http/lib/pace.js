@@ -32,7 +32,8 @@ function program() {
   return existsSync(ours) ? [ours] : [execPath, '-e', '0'];
 }
 
-/** How long a program takes that is started as for a request, in ms. */
+/** How long a program takes that is started as for a request, in ms.
+ *  @param {string[]} run */
 async function timeOf([command, ...args]) {
   const start = performance.now();
   const child = spawn(command, args, { env: { ...env, ...REQUEST }, stdio: 'ignore' });
@@ -50,11 +51,12 @@ async function step(port, under) {
 }
 
 /** The slowest of several steps, in ms, where so many are taken at a time.
+ *  @param {number} [jobs]
  *  @param {{under?: string[], rounds?: number}} [how]  under: a command that runs the program */
 export async function measure(jobs = 1, { under = [], rounds = ROUNDS } = {}) {
   const server = http.createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
   await new Promise((resolve) => { server.on('listening', resolve); });
-  const { port } = server.address();
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const times = [];
   await Promise.all(Array.from({ length: jobs }, async () => {
     await step(port, under);

@@ -35,7 +35,7 @@ export class Browser {
 
   /** As http.request, for what is used of it here; gives the response, which can be read.
    *  @param {URL} url
-   *  @param {{method?: string, headers?: Record<string, string | number>, body?: string | Buffer}} [options]
+   *  @param {{method?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string | Buffer}} [options]
    *  @returns {Promise<Response>} */
   async request(url, { method = 'GET', headers = {}, body } = {}) {
     if (!this.#session || this.#session.closed || this.#session.destroyed) {

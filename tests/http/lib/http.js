@@ -33,7 +33,7 @@ export class Answer {
 
 /** Over HTTP/2 where it is https.
  * @param {URL} url
- * @param {{method?: string, headers?: Record<string, string>, body?: string | Buffer, chunked?: boolean,
+ * @param {{method?: string, headers?: http.OutgoingHttpHeaders, body?: string | Buffer, chunked?: boolean,
  *     connection?: http.Agent | Browser | false}} [options]  chunked: the body without its length
  * @returns {Promise<Answer>}
  */

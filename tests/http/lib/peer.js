@@ -5,8 +5,9 @@ import { Browser } from './h2.js';
 import { Stream } from './sse.js';
 
 /**
+ * @typedef {import('node:http').OutgoingHttpHeaders} OutgoingHttpHeaders
  * @typedef {{id?: string, username?: string, rooms?: string[], exp?: number, [claim: string]: any}} Claims
- * @typedef {{after?: string, headers?: Record<string, string>, base?: URL}} Where
+ * @typedef {{after?: string, headers?: OutgoingHttpHeaders, base?: URL}} Where
  *     after: the event after which a stream goes on; base: the mount that is asked
  */
 
@@ -30,7 +31,7 @@ export class Peer {
    *  @param {string} method
    *  @param {string} path
    *  @param {any} [body]
-   *  @param {Record<string, string>} [headers]
+   *  @param {OutgoingHttpHeaders} [headers]
    *  @param {import('node:http').Agent | Browser | false} [connection] */
   ask(method, path, body, headers = {}, connection = this.browser) {
     return this.site.request(method, path, { token: this.token, body, headers, connection });

@@ -57,7 +57,7 @@ export class Site {
   /** Paths begin with / and are below the mount; what is no string and no bytes goes as JSON.
    *  @param {string} method
    *  @param {string} path
-   *  @param {{token?: string, headers?: Record<string, string>, base?: URL, body?: any, chunked?: boolean,
+   *  @param {{token?: string, headers?: import('node:http').OutgoingHttpHeaders, base?: URL, body?: any, chunked?: boolean,
    *      connection?: import('node:http').Agent | Browser | false}} [options] */
   request(method, path, { token, body, headers = {}, base, ...more } = {}) {
     return request(this.url(path, base), {
@@ -71,7 +71,7 @@ export class Site {
   /** Bytes as they are.
    *  @param {string} method
    *  @param {string} path
-   *  @param {{token?: string, headers?: Record<string, string>, body?: string | Buffer}} [options] */
+   *  @param {{token?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string | Buffer}} [options] */
   raw(method, path, { token, headers = {}, body = '' } = {}) {
     const base = this.base();
     const lines = { Host: base.host, Connection: 'close', ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers };

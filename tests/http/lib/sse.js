@@ -91,7 +91,7 @@ export class Stream {
 
   /** Resolves once there are headers; see status.
    *  @param {URL} url
-   *  @param {Record<string, string>} [headers]
+   *  @param {http.OutgoingHttpHeaders} [headers]
    *  @param {import('./h2.js').Browser} [browser]  over whose connection */
   static async open(url, headers = {}, browser = undefined) {
     const stream = new Stream();

@@ -26,7 +26,7 @@ export const GRACE = graceOf(SERVERS);
 /**
  * @typedef {(title: string, ...how: [Run] | [{memory?: boolean}, Run]) => void} It
  *     memory: it measures memory, of which sanitizers take most
- * @typedef {(t: import('node:test').TestContext) => Promise<unknown>} Run
+ * @typedef {(t: import('node:test').TestContext) => Promise<unknown> | void} Run
  * @typedef {{url: string, remove: () => Promise<void>}} Redis
  */
 

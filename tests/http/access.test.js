@@ -159,8 +159,8 @@ suite('access', { settings }, (site, it) => {
 
   it('a token may say which rooms it is for', async () => {
     const peer = site.peer({ rooms: ['team-*', 'hall'] });
-    for (const [room, status] of [['team-1', 200], ['team-', 200], ['hall', 200],
-      ['team', 403], ['hall2', 403], ['Hall', 403], ['xteam-1', 403]]) {
+    for (const [room, status] of /** @type {[string, number][]} */ ([['team-1', 200], ['team-', 200], ['hall', 200],
+      ['team', 403], ['hall2', 403], ['Hall', 403], ['xteam-1', 403]])) {
       const answer = await peer.ask('POST', `/${room}/join`);
       if (status === 200) assert.equal(answer.status, 200, room);
       else refused(answer, 403, room);
@@ -194,6 +194,7 @@ suite('access', { settings }, (site, it) => {
     const cookie = { Cookie: `drawbridge=${ann.token}` };
     const room = randomId('r');
     for (const path of [`/${room}/join`, `/${room}/leave`, `/relay/${bob.id}/x`, `/${room}/broadcast/x`]) {
+      /** @type {(origin: string, more?: Record<string, string>) => Promise<import('./lib/http.js').Answer>} */
       const from = (origin, more = cookie) => site.request('POST', path,
         { body: path.includes('x') ? '1' : '', headers: { ...more, ...(origin ? { Origin: origin } : {}) } });
       for (const origin of ['https://evil.example', 'null', `http://${host}.evil.example`, `http://x${host}`, 'http://127.0.0.1:1']) {
@@ -273,7 +274,7 @@ suite('access', { settings }, (site, it) => {
     const stream = await site.peer().open({ headers: { Origin: OTHER_SITE } });
     assert.equal(stream.headers['access-control-allow-origin'], OTHER_SITE);
     stream.cut();
-    for (const [path, status] of [['/room/join', 200], ['/room/nothing', 404]]) {
+    for (const [path, status] of /** @type {[string, number][]} */ ([['/room/join', 200], ['/room/nothing', 404]])) {
       const answer = await site.request('POST', path, { token, headers: { Origin: OTHER_SITE } });
       assert.equal(answer.status, status);
       assert.equal(answer.headers['access-control-allow-origin'], OTHER_SITE, path); // a refusal can be read too

@@ -30,7 +30,7 @@ if (FULL) {
 
     it('is installed, and serves', async () => {
       site = await Site.start({ servers: [['lighttpd', '/']] });
-      ({ drawbridge } = site.servers[0]);
+      ({ drawbridge } = /** @type {import('./lib/server.js').Server} */ (site.servers[0]));
     });
 
     const ask = (args, settings) => command(drawbridge, args, settings);
@@ -129,7 +129,7 @@ if (FULL) {
 
     it('token: what no server of ours would take is refused', async () => {
       const named = ['token', '--id', 'ann', '--name', 'ann'];
-      for (const [args, why] of [
+      for (const [args, why] of /** @type {[string[], RegExp][]} */ ([
         [['token'], /needs --id and --name/],
         [['token', '--id', 'ann'], /needs --id and --name/],
         [['token', '--id', 'a/b', '--name', 'ann'], /--id: 1 to 64/],
@@ -146,7 +146,7 @@ if (FULL) {
         [[...named, '--secret', 'x'], /unrecognized option '--secret'/],
         [[...named, ...Array.from({ length: 100 }, (_, i) => ['--room', `${'r'.repeat(60)}${i}`]).flat()], /too many/],
         [[...named, ...Array.from({ length: 50 }, (_, i) => ['--room', `${'r'.repeat(60)}${i}`]).flat()], /would be refused: too long/],
-      ]) {
+      ])) {
         const { status, out, err } = await ask(args, { ...NO_FILE, SECRET });
         assert.equal(status, 2, args.join(' '));
         assert.equal(out, '');

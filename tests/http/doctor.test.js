@@ -25,7 +25,12 @@ const CUT_MS = 4_000 + steps(20); // all but the hold is over by then
 
 let starts = 0;
 
-/** Starts a server with these lines in its configuration, and asks the doctor. */
+/**
+ * Starts a server with these lines in its configuration, and asks the doctor.
+ * @param {{lines?: string, settings?: Record<string, any>, mount?: string, at?: string, args?: string[],
+ *     env?: (server: Server) => Record<string, string>, proxy?: (port: string) => Promise<net.Server>}} how
+ *     at: the path that it asks; env: settings of the doctor's own; proxy: starts what stands in between
+ */
 async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, args = HOLD, env, proxy }) {
   const include = path.join(folder, `${++starts}.conf`);
   writeFileSync(include, `${lines}\n`);
@@ -37,7 +42,7 @@ async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, a
   try {
     if (proxy) {
       front = await proxy(url.port);
-      url.port = front.address().port;
+      url.port = String(/** @type {net.AddressInfo} */ (front.address()).port);
     }
     return await command(server.drawbridge, ['doctor', '--wait', String(WAIT), ...args, url.href], env?.(server));
   } finally {

@@ -12,7 +12,8 @@ const BODY_MAX = 65536;
 // Who asks these needs no token. It is said here and not read, as all else must need one.
 const OPEN = ['/', '/access', '/health/live', '/health/ready', '/metrics', '/static/{file}', '/{page}'];
 
-// [path, its methods]: what the programs have, so that none is left out.
+/** What the programs have, so that none is left out: paths and their methods.
+ *  @type {[string, string[]][]} */
 const ROUTES = [...new Set(TABLE.map(({ path }) => path))]
   .map((path) => [path, TABLE.filter((route) => route.path === path).map(({ method }) => method)]);
 const GUARDED = ROUTES.filter(([path]) => !OPEN.includes(path));
@@ -20,7 +21,8 @@ const GUARDED = ROUTES.filter(([path]) => !OPEN.includes(path));
 const POSTS = TABLE.filter(({ method }) => method === 'POST').map(({ path }) => path);
 
 // [route, 'room', 'peer' or 'event']: where an id stands in a path.
-const PLACES = TABLE.flatMap((route) => Array.from(route.path.matchAll(/\{(room|peer|event)\}/g), ([, name]) => [route, name]));
+const PLACES = TABLE.flatMap((route) => Array.from(route.path.matchAll(/\{(room|peer|event)\}/g),
+  ([, name]) => /** @type {[typeof route, string]} */ ([route, name])));
 
 const NOBODYS = ['/relay', '/relay/', '/relay/a/b/c', '/health', '/health/', '/health/other', '/health/live/x',
   '/room/', '/room/nothing', '/room/join/', '/room/join/x', '/room/broadcast', '/room/broadcast/', '/room/broadcast/a/b',
@@ -34,7 +36,9 @@ const REFUSED = [/request-size too long: \d+ -> 413/, /oversized request-header 
   /AH10244: invalid URI path/, /AH00135: Invalid method in request/];
 
 suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
-  let ann, bob, room;
+  /** @type {import('./lib/peer.js').Peer} */ let ann;
+  /** @type {import('./lib/peer.js').Peer} */ let bob;
+  let room;
 
   before(async () => {
     room = randomId('r');
@@ -43,6 +47,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   const here = (path, ids = {}) => path.replace(/\{(\w+)\}/g,
     (_, name) => ({ room, peer: bob.id, event: 'x', page: room, file: 'board.js', ...ids })[name]);
+  /** @type {(body: string | Buffer, more?: {event?: string, [header: string]: string}) => ReturnType<typeof ann.ask>} */
   const relay = (body, { event = 'x', ...headers } = {}) => ann.ask('POST', `/relay/${bob.id}/${event}`, body, headers);
 
   /** Bob hears this mark next, and both are in their room: nothing was done before it. */
@@ -123,7 +128,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   const exp = nowSeconds() + 600;
   const claims = { id: 'ann', username: 'ann', exp };
-  for (const [why, make] of [
+  for (const [why, make] of /** @type {[string, (key: string) => string][]} */ ([
     ['empty', () => 'x'],
     ['three empty parts', () => '..'],
     ['no JSON inside', (key) => sign('no', key)],
@@ -171,15 +176,15 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     ['a header 1,400 deep', (key) => sign(claims, key, { header: { alg: 'HS256', more: deep(1400) } })],
     ['1,400 deep, and signed by nobody', () => sign({ ...claims, more: deep(1400) }, randomSecret())],
     ['100 KB of it', (key) => sign({ ...claims, more: 'x'.repeat(3000) }, key).slice(0, 4000)],
-  ]) {
+  ])) {
     it(`401: a token that is bad: ${why}`, async () => {
       const token = make(site.secret);
       for (const [path, method] of [['/room/join', 'POST'], ['/room/peers', 'GET'], ['/connect', 'GET']]) {
-        for (const [at, options] of [
+        for (const [at, options] of /** @type {[string, Parameters<typeof site.request>[2]][]} */ ([
           [path, { token }],
           [`${path}?token=${token}`, {}],
           [path, { headers: { Cookie: `drawbridge=${token}` } }],
-        ]) {
+        ])) {
           const answer = refused(await site.request(method, at, options), 401, why);
           assert.match(answer.headers['www-authenticate'], /^Bearer\b.*error="invalid_token"/, why);
           assert.equal(answer.text.includes(token) && token.length > 5, false);
@@ -281,7 +286,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('400: no JSON', async () => {
-    for (const [why, body] of [
+    for (const [why, body] of /** @type {[string, string | Buffer][]} */ ([
       ['empty', ''],
       ['only space', ' \n'],
       ['a word', 'hello'],
@@ -320,7 +325,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       ['30,000 brackets deep', '['.repeat(30_000) + ']'.repeat(30_000)],
       ['30,000 objects deep', '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000)],
       ['a number without end', `1${'0'.repeat(400)}.0e9999`],
-    ]) {
+    ])) {
       refused(await relay(body), 400, why);
     }
     await nothingHappened();
@@ -328,7 +333,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   it('400: a batch that is none', async () => {
     const item = { event: 'x', data: 1 };
-    for (const [why, body] of [
+    for (const [why, body] of /** @type {[string, any][]} */ ([
       ['empty', []],
       ['65', Array(65).fill(item)],
       ['an object', item],
@@ -351,7 +356,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       ['63 good ones and one that is bad', [...Array(63).fill(item), { event: 'add-peer', data: 1 }]],
       ['the first bad', [{ event: 'x' }, item]],
       ['not closed', '[{"event":"x","data":1}'],
-    ]) {
+    ])) {
       refused(await ann.ask('POST', `/relay/${bob.id}`, typeof body === 'string' ? body : JSON.stringify(body)), 400, why);
     }
     await nothingHappened(); // all or none

@@ -51,8 +51,8 @@ if (SERVER !== 'apache-proxy') {
         for (const pid of pids) signal(pid, 'SIGKILL');
         await until(() => !pids.some(isAlive), 'it to die');
         await until(async () => {
-          const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i)).catch(() => ({}));
-          return answer.status === 200;
+          const answer = await ann.ask('POST', `/relay/${bob.id}/n`, String(i)).catch(() => null);
+          return answer?.status === 200;
         }, 'a relay to pass');
         isRelayed(await bob.stream.find((event) => JSON.parse(event.data).data === i), ann, 'n', i);
       }

@@ -39,7 +39,7 @@ suite('front', {}, (site, it) => {
       assert.equal(answer.status, 200, room);
       assert.equal(answer.text, html, room);
       assert.match(answer.headers['content-type'], TYPES['.html']);
-      const policy = answer.headers['content-security-policy'];
+      const policy = String(answer.headers['content-security-policy']);
       assert.match(policy, /default-src 'self'/);
       assert.doesNotMatch(policy, /unsafe|\*|https?:/);
       assert.equal(answer.headers['x-content-type-options'], 'nosniff');

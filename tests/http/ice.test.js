@@ -35,8 +35,8 @@ suite('ice', { settings }, (site, it) => {
 
   it('is for those with a valid token, however it comes', async () => {
     const { token } = site.peer();
-    for (const [query, headers] of [['', { Authorization: `Bearer ${token}` }], [`?token=${token}`, {}],
-      ['', { Cookie: `drawbridge=${token}` }]]) {
+    for (const [query, headers] of /** @type {[string, Record<string, string>][]} */ ([
+      ['', { Authorization: `Bearer ${token}` }], [`?token=${token}`, {}], ['', { Cookie: `drawbridge=${token}` }]])) {
       assert.equal((await site.request('GET', `/ice${query}`, { headers })).status, 200);
     }
     refused(await site.request('GET', '/ice'), 401);

@@ -27,7 +27,7 @@ if (FULL && !SANITIZED) {
       t.diagnostic(`a process takes ${start} ms`);
       site = await Site.start({ servers: [['lighttpd-cgi', '/']], settings: { GRACE: 2 + seconds(8) } });
       for (const name of ['signal.fcgi', 'stream.fcgi']) {
-        const file = path.join(site.servers[0].programs, name);
+        const file = path.join(/** @type {import('./lib/server.js').Server} */ (site.servers[0]).programs, name);
         renameSync(file, `${file}.plain`);
         writeFileSync(file, `#!/bin/sh\nexec ${VALGRIND} "$0.plain" "$@"\n`);
         chmodSync(file, 0o755);

@@ -82,14 +82,14 @@ suite('metrics', {}, (site, it) => {
     let delivered = 0;
     await until(async () => {
       const taken = await ann.relay(bob, 'x', 2);
-      delivered += taken;
+      delivered += Number(taken);
       return !taken;
     }, 'the stream to be let go');
     bob.stream = await bob.open({ after: at });
     assert.equal(bob.stream.connected.resumed, true);
     for (let i = 0; i < delivered + 1; i++) await bob.stream.next();
-    bob.again = await bob.open({ after: '1-1' });
-    assert.equal(bob.again.connected.resumed, false);
+    const again = await bob.open({ after: '1-1' });
+    assert.equal(again.connected.resumed, false);
     await bob.leave(room);
     await bob.leave(room); // of which there is only one
     await grown(site, before, {
@@ -120,7 +120,7 @@ suite('metrics', {}, (site, it) => {
     checkHistogram(now, TRIPS);
     assert.ok(now[`${TRIPS}_count`] - before[`${TRIPS}_count`] >= 15);
     assert.ok(now[`${TRIPS}_sum`] > before[`${TRIPS}_sum`]);
-    for (const stream of [ann.stream, bob.stream, bob.again]) stream.cut();
+    for (const stream of [ann.stream, bob.stream, again]) stream.cut();
     await grown(site, before, { drawbridge_streams: 0, [ended('client-gone')]: 4, drawbridge_reaped_peers_total: 2 });
   });
 
@@ -146,7 +146,7 @@ suite('metrics', {}, (site, it) => {
   });
 
   it('the programs may write nowhere but there', () => {
-    for (const server of site.servers) {
+    for (const server of /** @type {import('./lib/server.js').Server[]} */ (site.servers)) {
       for (const pid of [...server.processes('signal.fcgi'), ...server.processes('stream.fcgi')]) {
         const shared = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n').filter((line) => /^\S+ .w.s /.test(line));
         assert.deepEqual(shared.map((line) => line.split(/ +/)[5]), [`/dev/shm/${server.shm}`]);

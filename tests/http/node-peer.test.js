@@ -8,10 +8,14 @@ import { until } from './lib/wait.js';
 
 /** A peer of that application, with its own hands in Redis. */
 class NodePeer {
+  id = randomId('n');
+  user = { id: this.id, username: 'node', iat: 1764000000 }; // it says all that its token says
+  /** @type {Redis} */ redis;
+  /** @type {Redis} */ listener;
+  /** @type {string[]} */ messages;
+
   static async connect(site) {
     const peer = new NodePeer();
-    peer.id = randomId('n');
-    peer.user = { id: peer.id, username: 'node', iat: 1764000000 }; // it says all that its token says
     peer.redis = await Redis.open(site.servers[0].redis);
     peer.listener = await Redis.open(site.servers[0].redis);
     peer.messages = await peer.listener.subscribe(`messages:${peer.id}`);

@@ -103,7 +103,7 @@ async function sentinel(answer) {
     socket.on('data', () => socket.write(answer)).on('error', () => {});
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => { server.on('listening', resolve); });
-  return { url: `redis+sentinel://127.0.0.1:${server.address().port}/draw`, server };
+  return { url: `redis+sentinel://127.0.0.1:${/** @type {net.AddressInfo} */ (server.address()).port}/draw`, server };
 }
 
 async function serves(redis) {
@@ -147,7 +147,7 @@ if (FULL) {
     it('a port that is taken', async () => {
       const taken = net.createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => { taken.on('listening', resolve); });
-      const { port } = taken.address();
+      const { port } = /** @type {net.AddressInfo} */ (taken.address());
       assert.match(await refused('--port', String(port)), new RegExp(`\\b${port}\\b`));
       taken.close();
     });

@@ -63,7 +63,7 @@ suite('redis', {
   /** Everything again, soon: relays, new streams, and what a load balancer asks. */
   async function works([ann, bob]) {
     const end = performance.now() + BACK_MS;
-    for (const [what, ask] of [
+    for (const [what, ask] of /** @type {[string, () => Promise<{status: number}>][]} */ ([
       ['a relay', () => ann.ask('POST', `/relay/${bob.id}/back`, '1')],
       ['a new stream', async () => {
         const stream = await site.peer().try();
@@ -71,7 +71,7 @@ suite('redis', {
         return stream;
       }],
       ['health', () => site.request('GET', '/health/ready')],
-    ]) {
+    ])) {
       await until(async () => [200, 202].includes((await ask()).status), `${what} to work again`, end - performance.now());
     }
   }
@@ -323,7 +323,9 @@ for (const prefix of ['', 'draw:']) {
       isAdded(await bob.stream.next(), ann, room, true);
       assert.deepEqual(await ann.others(room), [bob.id]);
       await cat.join(room);
-      for (const [one, count] of [[ann, 1], [bob, 1], [cat, 2]]) for (let i = 0; i < count; i++) await one.stream.next();
+      for (const [one, count] of /** @type {[Peer, number][]} */ ([[ann, 1], [bob, 1], [cat, 2]])) {
+        for (let i = 0; i < count; i++) await one.stream.next();
+      }
 
       assert.equal(await ann.relay(bob, 'x', 1), true);
       isRelayed(await bob.stream.next(), ann, 'x', 1);

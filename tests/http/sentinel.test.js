@@ -18,6 +18,8 @@ const PASSWORD = 'not-a-secret-of-anybody';
 const OWN_PASSWORD = 'nor-of-any-sentinel';
 const PAIRS = 8;
 
+/** @typedef {import('./lib/peer.js').Peer} Peer */
+
 /** One who relays numbers to another, as pages do: whoever is told `resumed: false` joins again. */
 class Pair {
   answered = new Map(); // number: when it was asked
@@ -27,6 +29,13 @@ class Pair {
   statuses = new Set();
   room = randomId('r');
 
+  stopped = false;
+  /** @type {Peer} */ from;
+  /** @type {Peer} */ to;
+  /** @type {Promise<void>} */ running;
+  /** @type {{n: number, status: number}} */ last;
+
+  /** @param {import('./lib/site.js').Site} site */
   static async start(site) {
     const pair = new Pair();
     [pair.from, pair.to] = await site.room(pair.room, 2);
@@ -220,7 +229,8 @@ if (FULL) suite('sentinel', {
     await until(async () => (await site.request('GET', '/health/live')).status === 200, 'signal.fcgi to be there again');
   }
 
-  /** Relays pass one by one, though an answer of Sentinels is believed for a second only. */
+  /** Relays pass one by one, though an answer of Sentinels is believed for a second only.
+   *  @param {Peer[]} pair */
   async function goesOn([ann, bob]) {
     const end = performance.now() + 3_000;
     for (let n = 0; performance.now() < end; n++) {
@@ -233,6 +243,7 @@ if (FULL) suite('sentinel', {
     (await site.peer().open()).cut();
   }
 
+  /** @param {Peer[]} pair */
   async function refusedInTime([ann, bob]) {
     for (const ask of [
       () => site.request('GET', '/health/ready'),

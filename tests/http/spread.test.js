@@ -4,3 +4,5 @@ if (process.env.SERVER === 'lighttpd' && (process.env.MOUNT || '/') === '/') {
   process.env.SERVER = 'spread'; // before any of them looks
   for (const theme of ['relay', 'rooms', 'resume', 'presence', 'node-peer']) await import(`./${theme}.test.js`);
 }
+
+export {}; // it awaits at the top, as only a module may

@@ -39,11 +39,11 @@ suite('stream', { together: true }, (site, it) => {
 
   it('takes the token from the query, as EventSource must, or the header or a cookie', async () => {
     const ann = site.peer();
-    for (const [query, headers] of [
+    for (const [query, headers] of /** @type {[string, Record<string, string>][]} */ ([
       [`?token=${ann.token}`, {}],
       ['', { Authorization: `Bearer ${ann.token}` }],
       ['', { Cookie: `drawbridge=${ann.token}` }],
-    ]) {
+    ])) {
       const stream = await Stream.open(site.url(`/connect${query}`), headers);
       assert.equal(stream.status, 200);
       assert.deepEqual(JSON.parse((await stream.next()).data).user, ann.user);

@@ -3,9 +3,10 @@ import net from 'node:net';
 import { WAIT_MS, within } from './wait.js';
 
 export class Connection {
-  #socket;
+  /** @type {net.Socket} */ #socket;
+  #over = new WeakSet(); // sockets from which nothing more comes
   #got = Buffer.alloc(0);
-  #wake = () => {};
+  /** @type {(value?: any) => void} */ #wake = () => {};
 
   /** @param {URL} url  of the server */
   constructor({ hostname, port }) {
@@ -36,7 +37,7 @@ export class Connection {
   #open() {
     const socket = net.connect({ host: this.host, port: this.port, noDelay: true, allowHalfOpen: true });
     socket.on('data', (some) => { this.#got = Buffer.concat([this.#got, some]); this.#wake(); });
-    for (const end of ['end', 'close', 'error']) socket.on(end, () => { socket.isOver = true; this.#wake(); });
+    for (const end of ['end', 'close', 'error']) socket.on(end, () => { this.#over.add(socket); this.#wake(); });
     return socket;
   }
 
@@ -45,7 +46,7 @@ export class Connection {
     for (;;) {
       const what = found();
       if (what !== undefined) return what;
-      if (this.#socket.isOver) return undefined;
+      if (this.#over.has(this.#socket)) return undefined;
       await new Promise((resolve) => { this.#wake = resolve; });
     }
   }

@@ -4,12 +4,14 @@ import http2 from 'node:http2';
 
 const STREAMS = 5;
 
+/** @typedef {http2.ClientHttp2Stream & Pick<import('node:http').IncomingMessage, 'complete' | 'headers' | 'statusCode'>} Response */
+
 /** Who stands for one browser. */
 export class Browser {
-  #session;
+  /** @type {http2.ClientHttp2Session} */ #session;
   #streams = 0;
 
-  static #all = [];
+  /** @type {Browser[]} */ static #all = [];
 
   static any(origin) {
     return Browser.#all.find((one) => one.origin === origin) ?? new Browser(origin);
@@ -31,21 +33,25 @@ export class Browser {
     Browser.#all.push(this);
   }
 
-  /** As http.request, for what is used of it here; gives the response, which can be read. */
-  async request(url, { method = 'GET', headers = {}, body }) {
+  /** As http.request, for what is used of it here; gives the response, which can be read.
+   *  @param {URL} url
+   *  @param {{method?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string | Buffer}} [options]
+   *  @returns {Promise<Response>} */
+  async request(url, { method = 'GET', headers = {}, body } = {}) {
     if (!this.#session || this.#session.closed || this.#session.destroyed) {
       this.#session = http2.connect(this.origin, { rejectUnauthorized: false });
       this.#session.on('error', () => {}); // its requests hear of it, too
       this.#session.setMaxListeners(100);
     }
-    const response = this.#session.request({
+    const response = /** @type {Response} */ (this.#session.request({
       ':method': method,
       ':path': url.pathname + url.search,
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-    }, { endStream: body === undefined });
+    }, { endStream: body === undefined }));
     if (body !== undefined) response.end(body);
     response.on('end', () => { response.complete = true; });
-    await new Promise((resolve, reject) => {
+    /** @type {Promise<void>} */
+    const answered = new Promise((resolve, reject) => {
       response.on('response', ({ ':status': statusCode, ...rest }) => {
         Object.assign(response, { statusCode, headers: rest });
         resolve();
@@ -53,6 +59,7 @@ export class Browser {
       response.on('error', reject);
       response.on('close', () => reject(Object.assign(new Error('closed without an answer'), { code: 'ECONNRESET' })));
     });
+    await answered;
     return response;
   }
 }

@@ -10,9 +10,14 @@ import { WAIT_MS, within } from './wait.js';
 // only browsers repair.
 export const agent = new http.Agent({ keepAlive: false, maxSockets: 64 });
 
-class Answer {
+export class Answer {
+  /** @param {number} status
+   *  @param {http.IncomingHttpHeaders} headers
+   *  @param {Buffer} bytes */
   constructor(status, headers, bytes) {
-    Object.assign(this, { status, headers, bytes });
+    this.status = status;
+    this.headers = headers;
+    this.bytes = bytes;
   }
 
   get text() { return this.bytes.toString('utf8'); }
@@ -28,10 +33,12 @@ class Answer {
 
 /** Over HTTP/2 where it is https.
  * @param {URL} url
- * @param {{method?: string, headers?: object, body?: string | Buffer, chunked?: boolean,
+ * @param {{method?: string, headers?: http.OutgoingHttpHeaders, body?: string | Buffer, chunked?: boolean,
  *     connection?: http.Agent | Browser | false}} [options]  chunked: the body without its length
+ * @returns {Promise<Answer>}
  */
 export function request(url, { method = 'GET', headers = {}, body, chunked, connection = agent } = {}) {
+  /** @type {Record<string, string | number>} */
   const length = method === 'GET' || method === 'HEAD' || chunked ? {}
     : { 'Content-Length': body === undefined ? 0 : Buffer.byteLength(body) };
   const answer = url.protocol === 'https:' ? (async () => {
@@ -41,7 +48,7 @@ export function request(url, { method = 'GET', headers = {}, body, chunked, conn
   })() : new Promise((resolve, reject) => {
     const call = http.request({
       method,
-      agent: connection,
+      agent: connection instanceof Browser ? agent : connection,
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
       path: url.pathname + url.search,
@@ -60,7 +67,10 @@ export function request(url, { method = 'GET', headers = {}, body, chunked, conn
   return within(3 * WAIT_MS, answer, `an answer to ${method} ${url.pathname}`);
 }
 
-/** Writes bytes as they are and reads what comes until the server closes; it is told to. */
+/** Writes bytes as they are and reads what comes until the server closes; it is told to.
+ * @param {URL} url
+ * @param {Buffer} bytes
+ */
 export async function raw(url, bytes) {
   const socket = net.connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) });
   const got = [];

@@ -30,22 +30,33 @@ const LINE_ENDS = ['\n', '\r', '\r\n ', '\n\n', '\r\r\n'];
 
 const isToken = (pair) => pair.startsWith('token=');
 
+/**
+ * One that is not yet written down. before: what stands before its path; head: makes another of its head;
+ * ends: the client sends nothing more.
+ * @typedef {{method: string, path: string[], query: string[], version: string, headers: [string, any][], body: Buffer,
+ *     before?: string, head?: (head: string) => string, ends?: boolean}} Draft
+ */
+
 /** Requests for these peers and their room. Each: {method, bytes, ends}: ends, the client sends nothing
  *  more, as nobody can tell where the request does. */
 export class Malformed {
   /** @param {(n: number) => number} roll  the dice
-   *  @param {{site: Site, peers: Peer[], room: string}} there */
-  constructor(roll, there) {
-    Object.assign(this, there, { roll });
-    this.prefix = there.site.servers[0].base.pathname.replace(/\/$/, '');
-    this.host = there.site.servers[0].base.host;
+   *  @param {{site: import('./site.js').Site, peers: import('./peer.js').Peer[], room: string}} there */
+  constructor(roll, { site, peers, room }) {
+    this.roll = roll;
+    this.site = site;
+    this.peers = peers;
+    this.room = room;
+    this.prefix = site.servers[0].base.pathname.replace(/\/$/, '');
+    this.host = site.servers[0].base.host;
   }
 
   #any(list) { return list[this.roll(list.length)]; }
 
   #many(most, make) { return Array.from({ length: this.roll(most) }, (_, i) => make(i)); }
 
-  /** How a right one looks. */
+  /** How a right one looks.
+   *  @returns {Draft} */
   #right() {
     const peer = this.#any(this.peers);
     const other = this.#any(this.peers);
@@ -63,6 +74,7 @@ export class Malformed {
       ['GET', [this.#any([this.room, '', 'static/board.js'])]],
       ['GET', ['connect']],
     ]);
+    /** @type {Draft} */
     const r = { method, path, query: [], version: 'HTTP/1.1', headers: [['Host', this.host]], body: Buffer.from(body ?? '') };
     if (path[0] === 'connect') {
       // Each that is not refused is a process of mod_fcgid's, which begins one in a second.
@@ -119,7 +131,8 @@ export class Malformed {
     ])();
   }
 
-  // Each changes one thing of a request.
+  /** Each changes one thing of a request.
+   *  @type {((r: Draft) => void)[]} */
   #changes = [
     (r) => {
       const at = this.roll(r.path.length);
@@ -166,6 +179,7 @@ export class Malformed {
     (r) => { this.#ends(r).head = () => this.#many(500, () => String.fromCharCode(this.roll(256))).join(''); },
   ];
 
+  /** @param {Draft} r */
   #ends(r) { return Object.assign(r, { ends: true }); }
 
   /** Another body, whose length is right. */
@@ -188,6 +202,7 @@ export class Malformed {
 
   next() {
     const right = this.#right();
+    /** @type {Draft} */
     const r = { ...right, headers: [...right.headers], query: [...right.query] };
     for (let i = this.roll(20) ? 1 + this.roll(3) : 0; i > 0; i--) this.#any(this.#changes)(r);
     // Web servers log as it came what they cannot take apart.

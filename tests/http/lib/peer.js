@@ -4,10 +4,21 @@ import { nowSeconds, randomId, sign } from './tokens.js';
 import { Browser } from './h2.js';
 import { Stream } from './sse.js';
 
+/**
+ * @typedef {import('node:http').OutgoingHttpHeaders} OutgoingHttpHeaders
+ * @typedef {{id?: string, username?: string, rooms?: string[], exp?: number, [claim: string]: any}} Claims
+ * @typedef {{after?: string, headers?: OutgoingHttpHeaders, base?: URL}} Where
+ *     after: the event after which a stream goes on; base: the mount that is asked
+ */
+
 export class Peer {
+  /** Over whose connections it asks, where that is HTTP/2. @type {Browser} */ browser;
+  /** Its stream and its room, where the test gave it one. @type {Stream} */ stream;
+  /** @type {string} */ room;
+
   /**
    * @param {import('./site.js').Site} site
-   * @param {{id?: string, username?: string, rooms?: string[], exp?: number}} [claims]
+   * @param {Claims} [claims]
    */
   constructor(site, { id = randomId('p'), username = 'ann', exp = nowSeconds() + 600, ...more } = {}) {
     this.site = site;
@@ -16,12 +27,18 @@ export class Peer {
     this.token = sign({ id, username, exp, ...more }, site.secret);
   }
 
-  /** Any request with our token; an object as body goes as JSON. */
+  /** Any request with our token; an object as body goes as JSON.
+   *  @param {string} method
+   *  @param {string} path
+   *  @param {any} [body]
+   *  @param {OutgoingHttpHeaders} [headers]
+   *  @param {import('node:http').Agent | Browser | false} [connection] */
   ask(method, path, body, headers = {}, connection = this.browser) {
     return this.site.request(method, path, { token: this.token, body, headers, connection });
   }
 
-  /** A stream whose `connected` is there, as stream.connected. `after`: where it goes on. */
+  /** A stream whose `connected` is there, as stream.connected.
+   *  @param {Where} [where] */
   async open({ after, headers = {}, base } = {}) {
     const stream = await this.try({ after, headers, base });
     assert.equal(stream.status, 200, stream.text);
@@ -32,7 +49,8 @@ export class Peer {
   }
 
   /** A stream, whatever its status. The token goes where EventSource must put it, and
-   *  where no log may show it. */
+   *  where no log may show it.
+   *  @param {Where} [where] */
   try({ after, headers = {}, base } = {}) {
     const url = this.site.url(`/connect?token=${this.token}`, base);
     if (url.protocol === 'https:') this.browser ??= Browser.forStream(url.origin);
@@ -55,7 +73,8 @@ export class Peer {
     assert.equal(answer.status, 200, answer.text);
   }
 
-  /** Whether a stream took it; a refusal fails. */
+  /** Whether a stream took it; a refusal fails.
+   *  @param {{id: string}} to */
   async relay(to, event, data) {
     const answer = await this.ask('POST', `/relay/${to.id}/${event}`, JSON.stringify(data));
     assert.ok(answer.status === 200 || answer.status === 202, `${answer.status} ${answer.text}`);

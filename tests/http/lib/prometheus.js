@@ -49,5 +49,5 @@ export function checkHistogram(values, name) {
 /** What promtool finds; nothing where it is not installed. */
 export function promtool(text) {
   const { error, status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-  return error?.code === 'ENOENT' || status === 0 ? '' : `${error ?? ''}${stdout}${stderr}`;
+  return /** @type {NodeJS.ErrnoException} */ (error)?.code === 'ENOENT' || status === 0 ? '' : `${error ?? ''}${stdout}${stderr}`;
 }

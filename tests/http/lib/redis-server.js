@@ -32,14 +32,21 @@ export async function freePort() {
 }
 
 export class RedisServer {
-  #child;
+  /** @type {import('node:child_process').ChildProcess} */ #child;
+  /** @type {number} */ port;
+  /** @type {string} */ password;
+  /** Who the programs are, with the same password. @type {{name: string, rights: string[]}} */ user;
   dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
 
-  /** @param {string} [password]
-   *  @param {{user?: {name: string, rights: string[]}}} [more]  members that options() wants; user: who
-   *      the programs are, with the same password */
+  /**
+   * @template {typeof RedisServer} C
+   * @this {C}
+   * @param {string} [password]
+   * @param {Partial<InstanceType<C>>} [more]  members that options() wants
+   * @returns {Promise<InstanceType<C>>}
+   */
   static async start(password, more) {
-    const server = Object.assign(new this(), more);
+    const server = /** @type {InstanceType<C>} */ (Object.assign(new this(), more));
     server.port = await freePort();
     server.password = password;
     await server.start();

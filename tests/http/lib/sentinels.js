@@ -15,6 +15,8 @@ user.rights.push(...sentinelRights());
 
 /** One of the two Redis; it comes up as a replica where it is told of whom. */
 class Replicating extends RedisServer {
+  /** @type {Replicating} */ of;
+
   options() {
     return [...super.options(), '--masterauth', this.password, '--repl-diskless-sync-delay', 0,
       ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.port}`] : [])];
@@ -26,7 +28,8 @@ class Replicating extends RedisServer {
 }
 
 class Sentinel extends RedisServer {
-  #written;
+  #written = false;
+  /** The master that it begins to watch. @type {Replicating} */ first;
 
   options() {
     const file = path.join(this.dir, 'sentinel.conf');
@@ -60,14 +63,22 @@ export class Sentinels {
    *  @param {string} password  of the Redis
    *  @param {string} own  of the Sentinels */
   static async start(password, own) {
-    const all = new Sentinels();
     const master = await Replicating.start(password, { user });
-    all.servers = [master, await Replicating.start(password, { user, of: master })];
-    all.sentinels = [];
-    for (let i = 0; i < 3; i++) all.sentinels.push(await Sentinel.start(own, { first: master }));
-    all.own = own;
+    const servers = [master, await Replicating.start(password, { user, of: master })];
+    const sentinels = [];
+    for (let i = 0; i < 3; i++) sentinels.push(await Sentinel.start(own, { first: master }));
+    const all = new Sentinels(servers, sentinels, own);
     await all.ready();
     return all;
+  }
+
+  /** @param {Replicating[]} servers
+   *  @param {Sentinel[]} sentinels
+   *  @param {string} own  their password */
+  constructor(servers, sentinels, own) {
+    this.servers = servers;
+    this.sentinels = sentinels;
+    this.own = own;
   }
 
   get url() {

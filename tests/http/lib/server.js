@@ -14,9 +14,15 @@ process.on('exit', () => running.forEach((child) => signal(child.pid, 'SIGTERM')
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1));
 
 export class Server {
-  #child;
+  /** @type {import('node:child_process').ChildProcess} */ #child;
   #said = '';
-  #files = new Map();
+  /** @type {Map<string, number>} */ #files = new Map();
+  isOver = false;
+  /** @type {string} */ kind;
+  /** @type {Promise<unknown>} */ exited;
+  /** The mount's address. @type {URL} */ base;
+  /** The folder of its logs. @type {string} */ logs;
+  /** @type {string} */ redis;
 
   /**
    * @param {{kind: string, mount: string, redis?: string, settings: object, include?: string,
@@ -78,7 +84,8 @@ export class Server {
   }
 
   /** What each log file holds by now: [[name, text], …]. They can be read after the
-   *  run folder has been removed, which is when all is in them. */
+   *  run folder has been removed, which is when all is in them.
+   *  @returns {[string, string][]} */
   read() {
     this.#keep();
     return [...this.#files].map(([name, file]) => {
@@ -99,8 +106,9 @@ export class Server {
     await until(() => this.isOver && !all.some((one) => isAlive(one.pid)), 'quickstart and all its processes to end');
     const ms = performance.now() - start;
     const whole = this.read();
-    this.#files.forEach(closeSync);
+    this.#files.forEach((file) => closeSync(file));
     this.#files.clear();
+    /** @type {[string, string][]} */
     const atStop = whole.map(([name, text]) => [name, text.slice(before.get(name)?.length)]);
     return { ms, before, atStop, left: existsSync(this.logs) || existsSync(`/dev/shm/${this.shm}`) };
   }
@@ -117,7 +125,7 @@ export class Server {
 
   #keep() {
     if (!existsSync(this.logs)) return;
-    for (const name of readdirSync(this.logs, { recursive: true })) {
+    for (const name of readdirSync(this.logs, { encoding: 'utf8', recursive: true })) {
       const file = path.join(this.logs, name);
       if (this.#files.has(name)) continue;
       const descriptor = openSync(file, 'r');

@@ -19,14 +19,16 @@ const STOP_MS = 2_000; // what we promise
 const STOP_STEPS = 20; // and about so many processes are at work in the script that ends it all
 
 export class Site {
-  servers = [];
+  /** @type {(Server | import('./web-server.js').WebServer)[]} */ servers = [];
   #turn = 0;
-  #redis;
+  /** @type {Redis} */ #redis;
+  /** Without their DRAWBRIDGE_. @type {Record<string, any>} */ settings;
+  /** The one that signs. @type {string} */ secret;
 
   /**
    * @param {{servers: [string, string][], redis?: string, settings?: object, host?: string,
    *     within?: string[]}} options
-   *     servers: kind and mount of each; redis: one of the test's own
+   *     servers: kind and mount of each; redis: the address of one of the test's own
    */
   static async start({ servers, redis, settings = {}, ...where }) {
     const site = new Site();
@@ -52,7 +54,11 @@ export class Site {
     return new URL(base.pathname.replace(/\/$/, '') + path, base);
   }
 
-  /** Paths begin with / and are below the mount. */
+  /** Paths begin with / and are below the mount; what is no string and no bytes goes as JSON.
+   *  @param {string} method
+   *  @param {string} path
+   *  @param {{token?: string, headers?: import('node:http').OutgoingHttpHeaders, base?: URL, body?: any, chunked?: boolean,
+   *      connection?: import('node:http').Agent | Browser | false}} [options] */
   request(method, path, { token, body, headers = {}, base, ...more } = {}) {
     return request(this.url(path, base), {
       method,
@@ -62,7 +68,10 @@ export class Site {
     });
   }
 
-  /** Bytes as they are; {path} in `head` is the path with the mount before it. */
+  /** Bytes as they are.
+   *  @param {string} method
+   *  @param {string} path
+   *  @param {{token?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string | Buffer}} [options] */
   raw(method, path, { token, headers = {}, body = '' } = {}) {
     const base = this.base();
     const lines = { Host: base.host, Connection: 'close', ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers };
@@ -71,14 +80,19 @@ export class Site {
     return raw(base, Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]));
   }
 
+  /** @param {import('./peer.js').Claims} [claims] */
   peer(claims) {
     return new Peer(this, claims);
   }
 
-  /** Peers with streams in one room; what they heard of each other's coming is read. */
+  /** Peers with streams in one room; what they heard of each other's coming is read.
+   *  @param {(i: number) => import('./peer.js').Claims} [claims] */
   async room(name, count, claims = () => ({})) {
-    const all = Array.from({ length: count }, (_, i) => Object.assign(this.peer(claims(i)), { room: name }));
-    await Promise.all(all.map(async (peer) => { peer.stream = await peer.open(); }));
+    const all = Array.from({ length: count }, (_, i) => this.peer(claims(i)));
+    await Promise.all(all.map(async (peer) => {
+      peer.room = name;
+      peer.stream = await peer.open();
+    }));
     for (const [i, peer] of all.entries()) {
       await peer.join(name);
       for (const other of all.slice(0, i)) {

@@ -4,6 +4,11 @@ import http from 'node:http';
 import { once } from 'node:events';
 import { WAIT_MS, within } from './wait.js';
 
+/**
+ * @typedef {{id: string | null, event: string, data: string}} Event
+ *     id: as that event itself had it, null if it had none
+ */
+
 /** The parsing rules alone: bytes in, {id, event, data} out. */
 export class Parser {
   #decoder = new TextDecoder('utf-8'); // drops one leading BOM, as the standard says
@@ -11,13 +16,12 @@ export class Parser {
   #afterCr = false;
   #data = '';
   #type = '';
-  #own = null;
+  /** @type {string | null} */ #own = null;
 
   lastEventId = '';
-  retry = null;
+  /** @type {number | null} */ retry = null;
 
-  /** @param {(event: {id: string|null, event: string, data: string}) => void} dispatch
-   *  id: as that event itself had it, null if it had none */
+  /** @param {(event: Event) => void} dispatch */
   constructor(dispatch) {
     this.dispatch = dispatch;
   }
@@ -62,17 +66,32 @@ export class Parser {
 
 /** One response that is an event stream, or was to be one. */
 export class Stream {
-  events = [];
+  /** But for pings. @type {Event[]} */ events = [];
   pings = 0;
   #parser = new Parser((event) => this.#dispatch(event));
   #seen = 0;
   #waiting = new Set();
-  #request;
+  /** @type {{destroy: () => void}} */ #request;
 
-  /** How it ended: undefined while it is open, 'end' with its last chunk, else 'cut'. */
+  /** @type {number} */ status;
+  /** @type {http.IncomingHttpHeaders} */ headers;
+  /** Of an answer that is no stream. */
+  text = '';
+
+  /** What the event `connected` said, with its id: where Peer.open() has read it.
+   *  @type {{id: string, resumed: boolean, [member: string]: any}} */
+  connected;
+
+  /** Is given each event at once, pings too. @type {(event: Event) => void} */
+  onEvent;
+
+  /** How it ended: undefined while it is open, 'end' with its last chunk, 'ours' by cut(), else 'cut'.
+   *  @type {'end' | 'cut' | 'ours' | undefined} */
   ended;
 
   /** Resolves once there are headers; see status.
+   *  @param {URL} url
+   *  @param {http.OutgoingHttpHeaders} [headers]
    *  @param {import('./h2.js').Browser} [browser]  over whose connection */
   static async open(url, headers = {}, browser = undefined) {
     const stream = new Stream();
@@ -81,7 +100,6 @@ export class Stream {
     stream.#request ??= response;
     stream.status = response.statusCode;
     stream.headers = response.headers;
-    stream.text = '';
     response.on('data', (bytes) => {
       if (stream.status === 200) stream.#parser.take(bytes);
       else stream.text += bytes;
@@ -95,9 +113,10 @@ export class Stream {
   }
 
   async #get(url, headers) {
-    this.#request = http.get(url, { agent: false, headers: { Accept: 'text/event-stream', ...headers } });
-    const [response] = await once(this.#request, 'response');
-    this.#request.on('error', () => {});
+    const request = http.get(url, { agent: false, headers: { Accept: 'text/event-stream', ...headers } });
+    this.#request = request;
+    const [response] = await once(request, 'response');
+    request.on('error', () => {});
     return response;
   }
 

@@ -17,29 +17,44 @@ export const FULL = SERVER === 'lighttpd';
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);
 
+/** @type {[string, string][]} */
 const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] : [[SERVER, MOUNT]];
 
 /** Seconds, where settings say no other. */
 export const GRACE = graceOf(SERVERS);
 
 /**
+ * @typedef {(title: string, ...how: [Run] | [{memory?: boolean}, Run]) => void} It
+ *     memory: it measures memory, of which sanitizers take most
+ * @typedef {(t: import('node:test').TestContext) => Promise<unknown> | void} Run
+ * @typedef {{url: string, remove: () => Promise<void>}} Redis
+ */
+
+/**
+ * What the tests of a suite ask.
+ * @template {Redis} R
+ */
+class SharedSite extends Site {
+  /** The Redis of the test's own. @type {R} */ server;
+  /** What it is in. @type {import('./netns.js').Network} */ network;
+}
+
+/**
+ * @template {Redis} [R=import('./redis-server.js').RedisServer]
  * @param {string} name
- * @param {{settings?: object, redis?: () => Promise<RedisServer>, allowed?: RegExp[],
- *     together?: boolean, network?: () => Network, through?: (site: Site) => Promise, timeout?: number,
+ * @param {{settings?: object, redis?: () => Promise<R>, allowed?: RegExp[], together?: boolean,
+ *     network?: () => import('./netns.js').Network, through?: (site: SharedSite<R>) => Promise<unknown>, timeout?: number,
  *     skip?: string}} options
  *     redis: starts one of the test's own, site.server; allowed: lines in logs;
  *     network: what it is in, site.network; through: what is done before the first test;
  *     timeout: of each test, in ms; skip: why it cannot be tried here;
  *     together: the tests wait a lot and share nothing, so they wait at the same time
- * @param {(site: Site, it: It) => void} define  site: once a test runs
- *
- * @typedef {(title: string, options: {memory?: boolean} | Run, run?: Run) => void} It
- *     memory: it measures memory, of which sanitizers take most
- * @typedef {(t: import('node:test').TestContext) => Promise<void>} Run
+ * @param {(site: SharedSite<R>, it: It) => void} define  site: once a test runs
  */
 export function suite(name, { settings, redis, allowed, together, network, through, timeout = 6 * WAIT_MS, skip }, define) {
   describe(`${name} (${SERVER === 'spread' ? SERVER : `${SERVER} ${MOUNT}`})`, { skip }, () => {
-    const site = new Site();
+    /** @type {SharedSite<R>} */
+    const site = new SharedSite();
     let failed = false;
 
     before(async () => {
@@ -53,15 +68,18 @@ export function suite(name, { settings, redis, allowed, together, network, throu
     }, { timeout: 15 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
-      define(site, (title, options, run = options) => test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {
-        try {
-          await run(t);
-        } catch (error) {
-          if (!failed) console.error(`${error.stack}\n${site.logs()}`);
-          failed = true;
-          throw error;
-        }
-      }));
+      define(site, (title, ...how) => {
+        const [options, run] = how.length === 2 ? how : [{ memory: false }, how[0]];
+        test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {
+          try {
+            await run(t);
+          } catch (error) {
+            if (!failed) console.error(`${error.stack}\n${site.logs()}`);
+            failed = true;
+            throw error;
+          }
+        });
+      });
     });
 
     test('no token is in any log, nothing unexpected, and all of it ends within 2 s', async () => {

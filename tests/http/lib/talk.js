@@ -2,12 +2,22 @@
 import assert from 'node:assert/strict';
 import { pause, until, WAIT_MS } from './wait.js';
 
+/** @typedef {import('./peer.js').Peer} Peer */
+/** @typedef {import('./sse.js').Stream} Stream */
+
 /** A stream that is taken up again as a page does it: after `retry`, from where it was. */
 export class Follower {
   events = [];
   breaks = 0;
   resumes = 0;
+  stopped = false;
+  /** @type {Stream} */ stream;
+  /** @type {string} */ position;
+  /** Of the last stream that said it, in ms. @type {number} */ wait;
+  /** Why it knows that it has lost something. @type {string} */ lost;
+  /** @type {Promise<void>} */ running;
 
+  /** @param {Peer} peer */
   constructor(peer) {
     this.peer = peer;
   }
@@ -61,17 +71,30 @@ const about = (event) => JSON.parse(event.data).peer.id;
 export class Talk {
   static #all = new Set();
 
+  silent = false;
+  /** Numbers that an answer said yes to, of each peer. @type {number[][]} */ answered;
+  /** Numbers of which nobody knows, of each peer. @type {Set<number>[]} */ unknown;
+  /** What came instead of an answer that says yes: its status, or an error's code. @type {(number | string)[]} */ failures = [];
+  /** Ids of those who left. @type {Set<string>} */ gone = new Set();
+  /** @type {Promise<void>[]} */ talking;
+  /** @type {Follower[]} */ staying;
+
+  /** @param {Peer[]} peers */
+  constructor(peers) {
+    this.peers = peers;
+    this.followers = peers.map((peer) => new Follower(peer));
+  }
+
   /** Ends what a test has left. */
   static async end() {
     await Promise.all([...Talk.#all].map((talk) => talk.#silence()));
   }
 
-  /** @param {number} everyMs  between two numbers of a peer */
+  /** @param {import('./site.js').Site} site
+   *  @param {number} everyMs  between two numbers of a peer */
   static async start(site, room, count, everyMs = 200) {
-    const talk = new Talk();
+    const talk = new Talk(Array.from({ length: count }, (_, i) => site.peer({ username: `u${i}` })));
     Talk.#all.add(talk);
-    talk.peers = Array.from({ length: count }, (_, i) => site.peer({ username: `u${i}` }));
-    talk.followers = talk.peers.map((peer) => new Follower(peer));
     const left = talk.followers.values();
     await Promise.all(Array.from({ length: 10 }, async () => {
       for (const one of left) await one.start();
@@ -80,8 +103,6 @@ export class Talk {
     await until(() => talk.followers.every((one) => one.events.length === count - 1), 'everybody to have heard of everybody', 2 * WAIT_MS);
     talk.answered = talk.peers.map(() => []);
     talk.unknown = talk.peers.map(() => new Set());
-    talk.failures = []; // what came instead of an answer that says yes: its status, or an error's code
-    talk.gone = new Set();
     talk.talking = talk.peers.map((peer, i) => talk.#speak(peer, i, everyMs));
     return talk;
   }

@@ -28,5 +28,5 @@ export function sign(claims, secret, { header = { alg: 'HS256', typ: 'JWT' }, ha
 export function verify(token, secret) {
   const [header, claims, signature] = token.split('.');
   const right = createHmac('sha256', secret).update(`${header}.${claims}`).digest('base64url');
-  return signature === right ? JSON.parse(Buffer.from(claims, 'base64url')) : undefined;
+  return signature === right ? JSON.parse(Buffer.from(claims, 'base64url').toString()) : undefined;
 }

@@ -11,43 +11,58 @@ import { freePort } from './redis-server.js';
 import { steps } from './pace.js';
 import { until, WAIT_MS } from './wait.js';
 
+/** @typedef {import('./server.js').Server} Server */
+
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.drop()));
 
 export class WebServer {
-  #units = {};
-  #web;
+  /** @type {Record<string, import('node:child_process').ChildProcess>} */ #units = {};
+  /** @type {import('node:child_process').ChildProcess} */ #web;
+  /** Where its logs are on a disk of their own: its folder. @type {string} */ disk;
+  /** As whom the servers run. @type {{uid: number, gid: number}} */ user;
+  /** With which the paths of its logs begin. @type {string} */ prefix;
+  /** That starts it. @type {string[]} */ command;
 
   /** Takes the place of the site's only server.
+   *  @param {import('./site.js').Site} site
    *  @param {{units?: boolean, tls?: boolean, disk?: boolean}} options
    *     units: the programs are started outside of it, as by systemd; tls: HTTPS, HTTP/2 too;
    *     disk: its logs are on a disk of their own, see fillDisk */
   static async instead(site, options) {
-    const [origin] = site.servers;
+    const origin = /** @type {Server} */ (site.servers[0]);
     site.servers = [await new WebServer(origin, await freePort(), await freePort(), options).#start()];
   }
 
-  /** @param {number} plainPort  where it speaks no TLS, of a server that does on the other */
+  /** @param {Server} origin
+   *  @param {number} port
+   *  @param {number} plainPort  where it speaks no TLS, of a server that does on the other
+   *  @param {{units?: boolean, tls?: boolean, disk?: boolean}} options  as of instead() */
   constructor(origin, port, plainPort, { units = false, tls = false, disk = false }) {
     running.add(this);
-    Object.assign(this, { origin, port, plainPort, units, tls, disk });
+    this.origin = origin;
+    this.port = port;
+    this.plainPort = plainPort;
+    this.units = units;
+    this.tls = tls;
+    this.hasDisk = disk;
     this.kind = origin.kind;
     this.redis = origin.redis;
     this.logs = origin.logs;
     this.run = path.dirname(origin.logs);
     this.folder = path.join(this.run, 'own');
     this.base = new URL(origin.base);
-    this.base.port = port;
+    this.base.port = String(port);
     if (tls) this.base.protocol = 'https:';
   }
 
   async #start() {
-    this.user = statSync(this.logs); // as whom the servers run
+    this.user = statSync(this.logs);
     for (const name of ['', 'sockets', 'fcgid', 'tmp']) {
       mkdirSync(path.join(this.folder, name));
       this.#give(path.join(this.folder, name));
     }
-    if (this.disk) {
+    if (this.hasDisk) {
       this.disk = path.join(this.folder, 'disk');
       mkdirSync(this.disk);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=755', 'drawbridge-test', this.disk]);
@@ -78,10 +93,12 @@ export class WebServer {
       '-keyout', path.join(this.folder, 'privkey.pem'), '-out', path.join(this.folder, 'fullchain.pem')], { stdio: 'ignore' });
   }
 
-  /** A configuration of quickstart's, with what must be our own. */
+  /** A configuration of quickstart's, with what must be our own.
+   *  @param {string} name
+   *  @param {(string | RegExp)[][]} changes  what, and what in its place */
   #borrow(name, ...changes) {
     let text = readFileSync(path.join(this.run, name), 'utf8');
-    for (const [from, to] of changes) text = text.replaceAll(from, to);
+    for (const [from, to] of changes) text = text.replaceAll(from, String(to));
     writeFileSync(path.join(this.folder, name), text);
   }
 
@@ -117,6 +134,9 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
     this.command = ['/usr/sbin/apache2', '-f', path.join(this.folder, 'apache2.conf'), '-DFOREGROUND'];
   }
 
+  /** @param {string} name  of its log
+   *  @param {string[]} run
+   *  @param {Record<string, string>} [env] */
   #spawn(name, [command, ...args], env = {}) {
     const log = openSync(this.#log(name), 'a');
     const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, ...env } });
@@ -140,7 +160,7 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
   /** Starts it, and waits until it serves. */
   async begin() {
     this.#web = this.#spawn('web', this.command);
-    const status = async (what) => (await request(new URL(what, this.base)).catch(() => ({}))).status;
+    const status = (what) => request(new URL(what, this.base)).then((answer) => answer.status, () => 0);
     await until(async () => await status('health/live') === 200 && await status('connect') === 401,
       () => `${this.kind} to serve; its logs: ${JSON.stringify(this.read())}`, 2 * WAIT_MS);
   }
@@ -177,7 +197,7 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
   get pid() { return this.#web.pid; }
 
   processes(comm) {
-    return [this.#web, ...Object.values(this.#units)].flatMap(({ pid }) => [{ pid }, ...descendants(pid)])
+    return [this.#web, ...Object.values(this.#units)].flatMap(({ pid }) => [{ pid, comm: '' }, ...descendants(pid)])
       .filter((one) => one.comm === comm).map((one) => one.pid);
   }
 
@@ -195,7 +215,9 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
 
   emptyDisk() { unlinkSync(path.join(this.disk, 'filler')); }
 
+  /** @returns {[string, string][]} */
   read() {
+    /** @type {[string, string][]} */
     const own = this.disk ? readdirSync(this.disk).filter((name) => name.endsWith('.log'))
       .map((name) => [name, readFileSync(path.join(this.disk, name), 'utf8')]) : [];
     return [...this.origin.read(), ...own];
@@ -208,6 +230,7 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
     const all = this.kill('SIGTERM');
     await until(() => !all.some(isAlive), 'all processes to end');
     const ms = performance.now() - start;
+    /** @type {[string, string][]} */
     const atStop = this.read().map(([name, text]) => [name, text.slice(before.get(name)?.length)]);
     this.#unmount();
     const rest = await this.origin.stop();

@@ -283,7 +283,7 @@ if (SERVER !== 'apache') {
           signal(pids[0], 'SIGTERM');
           await until(() => !isAlive(pids[0]), `${name}.fcgi to be gone`, IN_TIME_MS);
         }
-        await until(async () => (await site.request('GET', '/health/live').catch(() => ({}))).status === 200, 'the next to answer', 5_000);
+        await until(async () => (await site.request('GET', '/health/live').catch(() => undefined))?.status === 200, 'the next to answer', 5_000);
       });
     });
   }

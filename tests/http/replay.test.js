@@ -42,6 +42,8 @@ if (FULL) {
       return again;
     };
 
+    const server = () => /** @type {import('./lib/server.js').Server} */ (site.servers[0]);
+
     /** A stream whose client takes nothing. */
     async function unread({ bob, position }) {
       const url = site.url(`/connect?token=${bob.token}&lastEventId=${position}`);
@@ -129,10 +131,10 @@ if (FULL) {
       const output = openSync(fifo, constants.O_WRONLY);
       /** By CGI, as a pipe tells exactly what was taken: a page (4 KiB) each `ms`. */
       const takes = async (ms, count) => {
-        const child = spawn(path.join(site.servers[0].programs, 'stream.fcgi'), [], {
+        const child = spawn(path.join(server().programs, 'stream.fcgi'), [], {
           stdio: ['ignore', output, 'inherit'],
           env: {
-            ...process.env, DRAWBRIDGE_CONF: site.servers[0].conf, DRAWBRIDGE_SEND_TIMEOUT: SEND_TIMEOUT, DRAWBRIDGE_LOG: 'error',
+            ...process.env, DRAWBRIDGE_CONF: server().conf, DRAWBRIDGE_SEND_TIMEOUT: String(SEND_TIMEOUT), DRAWBRIDGE_LOG: 'error',
             REQUEST_METHOD: 'GET', REQUEST_URI: `/connect?token=${bob.token}&lastEventId=${position}`, HTTP_ACCEPT: 'text/event-stream',
           },
         });

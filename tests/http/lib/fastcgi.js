@@ -16,8 +16,13 @@ export function socketOf(server, name) {
   return path.join(folder, file);
 }
 
-export function record(type, id, content = Buffer.alloc(0), padding = 0) {
-  const body = Buffer.from(content);
+/**
+ * @param {number} type
+ * @param {number} id
+ * @param {Buffer | string | number[]} [content]
+ */
+export function record(type, id, content = '', padding = 0) {
+  const body = Buffer.from(/** @type {string} */ (content));
   const header = Buffer.from([1, type, id >> 8, id & 255, body.length >> 8, body.length & 255, padding, 0]);
   return Buffer.concat([header, body, Buffer.alloc(padding, 1)]);
 }
@@ -55,14 +60,21 @@ export function records(type, id, bytes, { most = 65_535, padding = 0 } = {}) {
   return Buffer.concat([...all, record(type, id, '', padding)]);
 }
 
-/** The parameters of a request, and all records of its head. */
+/** The parameters of a request.
+ *  length: of the body, as it is announced
+ *  @type {(site: import('./site.js').Site, method: string, to: string,
+ *      of?: {token?: string, body?: string, length?: number, more?: object}) => object} */
 export const params = (site, method, to, { token, body, length = body && Buffer.byteLength(body), more = {} } = {}) => ({
   REQUEST_METHOD: method, REQUEST_URI: site.url(to).pathname, REMOTE_ADDR: '127.0.0.1',
   ...(token && { HTTP_AUTHORIZATION: `Bearer ${token}` }),
   ...(length !== undefined && { CONTENT_LENGTH: String(length) }), ...more,
 });
+/** All records of a request's head; and of a request.
+ *  @typedef {{id?: number, keep?: boolean, most?: number, padding?: number}} How  see records()
+ *  @type {(of: object, how?: How) => Buffer} */
 export const head = (of, { id = 1, keep, ...how } = {}) => Buffer.concat([begin({ id, keep }), records(PARAMS, id, pairs(of), how)]);
-export const request = (of, body = '', how = {}) => Buffer.concat([head(of, how), records(STDIN, how.id ?? 1, Buffer.from(body), how)]);
+/** @type {(of: object, body?: Buffer | string, how?: How) => Buffer} */
+export const request = (of, body = '', how = {}) => Buffer.concat([head(of, how), records(STDIN, how.id ?? 1, Buffer.from(/** @type {string} */ (body)), how)]);
 
 export class Connection {
   #socket;
@@ -74,7 +86,7 @@ export class Connection {
     const connection = new Connection();
     const socket = net.connect(file);
     connection.#socket = socket;
-    await new Promise((resolve, reject) => { socket.on('connect', resolve); socket.on('error', reject); });
+    await new Promise((resolve, reject) => { socket.on('connect', () => resolve(true)); socket.on('error', reject); });
     socket.on('data', (bytes) => { connection.#bytes = Buffer.concat([connection.#bytes, bytes]); connection.#wake(); });
     const closed = () => { connection.isClosed = true; connection.#wake(); };
     socket.on('error', closed);
@@ -97,7 +109,7 @@ export class Connection {
       for (;;) {
         const answer = ask();
         if (answer !== undefined) return answer;
-        await new Promise((resolve) => { this.#wake = resolve; });
+        await new Promise((resolve) => { this.#wake = () => resolve(true); });
       }
     })();
     return within(PATIENCE_MS, found, what);

@@ -33,7 +33,8 @@ export const cpu = (roots) => add(roots, (pid) => {
 });
 
 /** Memory in KiB, where what several share counts once (PSS). Without pages of files: the kernel can drop
- *  those, and all who run the same program share them. */
+ *  those, and all who run the same program share them.
+ *  @type {(roots: number[]) => {[kind: string]: number}} */
 export const memory = (roots) => add(roots, (pid) => [...proc(pid, 'smaps_rollup').matchAll(/^Pss_(?:Anon|Shmem): +(\d+)/gm)]
   .reduce((so, [, kib]) => so + Number(kib), 0));
 

@@ -29,7 +29,7 @@ suite('client', {}, (test) => {
     const talk = [];
     for (const { base } of room.site.servers) {
       const page = await (await room.context()).newPage();
-      await page.goto(`${room.pages.origins[0]}/?example=${encodeURIComponent(base)}`);
+      await page.goto(`${room.pages.origins[0]}/?example=${encodeURIComponent(base.href)}`);
       talk.push(page);
     }
     const says = (page, text) => page.waitForFunction((wanted) =>

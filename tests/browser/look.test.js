@@ -29,7 +29,7 @@ const misfits = ({ page }, least) => page.evaluate((size) => {
   const wrong = [];
   const { scrollWidth, clientWidth } = document.documentElement;
   if (scrollWidth > clientWidth) wrong.push(`it is ${scrollWidth} pixels wide`);
-  for (const element of document.querySelectorAll('button, summary, input, label')) {
+  for (const element of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('button, summary, input, label'))) {
     if (element.tabIndex < 0 || !element.checkVisibility({ visibilityProperty: true })) continue;
     const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
     const what = element.id || element.name + element.value || element.title || element.textContent;
@@ -46,7 +46,7 @@ async function keep({ page }, name) {
 }
 
 suite('look', { servers: [['lighttpd', '/']] }, (test) => {
-  for (const colorScheme of ['light', 'dark']) {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     test(`in the ${colorScheme}`, async (room) => {
       const people = [];
       for (const [width, height] of SIZES) {
@@ -56,10 +56,11 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
       const [phone, , desk] = people;
       for (const [i, name] of ['Cleo', 'Ben', 'Ada'].entries()) {
         await people[i].meets(2);
-        await people[i].page.evaluate(() => { document.getElementById('people').open = true; });
+        const list = people[i].page.locator('#people');
+        await list.evaluate((/** @type {HTMLDetailsElement} */ details) => { details.open = true; });
         await people[i].page.fill('#name', name);
         await people[i].page.check(`[name=own][value="${[5, 3, 2][i]}"]`);
-        await people[i].page.evaluate(() => { document.getElementById('people').open = matchMedia('(min-width: 60rem)').matches; });
+        await list.evaluate((/** @type {HTMLDetailsElement} */ details) => { details.open = matchMedia('(min-width: 60rem)').matches; });
       }
       await sketch(desk);
       const { strokes } = await desk.facts();
@@ -73,7 +74,7 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
       await phone.page.mouse.move(110, 260);
       await desk.page.waitForFunction(() => document.querySelectorAll('#cursors > *').length === 2);
       await desk.page.mouse.move(900, 700);
-      await desk.page.evaluate(() => document.activeElement.blur()); // it was focused as by a keyboard
+      await desk.page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur()); // it was focused as by a keyboard
       if (PICTURE && colorScheme === 'light') await desk.page.screenshot({ path: PICTURE });
 
       for (const board of people) {
@@ -112,7 +113,7 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
     for (let i = 0; i < 40; i++) {
       await ann.page.keyboard.press('Tab');
       const at = await ann.page.evaluate(() => {
-        const { activeElement: element } = document;
+        const element = /** @type {HTMLInputElement} */ (document.activeElement);
         if (element === document.body) return '';
         const shown = element.matches('label input') ? element.parentElement : element;
         const { outlineStyle, outlineWidth } = getComputedStyle(shown);

@@ -13,16 +13,20 @@ const hows = ({ page }) => page.$$eval('#people li:not(#me) .how', (items) => it
 /**
  * What is drawn in a picture, without what is empty around it: a file, or the board itself where there is none.
  * An SVG is drawn at the size of another, and has the same around it. The pixels stay in the page, under that name.
+ * @param {import('./lib/boards.js').Board} board
+ * @param {string} name
+ * @param {{path?: string, type?: string, as?: string}} [file]  as: the name of the other
  */
 const drawn = ({ page }, name, { path, type, as } = {}) => page.evaluate(async ([key, bytes, mime, other]) => {
-  let source = document.getElementById('paper');
+  let source = /** @type {HTMLCanvasElement | HTMLImageElement} */ (document.getElementById('paper'));
   if (bytes) {
     source = new Image();
     source.src = URL.createObjectURL(new Blob([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], { type: mime }));
     await source.decode();
   }
   const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = globalThis.drawn?.[other]?.size ?? [source.naturalWidth ?? source.width, source.naturalHeight ?? source.height];
+  [canvas.width, canvas.height] = globalThis.drawn?.[other]?.size ?? (source instanceof HTMLImageElement
+    ? [source.naturalWidth, source.naturalHeight] : [source.width, source.height]);
   const context = canvas.getContext('2d');
   const { width, height } = canvas;
   const image = () => context.getImageData(0, 0, width, height).data;

@@ -127,7 +127,7 @@ suite('recover', { settings, together: true }, (test) => {
     // Another network: the old connection is dead, and nobody says so.
     proxy.stall();
     const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 + steps(10) });
-    await ann.run(() => navigator.connection.dispatchEvent(new Event('change')));
+    await ann.run(() => /** @type {{connection?: EventTarget}} */ (navigator).connection.dispatchEvent(new Event('change')));
     await connected;
     await Promise.all([ann.inState('connected', 2_000 + steps(10)), bob.meets(1)]);
     assert.deepEqual(await history(ann), UNDISTURBED);
@@ -156,8 +156,8 @@ suite('recover', { settings, together: true }, (test) => {
       await guest.run(() => {
         globalThis.blocked = false;
         const { createDataChannel } = RTCPeerConnection.prototype;
-        RTCPeerConnection.prototype.createDataChannel = function watched(...args) {
-          const channel = createDataChannel.apply(this, args);
+        RTCPeerConnection.prototype.createDataChannel = function watched(label, options) {
+          const channel = createDataChannel.call(this, label, options);
           channel.addEventListener('open', () => { globalThis.openedAt = Date.now(); });
           return channel;
         };
@@ -294,7 +294,7 @@ suite('Redis that is lost', {
     const bob = await room.guest('bob');
     await Promise.all([ann.meets(1), bob.meets(1)]);
     await ann.count();
-    await room.site.server.kill();
+    await room.redis.kill();
     const cat = await room.guest('cat', { join: false });
     await cat.run((name) => { globalThis.bridge.join(name); }, room.name);
     // Also one who has a stream, and asks something of the server.
@@ -302,7 +302,7 @@ suite('Redis that is lost', {
     await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
     for (const guest of [bob, cat]) await guest.until(() => /store|reached/.test(globalThis.bridge.detail));
     assert.equal(await ann.state(), 'connected');
-    await room.site.server.start(); // empty
+    await room.redis.start(); // empty
     await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 3 * WAIT_MS)));
     await ann.stop();
     await cat.send('hello');

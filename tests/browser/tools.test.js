@@ -13,7 +13,7 @@ const MADE = [
 const kinds = async (board) => (await board.elements()).map(({ value }) => value.kind);
 
 suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
-  for (const way of ['mouse', 'touch', 'pen']) {
+  for (const way of /** @type {const} */ (['mouse', 'touch', 'pen'])) {
     test(`every tool by ${way}`, async (room) => {
       const [ann, bob] = await room.people(2);
       const hand = await Hand.of(ann, way);
@@ -102,7 +102,7 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     await press('Control+z');
     await alike([ann, bob], 12);
     await press('e', 'Enter', 'Shift+ArrowRight', 'Enter');
-    await ann.page.waitForFunction(() => document.documentElement.dataset.strokes < 12);
+    await ann.page.waitForFunction(() => Number(document.documentElement.dataset.strokes) < 12);
 
     // Half done, it is given up.
     const { strokes } = await ann.facts();

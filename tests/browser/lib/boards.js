@@ -77,7 +77,9 @@ export class Board {
     });
   }
 
-  /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first. */
+  /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first.
+   *  @param {import('playwright-core').Browser} browser
+   *  @param {import('playwright-core').BrowserContextOptions & {prepare?: () => void}} options */
   static async of(browser, { prepare, ...options }) {
     const context = await newContext(browser, options);
     await context.addInitScript(watch);
@@ -152,6 +154,7 @@ export class Board {
       ({ id, value, points: all ? line : line.length / 3 })), points);
   }
 
+  /** @param {number[][]} points */
   async draw(points, { colour = 0, width = 3 } = {}) {
     const { page } = this;
     await this.tool('p');
@@ -160,14 +163,14 @@ export class Board {
     const [[x, y], ...rest] = points;
     await page.mouse.move(x, y);
     await page.mouse.down();
-    for (const point of rest) await page.mouse.move(...point);
+    for (const [toX, toY] of rest) await page.mouse.move(toX, toY);
     await page.mouse.up();
   }
 
   /** What is seen: a checksum of the pixels, and how many of them are not empty. */
   picture() {
     return this.page.evaluate(() => {
-      const canvas = document.getElementById('paper');
+      const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById('paper'));
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
       let sum = 0;
       let ink = 0;
@@ -183,6 +186,7 @@ export class Board {
 /** Waits until all canvases show the same, and not nothing. (The upper one has what is under way.) */
 export async function alike(boards, strokes) {
   for (const board of boards) await board.until({ strokes, rests: true });
+  /** @type {{sum: number, ink: number}[]} */
   let pictures;
   await until(async () => {
     pictures = await Promise.all(boards.map((board) => board.picture()));

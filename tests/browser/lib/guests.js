@@ -19,36 +19,48 @@ function example(base) {
 }
 
 export class Pages {
+  #server = http.createServer(({ url }, response) => {
+    const { searchParams } = new URL(url, 'http://guest.test');
+    response.setHeader('Content-Type', 'text/html; charset=utf-8');
+    response.end(searchParams.has('example') ? example(searchParams.get('example')) : PAGE);
+  });
+  /** @type {number} */ #port;
+
   static async start() {
     const pages = new Pages();
-    pages.server = http.createServer(({ url }, response) => {
-      const { searchParams } = new URL(url, 'http://guest.test');
-      response.setHeader('Content-Type', 'text/html; charset=utf-8');
-      response.end(searchParams.has('example') ? example(searchParams.get('example')) : PAGE);
-    });
-    await new Promise((resolve) => { pages.server.listen(0, '127.0.0.1', resolve); });
-    const { port } = pages.server.address();
-    pages.origins = [SECURE, INSECURE].map((host) => `http://${host}:${port}`);
-    pages.url = (base, host) => `http://${host}:${port}/?module=${encodeURIComponent(new URL('static/drawbridge.js', base).href)}`;
+    await new Promise((resolve) => { pages.#server.listen(0, '127.0.0.1', () => resolve(true)); });
+    pages.#port = /** @type {import('node:net').AddressInfo} */ (pages.#server.address()).port;
     return pages;
   }
 
+  get origins() { return [SECURE, INSECURE].map((host) => `http://${host}:${this.#port}`); }
+
+  url(base, host) {
+    return `http://${host}:${this.#port}/?module=${encodeURIComponent(new URL('static/drawbridge.js', base).href)}`;
+  }
+
   close() {
-    this.server.closeAllConnections();
-    return new Promise((resolve) => { this.server.close(resolve); });
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => { this.#server.close(resolve); });
   }
 }
 
 /** A page that has a Drawbridge, and remembers what it was told. */
 export class Guest {
+  /** @type {string[]} */ errors = [];
+
+  /** @param {import('playwright-core').Page} page */
+  constructor(page) {
+    this.page = page;
+  }
+
   /**
    * @param {import('playwright-core').Page} page
-   * @param {{options?: object, prepare?: Function}} more  of Drawbridge, and what the page does first
+   * @param {string} url
+   * @param {{options?: object, prepare?: () => void}} [more]  of Drawbridge, and what the page does first
    */
   static async open(page, url, { options = {}, prepare } = {}) {
-    const guest = new Guest();
-    guest.page = page;
-    guest.errors = [];
+    const guest = new Guest(page);
     page.on('pageerror', (error) => guest.errors.push(String(error)));
     await page.addInitScript(watchConnections);
     if (prepare) await page.addInitScript(prepare);

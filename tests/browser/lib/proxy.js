@@ -2,7 +2,8 @@
 import net from 'node:net';
 
 export class Proxy {
-  #server;
+  /** @type {net.Server} */ #server;
+  /** Where it is, of the target's mount. @type {URL} */ base;
   #pairs = new Set();
   #refusing = false;
 
@@ -10,9 +11,9 @@ export class Proxy {
   static async start(target) {
     const proxy = new Proxy();
     proxy.#server = net.createServer((client) => proxy.#take(client, target));
-    await new Promise((resolve) => { proxy.#server.listen(0, '127.0.0.1', resolve); });
+    await new Promise((resolve) => { proxy.#server.listen(0, '127.0.0.1', () => resolve(true)); });
     proxy.base = new URL(target.href);
-    proxy.base.port = proxy.#server.address().port;
+    proxy.base.port = String(/** @type {net.AddressInfo} */ (proxy.#server.address()).port);
     return proxy;
   }
 

@@ -46,11 +46,11 @@ export function stopwatch() {
     frame(at);
     timed(run, undefined, [at]);
   });
-  globalThis.setTimeout = (run, ms, ...details) => later(() => timed(run, undefined, details), ms);
+  globalThis.setTimeout = /** @type {typeof setTimeout} */ ((run, ms, ...details) => later(() => timed(run, undefined, details), ms));
   const { addEventListener: add } = EventTarget.prototype;
   EventTarget.prototype.addEventListener = function (type, run, ...more) {
     if (typeof run !== 'function') return add.call(this, type, run, ...more);
-    return add.call(this, type, function (event) {
+    return add.call(this, type, /** @this {EventTarget} */ function (event) {
       if (/^pointer/.test(type)) watch.events++;
       return timed(run, this, [event]);
     }, ...more);
@@ -58,7 +58,7 @@ export function stopwatch() {
   const { set, ...rest } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, 'onmessage');
   Object.defineProperty(RTCDataChannel.prototype, 'onmessage', {
     ...rest,
-    set(run) { set.call(this, run && function (event) { timed(run, this, [event]); }); },
+    set(run) { set.call(this, run && /** @this {RTCDataChannel} */ function (event) { timed(run, this, [event]); }); },
   });
 }
 

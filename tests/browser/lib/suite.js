@@ -7,13 +7,16 @@ import { Board, CHROMIUM, launch, newContext, WAIT_MS } from './boards.js';
 import { Guest, Pages, SECURE } from './guests.js';
 import { Proxy } from './proxy.js';
 
+/** @type {[string, string][]} */
 const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
+
+/** @typedef {import('../../http/lib/redis-server.js').RedisServer} RedisServer */
 
 /**
  * @param {string} name
  * @param {{settings?: object, allowed?: RegExp[], together?: boolean,
  *     servers?: [string, string][], redis?: () => Promise<RedisServer>, skip?: string}} options
- *     redis: starts one of the test's own, room.site.server; allowed: lines in logs;
+ *     redis: starts one of the test's own, room.redis; allowed: lines in logs;
  *     together: the tests wait a lot and share nothing, so they wait at the same time;
  *     skip: why it cannot be tried here
  * @param {(test: (title: string, run: (room: Room) => Promise<void>) => void) => void} define
@@ -21,22 +24,22 @@ const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 export function suite(name, { settings, allowed, together, servers = SERVERS, redis, skip = missing(CHROMIUM) }, define) {
   describe(`${name} (chromium)`, { skip }, () => {
     let site = new Site();
-    let browser;
-    let pages;
+    /** @type {import('playwright-core').Browser} */ let browser;
+    /** @type {Pages} */ let pages;
+    /** @type {RedisServer} */ let server;
     let rooms = 0;
     const spare = [];
 
     before(async () => {
       pages = await Pages.start();
-      const server = await redis?.();
+      server = await redis?.();
       site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
-      site.server = server;
       browser = await launch();
     }, { timeout: 10 * WAIT_MS });
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
       define((title, run) => it(title, { timeout: 6 * WAIT_MS }, async () => {
-        const room = new Room(site, browser, `room-${++rooms}`, spare, pages);
+        const room = new Room({ site, redis: server, browser, pages, name: `room-${++rooms}` }, spare);
         try {
           await run(room);
           assert.deepEqual([...room.boards, ...room.guests].flatMap(({ errors }) => errors), []);
@@ -58,27 +61,34 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, re
       await browser?.close();
       await pages?.close();
       await site.abandon();
-      await site.server?.remove();
+      await server?.remove();
     });
   });
 }
 
 export class Room {
-  boards = [];
-  guests = [];
+  /** @type {Board[]} */ boards = [];
+  /** @type {Guest[]} */ guests = [];
   #proxies = [];
   #contexts = [];
   #kept = [];
   #opened = 0;
   #spare;
 
-  /** @param {Board[]} spare  boards that are free to use, and to be given back */
-  constructor(site, browser, name, spare, pages) {
-    Object.assign(this, { site, browser, name, pages });
+  /** @param {{site: Site, redis?: RedisServer, browser: import('playwright-core').Browser, pages: Pages, name: string}} there
+   *  @param {Board[]} spare  boards that are free to use, and to be given back */
+  constructor({ site, redis, browser, pages, name }, spare) {
+    this.site = site;
+    this.redis = redis;
+    this.browser = browser;
+    this.pages = pages;
+    this.name = name;
     this.#spare = spare;
   }
 
-  /** Another person's board, from one server after the other, or from there. */
+  /** Another person's board, from one server after the other, or from there.
+   *  @param {Parameters<typeof Board.of>[1]} [options]
+   *  @param {URL} [from] */
   async board(options, from) {
     const { servers } = this.site;
     const base = from ?? servers[this.#opened++ % servers.length].base;
@@ -91,8 +101,9 @@ export class Room {
 
   /**
    * Somebody's page of another origin, in the room, from one server after the other.
-   * @param {{host?: string, context?: object, base?: URL, options?: object, prepare?: Function,
-   *     join?: boolean}} how  base: where to Drawbridge; options: of the module
+   * @param {string} username
+   * @param {{host?: string, context?: import('playwright-core').BrowserContext, base?: URL, options?: object,
+   *     prepare?: () => void, join?: boolean}} [how]  base: where to Drawbridge; options: of the module
    */
   async guest(username, { host = SECURE, context, base, options, prepare, join = true } = {}) {
     const { servers } = this.site;

@@ -14,7 +14,8 @@ const running = new Set();
 process.on('exit', () => running.forEach((server) => server.abandon()));
 
 export class TurnServer {
-  #child;
+  /** @type {import('node:child_process').ChildProcess} */ #child;
+  /** @type {number} */ port;
   #dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-turn-'));
   secret = randomSecret();
 

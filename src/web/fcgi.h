@@ -51,7 +51,7 @@ struct fcgi *fcgi_take(void);
 bool fcgi_wait(int64_t until, bool *other);
 
 /* What fcgi_wait waits with. data.ptr of what is put there is an address of one's
- * own. */
+ * own, of a thing that is aligned: odd ones are of connections. */
 int fcgi_epoll(void);
 
 /* The one request of CGI. */

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
-import { after } from 'node:test';
+import { after, test } from 'node:test';
 import * as fastcgi from './lib/fastcgi.js';
 import { KILLED } from './lib/logs.js';
 import { isRelayed } from './lib/peer.js';
@@ -167,6 +167,35 @@ if (SERVER !== 'apache') {
       assert.match(first.content.toString(), /^Status: 200 /);
     });
 
+    it('an answer that is not read keeps nobody else waiting, and arrives whole once it is', async () => {
+      const metrics = (id) => fastcgi.request(fastcgi.params(site, 'GET', '/metrics'), '', { id, keep: true });
+      const connection = await connect('signal', metrics(1));
+      const { text } = await connection.answer();
+      connection.stall();
+      const count = Math.ceil(400_000 / text.length); // more than a socket takes
+      for (let id = 2; id < 2 + count; id++) {
+        connection.send(metrics(id));
+        await pause(5); // what has come before another has ended is refused
+      }
+      await servesOthers(site);
+      connection.goOn();
+      const texts = new Map();
+      const ended = [];
+      while (ended.length < count) {
+        const { type, id, content } = await connection.next();
+        if (type === END) ended.push({ id, status: content[4] });
+        else texts.set(id, (texts.get(id) ?? '') + content);
+      }
+      const whole = ended.filter(({ status }) => status === COMPLETE);
+      assert.ok(whole.length < count, 'it took all of them at once');
+      for (const { id } of whole) {
+        const [top, body] = texts.get(id).split('\r\n\r\n');
+        assert.equal(body.length, Number(/^Content-Length: (\d+)/m.exec(top)[1]), `answer ${id}`);
+      }
+      assert.ok(ended.every(({ status }) => status === COMPLETE || status === CANT_MULTIPLEX));
+      connection.close();
+    });
+
     it('of connections that are kept 256 may be idle', async () => {
       const all = [];
       for (let i = 0; i < 300; i++) {
@@ -242,6 +271,14 @@ if (SERVER !== 'apache') {
           call.on('error', () => {}).destroy();
         }
       });
+    }
+  });
+
+  test('the units allow twice as many descriptors as Apache has threads that hand on bodies', () => {
+    const number = (file, name) => Number(new RegExp(`^\\s*${name}[ =](\\d+)$`, 'm').exec(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))[1]);
+    const workers = number('apache/drawbridge-proxy.conf', 'MaxRequestWorkers');
+    for (const name of ['signal', 'stream']) {
+      assert.ok(number(`src/systemd/drawbridge-${name}.service.in`, 'LimitNOFILE') > 2 * workers, name);
     }
   });
 

@@ -99,8 +99,9 @@ export class Connection {
     return this;
   }
 
-  /** Stops sending, and reads on. */
-  end() { this.#socket.end(); }
+  /** Reads nothing, until it goes on. */
+  stall() { this.#socket.pause(); }
+  goOn() { this.#socket.resume(); }
 
   close() { this.#socket.destroy(); }
 

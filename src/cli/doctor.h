@@ -14,7 +14,8 @@
 #include "room/json.h"
 
 enum {
-	STREAMS_MOST = 500,
+	STREAMS_MOST = 400,	/* the tokens of a minute: DRAWBRIDGE_ACCESS_RATE */
+	STREAMS_EACH = 8,	/* of a peer: DRAWBRIDGE_PEER_STREAMS */
 	SECONDS_MOST = 86400,
 };
 

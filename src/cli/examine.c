@@ -262,7 +262,7 @@ out:
 	return status;
 }
 
-/* How many of bob's are open; status: of one that was refused. */
+/* How many are open; status: of one that was refused. */
 static long count_open(struct exchange *const *x, long streams, int *status)
 {
 	long open = 0;
@@ -287,19 +287,27 @@ static void check_beside(struct doctor *d)
 	client_end(d->client, x);
 }
 
-/* Many streams at a time. They are bob's: with his position that changes nothing
- * for him. */
+/* Many streams at a time, of peers with as many as one may have. A position that
+ * nobody knows begins nothing anew beside the others of its peer. */
 static bool check_processes(struct doctor *d)
 {
 	struct exchange *x[STREAMS_MOST] = { NULL };
-	struct buf position = BUF_INIT(256);
-	int64_t began = clock_ms(), end = began + d->wait * 1000;
+	struct peer_here crowd[STREAMS_MOST / STREAMS_EACH + 1] = { 0 };
+	bool good = true;
+	int64_t began, end;
 	int status = 0;
 	long open;
 
-	put_position(&position, d->bob.stream);
+	for (long i = 0; good && i * STREAMS_EACH < d->streams; i++) {
+		crowd[i].name = "doctor-crowd";
+		good = take_token(d, &crowd[i]);
+	}
+	if (!good)
+		goto out;
+	began = clock_ms();
+	end = began + d->wait * 1000;
 	for (long i = 0; i < d->streams; i++)
-		x[i] = stream_open(d, &d->bob, position.data, false);
+		x[i] = stream_open(d, &crowd[i / STREAMS_EACH], "1-1", false);
 	while ((open = count_open(x, d->streams, &status)) < d->streams &&
 	       client_step(d->client, end))
 		;
@@ -313,8 +321,10 @@ static bool check_processes(struct doctor *d)
 	check_beside(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);
-	buf_free(&position);
-	return true;
+out:
+	for (size_t i = 0; i < sizeof crowd / sizeof *crowd; i++)
+		free(crowd[i].token);
+	return good;
 }
 
 /* A stream that is not read, and more for it than any buffer should take: where

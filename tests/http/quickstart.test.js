@@ -273,7 +273,7 @@ if (FULL) {
     });
 
     it('a checkout that cannot be built', async () => {
-      assert.match(await refusedIn({ script: checkout('a b') }), /this folder is .*\/a b: it may not have blanks/);
+      assert.match(await refusedIn({ script: checkout('a b') }), /the checkout is .*\/a b: .* no blanks; move it$/);
 
       const inside = checkout();
       writeFileSync(path.join(path.dirname(inside), 'config.status'), '');
@@ -300,7 +300,7 @@ if (FULL) {
       const tmp = (TMPDIR, within) => refusedIn({ env: { TMPDIR }, script, within }, '--port', '0');
       assert.match(await tmp('/nowhere'), /TMPDIR is \/nowhere: there is no such folder$/);
       assert.match(await tmp(folder('long'.repeat(20))), /may have 57 bytes/);
-      assert.match(await tmp(folder('a b')), /may not have blanks/);
+      assert.match(await tmp(folder('a b')), /no blanks; choose another$/);
       const closed = folder('closed');
       chmodSync(closed, 0o555);
       assert.match(await tmp(closed, PLAIN_USER), /you may not write there$/);

@@ -2,7 +2,7 @@
 // tests show.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -53,14 +53,17 @@ async function refusedIn(how, ...args) {
 
 const refused = (...args) => refusedIn({}, ...args);
 
-const folders = [];
-after(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+const folders = new Map();
+after(() => folders.forEach((inner, made) => {
+  chmodSync(inner, 0o777);
+  rmSync(made, { recursive: true });
+}));
 
 /** A folder that goes at the end; everybody may write to it. */
 function folder(...names) {
   const made = mkdtempSync(path.join(tmpdir(), 'quickstart-'));
-  folders.push(made);
   const inner = path.join(made, ...names);
+  folders.set(made, inner);
   mkdirSync(inner, { recursive: true });
   chmodSync(made, 0o755);
   chmodSync(inner, 0o777);
@@ -81,21 +84,19 @@ function file(...lines) {
   return name;
 }
 
-/** A folder for PATH: the programs of PATH, but instead of some these scripts (or nothing). */
-function programs(others) {
+/** A folder for PATH, with these scripts. */
+function programs(scripts) {
   const made = folder();
-  const seen = new Set(Object.keys(others));
-  for (const from of process.env.PATH.split(':').filter(existsSync)) {
-    for (const name of readdirSync(from).filter((one) => !seen.has(one))) {
-      seen.add(name);
-      symlinkSync(path.join(from, name), path.join(made, name));
-    }
-  }
-  for (const [name, script] of Object.entries(others)) {
-    if (script) writeFileSync(path.join(made, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(path.join(made, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
   return made;
 }
+
+/** Just what is called before Debian's packages are looked for, and these scripts. */
+const bare = (scripts) => ({
+  PATH: programs({ dirname: `PATH='${process.env.PATH}' exec dirname "$@"`, tr: `PATH='${process.env.PATH}' exec tr "$@"`, ...scripts }),
+});
 
 /** A Sentinel that has one answer to everything, in Redis' protocol. */
 async function sentinel(answer) {
@@ -115,7 +116,7 @@ async function serves(redis) {
   }
 }
 
-describe(`quickstart: where it listens (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
+describe(`quickstart (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
   const start = (...args) => refused('--server', SERVER, ...args);
 
   it('an address of another machine, and a name that nobody has', async () => {
@@ -125,6 +126,14 @@ describe(`quickstart: where it listens (${SERVER})`, { timeout: 12 * WAIT_MS }, 
       }
       assert.match(await start('--port', port, '--host', 'nobody.invalid'), /no address is known for that name$/);
     }
+  });
+
+  it('the longest TMPDIR that there may be', async () => {
+    const made = mkdtempSync(`/tmp/${'x'.repeat(57 - '/tmp/'.length - 6)}`);
+    folders.set(made, made);
+    chmodSync(made, 0o755);
+    const server = await Server.start({ kind: SERVER, mount: '/', settings: {}, within: ['env', `TMPDIR=${made}`] });
+    await server.stop();
   });
 
   const ipv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
@@ -251,9 +260,8 @@ if (FULL) {
 
     it('packages are missing, and there is no root, with and without sudo: nothing is installed, the command is told', async () => {
       const nothing = { id: 'echo 1000', 'dpkg-query': 'exit 1', 'apt-get': 'echo apt-get was run; exit 1' };
-      const told = async (sudo) => refusedHow({ env: { PATH: programs({ ...nothing, sudo }) } }, '--port', '0');
-      for (const [sudo, start] of [[undefined, 'sh'], ['exit 1', 'sudo sh']]) {
-        const [what, how, ...more] = await told(sudo);
+      for (const [sudo, start] of [[{}, 'sh'], [{ sudo: 'exit 1' }, 'sudo sh']]) {
+        const [what, how, ...more] = await refusedHow({ env: bare({ ...nothing, ...sudo }) }, '--port', '0');
         assert.match(what, /^quickstart: Debian packages are missing\. As root, without starting a service:$/);
         assert.match(how, new RegExp(`^${start} ${QUICKSTART} install-packages autoconf .*redis`));
         assert.deepEqual(more, []);
@@ -261,12 +269,11 @@ if (FULL) {
     });
 
     it('no Debian', async () => {
-      const line = await refusedIn({ env: { PATH: programs({ 'dpkg-query': undefined }) } }, '--port', '0');
-      assert.match(line, /needs Debian/);
+      assert.match(await refusedIn({ env: bare({}) }, '--port', '0'), /needs Debian/);
     });
 
     it('a checkout that cannot be built', async () => {
-      assert.match(await refusedIn({ script: checkout('a b') }), /this folder is .*\/a b: it may not have blanks/);
+      assert.match(await refusedIn({ script: checkout('a b') }), /the checkout is .*\/a b: .* no blanks; move it$/);
 
       const inside = checkout();
       writeFileSync(path.join(path.dirname(inside), 'config.status'), '');
@@ -278,12 +285,22 @@ if (FULL) {
       assert.match(await refusedIn({ script: closed, within: PLAIN_USER }, 'check'), /you may not write to .*copy /);
     });
 
+    it('an autoreconf that was interrupted is begun again', async () => {
+      const script = checkout();
+      const top = path.dirname(script);
+      writeFileSync(path.join(top, 'configure.ac'), '');
+      writeFileSync(path.join(top, 'configure'), '#!/bin/sh\necho incomplete\nexit 1\n', { mode: 0o755 });
+      const env = { PATH: `${programs({ autoreconf: 'echo begun again; exit 1' })}:${process.env.PATH}` };
+      const lines = await refusedHow({ env, script }, 'build');
+      assert.ok(lines.includes('begun again') && !lines.includes('incomplete'), lines.join('\n'));
+    });
+
     it('a TMPDIR that is not there, too long, has blanks, or takes no files', async () => {
       const script = checkout();
       const tmp = (TMPDIR, within) => refusedIn({ env: { TMPDIR }, script, within }, '--port', '0');
       assert.match(await tmp('/nowhere'), /TMPDIR is \/nowhere: there is no such folder$/);
-      assert.match(await tmp(folder('long'.repeat(20))), /may have 64 bytes/);
-      assert.match(await tmp(folder('a b')), /may not have blanks/);
+      assert.match(await tmp(folder('long'.repeat(20))), /may have 57 bytes/);
+      assert.match(await tmp(folder('a b')), /no blanks; choose another$/);
       const closed = folder('closed');
       chmodSync(closed, 0o555);
       assert.match(await tmp(closed, PLAIN_USER), /you may not write there$/);

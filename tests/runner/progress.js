@@ -10,7 +10,6 @@ export class Progress {
   #jobs;
   #done = [];
   #start = performance.now();
-  #running = () => [];
   #starts = new Map(); // name: when
   #last;
   #timer;

@@ -151,7 +151,7 @@ function routes() {
   if (files.some((path) => path.endsWith('.test.js'))) {
     const text = files.map(read).join('\n');
     for (const { method, path } of ROUTES) {
-      const asked = new RegExp(`['"\`]${path.replaceAll('/', '\\/').replace(/\{\w+\}/g, '[^/\'"\`\\s]+')}(?![\\w/-])`);
+      const asked = new RegExp(`['"\`]${path.replaceAll('/', '\\/').replace(/\{\w+\}/g, '[^/\'"`\\s]+')}(?![\\w/-])`);
       if (!asked.test(text)) complain('tests/http', `no test but errors.test.js asks for ${method} ${path}`);
     }
   }

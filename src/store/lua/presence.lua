@@ -89,7 +89,10 @@ end
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.
 local function begin_life(peer, server, others)
-  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, '*', 'm', '')
+  -- Where there is no mailbox one may have been deleted in this millisecond, whose ids some
+  -- stream has yet to read.
+  local id = redis.call('EXISTS', key_mailbox(peer)) == 1 and '*' or string.format('%.0f-0', now_ms() + 1)
+  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1, id, 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
   if others then
     redis.call('PUBLISH', channel(peer),

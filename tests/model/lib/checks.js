@@ -63,7 +63,6 @@ export class Checks {
     // MAILBOX_TTL passes by Redis' clock: a jump in the gap, and the beats of a twin have cut the mailbox.
     const jumped = page.isDown && this.simulation.jumped >= page.downSince;
     const known = page.position && page.stream === stream && !page.isDead && !jumped &&
-      !page.fallen.has(page.position) &&
       before.life === page.life && before.runId === world.runId && away < SETTINGS.MAILBOX_TTL_MS - PING;
     this.hold(resumed || !known, 'not resumed, though nothing was lost', `${page.id} ${page.position}`);
     // Another Redis knows ids and lacks what came last, also beside a twin.
@@ -109,8 +108,8 @@ export class Checks {
       this.hold(!page.isDown, 'not back', page.id);
       if (page.isDown) continue;
       await page.stream.takePushes();
-      const sent = (world.published[page.id] ?? []).slice(page.logFrom).filter((id) => !page.fallen.has(id));
-      const got = page.got.filter((id) => !page.fallen.has(id));
+      const sent = (world.published[page.id] ?? []).slice(page.logFrom);
+      const { got } = page;
       this.hold(got.join() === sent.join(), 'not exactly once and in order',
         `${page.id} got ${got.length} of ${sent.length}`);
     }

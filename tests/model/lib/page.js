@@ -1,6 +1,6 @@
 // page.js - a browser: reloads, loses its line, joins, leaves, relays, and notes what it is told.
 import { MOST } from './scripts.js';
-import { isAbove, Stream } from './stream.js';
+import { Stream } from './stream.js';
 import { GaveUp } from './world.js';
 
 export class Page {
@@ -10,7 +10,6 @@ export class Page {
   peers = new Map(); // id: were we told to offer
   got = []; // ids since the last `connected` that was no resumption
   logFrom = 0;
-  fallen = new Set();
   joined = false;
   out = false; // it has left its room, for a while
   introduced = false; // it was told of somebody to offer to
@@ -56,9 +55,6 @@ export class Page {
       this.position = position;
       this.got = [];
       this.logFrom = logLength;
-      // A known fault (races.test.js, "todo"): reaped and begun anew within one millisecond, its ids fall back,
-      // and what was published before, but not yet read, seems to be of the new life.
-      this.fallen = new Set((this.world.published[this.id] ?? []).slice(0, logLength).filter((id) => isAbove(id, life)));
       this.peers.clear();
       this.joined = this.introduced = false;
     }

@@ -7,7 +7,7 @@
 import { Null, Nchan, Drawbridge, BODY } from './targets.js';
 import { Group } from './group.js';
 import { load } from './load.js';
-import { cpu, less, memory } from '../http/lib/usage.js';
+import { cpu, eachKind, less, memory } from '../http/lib/usage.js';
 import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
@@ -25,15 +25,18 @@ const count = (n) => String(Math.round(n));
 /** By part, where it comes from: "68 µs (web server 31, programs 22, Redis 15)". */
 const split = ({ all, web, programs, redis }, show) => `${show(all)} `
   + `(web server ${web.toFixed(1)}, programs ${programs.toFixed(1)}, Redis ${redis.toFixed(1)})`;
-const over = (sum, n) => Object.fromEntries(Object.entries(sum).map(([kind, value]) => [kind, value / n]));
-const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((kind) =>
-  [kind, median(list.map((one) => one[kind]))]));
+const over = (sum, n) => eachKind((kind) => sum[kind] / n);
+const medians = (list) => eachKind((kind) => median(list.map((one) => one[kind])));
 
 const print = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
+/** @typedef {['≤' | '≥', number]} Must */
+
 /**
  * A row. must and aim, which are for lighttpd, are of the ratio if there is one, else of the value.
- * @param {{beside?: string, ratio?: number, value?: number, must?: ['≤' | '≥', number], aim?: number}} more
+ * @param {string} what
+ * @param {string} ours
+ * @param {{beside?: string, ratio?: number, value?: number, must?: Must, aim?: number}} [more]
  */
 function row(what, ours, { beside = '', ratio, value = ratio, must, aim } = {}) {
   if (SERVER !== 'lighttpd') must = aim = undefined;
@@ -45,9 +48,11 @@ function row(what, ours, { beside = '', ratio, value = ratio, must, aim } = {}) 
 /** The median of ours to theirs, each round by itself; undefined where there are none of them. */
 const ratio = (ours, theirs) => theirs.length ? median(ours.map((value, i) => value / theirs[i])) : undefined;
 
-/** CPU time of what is asked of a target, beside what load() gives. */
+/** CPU time of what is asked of a target, beside what load() gives.
+ *  @param {Drawbridge | Nchan | InstanceType<typeof Null>} target
+ *  @param {import('./targets.js').Load} load */
 async function posts(target, { clients, meanwhile }, ...options) {
-  let before;
+  /** @type {import('../http/lib/usage.js').Usage} */ let before;
   const result = await load('post', target, clients, options, async () => {
     await meanwhile?.();
     before = cpu(target.roots);
@@ -93,11 +98,11 @@ async function times() {
   if (nchan) {
     row('likewise', us(median(cpus)), { beside: `nchan ${us(median(nchanCpus))}`, ratio: ratio(cpus, nchanCpus), aim: 1 });
   }
-  for (const [name, what, show, must, aim] of [
+  for (const [name, what, show, must, aim] of /** @type {[string, string, (n: number) => string, Must, number][]} */ ([
     ['rate', `relays a second, ${AT_A_TIME} at a time`, count, ['≥', 0.8], 1],
     ['latency', 'from a relay to its event, one at a time', us, ['≤', 1.3], 1],
     ['opened', `streams opened a second, ${AT_A_TIME} at a time`, count, ['≥', 0.4], 0.7],
-  ]) {
+  ])) {
     row(what, show(median(own(name))), {
       beside: beside(name, show), ratio: ratio(own(name), theirs(name)), must, aim });
   }
@@ -155,7 +160,7 @@ async function rooms() {
       await ours.leave(peers[0], room);
       await ours.join(peers[0], room);
       await pause(2_000);
-      let before;
+      /** @type {number} */ let before;
       const visit = ['-n', 2 * REPEATED, '-w', 50];
       const { answer_us: [join, leave] } = await load('post', ours, [ours.visitor(room)], visit, async () => {
         await redis.ask('SLOWLOG', 'RESET');

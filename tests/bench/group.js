@@ -4,6 +4,7 @@ import { until } from '../http/lib/wait.js';
 
 export class Group {
   #folder;
+  /** The file that says how much memory it takes. @type {string} */ usage;
 
   /** Undefined where none can be made: it takes root, and a memory controller that is ours to use. */
   static make() {

@@ -12,11 +12,11 @@ const plan = (clients) => clients.map(({ stream, posts = [] }) =>
 
 /**
  * @param {'open' | 'hold' | 'post'} mode
- * @param {{port: number, ready?: string}} target
+ * @param {{name: string, port: number, ready?: string}} target
  * @param {{stream: string, posts?: string[]}[]} clients  the bytes of their requests
- * @param {string[]} [options]  of load.c
+ * @param {(string | number)[]} [options]  of load.c
  * @param {() => Promise<object | void>} [meanwhile]  what is done once all streams are open; post begins after it
- * @returns {Promise<object>}  what it and load.c have said
+ * @returns {Promise<{[member: string]: any}>}  what it and load.c have said
  */
 export async function load(mode, target, clients, options = [], meanwhile = async () => {}) {
   const ready = target.ready ? ['-r', target.ready] : [];

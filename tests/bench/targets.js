@@ -23,17 +23,25 @@ const get = (where, more = '') => `GET ${where} HTTP/1.1\r\nHost: bench\r\nAccep
 const post = (where, text = '', more = '') => `POST ${where} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n`
   + `Content-Length: ${text.length}\r\n${more}\r\n${text}`;
 
+/**
+ * Clients, and what is done once their streams are open.
+ * @typedef {{clients: {stream: string, posts?: string[]}[], meanwhile?: () => Promise<void>}} Load
+ */
+
 export class Drawbridge {
   name = 'drawbridge';
   ready = '"rooms":['; // in `connected`
+  secret = randomSecret();
+  /** @type {Server} */ server;
+  /** @type {number} */ port;
+  /** @type {Redis} */ redis;
 
   /** @param {{kind?: string, settings?: object, within?: string[]}} [options] */
   static async start({ kind = KIND, settings = {}, within } = {}) {
     const one = new Drawbridge();
-    one.secret = randomSecret();
     one.server = await Server.start({ kind, mount: '/', within,
       settings: { SECRET: one.secret, RATE: 0, RATE_BYTES: 0, ACCESS_RATE: 0, ...settings } });
-    one.port = one.server.base.port;
+    one.port = Number(one.server.base.port);
     one.redis = await Redis.open(one.server.redis);
     return one;
   }
@@ -51,7 +59,8 @@ export class Drawbridge {
 
   #asPeer(peer, where, text) { return post(where, text, `Authorization: Bearer ${peer.token}\r\n`); }
 
-  /** Peers in rooms of two; so many of them are posted to, each by the other in its room. */
+  /** Peers in rooms of two; so many of them are posted to, each by the other in its room.
+   *  @returns {Load} */
   pairs(count, batch = 0) {
     const peers = this.peers(count + count % 2);
     const text = batch ? JSON.stringify(Array(batch).fill({ event: 'e', data: JSON.parse(body) })) : body;
@@ -90,6 +99,8 @@ export class Drawbridge {
 class Plain {
   folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-bench-'));
   roots = [];
+  /** @type {string} */ name;
+  /** @type {number} */ port;
 
   constructor() {
     chmodSync(this.folder, 0o755);
@@ -135,6 +146,7 @@ class Plain {
 /** nchan, a channel for each peer, with a Redis behind it. */
 export class Nchan extends Plain {
   name = 'nchan';
+  /** @type {RedisServer} */ redis;
 
   static missing() {
     return existsSync('/usr/sbin/nginx') && existsSync('/usr/lib/nginx/modules/ngx_nchan_module.so') ? ''
@@ -176,6 +188,7 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_
     });
   }
 
+  /** @returns {Load} */
   pairs(count) { return { clients: this.peers(count) }; }
 
   async stop() {
@@ -238,6 +251,7 @@ ScriptAlias "/" "${folder}/bench_null/"
       : ['/usr/sbin/apache2', '-f', `${folder}/conf`, '-DFOREGROUND'], '/');
   }
 
+  /** @returns {Load} */
   pairs(count) {
     return { clients: Array.from({ length: count }, () => ({ stream: '', posts: [post('/', body.replace('~', '-'))] })) };
   }

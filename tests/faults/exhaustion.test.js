@@ -28,7 +28,7 @@ if (SERVER !== 'spread') {
     const lines = () => site.servers[0].read().map(([, text]) => text).join('\n').split('at=http.refuse status=401').length;
 
     it('full under the logs: everything works on, and lines are written again when there is room', async () => {
-      const [server] = site.servers;
+      const server = /** @type {WebServer} */ (site.servers[0]);
       const room = randomId('r');
       const [ann, bob] = await site.room(room, 2);
       server.fillDisk();

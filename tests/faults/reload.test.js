@@ -76,7 +76,7 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
     afterEach(() => Talk.end());
 
     it('a program that has ended is started by the next request, and by nothing else', async () => {
-      const [server] = site.servers;
+      const server = /** @type {WebServer} */ (site.servers[0]);
       for (const name of ['signal', 'stream']) {
         await server.restartUnit(name);
         await server.waits(name);
@@ -95,7 +95,7 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
       const folder = path.join(path.dirname(site.servers[0].logs), 'install/usr/local/lib/systemd/system');
       for (const name of readdirSync(folder).filter((one) => one.endsWith('.service'))) {
         const file = path.join(folder, name);
-        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${site.servers[0].origin.programs}/`));
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${/** @type {WebServer} */ (site.servers[0]).origin.programs}/`));
       }
       const { status, out, err } = await command('systemd-analyze', ['verify', '--man=no',
         ...readdirSync(folder).map((name) => path.join(folder, name))]);

@@ -7,7 +7,7 @@ import { dice } from './lib/webrtc.js';
 const text = (message) => (typeof message === 'string' ? message : `bytes ${message.join()}`);
 
 test('kinds and sizes come back as they were', () => {
-  for (const [why, data, want] of [
+  for (const [why, data, want] of /** @type {[string, Parameters<typeof encode>[0], string][]} */ ([
     ['empty text', '', ''],
     ['a text', 'aä€😀\0', 'aä€😀\0'],
     ['no bytes', new Uint8Array(0), 'bytes '],
@@ -15,7 +15,7 @@ test('kinds and sizes come back as they were', () => {
     ['a view of a part', new Uint8Array([1, 2, 3]).subarray(1), 'bytes 2,3'],
     ['a DataView', new DataView(new Uint8Array([7]).buffer), 'bytes 7'],
     ['numbers of two bytes', new Uint16Array([257]), 'bytes 1,1'],
-  ]) {
+  ])) {
     assert.deepEqual(new Receiver().take(0, encode(data)).map(text), [want], why);
   }
 });
@@ -71,7 +71,7 @@ test('a piece in the middle of a message that is half confirmed', () => {
 });
 
 test('strange offsets are nothing', () => {
-  for (const offset of [-1, 1, 1e300, NaN, undefined, '1', {}, -Infinity]) {
+  for (const offset of /** @type {any[]} */ ([-1, 1, 1e300, NaN, undefined, '1', {}, -Infinity])) {
     assert.deepEqual(new Receiver().take(offset, new Uint8Array(0)), [], String(offset));
     const receiver = new Receiver();
     receiver.take(0, encode('a'));

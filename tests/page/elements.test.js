@@ -149,7 +149,7 @@ test('what was deleted stays deleted, and who changed it last decides', () => {
 });
 
 
-for (const [why, change, taken = false] of [
+for (const [why, change, taken = false] of /** @type {[string, any, boolean?][]} */ ([
   ['the piece as it ought to be', {}, true],
   ['a member more, which is not kept', { value: { ...good.value, html: '<img>' } }, true],
   ['no id', { id: undefined }],
@@ -187,7 +187,7 @@ for (const [why, change, taken = false] of [
   ['an editor of nothing', { editor: 'b' }],
   ['an edit that nobody could follow', { edit: 1e300, editor: 'b' }],
   ['an edit of what is deleted', { edit: 1, editor: 'b', value: null }],
-]) {
+])) {
   test(`${taken ? 'takes' : 'refuses'}: ${why}`, () => {
     const elements = new Elements(RULES);
     assert.equal(elements.merge({ ...good, ...change }) !== null, taken);

@@ -5,12 +5,16 @@ import { figureOf, handlesOf, hits } from '../../src/page/figures.js';
 import { COORDINATE_MOST } from '../../src/page/shapes.js';
 import { View } from '../../src/page/view.js';
 
-const base = { colour: 0, width: 3, x: 10, y: 20 };
-const shape = (kind, w = 100, h = 60) => ({ value: { ...base, kind, w, h }, points: [] });
-const pen = (points, value = {}) => ({ value: { ...base, kind: 'pen', ...value }, points });
+const VERSION = { id: 'a-1', version: 1, by: 'a', edit: 0, editor: '' };
+const base = { order: 1, colour: 0, width: 3, x: 10, y: 20 };
+/** @typedef {import('../../src/page/elements.js').Present} Present */
+/** @type {(value: object, points?: number[]) => Present} */
+const element = (value, points = []) => ({ ...VERSION, value: { ...base, ...value }, points });
+const shape = (kind, w = 100, h = 60) => element({ kind, w, h });
+const pen = (points) => element({ kind: 'pen' }, points);
 const at = (x, y) => ({ x, y });
 
-for (const [why, element, x, y, hit] of [
+for (const [why, drawn, x, y, hit] of /** @type {[string, Present, number, number, boolean][]} */ ([
   ['on a line', shape('line'), 60, 50, true],
   ['beside a line', shape('line'), 90, 30, false],
   ['on an arrow', shape('arrow'), 60, 50, true],
@@ -23,14 +27,14 @@ for (const [why, element, x, y, hit] of [
   ['where it was before', pen([0, 0, 50, 100, 0, 50]), 60, 0, false],
   ['on a dot', pen([5, 5, 50]), 15, 25, true],
   ['beside it', pen([5, 5, 50]), 30, 25, false],
-]) {
-  test(`${hit ? 'hits' : 'misses'}: ${why}`, () => assert.equal(hits(element, at(x, y), at(x, y), 2), hit));
+])) {
+  test(`${hit ? 'hits' : 'misses'}: ${why}`, () => assert.equal(hits(drawn, at(x, y), at(x, y), 2), hit));
 }
 
 test('handles: the ends of what is a line, the corners of what has four, and none of what is drawn by hand', () => {
-  const count = (element) => handlesOf(element).length;
+  const count = (one) => handlesOf(one).length;
   assert.deepEqual([shape('line'), shape('arrow'), shape('rectangle'), shape('ellipse')].map(count), [2, 2, 4, 4]);
-  assert.deepEqual([pen([0, 0, 50, 100, 0, 50]), { value: { ...base, kind: 'text', text: 'tea' }, points: [] }].map(count), [0, 0]);
+  assert.deepEqual([pen([0, 0, 50, 100, 0, 50]), element({ kind: 'text', text: 'tea' })].map(count), [0, 0]);
   // What stays is across from each.
   for (const { x, y, stays } of handlesOf(shape('rectangle', -100, 60))) {
     assert.deepEqual([Math.abs(x - stays.x), Math.abs(y - stays.y)], [100, 60]);
@@ -52,13 +56,13 @@ test('a stroke of one pressure is one line, another pressure another width', () 
 });
 
 test('a figure follows its element', () => {
-  const element = pen([0, 0, 50]);
-  assert.equal(figureOf(element), figureOf(element));
-  const before = figureOf(element).box.right;
-  element.points.push(50, 0, 50);
-  assert.equal(figureOf(element).box.right, before + 50);
-  element.value = { ...element.value, x: 0 };
-  assert.equal(figureOf(element).box.right, before + 40);
+  const dot = pen([0, 0, 50]);
+  assert.equal(figureOf(dot), figureOf(dot));
+  const before = figureOf(dot).box.right;
+  dot.points.push(50, 0, 50);
+  assert.equal(figureOf(dot).box.right, before + 50);
+  dot.value = { ...dot.value, x: 0 };
+  assert.equal(figureOf(dot).box.right, before + 40);
 });
 
 test('a view shows all until it is moved, and keeps what is under the pointer when it scales', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Connection } from '../../src/page/connection.js';
-import { FakeConnection, begin, end, net, tick, turns } from './lib/webrtc.js';
+import { FakeConnection, begin, end, makeConnectionsOf, net, tick, turns } from './lib/webrtc.js';
 
 class World {
   delivered = 0;
@@ -79,7 +79,16 @@ class World {
   }
 }
 
-/** Lets it go on; before each step `at` may do something. Returns the seconds until both are up. */
+/**
+ * What is done at a step of a negotiation: it is given the number of each, and says with `done: false` that its own
+ * is still to come.
+ * @typedef {((step: number) => void) & {done?: boolean}} At
+ */
+
+/** Lets it go on; before each step `at` may do something. Returns the seconds until both are up.
+ *  @param {World} world
+ *  @param {number} seconds
+ *  @param {At} [at] */
 async function run(world, seconds, at = () => {}) {
   for (let ms = 0; ms < seconds * 1000; ms += 250) {
     do {
@@ -96,6 +105,7 @@ async function run(world, seconds, at = () => {}) {
 
 /** Calls once, before the step of that number. */
 function once(step, what) {
+  /** @type {At} */
   const at = (now) => {
     if (now < step || at.done) return;
     at.done = true;
@@ -145,6 +155,7 @@ test('both fail, each at every step', async () => {
         const world = new World();
         const first = once(one, () => what(world, 'ann'));
         const second = once(other, () => what(world, 'bob'));
+        /** @type {At} */
         const at = (now) => {
           first(now);
           second(now);
@@ -187,10 +198,10 @@ test('both offer at once: the polite one gives way', async () => {
 });
 
 test('no RTCPeerConnection at all: it is tried again, and found when it is there', async () => {
-  globalThis.RTCPeerConnection = class { constructor() { throw new Error('forbidden'); } };
+  makeConnectionsOf(class { constructor() { throw new Error('forbidden'); } });
   const world = new World();
   assert.equal(await run(world, 60), Infinity);
-  globalThis.RTCPeerConnection = FakeConnection;
+  makeConnectionsOf(FakeConnection);
   for (const name of ['ann', 'bob']) world.end(name).hurry();
   assert.ok(await run(world, 90) <= 75);
   world.close();

@@ -14,9 +14,10 @@ function page(context, ...states) {
   const sent = [];
   const frames = [];
   const events = new Map();
-  const bridge = new Emitter();
-  bridge.peers = states.map((state, id) => ({ id: String(id), state }));
-  bridge.send = (text, to) => sent.push({ message: JSON.parse(text), to: to?.id });
+  const bridge = /** @type {import('../../src/page/drawbridge.js').Drawbridge} */ (/** @type {object} */ (Object.assign(new Emitter(), {
+    peers: states.map((state, id) => ({ id: String(id), state })),
+    send: (text, to) => sent.push({ message: JSON.parse(text), to: to?.id }),
+  })));
   const globals = { addEventListener: (type, run) => events.set(type, run), requestAnimationFrame: (run) => frames.push(run), document: { hidden: false } };
   for (const [name, value] of Object.entries(globals)) {
     const before = Object.getOwnPropertyDescriptor(globalThis, name);

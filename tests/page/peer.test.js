@@ -11,14 +11,16 @@ const STEP_MS = 100;
 class World {
   relayed = 0;
   largest = 0; // bytes of a relayed message
+  /** That went to bob. @type {any} */ first;
   #ends = {};
   #mail = [];
   #random;
 
-  /** @param {{random: Function, loses?: boolean, most?: number}} how  of the server */
+  /** @param {{random: (n: number) => number, loses?: boolean, most?: number}} how  of the server */
   constructor({ random, loses = false, most = Infinity }) {
     this.#random = random;
-    Object.assign(this, { loses, most });
+    this.loses = loses;
+    this.most = most;
     this.begin('ann', false);
     this.begin('bob', true);
   }

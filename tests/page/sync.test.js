@@ -7,6 +7,11 @@ import { RULES } from '../../src/page/shapes.js';
 import { Sync } from '../../src/page/sync.js';
 import { dice, turns } from './lib/webrtc.js';
 
+/** @typedef {import('../../src/page/drawbridge.js').Drawbridge} Drawbridge */
+
+/** @type {import('../../src/page/drawbridge.js').PeerInfo} */
+const BOB = { id: 'bob', username: 'bob', state: 'open', path: 'direct' };
+
 /** A room whose messages arrive when step() says so, in order between each two. */
 class Room {
   sent = 0; // bytes, that arrived
@@ -14,9 +19,8 @@ class Room {
   #queue = [];
 
   add(id) {
-    const bridge = new Emitter();
     const elements = new Elements(RULES);
-    bridge.send = (text, to) => {
+    const send = (text, to) => {
       const targets = to ? [to.id ?? to] : [...this.#members.keys()].filter((other) => other !== id);
       for (const target of targets) {
         if (!this.#members.has(target)) continue;
@@ -24,6 +28,7 @@ class Room {
       }
       return Promise.resolve();
     };
+    const bridge = /** @type {Drawbridge} */ (/** @type {object} */ (Object.assign(new Emitter(), { send })));
     const sync = new Sync(bridge, elements, () => {});
     const member = { id, bridge, elements, sync };
     const others = [...this.#members.values()];
@@ -137,7 +142,7 @@ test('two that were apart tell each other what differs, and no more', async () =
 test('who asks and asks is answered one at a time', async () => {
   const { room, ann } = await filled(200);
   room.sent = 0;
-  for (let i = 0; i < 100; i++) ann.sync.hear({ type: 'want', buckets: Array.from({ length: 64 }, (_, n) => n), known: [] }, { id: 'bob' });
+  for (let i = 0; i < 100; i++) ann.sync.hear({ type: 'want', buckets: Array.from({ length: 64 }, (_, n) => n), known: [] }, BOB);
   await room.settle();
   assert.ok(room.sent < 2 * size(ann), `${room.sent} bytes`);
 });
@@ -147,7 +152,7 @@ test('what is no message is nothing', async () => {
   const before = ann.elements.canonical();
   for (const message of [null, 5, 'x', [], {}, { type: 'pieces' }, { type: 'pieces', pieces: [null, 5] }, { type: 'have' },
     { type: 'have', hashes: [1.5] }, { type: 'have', hashes: Array(65).fill(1) }, { type: 'want', buckets: [0], known: [null, 5, []] },
-    { type: 'want', buckets: 'x', known: [] }, { type: 'done' }]) ann.sync.hear(message, { id: 'bob' });
+    { type: 'want', buckets: 'x', known: [] }, { type: 'done' }]) ann.sync.hear(message, BOB);
   await turns();
   assert.equal(ann.elements.canonical(), before);
 });

@@ -9,7 +9,15 @@ const REPORTER = fileURLToPath(new URL('reporter.js', import.meta.url));
 const LONGEST_MS = 15 * 60_000; // then something hangs
 const OUTPUT_MAX = 400_000;     // characters of what a job says are kept: the last ones
 
-/** Runs a command to its end: {status, output}. Its process group ends with it. */
+/**
+ * @typedef {{env: object, title?: string, signal?: AbortSignal}} How
+ *     env: of this job alone; title: a regular expression of tests' titles
+ */
+
+/** Runs a command to its end: {status, output}. Its process group ends with it.
+ *  @param {string[]} words
+ *  @param {object} env  besides ours
+ *  @param {AbortSignal} [signal] */
 function run([command, ...args], env, signal) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -37,10 +45,11 @@ function run([command, ...args], env, signal) {
   });
 }
 
-const count = (results) => Object.fromEntries(['passed', 'failed', 'skipped'].map((kind) =>
-  [kind, results.filter((result) => result[kind]).length]));
+const count = (results, kind) => results.filter((result) => result[kind]).length;
 
-/** A file of node's tests. */
+/** A file of node's tests.
+ *  @param {{file?: string}} job
+ *  @param {How} how */
 async function runFile({ file }, { env, title, signal }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-run-'));
   try {
@@ -57,7 +66,9 @@ async function runFile({ file }, { env, title, signal }) {
   }
 }
 
-/** A target of make; `check` counts its programs, any other is one result. */
+/** A target of make; `check` counts its programs, any other is one result.
+ *  @param {{make?: string, build?: string}} job
+ *  @param {How} how */
 async function runMake({ make, build }, { env, signal }) {
   const start = performance.now();
   const parallel = make === 'distcheck' ? [] : [`-j${availableParallelism()}`];
@@ -69,20 +80,22 @@ async function runMake({ make, build }, { env, signal }) {
   return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output: log + output };
 }
 
+/** @param {{command?: string[]}} job
+ *  @param {How} how */
 async function runCommand({ command }, { env, signal }) {
   const { status, output } = await run(command, env, signal);
   return { results: status === 0 ? [] : [{ title: command.slice(1).join(' '), ms: 0, failed: `status ${status}` }], output };
 }
 
 /**
- * @param {object} job  see suites.js
- * @param {{env: object, title?: string, signal?: AbortSignal}} how
- *     env: of this job alone; title: a regular expression of tests' titles
+ * @param {{[member: string]: any}} job  see suites.js
+ * @param {How} how
  */
 export async function runJob(job, how) {
   const start = performance.now();
   const runs = job.file ? runFile : job.make ? runMake : runCommand;
   const { results, output } = await runs(job, { ...how, env: { ...job.env, ...how.env } })
     .catch((error) => ({ results: [{ title: job.name, ms: 0, failed: error.stack }], output: '' }));
-  return { job, seconds: (performance.now() - start) / 1000, results, output, ...count(results) };
+  return { job, seconds: (performance.now() - start) / 1000, results, output,
+    passed: count(results, 'passed'), failed: count(results, 'failed'), skipped: count(results, 'skipped') };
 }

@@ -22,6 +22,7 @@ const USAGE = `usage: tests/run [-t PATTERN] [-j N] [--list] [quick | SUITE | SU
   BUILD=FOLDER has what was built, .build without it. tests/README.md says more.
 `;
 
+/** @returns {never} */
 function fail(text) {
   process.stderr.write(`run: ${text}\n`);
   process.exit(2);

@@ -31,7 +31,8 @@ export class Schedule {
    */
   constructor(jobs, { run, max = JOBS_MAX }) {
     this.#waiting = [...jobs.filter((job) => !job.alone), ...jobs.filter((job) => job.alone)];
-    Object.assign(this, { run, max });
+    this.run = run;
+    this.max = max;
   }
 
   get running() { return [...this.#running.keys()]; }

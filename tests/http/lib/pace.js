@@ -33,7 +33,7 @@ function program() {
 }
 
 /** How long a program takes that is started as for a request, in ms.
- *  @param {string[]} run */
+ *  @param {string[]} command */
 async function timeOf([command, ...args]) {
   const start = performance.now();
   const child = spawn(command, args, { env: { ...env, ...REQUEST }, stdio: 'ignore' });
@@ -52,7 +52,7 @@ async function step(port, under) {
 
 /** The slowest of several steps, in ms, where so many are taken at a time.
  *  @param {number} [jobs]
- *  @param {{under?: string[], rounds?: number}} [how]  under: a command that runs the program */
+ *  @param {{under?: string[], rounds?: number}} [options]  under: a command that runs the program */
 export async function measure(jobs = 1, { under = [], rounds = ROUNDS } = {}) {
   const server = http.createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
   await new Promise((resolve) => { server.on('listening', resolve); });

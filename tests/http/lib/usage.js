@@ -10,12 +10,15 @@ const KINDS = {
 };
 const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']));
 
-/** What read() gives for each of these processes and their descendants, added up. */
+/** By kind of process, and of all. @typedef {{web: number, programs: number, redis: number, all: number}} Usage */
+
+/** What read() gives for each of these processes and their descendants, added up.
+ *  @returns {Usage} */
 function add(roots, read) {
   const all = roots.flatMap((pid) => [{ pid, comm: proc(pid, 'comm').trim() }, ...descendants(pid)]);
-  const sum = Object.fromEntries(Object.entries(KINDS).map(([kind, comms]) =>
-    [kind, all.filter(({ comm }) => comms.includes(comm)).reduce((so, { pid }) => so + read(pid), 0)]));
-  return { ...sum, all: sum.web + sum.programs + sum.redis };
+  const sum = (comms) => all.filter(({ comm }) => comms.includes(comm)).reduce((so, { pid }) => so + read(pid), 0);
+  const [web, programs, redis] = [KINDS.web, KINDS.programs, KINDS.redis].map(sum);
+  return { web, programs, redis, all: web + programs + redis };
 }
 
 function proc(pid, file) {
@@ -38,5 +41,10 @@ export const cpu = (roots) => add(roots, (pid) => {
 export const memory = (roots) => add(roots, (pid) => [...proc(pid, 'smaps_rollup').matchAll(/^Pss_(?:Anon|Shmem): +(\d+)/gm)]
   .reduce((so, [, kib]) => so + Number(kib), 0));
 
+/** Of each kind what is made of it.
+ *  @param {(kind: keyof Usage) => number} make
+ *  @returns {Usage} */
+export const eachKind = (make) => ({ web: make('web'), programs: make('programs'), redis: make('redis'), all: make('all') });
+
 /** b - a, of either. */
-export const less = (b, a) => Object.fromEntries(Object.keys(b).map((kind) => [kind, b[kind] - a[kind]]));
+export const less = (b, a) => eachKind((kind) => b[kind] - a[kind]);

@@ -22,6 +22,8 @@ class Simulation {
   processes = Array.from({ length: PROCESSES }, () => new Process());
   replaced = [];
 
+  /** @param {World} world
+   *  @param {Course} course */
   constructor(world, { mode, twins, node }) {
     this.world = world;
     this.checks = new Checks(this);

@@ -60,6 +60,8 @@ export class World {
   #late = []; // scripts that were given up on
   #restarts = 0;
   #hash = createHash('sha1');
+  /** @type {Scripts} */ scripts;
+  /** Is told whom each script has removed. @type {(removed: any) => void} */ afterScript;
 
   constructor(server, redis, seed) {
     this.server = server;

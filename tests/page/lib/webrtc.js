@@ -8,7 +8,7 @@ let made = 0;
 
 /** All that were made, and whether they may find a way to each other. */
 export const net = {
-  all: [],
+  /** @type {FakeConnection[]} */ all: [],
   blocked: false,
   reset() {
     net.all = [];
@@ -23,8 +23,13 @@ export const net = {
 class FakeChannel {
   readyState = 'connecting';
   bufferedAmount = 0;
+  /** @type {() => void} */ onopen;
+  /** @type {() => void} */ onclose;
+  /** @type {() => void} */ onbufferedamountlow;
+  /** @type {(event: {data: string | ArrayBuffer}) => void} */ onmessage;
   #inbox = [];
 
+  /** @param {FakeConnection} pc */
   constructor(pc) {
     this.pc = pc;
   }
@@ -64,12 +69,15 @@ class FakeChannel {
 export class FakeConnection {
   signalingState = 'stable';
   connectionState = 'new';
-  localDescription = null;
-  remoteDescription = null;
+  /** @type {RTCSessionDescriptionInit | null} */ localDescription = null;
+  /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
   sctp = { maxMessageSize: 1000 };
-  partner = null;
-  candidates = [];
-  #before = null; // what a rollback returns to
+  /** @type {FakeConnection | null} */ partner = null;
+  /** @type {FakeChannel} */ channel;
+  /** @type {(event: {candidate: {of: string}}) => void} */ onicecandidate;
+  /** @type {() => void} */ onconnectionstatechange;
+  /** @type {string[]} */ candidates = [];
+  /** What a rollback returns to. @type {RTCSessionDescriptionInit | null} */ #before = null;
   #ufrag = '';
 
   constructor() {
@@ -151,10 +159,19 @@ function meet() {
   }
 }
 
+/** What page modules make when they ask for a connection: it has what they use of one.
+ *  @param {new () => object} made */
+export function makeConnectionsOf(made) {
+  globalThis.RTCPeerConnection = /** @type {typeof RTCPeerConnection} */ (made);
+}
+
 export function begin() {
   net.reset();
-  globalThis.RTCPeerConnection = FakeConnection;
-  mock.timers.enable({ apis: ['setTimeout'] });
+  makeConnectionsOf(FakeConnection);
+  // Node 18 takes a list, later ones a member of this name.
+  /** @type {'setTimeout'[]} */
+  const apis = ['setTimeout'];
+  mock.timers.enable(Object.assign([...apis], { apis }));
 }
 
 export function end() {

@@ -21,6 +21,8 @@ const QUICK = { PING: 1, GRACE: seconds(2, 20) };
 const SLOW = { PING: 10 };
 const WAIT = seconds(5, 10); // for an answer
 const HOLD = ['--hold', '5'];
+// Longer than it is waited for the end of a connection to arrive: a ping is sent, too.
+const LONG_PING = Math.ceil(WAIT / 10) + seconds(1, 10);
 const CUT_MS = 4_000 + steps(20); // all but the hold is over by then
 
 let starts = 0;
@@ -140,6 +142,7 @@ const CASES = {
         "socket" => var.drawbridge_sockets + "/other.sock", "bin-path" => var.drawbridge_stream,
         "bin-environment" => ( "DRAWBRIDGE_CONF" => var.drawbridge_conf ),
         "max-procs" => 1, "check-local" => "disable" ))) }`,
+      settings: { ...QUICK, PING: LONG_PING }, args: ['--hold', String(2 * LONG_PING + 1)],
     }), /closed is only noticed when something is sent/, '"tcp-fin-propagate" => "enable"'),
 
     'a page that answers POST': async () => found(await doctor({

@@ -260,7 +260,7 @@ if (FULL) {
 
     it('packages are missing, and there is no root, with and without sudo: nothing is installed, the command is told', async () => {
       const nothing = { id: 'echo 1000', 'dpkg-query': 'exit 1', 'apt-get': 'echo apt-get was run; exit 1' };
-      for (const [sudo, start] of [[{}, 'sh'], [{ sudo: 'exit 1' }, 'sudo sh']]) {
+      for (const [sudo, start] of /** @type {[object, string][]} */ ([[{}, 'sh'], [{ sudo: 'exit 1' }, 'sudo sh']])) {
         const [what, how, ...more] = await refusedHow({ env: bare({ ...nothing, ...sudo }) }, '--port', '0');
         assert.match(what, /^quickstart: Debian packages are missing\. As root, without starting a service:$/);
         assert.match(how, new RegExp(`^${start} ${QUICKSTART} install-packages autoconf .*redis`));

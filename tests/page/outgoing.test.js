@@ -6,6 +6,7 @@ import { Emitter } from '../../src/page/events.js';
 import { Outgoing } from '../../src/page/outgoing.js';
 import { RULES } from '../../src/page/shapes.js';
 import { Sync } from '../../src/page/sync.js';
+import './lib/crypto.js';
 
 const PEN = { order: 1, kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };
 

@@ -1,8 +1,10 @@
 // webrtc.js - RTCPeerConnection as far as the specification speaks of its states: two whose
-// descriptions are each other's find a way, unless there is none. And a clock of the test's own.
-import { mock } from 'node:test';
+// descriptions are each other's find a way, unless there is none. And time is the test's own: clock.js.
+import './crypto.js';
+import { letTimeGo, stopTime } from './clock.js';
 
 export { dice } from '../../http/lib/dice.js';
+export { tick } from './clock.js';
 
 let made = 0;
 
@@ -168,17 +170,12 @@ export function makeConnectionsOf(made) {
 export function begin() {
   net.reset();
   makeConnectionsOf(FakeConnection);
-  // Node 18 takes a list, later ones a member of this name.
-  /** @type {'setTimeout'[]} */
-  const apis = ['setTimeout'];
-  mock.timers.enable(Object.assign([...apis], { apis }));
+  stopTime();
 }
 
 export function end() {
-  mock.timers.reset();
+  letTimeGo();
 }
-
-export const tick = (ms) => mock.timers.tick(ms);
 
 /** What promises have to do is done. */
 export const turns = () => new Promise((resolve) => { setImmediate(resolve); });

@@ -92,10 +92,11 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
     });
 
     it('systemd finds no fault in the units', async () => {
-      const folder = path.join(path.dirname(site.servers[0].logs), 'install/usr/local/lib/systemd/system');
+      const { logs, origin } = /** @type {WebServer} */ (site.servers[0]);
+      const folder = path.join(path.dirname(logs), 'install/usr/local/lib/systemd/system');
       for (const name of readdirSync(folder).filter((one) => one.endsWith('.service'))) {
         const file = path.join(folder, name);
-        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${/** @type {WebServer} */ (site.servers[0]).origin.programs}/`));
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${origin.programs}/`));
       }
       const { status, out, err } = await command('systemd-analyze', ['verify', '--man=no',
         ...readdirSync(folder).map((name) => path.join(folder, name))]);

@@ -6,6 +6,8 @@ const ROOT = new URL('../../../', import.meta.url);
 
 export const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
 export const namesIn = (folder) => readdirSync(new URL(folder, ROOT));
+const foldersIn = (folder) => readdirSync(new URL(folder, ROOT), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory()).map(({ name }) => name);
 
 /** The rows of an array in C, as text without comments: what stands between its braces. */
 function rows(path, name) {
@@ -30,7 +32,7 @@ function every(path, name, pattern) {
 }
 
 /** Sources in C: their paths. */
-export const sources = () => namesIn('src').flatMap((folder) =>
+export const sources = () => foldersIn('src').flatMap((folder) =>
   namesIn(`src/${folder}`).filter((name) => name.endsWith('.c')).map((name) => `src/${folder}/${name}`));
 
 /** {program, method, path, run} each. */

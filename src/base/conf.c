@@ -373,14 +373,14 @@ static char *slurp(const char *name)
 	FILE *f = fopen(name, "re");
 	char *text;
 	size_t n;
+	int e;
 
 	if (!f)
 		return NULL;
 	text = xmalloc(FILE_MOST + 1);
 	n = fread(text, 1, FILE_MOST + 1, f);
+	e = ferror(f) ? errno : EFBIG;
 	if (ferror(f) || n > FILE_MOST || memchr(text, '\0', n)) {
-		if (!ferror(f))
-			errno = EFBIG;
 		free(text);
 		text = NULL;
 	} else {
@@ -389,6 +389,7 @@ static char *slurp(const char *name)
 		text[n] = '\0';
 	}
 	fclose(f);
+	errno = e;	/* of use where there is no text */
 	return text;
 }
 

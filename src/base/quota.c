@@ -38,6 +38,7 @@ static uint64_t owner_of(pid_t pid)
 	unsigned long long start;
 	char path[32], text[1024], state;
 	const char *end;
+	bool gone;
 	ssize_t n;
 	int fd;
 
@@ -46,9 +47,10 @@ static uint64_t owner_of(pid_t pid)
 	if (fd < 0)
 		return kill(pid, 0) && errno == ESRCH ? 0 : UINT64_MAX;
 	n = read(fd, text, sizeof text - 1);
+	gone = n < 0 && errno == ESRCH;
 	close(fd);
 	if (n <= 0)
-		return n < 0 && errno == ESRCH ? 0 : UINT64_MAX;
+		return gone ? 0 : UINT64_MAX;
 	text[n] = '\0';
 	/* The name before it may hold anything; see proc(5). */
 	end = strrchr(text, ')');

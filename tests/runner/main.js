@@ -60,7 +60,8 @@ if (values.list) {
 if (!existsSync(path.join(build, 'Makefile'))) fail(`${build} has no build: ./quickstart check quick makes one`);
 
 const last = readTimes(build);
-const seconds = (job) => last.jobs[job.name] ?? (job.busy ? 120 : 30);
+// The first time: what keeps processors busy, and what waits for browsers, is likely to be long.
+const seconds = (job) => last.jobs[job.name] ?? (job.busy || job.suite === 'browser' ? 120 : 30);
 jobs.sort((a, b) => seconds(b) - seconds(a));
 
 const stop = new AbortController();

@@ -359,6 +359,7 @@ struct connecting {
 	struct question q;
 	struct words w;
 	struct buf user;
+	char number[24];
 	const char *position;
 	struct presence *to;
 	presence_done *done;
@@ -402,10 +403,12 @@ static void connected(struct question *q, enum err e, struct reply *reply)
 
 void presence_connect(struct redis *r, const struct conf *c,
 		      const struct peer *p, const char *position,
-		      struct presence *to, presence_done *done, void *of)
+		      long long number, struct presence *to,
+		      presence_done *done, void *of)
 {
 	struct connecting *s = xcalloc(1, sizeof *s);
 
+	snprintf(s->number, sizeof s->number, "%lld", number);
 	s->user = (struct buf)BUF_INIT(USER_MOST);
 	s->position = position;
 	s->to = to;
@@ -417,6 +420,7 @@ void presence_connect(struct redis *r, const struct conf *c,
 	text(&s->w, position);
 	word(&s->w, s->user.data, s->user.len);
 	s->w.args[s->w.count++] = ARG_SERVER;
+	text(&s->w, s->number);
 	start(r, &s->q, SCRIPT_CONNECT, &s->w, connected);
 }
 
@@ -479,6 +483,7 @@ enum err presence_beat(struct redis *r, const struct conf *c,
 struct ending {
 	struct question q;
 	struct words w;
+	char number[24];
 	bool *leaving;
 	presence_done *done;
 	void *of;
@@ -495,17 +500,20 @@ static void ended(struct question *q, enum err e, struct reply *reply)
 }
 
 void presence_end_start(struct redis *r, const struct conf *c,
-			const struct peer *p, bool *leaving, presence_done *done,
-			void *of)
+			const struct peer *p, long long number, bool *leaving,
+			presence_done *done, void *of)
 {
 	struct ending *s = xcalloc(1, sizeof *s);
 
+	snprintf(s->number, sizeof s->number, "%lld", number);
 	s->leaving = leaving;
 	s->done = done;
 	s->of = of;
 	key(&s->w, c, "present", "", "");
 	key(&s->w, c, "leaving", "", "");
+	key(&s->w, c, "peer:", p->id, "");
 	text(&s->w, p->id);
+	text(&s->w, s->number);
 	start(r, &s->q, SCRIPT_END, &s->w, ended);
 }
 
@@ -515,11 +523,11 @@ static void note(void *of, enum err e)
 }
 
 enum err presence_end(struct redis *r, const struct conf *c,
-		      const struct peer *p, bool *leaving)
+		      const struct peer *p, long long number, bool *leaving)
 {
 	enum err e = OK;
 
-	presence_end_start(r, c, p, leaving, note, &e);
+	presence_end_start(r, c, p, number, leaving, note, &e);
 	redis_finish(r);
 	return e;
 }

@@ -53,7 +53,7 @@ struct presence {
 	const struct reply *rooms;	/* names */
 	const struct reply *missed;	/* {id, {"m", message}} each: a page */
 	bool more;			/* than this page: presence_replay() */
-	long long number;		/* counts the streams of this peer */
+	long long number;		/* of the stream, among those of its peer */
 	struct reply *reply;		/* owns rooms and missed: free it */
 };
 
@@ -64,11 +64,12 @@ struct later {
 
 typedef void presence_done(void *of, enum err e);
 
-/* position may be empty; it and to stay until done is called, with to set: see
- * redis_start(). */
+/* position may be empty, and number 0: those that the stream has. position and to
+ * stay until done is called, with to set: see redis_start(). */
 void presence_connect(struct redis *r, const struct conf *c,
 		      const struct peer *p, const char *position,
-		      struct presence *to, presence_done *done, void *of);
+		      long long number, struct presence *to,
+		      presence_done *done, void *of);
 /* The page that follows a position, as missed, more and reply of to; with resumed
  * false where the position is not known any more: connect again. Otherwise as
  * presence_connect(). */
@@ -81,11 +82,11 @@ enum err presence_beat(struct redis *r, const struct conf *c,
 		       struct later *later);
 /* *leaving: look again in GRACE. */
 enum err presence_end(struct redis *r, const struct conf *c,
-		      const struct peer *p, bool *leaving);
+		      const struct peer *p, long long number, bool *leaving);
 /* The same as presence_connect() does it. */
 void presence_end_start(struct redis *r, const struct conf *c,
-			const struct peer *p, bool *leaving, presence_done *done,
-			void *of);
+			const struct peer *p, long long number, bool *leaving,
+			presence_done *done, void *of);
 enum err presence_due(struct redis *r, const struct conf *c,
 		      struct later *later);
 

@@ -12,7 +12,7 @@
 #include "signal/routes.h"
 #include "store/subscription.h"
 
-enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250 };
+enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250, WAITING_MAX = 64 };
 
 enum err run_live(struct call *c)
 {
@@ -46,7 +46,7 @@ static enum err write_nothing(struct call *c)
 	static const struct peer nobody = { .id = "@" };
 	bool leaving;
 
-	return presence_end(c->redis, c->conf, &nobody, &leaving);
+	return presence_end(c->redis, c->conf, &nobody, 0, &leaving);
 }
 
 /* The whole way of a message: published, and received; and Redis takes
@@ -74,8 +74,8 @@ static enum err probe(struct call *c)
 
 /*
  * However many ask, Redis is asked once a second: who comes while it is asked
- * waits for that answer, without a thread, and who comes later is told the last
- * one. A bad one counts for less, so that what is back is seen; a good one no more
+ * waits for that answer, without a thread, and who comes later, or when many wait
+ * already, is told the last one. A bad one counts for less, so that what is back is seen; a good one no more
  * once anybody was refused because of Redis.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -85,6 +85,7 @@ static struct {
 	int64_t until;			/* it counts, in ms of clock_ms() */
 	uint64_t refused;		/* when it began */
 	struct fifo waiting;		/* calls */
+	unsigned count;			/* of them */
 } last;
 
 static uint64_t refused(void)
@@ -111,6 +112,7 @@ static struct fifo finish(enum err e, int64_t start)
 	pthread_mutex_lock(&lock);
 	waiting = last.waiting;
 	last.waiting.first = NULL;
+	last.count = 0;
 	last.running = false;
 	last.result = e;
 	last.until = e ? clock_ms() + BAD_MS : start + GOOD_MS;
@@ -128,9 +130,12 @@ enum err run_ready(struct call *c)
 
 	pthread_mutex_lock(&lock);
 	e = last.result;
-	what = last.running ? WAIT : last_counts() ? TELL : ASK;
-	if (what == WAIT)
+	what = last.running && last.count < WAITING_MAX ? WAIT :
+		last.running || last_counts() ? TELL : ASK;
+	if (what == WAIT) {
 		fifo_put(&last.waiting, &c->link);
+		last.count++;
+	}
 	if (what == ASK) {
 		last.running = true;
 		last.refused = refused();

@@ -26,6 +26,7 @@ enum {
 	WIRE_MOST = 2 * OUT_MOST,
 	SEND_MIN = 8192,		/* bytes in a send timeout */
 	RETRY_LEAST_MS = 500, RETRY_MOST_MS = 3000,
+	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
 	END_MS = 200,			/* for the last words of a stream */
@@ -129,7 +130,7 @@ static void end_all(struct stream *all[], int count)
 	if (!r)
 		return;
 	for (int i = 0; i < count; i++)
-		presence_end_start(r, all[i]->conf, &all[i]->peer,
+		presence_end_start(r, all[i]->conf, &all[i]->peer, all[i]->number,
 				   &all[i]->leaving, ended, all[i]);
 	redis_finish(r);
 	pool_give(r);
@@ -258,6 +259,10 @@ static void push(struct stream *s)
 static bool finished(struct stream *s, int64_t now)
 {
 	if (!s->ending && !s->gone) {
+		/* Else its client is back at once, to end the next. */
+		if (s->end == END_PEER_STREAMS)
+			buf_fmt(&s->out, "retry: %u\n\n",
+				random_between(AWAY_MIN_MS, AWAY_MAX_MS));
 		fcgi_put(s->fcgi, &s->wire, s->out.data, s->out.len, true);
 		buf_free(&s->out);
 		s->write_until = now + END_MS;
@@ -336,7 +341,7 @@ static void connect_once(struct stream *all[], int count)
 		if (!r)
 			r = pool_take();
 		if (r)
-			presence_connect(r, s->conf, &s->peer, s->sent,
+			presence_connect(r, s->conf, &s->peer, s->sent, s->number,
 					 &s->presence, connected, s);
 		else
 			s->e = ERR_STORE;

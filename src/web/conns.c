@@ -25,6 +25,7 @@ enum {
 	HEAD_MS = 10000,		/* until the parameters are whole */
 	EARLY_MS = 20,			/* of a body, until its head is looked at alone */
 	SEND_MS = 30000,		/* until the answer is sent */
+	STOP_MS = 500,			/* for what is under way, from SIGTERM on */
 	/* Of one that is kept: longer than web servers keep it (nginx: 60 s), so
 	 * that none is closed just when it is used. */
 	IDLE_MS = 75000,
@@ -68,6 +69,7 @@ static bool (*refused_by_head)(struct fcgi *f);
 static int waiter = -1;			/* epoll */
 static int listen_fd, stopped_fd;
 static bool stopping;
+static int64_t stop_until;
 static bool acceptable;			/* the listening socket has something */
 
 /* What other threads have given back. */
@@ -167,12 +169,28 @@ static void give_up(struct fcgi *f)
 	}
 }
 
+/* The next request of one that is kept may lie in it. */
+static bool is_silent(const struct fcgi *f)
+{
+	char byte;
+
+	return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static void drop_idle(void)
+{
+	while (idle.count > IDLE_MAX)
+		drop(TAILQ_FIRST(&idle.all));
+}
+
 /* One that is idle; else of those that are not whole the one that began first. */
 static bool give_up_oldest(void)
 {
 	struct queue *const unfinished[] = { &heads, &early, &bodies };
 	struct fcgi *oldest = TAILQ_FIRST(&idle.all);
 
+	if (oldest && !is_silent(oldest))
+		oldest = NULL;
 	for (int i = 0; i < 3 && (!oldest || oldest->queue != &idle); i++) {
 		struct fcgi *first = TAILQ_FIRST(&unfinished[i]->all);
 
@@ -235,6 +253,9 @@ static void sort(struct fcgi *f, bool replied)
 {
 	const struct record *r = &f->record;
 
+	/* As old as its request, not as the connection. */
+	if (f->queue == &idle && r->state != RECORD_IDLE)
+		f->serial = ++serials;
 	switch (r->state) {
 	case RECORD_IDLE:
 		/* A fresh one has as much time as if its request had begun. */
@@ -381,8 +402,6 @@ static void go_on(struct fcgi *f)
 	if (f->drains) {
 		drain(f);
 	} else if (f->record.state == RECORD_IDLE) {
-		if (idle.count == IDLE_MAX)
-			drop(TAILQ_FIRST(&idle.all));
 		enqueue(f, &idle, IDLE_MS);
 	} else {
 		drop(f);
@@ -533,14 +552,25 @@ static void conn_event(struct fcgi *f)
 		read_on(f);
 }
 
+/* What has begun may end; what has not does not begin. */
 static void stop(void)
 {
 	struct fcgi *f;
 
 	stopping = true;
-	for (int i = 0; i < TIMED; i++)
-		while ((f = TAILQ_FIRST(&timed[i]->all)))
-			drop(f);	/* NOLINT(clang-analyzer-unix.Malloc): likewise */
+	stop_until = clock_ms() + STOP_MS;
+	epoll_ctl(waiter, EPOLL_CTL_DEL, stopped_fd, NULL);
+	epoll_ctl(waiter, EPOLL_CTL_DEL, listen_fd, NULL);
+	acceptable = false;
+	while ((f = TAILQ_FIRST(&idle.all)))
+		drop(f);	/* NOLINT(clang-analyzer-unix.Malloc): likewise */
+}
+
+/* Whether anything is under way that may end in time. */
+static bool is_busy(void)
+{
+	return !TAILQ_EMPTY(&ready.all) || (clock_ms() < stop_until &&
+		(early.count || bodies.count || sending.count));
 }
 
 bool fcgi_wait(int64_t until, bool *other)
@@ -550,6 +580,8 @@ bool fcgi_wait(int64_t until, bool *other)
 	int64_t next = end_expired();
 	bool returns = false, stops = false;
 
+	if (stopping && stop_until < next)
+		next = stop_until;
 	*other = false;
 	n = epoll_wait(epoll, events, EVENTS_AT_ONCE,
 		       acceptable || !TAILQ_EMPTY(&ready.all) ? 0 :
@@ -572,7 +604,8 @@ bool fcgi_wait(int64_t until, bool *other)
 		take_returned();
 	if (stops)
 		stop();
+	drop_idle();
 	while (held > HELD_MAX && give_up_oldest())
 		;
-	return !stopping || !TAILQ_EMPTY(&ready.all);
+	return !stopping || is_busy();
 }

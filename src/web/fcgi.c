@@ -232,6 +232,17 @@ void fcgi_answer(struct fcgi *f, const char *data, size_t len)
 		send_rest(f);
 }
 
+/* mod_cgid's one socket, closed while some of the body is unread in it, tells the web
+ * server of an error, and the answer is lost. */
+static void drain_cgi(struct fcgi *f)
+{
+	if (f->record.body.whole || f->record.body.slow)
+		return;
+	shutdown(f->fd, SHUT_WR);
+	f->record.body.kept.most = 0;
+	read_cgi_body(&f->record.body);
+}
+
 /* Whether it was answered to the end, but for what is left to send. */
 static bool is_answered(const struct fcgi *f)
 {
@@ -246,6 +257,7 @@ void fcgi_free(struct fcgi *f)
 		return;
 	r = &f->record;
 	if (f->cgi) {
+		drain_cgi(f);
 		record_free(r);
 		free(f);
 		return;

@@ -47,7 +47,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	case 4: room_broadcast(r, c, &p, "room", &item, &n, &wait_ms); break;
 	case 5: room_access(r, c, "127.0.0.1", &wait_ms); break;
 	case 6:
-		presence_connect(r, c, &p, "1-1", &presence, take_err, &e);
+		presence_connect(r, c, &p, "1-1", 0, &presence, take_err, &e);
 		redis_finish(r);
 		if (!e) {
 			read_all(presence.rooms, 2);
@@ -56,7 +56,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 		reply_free(presence.reply);
 		break;
 	case 7: presence_beat(r, c, &p, "1-1", &is, &later); break;
-	case 8: presence_end(r, c, &p, &is); break;
+	case 8: presence_end(r, c, &p, 0, &is); break;
 	case 9: presence_due(r, c, &later); break;
 	case 10:
 		presence_replay(r, c, &p, "1-1", &presence, take_err, &e);

@@ -1,6 +1,7 @@
 // Who asks and asks: what is refused costs a line of the log a second, and what is asked of Redis for it is bounded.
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
+import { steps } from './lib/pace.js';
 import { RedisServer } from './lib/redis-server.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -55,15 +56,15 @@ if (FULL) {
       await until(async () => (await ask()).status === 200, 'it to be ready');
       for (const [away, back] of [['stall', 'goOn'], ['kill', 'start']]) {
         await site.server[away]();
-        await until(async () => (await ask()).status === 503, 'it to be noticed', 4_000);
+        await until(async () => (await ask()).status === 503, 'it to be noticed', 4_000 + steps(20));
         const { ms } = await timed(Promise.all(Array.from({ length: 100 }, async () => {
           const one = await timed(ask());
           refused(one.value, 503, away);
-          assert.ok(one.ms < 2_100, `${away}: after ${one.ms} ms`);
+          assert.ok(one.ms < 2_100 + steps(20), `${away}: after ${one.ms} ms`);
         })));
-        assert.ok(ms < 4_000, `${away}: the last after ${ms} ms`);
+        assert.ok(ms < 4_000 + steps(20), `${away}: the last after ${ms} ms`);
         await site.server[back]();
-        await until(async () => (await ask()).status === 200, `${back}: it to be ready`, 1_000);
+        await until(async () => (await ask()).status === 200, `${back}: it to be ready`, 1_000 + steps(20));
       }
       const room = randomId('r');
       assert.deepEqual(await site.peer().join(room), []);

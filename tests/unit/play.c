@@ -221,7 +221,7 @@ static void do_end(int argc, char **argv, struct buf *out)
 {
 	struct peer p = tab_named(argv[0])->peer;
 	bool leaving = false;
-	enum err e = presence_end(redis, &conf, &p, &leaving);
+	enum err e = presence_end(redis, &conf, &p, 0, &leaving);
 
 	(void)argc;
 	if (e)

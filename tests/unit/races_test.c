@@ -132,7 +132,7 @@ static void leave_stream(int number)
 	/* Until Redis has seen it too. */
 	for (int tries = 0; !leaving && tries < 100000; tries++)
 		assert_int_equal(presence_end(connections[number], &conf,
-			&tabs[number].peer, &leaving), OK);
+			&tabs[number].peer, 0, &leaving), OK);
 	assert_true(leaving);
 }
 
@@ -648,7 +648,7 @@ static void end_and_next(int number)
 		return;
 	}
 	tab_close(&tabs[1]);
-	errors[0] = presence_end(connections[0], &conf, &tabs[1].peer, &leaving);
+	errors[0] = presence_end(connections[0], &conf, &tabs[1].peer, 0, &leaving);
 }
 
 static void test_end_and_next(void **state)

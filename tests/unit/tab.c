@@ -127,7 +127,7 @@ enum err tab_presence(struct redis *r, const struct peer *p,
 {
 	enum err e = ERR_STORE;
 
-	presence_connect(r, &conf, p, position, to, take_err, &e);
+	presence_connect(r, &conf, p, position, 0, to, take_err, &e);
 	redis_finish(r);
 	return e;
 }

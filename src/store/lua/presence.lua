@@ -106,6 +106,26 @@ local function ping(peer, id, data)
   redis.call('PUBLISH', channel(peer), '{"id":"' .. id .. '","event":"ping","data":' .. data .. '}')
 end
 
+-- The streams of a peer are known by their numbers, each a field of its hash.
+local function stream_field(number) return 's' .. number end
+
+-- Forgets those above PEER_STREAMS, the lowest numbers first, and gives the highest of these. (What
+-- a process that was killed has left is forgotten so, too.)
+local function oldest_streams(hash)
+  if redis.call('HLEN', hash) <= PEER_STREAMS then return nil end
+  local numbers = {}
+  for _, field in ipairs(redis.call('HKEYS', hash)) do
+    numbers[#numbers + 1] = tonumber(field:match('^s(%d+)$'))
+  end
+  table.sort(numbers)
+  local last
+  for i = 1, #numbers - PEER_STREAMS do
+    last = numbers[i]
+    redis.call('HDEL', hash, stream_field(last))
+  end
+  return last
+end
+
 -- A new life: one mark in the mailbox, above every id before, and nothing
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.

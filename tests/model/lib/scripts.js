@@ -29,7 +29,7 @@ const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r;
 const STEPS = {
   connect: {
     keys: own,
-    args: (a) => [a.peer, a.position ?? '', a.user, a.server],
+    args: (a) => [a.peer, a.position ?? '', a.user, a.server, 0],
     result: ([resumed, position, life, rooms, missed, more]) =>
       ({ resumed: resumed === 1, position, life, rooms, missed: messages(missed), more: more === 1 }),
   },
@@ -43,7 +43,7 @@ const STEPS = {
     args: (a) => [a.peer, a.life],
     result: ([accepted, moved, more]) => ({ accepted: accepted === 1, moved: moved === 1, more: more === 1 }),
   },
-  end: { keys: () => ['present', 'leaving'], args: (a) => [a.peer], result: (r) => r === 1 },
+  end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
   due: {
     keys: () => ['present', 'leaving'],
     args: () => [],

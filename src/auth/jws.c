@@ -8,8 +8,8 @@
 
 enum { SIGNATURE_MAX = 43 };		/* Base64 of HMAC_SIZE bytes */
 
-static void put_signature(struct buf *to, const char *text, size_t len,
-			  const char *key)
+static void append_signature(struct buf *to, const char *text, size_t len,
+			     const char *key)
 {
 	unsigned char mac[HMAC_SIZE];
 
@@ -26,7 +26,7 @@ static bool is_signed(const char *text, size_t len, const char *signature,
 	for (size_t i = 0; i < keys->count && !good; i++) {
 		struct buf want = BUF_INIT(SIGNATURE_MAX);
 
-		put_signature(&want, text, len, keys->words[i]);
+		append_signature(&want, text, len, keys->words[i]);
 		good = secret_equal(want.data, want.len, signature,
 				    strlen(signature));
 		buf_free(&want);
@@ -56,7 +56,7 @@ void jws_sign(struct buf *to, const char *header, const char *payload,
 	if (buf_ok(to)) {
 		struct buf signature = BUF_INIT(SIGNATURE_MAX);
 
-		put_signature(&signature, to->data + start, to->len - start, key);
+		append_signature(&signature, to->data + start, to->len - start, key);
 		buf_char(to, '.');
 		buf_add(to, signature.data, signature.len);
 		buf_free(&signature);

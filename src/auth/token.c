@@ -12,8 +12,8 @@
 enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
 
 /* False: neither is there, one is no string, or what counts is too long. */
-static bool take_text(const json_t *claims, const char *name, const char *other,
-		      char *to, size_t size)
+static bool parse_text(const json_t *claims, const char *name, const char *other,
+		       char *to, size_t size)
 {
 	const json_t *first = json_object_get(claims, name);
 	const json_t *second = json_object_get(claims, other);
@@ -30,8 +30,8 @@ static bool take_text(const json_t *claims, const char *name, const char *other,
 
 /* A NumericDate, which may have a fraction; absent where there is none. False: it
  * is no number. */
-static bool take_date(const json_t *claims, const char *name, double absent,
-		      double *date)
+static bool parse_date(const json_t *claims, const char *name, double absent,
+		       double *date)
 {
 	const json_t *json = json_object_get(claims, name);
 
@@ -39,7 +39,7 @@ static bool take_date(const json_t *claims, const char *name, double absent,
 	return !json || json_is_number(json);
 }
 
-static bool take_rooms(const json_t *claims, char **rooms)
+static bool parse_rooms(const json_t *claims, char **rooms)
 {
 	const json_t *json = json_object_get(claims, "rooms");
 	const json_t *item;
@@ -58,13 +58,13 @@ static bool take_rooms(const json_t *claims, char **rooms)
 }
 
 /* What is wrong with them; NULL: nothing. */
-static const char *take_claims(const json_t *claims, int64_t now, struct claims *to)
+static const char *parse_claims(const json_t *claims, int64_t now, struct claims *to)
 {
 	double exp, nbf;
 
-	if (!take_date(claims, "exp", NAN, &exp) || isnan(exp))
+	if (!parse_date(claims, "exp", NAN, &exp) || isnan(exp))
 		return "no exp, or one that is no number";
-	if (!take_date(claims, "nbf", 0, &nbf))
+	if (!parse_date(claims, "nbf", 0, &nbf))
 		return "nbf is no number";
 	if (exp <= (double)now)
 		return "expired";
@@ -72,14 +72,14 @@ static const char *take_claims(const json_t *claims, int64_t now, struct claims 
 	if (nbf > (double)now + LEEWAY)
 		return "not valid yet";
 	to->expires = exp < 1e15 ? (int64_t)exp : (int64_t)1e15;
-	if (!take_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
+	if (!parse_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
 	    !id_valid_name(to->peer.id, strlen(to->peer.id)))
 		return "no id, or one that is none";
-	if (!take_text(claims, "username", "name", to->peer.username,
-		       sizeof to->peer.username) ||
+	if (!parse_text(claims, "username", "name", to->peer.username,
+			sizeof to->peer.username) ||
 	    !json_name_valid(to->peer.username, strlen(to->peer.username)))
 		return "no username, or one that is none";
-	return take_rooms(claims, &to->rooms) ? NULL : "rooms is no array of texts";
+	return parse_rooms(claims, &to->rooms) ? NULL : "rooms is no array of texts";
 }
 
 /* What is wrong with it; NULL: nothing. Its typ says nothing to us (RFC 7519,
@@ -115,7 +115,7 @@ static const char *read_parts(const struct buf *header, const struct buf *payloa
 		check_header(head);
 
 	if (!why)
-		why = take_claims(claims, now, to);
+		why = parse_claims(claims, now, to);
 	json_decref(head);
 	json_decref(claims);
 	return why;

@@ -172,9 +172,9 @@ void fcgi_put(struct fcgi *f, struct buf *wire, const char *data, size_t len,
 	if (reply->len)		/* to what came while this one was answered */
 		buf_add(wire, reply->data, reply->len);
 	buf_free(reply);
-	record_put_output(wire, f->record.id, data, len);
+	record_append_output(wire, f->record.id, data, len);
 	if (last)
-		record_put_end(wire, f->record.id, FCGI_REQUEST_COMPLETE);
+		record_append_end(wire, f->record.id, FCGI_REQUEST_COMPLETE);
 	f->put += wire->len - before;
 	f->ended = last && buf_ok(wire);
 }

@@ -47,8 +47,8 @@ void record_next(struct record *r)
 
 /* What we send */
 
-static void put_record(struct buf *to, int type, unsigned id,
-		       const char *content, size_t len)
+static void append_record(struct buf *to, int type, unsigned id,
+			  const char *content, size_t len)
 {
 	const char header[FCGI_HEADER_LEN] = {
 		FCGI_VERSION_1, (char)type, (char)(id >> 8), (char)id,
@@ -59,30 +59,30 @@ static void put_record(struct buf *to, int type, unsigned id,
 	buf_add(to, content, len);
 }
 
-void record_put_output(struct buf *to, unsigned id, const char *data, size_t len)
+void record_append_output(struct buf *to, unsigned id, const char *data, size_t len)
 {
 	while (len) {
 		size_t n = len < OUTPUT_MAX ? len : OUTPUT_MAX;
 
-		put_record(to, FCGI_STDOUT, id, data, n);
+		append_record(to, FCGI_STDOUT, id, data, n);
 		data += n;
 		len -= n;
 	}
 }
 
-void record_put_end(struct buf *to, unsigned id, int status)
+void record_append_end(struct buf *to, unsigned id, int status)
 {
 	const char body[sizeof(FCGI_EndRequestBody)] = { [4] = (char)status };
 
 	if (status == FCGI_REQUEST_COMPLETE)
-		put_record(to, FCGI_STDOUT, id, "", 0);
-	put_record(to, FCGI_END_REQUEST, id, body, sizeof body);
+		append_record(to, FCGI_STDOUT, id, "", 0);
+	append_record(to, FCGI_END_REQUEST, id, body, sizeof body);
 }
 
 /* Names and values */
 
 /* One byte, or four of which the first has its highest bit set. */
-static bool take_length(const char **at, const char *end, size_t *len)
+static bool parse_length(const char **at, const char *end, size_t *len)
 {
 	const unsigned char *p = (const unsigned char *)*at;
 	size_t n = p < (const unsigned char *)end && (*p & 0x80) ? 4 : 1;
@@ -96,12 +96,12 @@ static bool take_length(const char **at, const char *end, size_t *len)
 }
 
 /* The next name, and right behind it its value. */
-static bool take_pair(const char **at, const char *end, const char **name,
-		      size_t *name_len, size_t *value_len)
+static bool parse_pair(const char **at, const char *end, const char **name,
+		       size_t *name_len, size_t *value_len)
 {
 	size_t left;
 
-	if (!take_length(at, end, name_len) || !take_length(at, end, value_len))
+	if (!parse_length(at, end, name_len) || !parse_length(at, end, value_len))
 		return false;
 	left = (size_t)(end - *at);
 	if (*name_len > left || *value_len > left - *name_len)
@@ -123,7 +123,7 @@ static bool split_params(struct buf *b)
 	while (at < end) {
 		const char *value;
 
-		if (!take_pair(&at, end, &name, &name_len, &value_len))
+		if (!parse_pair(&at, end, &name, &name_len, &value_len))
 			return false;
 		if (memchr(name, '\0', name_len))
 			continue;
@@ -156,8 +156,8 @@ const char *record_param(const struct record *r, const char *name)
 
 /* Records of no request */
 
-static void put_value(struct buf *to, const char *name, size_t name_len,
-		      unsigned conns_max)
+static void append_value(struct buf *to, const char *name, size_t name_len,
+			 unsigned conns_max)
 {
 	/* A connection has one request at a time. */
 	const struct {
@@ -186,10 +186,10 @@ static void answer_values(struct record *r)
 	const char *at = r->content.data, *end = at + r->content.len, *name;
 	size_t name_len, value_len;
 
-	while (at < end && take_pair(&at, end, &name, &name_len, &value_len))
-		put_value(&values, name, name_len, r->conns_max);
-	put_record(&r->reply, FCGI_GET_VALUES_RESULT, 0,
-		   values.data ? values.data : "", values.len);
+	while (at < end && parse_pair(&at, end, &name, &name_len, &value_len))
+		append_value(&values, name, name_len, r->conns_max);
+	append_record(&r->reply, FCGI_GET_VALUES_RESULT, 0,
+		      values.data ? values.data : "", values.len);
 	buf_free(&values);
 }
 
@@ -200,7 +200,7 @@ static void begin_management(struct record *r, int type)
 	if (type == FCGI_GET_VALUES)
 		r->use = USE_VALUES;
 	else
-		put_record(&r->reply, FCGI_UNKNOWN_TYPE, 0, body, sizeof body);
+		append_record(&r->reply, FCGI_UNKNOWN_TYPE, 0, body, sizeof body);
 }
 
 /* Records of requests */
@@ -208,7 +208,7 @@ static void begin_management(struct record *r, int type)
 /* By us, before it was handed out. */
 static void end_request(struct record *r, int status)
 {
-	record_put_end(&r->reply, r->id, status);
+	record_append_end(&r->reply, r->id, status);
 	record_next(r);
 }
 
@@ -220,7 +220,7 @@ static void begin_request(struct record *r, unsigned id)
 	if (r->state != RECORD_IDLE && id == r->id) {
 		r->state = RECORD_OVER;
 	} else if (r->state != RECORD_IDLE) {
-		record_put_end(&r->reply, id, FCGI_CANT_MPX_CONN);
+		record_append_end(&r->reply, id, FCGI_CANT_MPX_CONN);
 	} else {
 		r->id = id;
 		r->keep = body[2] & FCGI_KEEP_CONN;
@@ -245,8 +245,8 @@ static void end_params(struct record *r)
 		"Content-Length: 0\r\n\r\n";
 
 	if (!buf_ok(&r->params)) {
-		record_put_output(&r->reply, r->id, too_large,
-				  sizeof too_large - 1);
+		record_append_output(&r->reply, r->id, too_large,
+				     sizeof too_large - 1);
 		r->keep = false;
 		end_request(r, FCGI_REQUEST_COMPLETE);
 	} else {
@@ -307,7 +307,7 @@ static void end_record(struct record *r)
 	r->use = USE_NONE;
 }
 
-static void take_content(struct record *r, const char *bytes, size_t len)
+static void feed_content(struct record *r, const char *bytes, size_t len)
 {
 	switch (r->use) {
 	case USE_PARAMS:
@@ -332,7 +332,7 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Takes a piece of the record under way: of its header, content or padding. */
-static size_t take_piece(struct record *r, const char *bytes, size_t len)
+static size_t feed_piece(struct record *r, const char *bytes, size_t len)
 {
 	size_t n;
 
@@ -345,7 +345,7 @@ static size_t take_piece(struct record *r, const char *bytes, size_t len)
 		begin_record(r);
 	} else if (r->content_left) {
 		n = least(r->content_left, len);
-		take_content(r, bytes, n);
+		feed_content(r, bytes, n);
 		r->content_left -= n;
 	} else {
 		n = least(r->padding_left, len);
@@ -364,7 +364,7 @@ static size_t take_piece(struct record *r, const char *bytes, size_t len)
 void record_feed(struct record *r, const char *bytes, size_t len)
 {
 	while (len && r->state != RECORD_OVER) {
-		size_t n = take_piece(r, bytes, len);
+		size_t n = feed_piece(r, bytes, len);
 
 		bytes += n;
 		len -= n;

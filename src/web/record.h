@@ -68,7 +68,7 @@ void record_next(struct record *r);
 
 /* Append records of a request: of its output; and of its end, with FCGI_REQUEST_COMPLETE
  * or another status of the protocol. */
-void record_put_output(struct buf *to, unsigned id, const char *data, size_t len);
-void record_put_end(struct buf *to, unsigned id, int status);
+void record_append_output(struct buf *to, unsigned id, const char *data, size_t len);
+void record_append_end(struct buf *to, unsigned id, int status);
 
 #endif

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
 import { KILLED } from './lib/logs.js';
-import { steps } from './lib/pace.js';
+import { steps, stepsNow } from './lib/pace.js';
 import { isAdded, isRelayed } from './lib/peer.js';
 import { isAlive, signal } from './lib/processes.js';
 import { Sentinels } from './lib/sentinels.js';
@@ -12,7 +12,8 @@ import { randomId } from './lib/tokens.js';
 import { pause, timed, until, WAIT_MS } from './lib/wait.js';
 
 const PING = 1; // seconds
-const BACK_MS = 5_000 + steps(10); // from the failover until everything works again
+/** From the failover until everything works again: three Sentinels, two Redis, our programs and we are at work. */
+const backMs = async () => 5_000 + await stepsNow(20);
 const FRESH_MS = 1_000;            // so long a program may believe what a Sentinel told it
 const PASSWORD = 'not-a-secret-of-anybody';
 const OWN_PASSWORD = 'nor-of-any-sentinel';
@@ -114,6 +115,7 @@ if (FULL) suite('sentinel', {
     const pairs = await Promise.all(Array.from({ length: PAIRS }, () => Pair.start(site)));
     await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
     const before = logs().length;
+    const back = await backMs();
     await harm(master);
     let heard = performance.now(); // of the new one, by the first program: not before then
     const hearing = until(() => {
@@ -123,7 +125,7 @@ if (FULL) suite('sentinel', {
       return false;
     }, 'the log to say so', 3 * WAIT_MS);
     await site.server.failover(master);
-    const end = performance.now() + BACK_MS;
+    const end = performance.now() + back;
     const left = () => Math.max(1, end - performance.now());
     await until(() => pairs.every((pair) => pair.told.length && pair.last.status === 200), 'the relays to go on', left());
     // Whoever is told that all is lost joins again: not before the last program has left the old one.
@@ -200,12 +202,13 @@ if (FULL) suite('sentinel', {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     const [master] = await site.server.pair();
+    const back = await backMs();
     master.stall();
     try {
       await site.server.failover(master);
       // No request until then: the connections of signal.fcgi look as good as new.
       for (const peer of [ann, bob]) {
-        const event = await peer.stream.find(({ event: name }) => name === 'connected', BACK_MS);
+        const event = await peer.stream.find(({ event: name }) => name === 'connected', back);
         assert.equal(JSON.parse(event.data).resumed, false);
       }
     } finally {
@@ -257,7 +260,7 @@ if (FULL) suite('sentinel', {
   }
 
   async function isBack() {
-    const end = performance.now() + BACK_MS;
+    const end = performance.now() + await backMs();
     await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'all to work', end - performance.now());
     await until(async () => {
       const stream = await site.peer().try();

@@ -75,8 +75,8 @@ static enum err probe(struct call *c)
 /*
  * However many ask, Redis is asked once a second: who comes while it is asked
  * waits for that answer, without a thread, and who comes later, or when many wait
- * already, is told the last one. A bad one counts for less, so that what is back is seen; a good one no more
- * once anybody was refused because of Redis.
+ * already, is told the last one. A bad one counts for less, so that what is back is
+ * seen; a good one no more once anybody was refused because of Redis.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {

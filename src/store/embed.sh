@@ -9,6 +9,11 @@ string() {
 		-e 's/[\\"]/\\&/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$1"
 }
 
+# is_step NAME - or is it put before the steps?
+is_step() {
+	[ "$1" != deliver ] && [ "$1" != presence ]
+}
+
 constant() {
 	printf 'SCRIPT_%s' "$(printf %s "$1" | tr '[:lower:]' '[:upper:]')"
 }
@@ -17,20 +22,15 @@ printf '/* Made by embed.sh from lua/. */\n#include "config.h"\n\n'
 printf '#include "store/script.h"\n'
 for file; do
 	name=$(basename "$file" .lua)
-	case $name in
-	deliver | presence)
-		printf '\nconst char script_%s[] =\n' "$name"
-		string "$file"
-		printf ';\n'
-		;;
-	esac
+	is_step "$name" && continue
+	printf '\nconst char script_%s[] =\n' "$name"
+	string "$file"
+	printf ';\n'
 done
 printf '\nconst char *const script_bodies[SCRIPT_COUNT] = {\n'
 for file; do
 	name=$(basename "$file" .lua)
-	case $name in
-	deliver | presence) continue ;;
-	esac
+	is_step "$name" || continue
 	printf '[%s] =\n' "$(constant "$name")"
 	string "$file"
 	printf ',\n'
@@ -39,9 +39,7 @@ printf '};\n'
 printf '\nconst char *const script_names[SCRIPT_COUNT] = {\n'
 for file; do
 	name=$(basename "$file" .lua)
-	case $name in
-	deliver | presence) continue ;;
-	esac
+	is_step "$name" || continue
 	printf '[%s] = "%s",\n' "$(constant "$name")" "$name"
 done
 printf '};\n'

@@ -239,6 +239,8 @@ static void drain_cgi(struct fcgi *f)
 	if (f->record.body.whole || f->record.body.slow)
 		return;
 	shutdown(f->fd, SHUT_WR);
+	/* Emptied first: a limit below the length would be none. */
+	buf_free(&f->record.body.kept);
 	f->record.body.kept.most = 0;
 	read_cgi_body(&f->record.body);
 }

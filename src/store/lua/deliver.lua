@@ -1,18 +1,35 @@
 -- deliver.lua - what every step shares. The loader puts a line of settings
 -- before it (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS,
--- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS) and the
--- step behind it.
+-- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS,
+-- TELL_AT_ONCE) and the step behind it.
 
 -- Keys that only the script can know, as the peers of a room.
 local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end
+local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
 local function channel(peer) return PREFIX .. 'messages:' .. peer end
+
+-- How many relays were answered that they are kept, from the first one on until a stream has
+-- replayed them to its end; nil: none. So long the mailbox holds more, or what comes after
+-- them would push them out.
+local function kept_of(peer) return tonumber(redis.call('HGET', key_peer(peer), 'kept')) end
+local KEPT_FACTOR = 16
+
+-- A large room is entered in parts (see presence.lua). Whether a peer is entering one, of this
+-- name or any, where the other is, and both were told of each other.
+local function has_met(peer, other, room)
+  local list = PREFIX .. 'telling:'
+  local name = room or (redis.call('LINDEX', list .. peer, 0) or ''):match('^%+(%S+)')
+  return name and redis.call('SISMEMBER', PREFIX .. 'channels:' .. name, other) == 1 and
+    not redis.call('LPOS', list .. peer, '+' .. name .. ' ' .. other) and
+    not redis.call('LPOS', list .. other, '+' .. name .. ' ' .. peer)
+end
 
 -- A message is the JSON object without its opening brace: the id goes first.
 -- Returns how many streams took it, and its id (none: a peer of the Node
 -- application, which has no mailbox).
-local function deliver(peer, message)
+local function deliver(peer, message, kept)
   local id = redis.call('XADD', key_mailbox(peer), 'NOMKSTREAM',
-    'MAXLEN', '~', MAILBOX, '*', 'm', message)
+    'MAXLEN', '~', kept and KEPT_FACTOR * MAILBOX or MAILBOX, '*', 'm', message)
   if not id then return redis.call('PUBLISH', channel(peer), '{' .. message) end
   return redis.call('PUBLISH', channel(peer),
     '{"id":"' .. id .. '",' .. message), id
@@ -23,6 +40,8 @@ end
 -- hours: whoever is refused cuts it to the most that it can be.
 local function charge(rate, cost, most)
   if most == 0 then return true end
+  -- A whole window at most, or what costs more could never be.
+  cost = math.min(cost, most)
   local used = redis.call('INCRBY', rate, cost)
   if used == cost then redis.call('PEXPIRE', rate, RATE_WINDOW_MS) end
   if used <= most then return true end

@@ -1,4 +1,5 @@
 // checks.js - what must hold, all the time and in the end.
+import { CLOCK_JUMP_MS } from './faults.js';
 import { GRACE, LAPSE, PING } from './stream.js';
 import { SETTINGS } from './scripts.js';
 
@@ -150,7 +151,8 @@ export class Checks {
       process.alive = false;
       for (const { subscription } of process.streams) await subscription?.close();
     }
-    world.stop(SETTINGS.KEEP_MS + LAPSE + 1);
+    // A clock that went back makes what was kept before live longer.
+    world.stop(SETTINGS.KEEP_MS + LAPSE + 1 + (this.count.clock ?? 0) * CLOCK_JUMP_MS);
     await world.run('relay', { peer: 'nobody', to: 'nobody', messages: [], most: 0 }); // whatever is due expires
     const left = (await world.redis.ask('KEYS', '*')).filter((key) => !key.startsWith('sim:') && !isOfNode(key) &&
       !(simulation.nodePeers.length && key.startsWith('channels:')));

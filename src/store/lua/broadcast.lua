@@ -4,7 +4,7 @@
 --      6 position: where to go on, or empty
 -- Returns how many peers it went to; {how many, position}: to more of them by another call;
 --      -1: the sender is no member; {ms}: over the rate, for so long
-local BYTES_AT_ONCE = 524288
+local BYTES_AT_ONCE = 262144
 local peer, room, cost, most, message, position = unpack(ARGV)
 
 -- Who is entering, and was not told of the sender yet, would not know it.

@@ -64,7 +64,8 @@ if (FULL) {
       ann.stream = await ann.open();
       await bob.join(room);
       await nextOf(bob.stream, CROWD);
-      let others;
+      /** @type {object[]} */
+      let others = [];
       const joins = await measured(t, 'join', async () => { others = await ann.join(room); });
       assert.ok(joins > CROWD / 100, `${joins} scripts`);
       assert.equal(others.length, CROWD + 1);

@@ -68,15 +68,8 @@ local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end
 
--- The order in which members were announced to a room: of two the one with the higher number
--- was told to offer. A field of the peer's hash; where that ends with a mark the peer has lost
--- what it was told, and is announced again when it joins.
+-- Who has lost what it was told has this mark at its number, and is announced again when it joins.
 local LOST = ' lost'
-local function number_field(room) return 'number:' .. room end
-local function parse_number(text) return tonumber((text or ''):match('^%d+')) or 0 end
-local function number_of(peer, room)
-  return parse_number(redis.call('HGET', key_peer(peer), number_field(room)))
-end
 
 local function lose_place(peer, rooms)
   for _, room in ipairs(rooms) do

@@ -184,7 +184,7 @@ export class World {
       const result = yield* this.#callOnce(step, { ...named, ...more });
       if (!result?.again) return result;
       more = result.again;
-      yield this.latency();
+      yield this.choice([0, 1, 3, 20, 300, 1000]); // so that much happens between two parts
       if (this.chance(KILLED_PERCENT)) throw new GaveUp(step); // it was killed between two parts
     }
   }

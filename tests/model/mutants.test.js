@@ -10,11 +10,11 @@ const SEED = 1;
 /** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
 const MUTANTS = [
   { why: 'who is reaped stays a member', found: /ghost|members of|in a room/, mode: 'kill',
-    file: 'presence', from: 'tell_on(peer) or leave(peer, rooms_of(peer))', to: 'tell_on(peer)' },
+    file: 'presence', from: 'pcall(leave_on, peer)', to: 'pcall(tell_on, peer)' },
   { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
     file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },
   { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
-    file: 'presence', from: "add_peer(user, room, 'false')", to: "add_peer(user, room, 'true')" },
+    file: 'presence', from: "add_peer(user, t.room, 'false')", to: "add_peer(user, t.room, 'true')" },
   { why: 'another Redis is taken for the same', found: /another Redis/, mode: 'wipe',
     file: 'connect', from: 'known[2] == server and known[1]', to: 'known[1]' },
   { why: 'what is left to tell is told later than what comes next', found: /apart|no member/, mode: 'kill',

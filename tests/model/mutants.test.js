@@ -9,7 +9,7 @@ const SEED = 1;
 
 /** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
 const MUTANTS = [
-  { why: 'who is reaped stays a member', found: /ghost|members of|in a room/, mode: 'kill',
+  { why: 'who is reaped stays a member', found: /ghost|members of|in a room|apart/, mode: 'kill',
     file: 'presence', from: 'pcall(leave_on, peer)', to: 'pcall(tell_on, peer)' },
   { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
     file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },

@@ -22,10 +22,11 @@ if #others == 0 then return 0 end
 local count = math.min(#others, TELL_AT_ONCE, math.max(1, math.floor(BYTES_AT_ONCE / #message)))
 if count < #others then table.sort(others) end
 -- An error where one is no stream, before anybody has the message.
-for i = 1, count do redis.call('XLEN', key_mailbox(others[i])) end
+local full = {}
+for i = 1, count do full[i] = redis.call('XLEN', key_mailbox(others[i])) >= MAILBOX end
 if position == '' then
   local within, wait = charge(KEYS[2], tonumber(cost) * #others, tonumber(most))
   if not within then return {wait} end
 end
-for i = 1, count do deliver(others[i], message, kept_of(others[i])) end
+for i = 1, count do deliver(others[i], message, full[i] and kept_of(others[i])) end
 return count < #others and {count, others[count]} or count

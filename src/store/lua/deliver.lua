@@ -15,13 +15,8 @@ local function kept_of(peer) return tonumber(redis.call('HGET', key_peer(peer), 
 local KEPT_FACTOR = 16
 
 -- The order in which members were announced to a room: of two the one with the higher number has
--- told both of each other, and was told to offer. A field of the peer's hash, with perhaps a mark
--- at its end (see presence.lua).
-local function number_field(room) return 'number:' .. room end
-local function parse_number(text) return tonumber((text or ''):match('^%d+')) or 0 end
-local function number_of(peer, room)
-  return parse_number(redis.call('HGET', key_peer(peer), number_field(room)))
-end
+-- told both of each other, and was told to offer. A field of the peer's hash.
+local NUMBER = 'number:'
 
 -- A large room is entered in parts (see presence.lua). Whether a peer is entering one, of this
 -- name or any, where the other is, and both were told of each other.
@@ -29,8 +24,11 @@ local function has_met(peer, other, room)
   local telling = PREFIX .. 'telling:'
   local name = room or (redis.call('LINDEX', telling .. peer, 0) or ''):match('^%+(%S+)')
   if not name or redis.call('SISMEMBER', PREFIX .. 'channels:' .. name, other) == 0 then return false end
+  local function number_of(id)
+    return tonumber((redis.call('HGET', key_peer(id), NUMBER .. name) or ''):match('^%d+')) or 0
+  end
   local teller, told = peer, other
-  if number_of(other, name) > number_of(peer, name) then teller, told = other, peer end
+  if number_of(other) > number_of(peer) then teller, told = other, peer end
   return not redis.call('LPOS', telling .. teller, '+' .. name .. ' ' .. told)
 end
 

@@ -71,6 +71,12 @@ end
 -- Who has lost what it was told has this mark at its number, and is announced again when it joins.
 local LOST = ' lost'
 
+local function number_field(room) return NUMBER .. room end
+local function parse_number(text) return tonumber((text or ''):match('^%d+')) or 0 end
+local function number_of(peer, room)
+  return parse_number(redis.call('HGET', key_peer(peer), number_field(room)))
+end
+
 local function lose_place(peer, rooms)
   for _, room in ipairs(rooms) do
     local hash, field = key_peer(peer), number_field(room)
@@ -93,44 +99,50 @@ local function next_number(room)
   return number
 end
 
--- What a peer has to tell others, or to be told of them: in each item a sign, the room, and
--- who it is about.
+-- What a peer has to tell others, or to be told of them: {sign =, room =, other =} each.
 --   +  it enters: both are told, and it is to offer
 --   =  it entered before: it alone is told again
---   -  it left; without a member in it: all are to be told who are there then
--- TELLS of them are told by a script, what is left stands in a list, and goes on with the next
--- step of this peer: before anything else of it, so that the order holds.
+--   -  it left; without another: all are to be told who are there then
+-- TELLS of them are told by a script. What is left stands in a list, as "+room other", and goes on
+-- with the next step of this peer: before anything else of it, so that the order holds.
 local TELLS = TELL_AT_ONCE / 2
-local told_count = 0  -- by this script
 local LIST_AT_ONCE = 1000  -- that unpack() is sure to take
+local told_count = 0  -- by this script
 
-local function item_of(sign, room, other) return sign .. room .. (other and ' ' .. other or '') end
-local function parse_item(item) return item:match('^(.)(%S+) ?(%S*)$') end
+local function format_tell(t) return t.sign .. t.room .. (t.other and ' ' .. t.other or '') end
+local function parse_tell(text)
+  local sign, room, other = text:match('^(.)(%S+) ?(%S*)$')
+  return {sign = sign, room = room, other = other ~= '' and other or nil}
+end
 
-local function others_in(room, peer)
-  local others = {}
+-- Of all others in the room.
+local function append_tells(tells, sign, room, peer)
   for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
-    if id ~= peer then others[#others + 1] = id end
+    if id ~= peer then
+      -- With all that is to be known, as a table that grows is slow.
+      tells[#tells + 1] = {sign = sign, room = room, other = id, kept = nil, user = nil, number = nil}
+    end
   end
-  return others
 end
 
-local function append_items(items, sign, room, others)
-  for _, other in ipairs(others) do items[#items + 1] = item_of(sign, room, other) end
+-- Whether a mailbox holds as much as it may, so that it matters what is kept.
+local function is_full(peer)
+  local length = redis.pcall('XLEN', key_mailbox(peer))
+  if type(length) ~= 'number' then must_be('stream', key_mailbox(peer)) end
+  return length >= MAILBOX
 end
 
--- Those that one script tells, with what there is to know of the others: read before the first
--- write, as an error of a broken key is.
-local function read_tells(items)
-  local tells = {}
-  for i = 1, math.min(#items, TELLS) do
-    local sign, room, other = parse_item(items[i])
-    must_be('stream', key_mailbox(other))
-    local known = redis.call('HMGET', key_peer(other), 'user', 'kept', number_field(room))
-    tells[i] = {sign = sign, room = room, other = other, kept = known[2],
-      user = known[1] or '{"id":"' .. other .. '"}', number = parse_number(known[3])}
+-- What there is to know of the others whom this script tells: read before the first write, as an
+-- error of a broken key is.
+local function read_others(tells)
+  for i = 1, math.min(#tells, TELLS) do
+    local t = tells[i]
+    t.kept = is_full(t.other) and kept_of(t.other)
+    if t.sign ~= '-' then
+      local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
+      t.user, t.number = known[1] or '{"id":"' .. t.other .. '"}', parse_number(known[2])
+    end
   end
-  return tells
 end
 
 local function add_peer(user, room, offer)
@@ -161,11 +173,13 @@ tell_by['-'] = function(t, _, user)
   return tell_other(t, '"event":"remove-peer","data":{"peer":' .. user .. ',"roomId":"' .. t.room .. '"}}')
 end
 
--- Tells those, and keeps the rest of the items. Returns whether there is one, and the users of
--- who was told.
-local function tell(peer, items, tells)
-  local user, kept, users, ours = user_of(peer), kept_of(peer), {}, {}
-  for i, t in ipairs(tells) do
+-- Tells the first, and keeps the others. Returns whether there are any, and the users of who was
+-- told.
+local function tell(peer, tells)
+  local count, users, ours = math.min(#tells, TELLS), {}, {}
+  local user, kept = user_of(peer), kept_of(peer)
+  for i = 1, count do
+    local t = tells[i]
     local is_ours = tell_by[t.sign](t, peer, user, kept)
     ours[t.room] = ours[t.room] or is_ours or false
     users[i] = t.user
@@ -174,18 +188,20 @@ local function tell(peer, items, tells)
   for room, is in pairs(ours) do
     if not is and tells[1].sign == '-' then redis.call('PERSIST', key_members(room)) end
   end
-  told_count = told_count + #tells
-  for from = TELLS + 1, #items, LIST_AT_ONCE do
-    redis.call('RPUSH', key_telling(peer), unpack(items, from, math.min(from + LIST_AT_ONCE - 1, #items)))
+  told_count = told_count + count
+  for from = count + 1, #tells, LIST_AT_ONCE do
+    local texts = {}
+    for i = from, math.min(from + LIST_AT_ONCE - 1, #tells) do texts[#texts + 1] = format_tell(tells[i]) end
+    redis.call('RPUSH', key_telling(peer), unpack(texts))
   end
-  if #items > TELLS then keep(key_telling(peer)) end
-  return #items > TELLS, users
+  if #tells > count then keep(key_telling(peer)) end
+  return #tells > count, users
 end
 
 -- In parts: who is told and who is not yet is known by the list, and until its end the room is
 -- none of the peer's own.
-local function enter(peer, room, items)
-  if #items > TELLS then
+local function enter(peer, room, tells)
+  if #tells > TELLS then
     redis.call('SADD', key_entering(room), peer)
     keep(key_entering(room))
   else
@@ -199,32 +215,40 @@ local function end_enter(peer, room)
   keep(key_rooms(peer))
 end
 
+-- Those of the list that this script tells, and how many are then to go from it. A whole room
+-- becomes its members, one room at a time; who has left meanwhile is not told.
+local function next_tells(peer)
+  local texts, tells = redis.call('LRANGE', key_telling(peer), 0, TELLS - 1), {}
+  for i, text in ipairs(texts) do
+    local t = parse_tell(text)
+    if not t.other then
+      append_tells(tells, t.sign, t.room, peer)
+      return tells, i, t
+    elseif redis.call('SISMEMBER', key_members(t.room), t.other) == 1 then
+      tells[#tells + 1] = t
+    end
+  end
+  return tells, #texts, texts[1] and parse_tell(texts[1])
+end
+
 -- Goes on with what is left. nil: nothing is; '': with more, or of rooms that were left; or the
 -- room of which now all is told.
 local function tell_on(peer)
-  local list = key_telling(peer)
-  local left, items = redis.call('LRANGE', list, 0, TELLS - 1), {}
-  if not left[1] then return nil end
-  local sign, room = parse_item(left[1])
-  local count = #left
-  for i, item in ipairs(left) do
-    local _, of, other = parse_item(item)
-    if other == '' then  -- one room at a time
-      append_items(items, sign, of, others_in(of, peer))
-      count = i
-      break
-    elseif redis.call('SISMEMBER', key_members(of), other) == 1 then
-      items[#items + 1] = item
-    end
-  end
-  local number, tells = number_of(peer, room), {}
-  for _, t in ipairs(read_tells(items)) do
+  local tells, count, first = next_tells(peer)
+  if not first then return nil end
+  local sign, room = first.sign, first.room
+  read_others(tells)
+  if sign == '+' then
     -- Who entered later has told of both.
-    if sign ~= '+' or t.number < number then tells[#tells + 1] = t end
+    local number, earlier = number_of(peer, room), {}
+    for _, t in ipairs(tells) do
+      if t.number < number then earlier[#earlier + 1] = t end
+    end
+    tells = earlier
   end
-  redis.call('LTRIM', list, count, -1)  -- a removal first, for a full memory
-  tell(peer, items, tells)
-  if redis.call('EXISTS', list) == 1 or sign == '-' then return '' end
+  redis.call('LTRIM', key_telling(peer), count, -1)  -- a removal first, for a full memory
+  tell(peer, tells)
+  if redis.call('EXISTS', key_telling(peer)) == 1 or sign == '-' then return '' end
   if sign == '+' then end_enter(peer, room) end
   return room
 end
@@ -232,24 +256,24 @@ end
 -- Takes a peer out of rooms. Returns whether somebody is still to be told, and whether it was
 -- in one. Begins with a removal.
 local function leave(peer, rooms)
-  local items, left = {}, {}
+  local tells, was = {}, false
   for _, room in ipairs(rooms) do
-    local members = key_members(room)
-    must_be('set', members)
-    if redis.call('SISMEMBER', members, peer) == 1 then
-      left[#left + 1] = room
-      if #items < TELLS then append_items(items, '-', room, others_in(room, peer))
-      else items[#items + 1] = item_of('-', room) end
+    must_be('set', key_members(room))
+    if redis.call('SISMEMBER', key_members(room), peer) == 1 then
+      was = true
+      if #tells < TELLS then append_tells(tells, '-', room, peer)
+      else tells[#tells + 1] = {sign = '-', room = room} end
     end
   end
-  local tells = read_tells(items)
+  read_others(tells)
   for _, room in ipairs(rooms) do
     redis.call('SREM', key_members(room), peer)
     if redis.call('EXISTS', key_members(room)) == 0 then redis.call('DEL', key_numbers(room)) end
     redis.call('SREM', key_rooms(peer), room)
     redis.call('HDEL', key_peer(peer), number_field(room))
   end
-  return tell(peer, items, tells), left[1]
+  local left = tell(peer, tells)
+  return left, was
 end
 
 -- For the streams of a peer, not for their clients.
@@ -288,7 +312,6 @@ local function begin_life(peer, server, others)
   local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1,
     string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
-  redis.call('HDEL', key_peer(peer), 'kept')
   if others then ping(peer, life, '{}') end
   return life
 end

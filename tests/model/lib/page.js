@@ -95,7 +95,7 @@ export class Page {
       again(); // the script may have run, or run late: a repeat is harmless
       return;
     }
-    this.joined = true;
+    this.joined = !this.out; // it may have left meanwhile
     if (world.chance(10)) again(); // the answer was lost
   }
 

@@ -4,7 +4,6 @@ local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
 local PRESENT, LEAVING = PREFIX .. 'present', PREFIX .. 'leaving'
 
-
 local function key_members(room) return PREFIX .. 'channels:' .. room end
 local function key_rooms(peer) return PREFIX .. peer .. ':channels' end
 local function key_numbers(room) return PREFIX .. 'numbers:' .. room end

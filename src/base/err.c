@@ -20,6 +20,7 @@ const char *const err_words[ERR_COUNT] = {
 	[ERR_ROOM_FULL] = "room-full",
 	[ERR_MANY_ROOMS] = "many-rooms",
 	[ERR_RATE] = "rate",
+	[ERR_MAILBOX] = "mailbox-full",
 	[ERR_BUSY] = "busy",
 	[ERR_STORE] = "redis",
 	[ERR_SLOW] = "slow",

@@ -24,6 +24,7 @@ enum err {
 	ERR_ROOM_FULL,
 	ERR_MANY_ROOMS,
 	ERR_RATE,
+	ERR_MAILBOX,		/* as much is kept for a peer as may be */
 	ERR_BUSY,		/* too many streams here */
 	ERR_STORE,		/* Redis cannot be reached, or refuses */
 	ERR_SLOW,		/* a body that was too long on its way */

@@ -1,8 +1,9 @@
 /**
- * outbox.js - what is to be relayed: one queue, in order, in as few requests as it takes.
+ * outbox.js - what is to be relayed: a queue a peer, in order, in as few requests as it takes.
  *
- * While a request is under way the next ones gather. One then takes along all that is for the
- * peer of the first message, 1 to 64, so that messages to one peer never overtake each other.
+ * While a request to a peer is under way the next messages to it gather, and then go together, 1 to
+ * 64 of them: so they never overtake each other. Who is away, and for whom the server keeps no more,
+ * keeps nobody else waiting.
  */
 
 import { Refusal, asError } from './requests.js';
@@ -15,7 +16,6 @@ const encoder = new TextEncoder();
 
 /**
  * @typedef {object} Message
- * @property {string} peer
  * @property {string} json
  * @property {number} bytes
  * @property {(answer: any) => void} resolve
@@ -24,9 +24,8 @@ const encoder = new TextEncoder();
 
 export class Outbox {
   #post;
-  /** @type {Message[]} */
-  #queue = [];
-  #sending = false;
+  /** To each peer; it is there while something is under way. @type {Map<string, Message[]>} */
+  #queues = new Map();
   #most = BATCH_BYTES;
 
   /**
@@ -46,8 +45,14 @@ export class Outbox {
   push(peer, event, data) {
     return new Promise((resolve, reject) => {
       const json = `{"event":${JSON.stringify(event)},"data":${JSON.stringify(data ?? null)}}`;
-      this.#queue.push({ peer, json, bytes: encoder.encode(json).length, resolve, reject });
-      this.#send();
+      const message = { json, bytes: encoder.encode(json).length, resolve, reject };
+      const queue = this.#queues.get(peer);
+      if (queue) {
+        queue.push(message);
+      } else {
+        this.#queues.set(peer, [message]);
+        this.#send(peer);
+      }
     });
   }
 
@@ -56,49 +61,46 @@ export class Outbox {
    * @param {(peer: string) => boolean} [wanted]
    */
   drop(wanted = () => true) {
-    this.#queue = this.#queue.filter((message) => {
-      if (!wanted(message.peer)) return true;
-      message.reject(new Refusal(0, 'It was not sent any more.'));
-      return false;
-    });
+    for (const [peer, queue] of this.#queues) {
+      if (!wanted(peer)) continue;
+      for (const message of queue.splice(0)) message.reject(new Refusal(0, 'It was not sent any more.'));
+    }
   }
 
-  async #send() {
-    if (this.#sending) return;
-    this.#sending = true;
+  /** @param {string} peer */
+  async #send(peer) {
     await null; // what else the page has to say in this turn goes along
-    while (this.#queue.length) {
-      const batch = this.#batch();
+    const queue = this.#queues.get(peer) ?? [];
+    while (queue.length) {
+      const batch = this.#batch(queue);
       const body = `[${batch.map((message) => message.json).join()}]`;
       try {
-        const answer = await this.#post(batch[0].peer, body);
+        const answer = await this.#post(peer, body);
         for (const message of batch) message.resolve(answer);
       } catch (error) {
         if (error instanceof Refusal && error.status === 413 && batch.length > 1) {
           this.#most = Math.max(BATCH_LEAST, this.#most / 2);
-          this.#queue.unshift(...batch);
+          queue.unshift(...batch);
         } else {
           for (const message of batch) message.reject(asError(error));
         }
       }
     }
-    this.#sending = false;
+    this.#queues.delete(peer);
   }
 
-  /** Takes what the first message's peer is to get out of the queue, as much as one POST may bear. */
-  #batch() {
-    const { peer } = this.#queue[0];
-    /** @type {Message[]} */
-    const batch = [];
+  /**
+   * Takes from the front of a queue as much as one POST may bear.
+   * @param {Message[]} queue
+   */
+  #batch(queue) {
+    let count = 0;
     let bytes = 0;
-    let over = false; // and nothing may overtake
-    this.#queue = this.#queue.filter((message) => {
-      if (message.peer !== peer || over) return true;
-      bytes += message.bytes + 1;
-      over = batch.length === BATCH_MESSAGES || (batch.length > 0 && bytes > this.#most);
-      if (!over) batch.push(message);
-      return over;
-    });
-    return batch;
+    while (count < queue.length && count < BATCH_MESSAGES) {
+      bytes += queue[count].bytes + 1;
+      if (count && bytes > this.#most) break;
+      count++;
+    }
+    return queue.splice(0, count);
   }
 }

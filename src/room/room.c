@@ -7,7 +7,14 @@
 #include "base/metric.h"
 #include "room/room.h"
 
-enum { KEY_MOST = 256, USER_MOST = 2048, MESSAGE_MOST = 2 * 1024 * 1024 };
+enum {
+	MAILBOX_FULL = -2,		/* of relay.lua */
+	POSITION_SIZE = 65,		/* of broadcast.lua's: a peer id */
+	KEY_MOST = 256, USER_MOST = 2048, MESSAGE_MOST = 2 * 1024 * 1024,
+	/* What a script answers that has not told all (DONE: what was asked is done
+	 * for the rest); and how often that can be: a peer leaves 64 rooms of 1024. */
+	AGAIN = -3, AGAIN_DONE = -4, AGAIN_MAX = 2048,
+};
 
 /* KEYS and ARGV of a step, put together word by word. */
 struct words {
@@ -46,6 +53,11 @@ static enum err run(struct redis *r, enum script s, const struct words *w,
 		    struct reply **reply)
 {
 	return redis_run(r, s, w->keys, w->args, w->count, reply);
+}
+
+static bool is_again(const struct reply *reply)
+{
+	return reply_kind(reply) == REPLY_NUMBER && reply_number(reply) <= AGAIN;
 }
 
 static void start(struct redis *r, struct question *q, enum script s,
@@ -90,72 +102,44 @@ static void put_peers(struct buf *b, const struct reply *reply)
 	buf_char(b, ']');
 }
 
-enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
-		   const char *room, struct buf *peers)
+/* So often until it has told all. *done: what was said of it on the way is set. */
+static enum err run_parts(struct redis *r, enum script s, const struct words *w,
+			  struct reply **reply, bool *done)
 {
-	struct words w = { .count = 0 };
-	struct buf user = BUF_INIT(USER_MOST);
-	struct reply *reply = NULL;
-	enum err e;
+	enum err e = run(r, s, w, reply);
 
-	peer_put(&user, p);
-	key(&w, c, "channels:", room, "");
-	key(&w, c, "", p->id, ":channels");
-	key(&w, c, "peer:", p->id, "");
-	key(&w, c, "mailbox:", p->id, "");
-	key(&w, c, "present", "", "");
-	key(&w, c, "leaving", "", "");
-	text(&w, p->id);
-	text(&w, room);
-	word(&w, user.data, user.len);
-	w.args[w.count++] = ARG_SERVER;
-	e = run(r, SCRIPT_JOIN, &w, &reply);
-	if (!e && reply_kind(reply) == REPLY_NUMBER)
-		e = reply_number(reply) == -1 ? ERR_ROOM_FULL : ERR_MANY_ROOMS;
-	if (!e) {
-		metric_add(METRIC_JOINS, 0, 1);
-		put_peers(peers, reply);
+	*done = false;
+	for (int i = 0; !e && is_again(*reply); i++) {
+		*done = *done || reply_number(*reply) == AGAIN_DONE;
+		reply_free(*reply);
+		*reply = NULL;
+		e = i < AGAIN_MAX ? run(r, s, w, reply) : ERR_STORE;
 	}
-	reply_free(reply);
-	buf_free(&user);
 	return e;
 }
 
-enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room)
+/* A number, or {ms} for who is over the rate. */
+static enum err outcome(const struct reply *reply, enum err apart, int *n,
+			int *wait_ms)
 {
-	struct words w = { .count = 0 };
-	struct reply *reply = NULL;
-	enum err e;
-
-	key(&w, c, "channels:", room, "");
-	key(&w, c, "", p->id, ":channels");
-	key(&w, c, "peer:", p->id, "");
-	text(&w, p->id);
-	text(&w, room);
-	e = run(r, SCRIPT_LEAVE, &w, &reply);
-	if (!e)
-		metric_add(METRIC_LEAVES, 0, (uint64_t)reply_number(reply));
-	reply_free(reply);
-	return e;
+	if (reply_kind(reply) == REPLY_LIST) {
+		*wait_ms = reply_count(reply) ?
+			(int)reply_number(reply_at(reply, 0)) : 0;
+		return ERR_RATE;
+	}
+	*n = (int)reply_number(reply);
+	return *n < 0 ? apart : OK;
 }
 
-enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room, struct buf *peers)
+static enum err join_outcome(const struct reply *reply, int *wait_ms)
 {
-	struct words w = { .count = 0 };
-	struct reply *reply = NULL;
-	enum err e;
+	int n = 0;
 
-	key(&w, c, "channels:", room, "");
-	text(&w, p->id);
-	e = run(r, SCRIPT_PEERS, &w, &reply);
-	if (!e && reply_kind(reply) != REPLY_LIST)
-		e = ERR_NOT_MEMBER;
-	if (!e)
-		put_peers(peers, reply);
-	reply_free(reply);
-	return e;
+	if (reply_kind(reply) == REPLY_LIST &&
+	    reply_kind(reply_at(reply, 0)) != REPLY_NUMBER)
+		return OK;	/* users */
+	return outcome(reply, reply_number(reply) == -1 ? ERR_ROOM_FULL :
+		       ERR_MANY_ROOMS, &n, wait_ms);
 }
 
 /*
@@ -187,6 +171,90 @@ static unsigned long cost_of(const struct conf *c, size_t len)
 	return len > least ? len : least;
 }
 
+/* What joins and leaves cost: of each who is told, as a message would. */
+static unsigned long cost_of_telling(const struct conf *c, const struct buf *user)
+{
+	return cost_of(c, user->len + sizeof "\"event\":\"remove-peer\"");
+}
+
+enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
+		   const char *room, struct buf *peers, int *wait_ms)
+{
+	struct words w = { .count = 0 };
+	struct buf user = BUF_INIT(USER_MOST);
+	struct reply *reply = NULL;
+	char cost[24], most[24];
+	bool done;
+	enum err e;
+
+	peer_put(&user, p);
+	snprintf(cost, sizeof cost, "%lu", cost_of_telling(c, &user));
+	snprintf(most, sizeof most, "%lu", cost_most(c));
+	key(&w, c, "channels:", room, "");
+	key(&w, c, "", p->id, ":channels");
+	key(&w, c, "peer:", p->id, "");
+	key(&w, c, "mailbox:", p->id, "");
+	key(&w, c, "present", "", "");
+	key(&w, c, "leaving", "", "");
+	key(&w, c, "rate:", p->id, "");
+	text(&w, p->id);
+	text(&w, room);
+	word(&w, user.data, user.len);
+	w.args[w.count++] = ARG_SERVER;
+	text(&w, cost);
+	text(&w, most);
+	e = run_parts(r, SCRIPT_JOIN, &w, &reply, &done);
+	if (!e)
+		e = join_outcome(reply, wait_ms);
+	if (!e)
+		metric_add(METRIC_JOINS, 0, 1);
+	if (!e && reply_kind(reply) == REPLY_LIST)
+		put_peers(peers, reply);
+	else if (!e)	/* told in parts */
+		e = room_peers(r, c, p, room, peers);
+	reply_free(reply);
+	buf_free(&user);
+	return e;
+}
+
+enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	bool done;
+	enum err e;
+
+	key(&w, c, "channels:", room, "");
+	key(&w, c, "", p->id, ":channels");
+	key(&w, c, "peer:", p->id, "");
+	text(&w, p->id);
+	text(&w, room);
+	e = run_parts(r, SCRIPT_LEAVE, &w, &reply, &done);
+	if (!e && (done || reply_number(reply) == 1))
+		metric_add(METRIC_LEAVES, 0, 1);
+	reply_free(reply);
+	return e;
+}
+
+enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
+		    const char *room, struct buf *peers)
+{
+	struct words w = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	key(&w, c, "channels:", room, "");
+	text(&w, p->id);
+	e = run(r, SCRIPT_PEERS, &w, &reply);
+	if (!e && reply_kind(reply) != REPLY_LIST)
+		e = ERR_NOT_MEMBER;
+	if (!e)
+		put_peers(peers, reply);
+	reply_free(reply);
+	return e;
+}
+
 /* A message as deliver.lua wants it: without the opening brace. */
 static void put_message(struct buf *b, const char *user, const struct item *m)
 {
@@ -194,19 +262,6 @@ static void put_message(struct buf *b, const char *user, const struct item *m)
 		user);
 	json_put_raw(b, m->data, m->data_len);
 	buf_str(b, "}}");
-}
-
-/* A number, or {ms} for who is over the rate. */
-static enum err outcome(const struct reply *reply, enum err apart, int *n,
-			int *wait_ms)
-{
-	if (reply_kind(reply) == REPLY_LIST) {
-		*wait_ms = reply_count(reply) ?
-			(int)reply_number(reply_at(reply, 0)) : 0;
-		return ERR_RATE;
-	}
-	*n = (int)reply_number(reply);
-	return *n < 0 ? apart : OK;
 }
 
 static void count_relay(enum err e, int streams, int messages)
@@ -234,7 +289,8 @@ static void end_relay(struct relaying *s, enum err e, struct reply *reply)
 	int streams = 0, wait_ms = 0;
 
 	if (!e)
-		e = outcome(reply, ERR_NO_PEER, &streams, &wait_ms);
+		e = outcome(reply, reply_number(reply) == MAILBOX_FULL ?
+			    ERR_MAILBOX : ERR_NO_PEER, &streams, &wait_ms);
 	count_relay(e, streams, s->count);
 	reply_free(reply);
 	s->done(s->of, e, streams, wait_ms);
@@ -275,6 +331,7 @@ static void put_words(struct relaying *s, const struct conf *c,
 	key(&s->w, c, "", p->id, ":channels");
 	key(&s->w, c, "", to, ":channels");
 	key(&s->w, c, "rate:", p->id, "");
+	text(&s->w, p->id);
 	text(&s->w, to);
 	text(&s->w, s->cost);
 	text(&s->w, s->most);
@@ -302,13 +359,50 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 	start(r, &s->q, SCRIPT_RELAY, &s->w, relayed);
 }
 
+/* How many an answer of broadcast.lua tells of, and where it goes on: "" nowhere. */
+static enum err broadcast_outcome(const struct reply *reply, int *n,
+				  char position[POSITION_SIZE], int *wait_ms)
+{
+	size_t len;
+	const char *id = reply_string(reply_at(reply, 1), &len);
+
+	snprintf(position, POSITION_SIZE, "%s", id);
+	if (!len)
+		return outcome(reply, ERR_NOT_MEMBER, n, wait_ms);
+	*n = (int)reply_number(reply_at(reply, 0));
+	return OK;
+}
+
+/* In parts, where they are many or it is long. */
+static enum err broadcast_all(struct redis *r, struct words *w, int *peers,
+			      int *wait_ms)
+{
+	char position[POSITION_SIZE] = "";
+	int parts = 0;
+	enum err e;
+
+	*peers = 0;
+	do {
+		struct reply *reply = NULL;
+		int n = 0;
+
+		text(w, position);
+		e = run(r, SCRIPT_BROADCAST, w, &reply);
+		if (!e)
+			e = broadcast_outcome(reply, &n, position, wait_ms);
+		reply_free(reply);
+		w->count--;
+		*peers += n;
+	} while (!e && *position && parts++ < AGAIN_MAX);
+	return e;
+}
+
 enum err room_broadcast(struct redis *r, const struct conf *c,
 			const struct peer *p, const char *room,
 			const struct item *item, int *peers, int *wait_ms)
 {
 	struct words w = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MOST), message = BUF_INIT(MESSAGE_MOST);
-	struct reply *reply = NULL;
 	char cost[24], most[24];
 	enum err e;
 
@@ -318,18 +412,17 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	snprintf(most, sizeof most, "%lu", cost_most(c));
 	key(&w, c, "channels:", room, "");
 	key(&w, c, "rate:", p->id, "");
+	key(&w, c, "entering:", room, "");
 	text(&w, p->id);
+	text(&w, room);
 	text(&w, cost);
 	text(&w, most);
 	word(&w, message.data, message.len);
-	e = run(r, SCRIPT_BROADCAST, &w, &reply);
-	if (!e)
-		e = outcome(reply, ERR_NOT_MEMBER, peers, wait_ms);
+	e = broadcast_all(r, &w, peers, wait_ms);
 	if (!e) {
 		metric_add(METRIC_BROADCASTS, 0, 1);
 		metric_add(METRIC_MESSAGES, 0, (uint64_t)*peers);
 	}
-	reply_free(reply);
 	buf_free(&user);
 	buf_free(&message);
 	return e;
@@ -358,6 +451,8 @@ enum err room_access(struct redis *r, const struct conf *c, const char *address,
 struct connecting {
 	struct question q;
 	struct words w;
+	struct redis *redis;
+	int parts;
 	struct buf user;
 	char number[24];
 	const char *position;
@@ -392,6 +487,15 @@ static void connected(struct question *q, enum err e, struct reply *reply)
 {
 	struct connecting *s = (struct connecting *)q;
 
+	if (!e && is_again(reply)) {
+		reply_free(reply);
+		reply = NULL;
+		if (s->parts++ < AGAIN_MAX) {
+			redis_start(s->redis, q);
+			return;
+		}
+		e = ERR_STORE;
+	}
 	memset(s->to, 0, sizeof *s->to);
 	s->to->reply = reply;
 	if (!e)
@@ -409,6 +513,7 @@ void presence_connect(struct redis *r, const struct conf *c,
 	struct connecting *s = xcalloc(1, sizeof *s);
 
 	snprintf(s->number, sizeof s->number, "%lld", number);
+	s->redis = r;
 	s->user = (struct buf)BUF_INIT(USER_MOST);
 	s->position = position;
 	s->to = to;
@@ -446,6 +551,7 @@ void presence_replay(struct redis *r, const struct conf *c,
 	s->done = done;
 	s->of = of;
 	key(&s->w, c, "mailbox:", p->id, "");
+	key(&s->w, c, "peer:", p->id, "");
 	text(&s->w, position);
 	start(r, &s->q, SCRIPT_REPLAY, &s->w, replayed);
 }
@@ -459,8 +565,8 @@ static void take_later(const struct reply *list, size_t at, struct later *later)
 }
 
 enum err presence_beat(struct redis *r, const struct conf *c,
-		       const struct peer *p, const char *life, bool *live,
-		       struct later *later)
+		       const struct peer *p, const char *life, bool replayed,
+		       bool *live, struct later *later)
 {
 	struct words w = { .count = 0 };
 	struct reply *reply = NULL;
@@ -470,6 +576,7 @@ enum err presence_beat(struct redis *r, const struct conf *c,
 	keys_of_peer(&w, c, p->id);
 	text(&w, p->id);
 	text(&w, life);
+	text(&w, replayed ? "1" : "0");
 	e = run(r, SCRIPT_BEAT, &w, &reply);
 	if (e)
 		return e;

@@ -13,10 +13,11 @@
 #include "room/peer.h"
 #include "store/redis.h"
 
-/* Twice is as once, and announces again. peers gets the others as a JSON array.
- * ERR_ROOM_FULL, ERR_MANY_ROOMS. */
+/* Twice is as once: p alone is told of the others again, unless it was away. peers gets
+ * the others as a JSON array. ERR_ROOM_FULL, ERR_MANY_ROOMS; ERR_RATE, and *wait_ms is for
+ * how long. */
 enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
-		   const char *room, struct buf *peers);
+		   const char *room, struct buf *peers, int *wait_ms);
 
 /* Also where p is no member. */
 enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
@@ -27,7 +28,7 @@ enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
 		    const char *room, struct buf *peers);
 
 /* How a relay went: OK, and how many streams took it (0: it is kept);
- * ERR_NO_PEER; or ERR_RATE, and for how many ms. */
+ * ERR_NO_PEER; ERR_MAILBOX; or ERR_RATE, and for how many ms. */
 typedef void relay_done(void *of, enum err e, int streams, int wait_ms);
 
 /* All or none, in order; items are copied. done is called once, now or later:
@@ -76,10 +77,10 @@ void presence_connect(struct redis *r, const struct conf *c,
 void presence_replay(struct redis *r, const struct conf *c,
 		     const struct peer *p, const char *position,
 		     struct presence *to, presence_done *done, void *of);
-/* *live false: subscribe and connect again. */
+/* replayed: the stream has asked for all pages. *live false: subscribe and connect again. */
 enum err presence_beat(struct redis *r, const struct conf *c,
-		       const struct peer *p, const char *life, bool *live,
-		       struct later *later);
+		       const struct peer *p, const char *life, bool replayed,
+		       bool *live, struct later *later);
 /* *leaving: look again in GRACE. */
 enum err presence_end(struct redis *r, const struct conf *c,
 		      const struct peer *p, long long number, bool *leaving);

@@ -13,7 +13,8 @@ enum err run_join(struct call *c)
 	enum err e;
 
 	begin_peers(c);
-	e = room_join(c->redis, c->conf, &c->who.peer, c->room, &c->out);
+	e = room_join(c->redis, c->conf, &c->who.peer, c->room, &c->out,
+		      &c->wait_ms);
 	buf_char(&c->out, '}');
 	return e;
 }

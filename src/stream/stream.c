@@ -84,7 +84,8 @@ static void beat(struct stream *s)
 
 	s->beat_at = clock_ms() + s->conf->ping * 1000;
 	if (r) {
-		e = presence_beat(r, s->conf, &s->peer, s->life, &live, &later);
+		e = presence_beat(r, s->conf, &s->peer, s->life, !s->replaying,
+				  &live, &later);
 		pool_give(r);
 	}
 	if (e || !live) {

@@ -40,6 +40,7 @@ static const struct {
 	[ERR_ROOM_FULL] = { 409, "Conflict", "The room is full." },
 	[ERR_MANY_ROOMS] = { 409, "Conflict", "You are in too many rooms: leave one." },
 	[ERR_RATE] = { 429, "Too Many Requests", "You are over the rate: wait as Retry-After says." },
+	[ERR_MAILBOX] = { 429, "Too Many Requests", "The peer is away, and as much is kept for it as may be: try again as Retry-After says." },
 	[ERR_BUSY] = { 503, "Service Unavailable", "This server holds as many streams as it may." },
 	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach its store; try again soon." },
 	[ERR_SLOW] = { 408, "Request Timeout", "The body was too long on its way." },

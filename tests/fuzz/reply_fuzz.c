@@ -40,7 +40,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	int n, wait_ms;
 
 	switch (which % 11) {
-	case 0: room_join(r, c, &p, "room", &out); break;
+	case 0: room_join(r, c, &p, "room", &out, &wait_ms); break;
 	case 1: room_leave(r, c, &p, "room"); break;
 	case 2: room_peers(r, c, &p, "room", &out); break;
 	case 3: room_relay(r, c, &p, "bob", &item, 1, relayed, NULL); break;
@@ -55,7 +55,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 		}
 		reply_free(presence.reply);
 		break;
-	case 7: presence_beat(r, c, &p, "1-1", &is, &later); break;
+	case 7: presence_beat(r, c, &p, "1-1", true, &is, &later); break;
 	case 8: presence_end(r, c, &p, 0, &is); break;
 	case 9: presence_due(r, c, &later); break;
 	case 10:

@@ -4,7 +4,7 @@ import http from 'node:http';
 import { before } from 'node:test';
 import { refused } from './lib/http.js';
 import { STEP_MS, steps } from './lib/pace.js';
-import { isRelayed, isRemoved } from './lib/peer.js';
+import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause, timed, until } from './lib/wait.js';
@@ -103,6 +103,29 @@ suite('limits', { settings }, (site, it) => {
     refused(answer, 429);
     assert.equal(sent, BURST / 2);
     for (let i = 0; i < sent; i++) isRelayed(await bob.stream.next(), ann, 'n', i);
+  });
+
+  it('429: who comes and goes pays for all who are told, and cannot tell more than it could say', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const cat = site.peer();
+    let joins = 0;
+    let answer;
+    for (; joins < BURST; joins++) {
+      answer = await cat.ask('POST', `/${room}/join`);
+      if (answer.status !== 200) break;
+      await cat.leave(room); // which was paid for, and is refused to nobody
+    }
+    refused(answer, 429);
+    const wait = Number(answer.headers['retry-after']);
+    assert.ok(wait >= 1 && wait <= WINDOW, `${wait} s`);
+    assert.equal(joins, Math.floor(BURST / 4)); // two are told, of each join and each leave
+    for (let i = 0; i < joins; i++) {
+      isAdded(await bob.stream.next(), cat, room, false);
+      isRemoved(await bob.stream.next(), cat, room);
+    }
+    assert.deepEqual(await ann.others(room), [bob.id]);
+    assert.equal(await ann.relay(bob, 'x', 1), true);
   });
 
   it('413: the limit is the setting', async () => {

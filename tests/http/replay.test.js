@@ -5,6 +5,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'n
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { refused } from './lib/http.js';
 import { isRelayed } from './lib/peer.js';
 import { signal } from './lib/processes.js';
 import { FULL, suite } from './lib/suite.js';
@@ -81,20 +82,49 @@ if (FULL) {
       for (let i = 0; i < 8; i++) isRelayed(await again.next(), ann, 'n', ['live', i]);
     });
 
-    it('what is pushed out before it was fetched is told: resumed is false, not silence', async () => {
-      const there = await away();
-      const { ann, bob, position } = there;
+    /** A client that has not read all of it yet. */
+    async function slowly(there) {
       const slow = await unread(there);
-      await until(async () => (await site.redis('PUBSUB', 'NUMSUB', `messages:${bob.id}`))[1] === 1, 'the stream');
-      await ann.stream.ping(2);
-      for (let i = 0; i < 2 * MAILBOX; i++) await ann.relay(bob, 'late', i);
+      await until(async () => (await site.redis('PUBSUB', 'NUMSUB', `messages:${there.bob.id}`))[1] === 1, 'the stream');
+      await there.ann.stream.ping(2);
+      return slow;
+    }
+
+    it('what is kept is not pushed out before it was fetched: so long there is room for as many as ever', async () => {
+      const there = await away();
+      const { ann, bob } = there;
+      const slow = await slowly(there);
+      for (let i = MAILBOX - 10; i < MAILBOX; i++) await ann.relay(bob, 'n', [i, '']);
+      const full = await ann.ask('POST', `/relay/${bob.id}/n`, '1');
+      refused(full, 429);
+      assert.equal(full.headers['retry-after'], '1');
+      const cat = site.peer();
+      const [room] = await site.redis('SMEMBERS', `${ann.id}:channels`);
+      for (let i = 0; i < MAILBOX; i++) {
+        await cat.join(room);
+        await cat.leave(room);
+      }
+      let got = '';
+      slow.on('data', (bytes) => { got += bytes; });
+      slow.resume();
+      const numbers = () => [...got.matchAll(/"data":\[(\d+),/g)].map(([, n]) => Number(n));
+      await until(() => numbers().length === MAILBOX, 'all of it');
+      assert.deepEqual(numbers(), Array.from({ length: MAILBOX }, (_, i) => i));
+      assert.ok(!got.includes('"resumed":false'));
+      await until(async () => (await ann.ask('POST', `/relay/${bob.id}/n`, '1')).status === 200, 'room for more');
+      slow.destroy();
+    });
+
+    it('what is lost before it was fetched is told: resumed is false, not silence', async () => {
+      const there = await away();
+      const slow = await slowly(there);
+      await site.redis('XTRIM', `mailbox:${there.bob.id}`, 'MAXLEN', '1');
       let got = '';
       slow.on('data', (bytes) => { got += bytes; });
       slow.resume();
       await until(() => got.includes('"resumed":false'), 'the word that something is lost');
       const numbers = [...got.slice(0, got.indexOf('"resumed":false')).matchAll(/"data":\[(\d+),/g)].map(([, n]) => Number(n));
       assert.deepEqual(numbers, numbers.map((_, i) => i), 'until then nothing is left out');
-      assert.ok(position);
       slow.destroy();
     });
 

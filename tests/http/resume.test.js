@@ -1,5 +1,6 @@
 // Streams that are cut: what was missed comes once and in order, or one is told.
 import assert from 'node:assert/strict';
+import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { Stream } from './lib/sse.js';
 import { FULL, GRACE, suite } from './lib/suite.js';
@@ -105,14 +106,43 @@ suite('resume', { settings, together: true }, (site, it) => {
     isRelayed(await again.next(), ann, 'n', 1);
   });
 
-  it('a mailbox that overflowed meanwhile: told, not silently incomplete', async () => {
+  it('what was kept is there, whoever comes and goes meanwhile; more than a mailbox holds is refused', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const { lastEventId: after } = bob.stream;
+    bob.stream.cut();
+    await until(async () => !(await ann.relay(bob, 'n', 'first')), 'it to be away');
+    const cat = site.peer();
+    for (let i = 0; i < 100; i++) {
+      await cat.join(room);
+      await cat.leave(room);
+    }
+    const batch = Array.from({ length: 40 }, (_, i) => ({ event: 'n', data: i }));
+    assert.equal((await ann.ask('POST', `/relay/${bob.id}`, batch)).status, 202);
+    const full = await ann.ask('POST', `/relay/${bob.id}`, batch);
+    refused(full, 429);
+    assert.equal(full.headers['retry-after'], '1');
+    const again = await bob.open({ after });
+    assert.equal(again.connected.resumed, true);
+    const heard = [];
+    while (heard.at(-1) !== 39) {
+      const { event, data } = await again.next();
+      if (event === 'n') heard.push(JSON.parse(data).data);
+    }
+    assert.deepEqual(heard.filter((data) => data !== 'first'), batch.map(({ data }) => data));
+    assert.ok(heard[0] === 'first');
+    assert.equal(await ann.relay(bob, 'n', 'last'), true);
+    isRelayed(await again.next(), ann, 'n', 'last');
+  });
+
+  it('a mailbox that overflowed: told, not silently incomplete', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     await ann.relay(bob, 'n', 0);
     const { id } = await bob.stream.next();
-    bob.stream.cut();
     const batch = Array.from({ length: 64 }, (_, i) => ({ event: 'n', data: i }));
-    for (let i = 0; i < 5; i++) assert.ok((await ann.ask('POST', `/relay/${bob.id}`, batch)).status < 300);
+    for (let i = 0; i < 5; i++) assert.equal((await ann.ask('POST', `/relay/${bob.id}`, batch)).status, 200);
+    bob.stream.cut();
     while (await ann.relay(bob, 'n', 'last'));
     const again = await bob.open({ after: id });
     assert.equal(again.connected.resumed, false);

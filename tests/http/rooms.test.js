@@ -4,6 +4,7 @@ import http from 'node:http';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
+import { until } from './lib/wait.js';
 
 suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
   it('joining names the others; each of both sides hears of the other, one to offer', async () => {
@@ -26,16 +27,38 @@ suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
     assert.deepEqual(await cat.others(room), [ann.id, bob.id].sort());
   });
 
-  it('twice is as once, and announces again', async () => {
+  it('twice is as once: who joins is told of the others again, they are not', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     assert.deepEqual(await ann.join(room), [bob.user]);
-    isAdded(await ann.stream.next(), bob, room, true);
-    isAdded(await bob.stream.next(), ann, room, false);
+    isAdded(await ann.stream.next(), bob, room, false); // as before: of a pair one offers
+    assert.deepEqual(await bob.join(room), [ann.user]);
+    isAdded(await bob.stream.next(), ann, room, true);
     assert.deepEqual(await bob.others(room), [ann.id]);
     await ann.leave(room);
     isRemoved(await bob.stream.next(), ann, room);
     assert.deepEqual(await bob.others(room), []);
+  });
+
+  it('twice, but it was away, or has lost what it was told: the others are told too', async () => {
+    const room = randomId('r');
+    const [ann, bob] = await site.room(room, 2);
+    const { lastEventId: after } = ann.stream;
+    ann.stream.cut();
+    await until(async () => await site.redis('ZSCORE', 'present', ann.id) === null, 'it to be away');
+    await ann.join(room);
+    isAdded(await bob.stream.next(), ann, room, false);
+    ann.stream = await ann.open({ after });
+    isAdded(await ann.stream.next(), bob, room, true);
+    const twin = await ann.open({ after: '1-1' });
+    assert.deepEqual([twin.connected.resumed, twin.connected.rooms], [false, [room]]);
+    for (const heard of [1, 0]) {
+      await ann.join(room);
+      if (heard) isAdded(await bob.stream.next(), ann, room, false);
+      isAdded(await twin.next(), bob, room, true);
+    }
+    await ann.relay(bob, 'mark', 1);
+    isRelayed(await bob.stream.next(), ann, 'mark', 1); // told once
   });
 
   it('leaving is told at once to those who stay, and is fine where one is not', async () => {

@@ -9,14 +9,20 @@ const SEED = 1;
 
 /** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
 const MUTANTS = [
-  { why: 'who is reaped stays a member', found: /ghost|members of|in a room/, mode: 'kill',
-    file: 'presence', from: 'leave_all(peer, found)\n', to: '\n' },
+  { why: 'who is reaped stays a member', found: /ghost|members of|in a room|apart/, mode: 'kill',
+    file: 'presence', from: 'pcall(leave_on, peer)', to: 'pcall(tell_on, peer)' },
   { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
     file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },
   { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
-    file: 'join', from: "add_peer(user, 'false')", to: "add_peer(user, 'true')" },
+    file: 'presence', from: "add_peer(user, t.room, 'false')", to: "add_peer(user, t.room, 'true')" },
   { why: 'another Redis is taken for the same', found: /another Redis/, mode: 'wipe',
     file: 'connect', from: 'known[2] == server and known[1]', to: 'known[1]' },
+  { why: 'what is left to tell is told later than what comes next', found: /apart|no member/, mode: 'kill',
+    file: 'join', from: 'if told then return told == room and 0 or -3 end', to: '' },
+  { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
+    file: 'relay', from: 'not has_met(peer, to) and not has_met(to, peer)', to: 'true' },
+  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill',
+    file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
 ];
 
 describe('a step that is broken on purpose', () => {

@@ -16,7 +16,7 @@ describe('a race', () => {
   before(async () => { server = await RedisServer.start(); });
   after(() => server.remove());
   beforeEach(async () => {
-    world = await World.open(server, 1, { ROOM_PEERS: 1000 });
+    world = await World.open(server, 1, { ROOM_PEERS: 1000, TELL_AT_ONCE: 128 });
     world.afterScript = () => {};
   });
   afterEach(() => world.close());

@@ -23,16 +23,24 @@ test('what gathers in a turn, and while a request is under way, goes together an
   assert.deepEqual(posts.map(({ events }) => events), [['a1', 'a2']]);
   assert.equal(posts[0].body, '[{"event":"a1","data":null},{"event":"a2","data":{"x":[1,null]}}]');
   outbox.push('ann', 'a3');
-  outbox.push('bob', 'b1');
   outbox.push('ann', 'a4');
   await turn();
-  assert.equal(posts.length, 1, 'one request at a time');
+  assert.equal(posts.length, 1, 'one request at a time to a peer');
   posts[0].resolve();
   await turn();
   assert.deepEqual([posts[1].peer, posts[1].events], ['ann', ['a3', 'a4']]);
+});
+
+test('a peer to whom nothing can be sent for a while keeps no other waiting', async () => {
+  const { posts, outbox } = server();
+  outbox.push('ann', 'a1');
+  outbox.push('bob', 'b1');
+  await turn();
+  assert.deepEqual(posts.map(({ peer }) => peer), ['ann', 'bob']);
+  outbox.push('bob', 'b2');
   posts[1].resolve();
   await turn();
-  assert.deepEqual([posts[2].peer, posts[2].events], ['bob', ['b1']]);
+  assert.deepEqual(posts.map(({ events }) => events), [['a1'], ['b1'], ['b2']]);
 });
 
 test('at most 64 messages, and what a body may have', async () => {
@@ -85,5 +93,8 @@ test('what is dropped never goes out, and says so', async () => {
   await assert.rejects(dropped, { status: 0 });
   posts[0].resolve();
   await turn();
-  assert.deepEqual(posts[1].events, ['b1']);
+  assert.deepEqual(posts.map(({ events }) => events), [['a1'], ['b1']]);
+  outbox.push('ann', 'a3');
+  await turn();
+  assert.deepEqual(posts[2].events, ['a3']);
 });

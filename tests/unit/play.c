@@ -205,7 +205,7 @@ static void do_beat(int argc, char **argv, struct buf *out)
 		struct later later;
 		bool live = false;
 		enum err e = presence_beat(redis, &conf, &t->peer, t->life,
-					   &live, &later);
+					   true, &live, &later);
 
 		if (e)
 			put_error(out, e);
@@ -273,7 +273,9 @@ static void do_join(int argc, char **argv, struct buf *out)
 	for (int i = 0; i < argc - 1; i++) {
 		struct peer p = tab_named(argv[i])->peer;
 		struct buf peers = BUF_INIT(65536);
-		enum err e = room_join(redis, &conf, &p, argv[argc - 1], &peers);
+		int wait_ms = -1;
+		enum err e = room_join(redis, &conf, &p, argv[argc - 1], &peers,
+				       &wait_ms);
 
 		put_peers(out, e, &peers);
 		buf_free(&peers);

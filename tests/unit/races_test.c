@@ -105,7 +105,8 @@ static void must_join(int number, const char *room)
 	struct buf peers = BUF_INIT(8192);
 
 	assert_int_equal(room_join(connections[number], &conf,
-				   &tabs[number].peer, room, &peers), OK);
+				   &tabs[number].peer, room, &peers,
+				   &(int){ 0 }), OK);
 	buf_free(&peers);
 }
 
@@ -157,7 +158,8 @@ static void do_join(int number)
 {
 	answers[number] = (struct buf)BUF_INIT(8192);
 	errors[number] = room_join(connections[number], &conf,
-				   &tabs[number].peer, room, &answers[number]);
+				   &tabs[number].peer, room, &answers[number],
+				   &(int){ 0 });
 }
 
 static void do_due(int number)
@@ -282,7 +284,7 @@ static void do_join_own(int number)
 
 	snprintf(name, sizeof name, "own%d", number);
 	errors[number] = room_join(connections[number], &conf, &tabs[0].peer,
-				   name, &peers);
+				   name, &peers, &(int){ 0 });
 	buf_free(&peers);
 }
 
@@ -600,7 +602,7 @@ static void due_and_beat(int number)
 		do_due(number);
 	else
 		errors[2] = presence_beat(connections[2], &conf, &tabs[1].peer,
-					  tabs[1].life, &live[2], &later);
+					  tabs[1].life, true, &live[2], &later);
 }
 
 static void test_due_and_beat(void **state)
@@ -701,7 +703,7 @@ static void begin_lives(int number)
 		if (number == 2) {
 			do_due(2);
 		} else if (at && (presence_beat(connections[0], &conf,
-				&tabs[0].peer, lives[at - 1], &is_live,
+				&tabs[0].peer, lives[at - 1], true, &is_live,
 				&later) != OK || is_live)) {
 			faults++;
 		}
@@ -721,7 +723,7 @@ static void test_old_life(void **state)
 	together(3, begin_lives);
 	assert_int_equal(faults, 0);
 	assert_int_equal(presence_beat(connections[0], &conf, &tabs[0].peer,
-		lives[ROUNDS - 1], &is_live, &later), OK);
+		lives[ROUNDS - 1], true, &is_live, &later), OK);
 	assert_true(is_live);
 	for (int i = 1; i < ROUNDS; i++)
 		assert_true(strcmp(lives[i - 1], lives[i]) != 0);
@@ -856,7 +858,7 @@ static void mingle_once(int number)
 	switch (random_between(0, 6)) {
 	case 0:
 	case 1:
-		e = room_join(r, &conf, &t->peer, name, &peers);
+		e = room_join(r, &conf, &t->peer, name, &peers, &(int){ 0 });
 		break;
 	case 2:
 		e = room_leave(r, &conf, &t->peer, name);
@@ -882,7 +884,7 @@ static void mingle_once(int number)
 		e = presence_due(r, &conf, &later);
 		break;
 	default:
-		e = presence_beat(r, &conf, &t->peer, t->life, &is_live, &later);
+		e = presence_beat(r, &conf, &t->peer, t->life, true, &is_live, &later);
 		faults += !is_live;
 	}
 	faults += e != OK;

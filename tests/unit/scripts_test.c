@@ -118,7 +118,8 @@ static void test_relay(void **state)
 		{ "the window begins with the first; the rest is not touched",
 		  "enter a b r | age | relay a b 1 | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
-		  "mailbox:b=old peer:a=old peer:b=old present=old rate:a=6s" },
+		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
+		  "rate:a=6s rate:b=old" },
 		{ "the second does not stretch it",
 		  "enter a b r | relay a b 1 | age | relay a b 1 | "
 		  "?redis TTL %rate:a", "3600" },
@@ -133,12 +134,41 @@ static void test_relay(void **state)
 		  "enter a r | node n r | subscribe n | ?relay a n 1 | ?got n | "
 		  "?redis EXISTS %mailbox:n", "streams 1 | x a 1 | 0" },
 		{ "a mailbox holds so many, and what is left of a node of four",
-		  "enter a b r | limit 0 0 0 | close b | "
+		  "enter a b r | limit 0 0 0 | "
 		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
 		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
 		  "relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
-		  "?redis XLEN %mailbox:b | subscribe b | ?connect b at",
+		  "?redis XLEN %mailbox:b | close b | subscribe b | ?connect b 1-1",
 		  "18 | not resumed" },
+		{ "so many are kept for who is away, all or none, and no more",
+		  "enter a b r | limit 10 1000 0 | close b | "
+		  "?relay a b 1 2 3 4 5 6 7 8 9 10 11 12 | "
+		  "?relay a b 1 2 3 4 5 | ?relay a b 13 14 15 16 | ?relay a b 17 | "
+		  "?redis GET %rate:a | subscribe b | ?connect b at | ?relay a b 17 | "
+		  "?got b",
+		  "streams 0 | mailbox-full | streams 0 | mailbox-full | 1600 | "
+		  "resumed in r, missed x a 1; x a 2; x a 3; x a 4; x a 5; x a 6; "
+		  "x a 7; x a 8; x a 9; x a 10; x a 11; x a 12; x a 13; x a 14; "
+		  "x a 15; x a 16 | streams 1 | x a 17" },
+		{ "what is kept is pushed out neither by who comes and goes, nor by age",
+		  "enter a b r | limit 0 0 0 | close b | relay a b 1 | later 70000 | "
+		  "beat a | open c | "
+		  "join c r | leave c r | join c r | leave c r | join c r | leave c r | "
+		  "join c r | leave c r | join c r | leave c r | join c r | leave c r | "
+		  "join c r | leave c r | join c r | leave c r | join c r | leave c r | "
+		  "join c r | leave c r | join c r | leave c r | join c r | leave c r | "
+		  "join c r | leave c r | broadcast a r 2 | ?redis XLEN %mailbox:b | "
+		  "subscribe b | connect b at | ?redis HEXISTS %peer:b kept | "
+		  "relay a b 3 | ?redis XLEN %mailbox:b",
+		  "30 | 0 | 19" },
+		{ "until it was replayed to its end",
+		  "enter a b r | limit 0 0 0 | close b | relay a b +9000 +9000 | "
+		  "subscribe b | connect b at | ?redis HEXISTS %peer:b kept | "
+		  "later 70000 | beat b | ?redis XLEN %mailbox:b",
+		  "0 | 1" },
+		{ "to a peer of the Node application nothing is counted",
+		  "enter a r | node n r | ?relay a n 1 | ?redis EXISTS %peer:n",
+		  "streams 0 | 0" },
 	};
 
 	(void)state;
@@ -173,7 +203,8 @@ static void test_broadcast(void **state)
 		{ "only the rate is renewed",
 		  "enter a b r | age | broadcast a r 1 | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
-		  "mailbox:b=old peer:a=old peer:b=old present=old rate:a=6s" },
+		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
+		  "rate:a=6s rate:b=old" },
 	};
 
 	(void)state;
@@ -189,9 +220,35 @@ static void test_join(void **state)
 		  "nobody | a | a b | add-peer b r; add-peer c r | "
 		  "add-peer a r offer; add-peer c r | "
 		  "add-peer a r offer; add-peer b r offer" },
-		{ "twice is as once, and announces again",
-		  "enter a b r | ?join b r | ?members channels:r | ?got a | ?got b",
-		  "a | a b | add-peer b r | add-peer a r offer" },
+		{ "twice is as once: who joins is told of the others again",
+		  "enter a b r | ?join b r | ?join a r | ?members channels:r | "
+		  "?got a | ?got b",
+		  "a | b | a b | add-peer b r | add-peer a r offer" },
+		{ "again, but it was away: the others are told too",
+		  "enter a b r | close b | end b | ?join b r | ?got a | "
+		  "enter c r | ?join c r | ?got a",
+		  "a | add-peer b r | a b | add-peer c r" },
+		{ "again, of who lost what it was told beside a twin: likewise, once, in "
+		  "each of its rooms",
+		  "enter a b r | join a b q | got a | subscribe b2 | connect b2 1-1 | "
+		  "join b r | join b q | join b r | ?got a | ?got b2",
+		  "add-peer b r; add-peer b q | add-peer a r offer; "
+		  "add-peer a q offer; add-peer a r offer" },
+		{ "it then offers to those who came later as well",
+		  "enter a b r | close a | end a | join a r | subscribe a | connect a at | "
+		  "join b r | ?got b",
+		  "add-peer a r; add-peer a r" },
+		{ "it costs what the others are told, now and when it leaves",
+		  "enter a b c r | limit 10 1000 0 | open d | join d r | "
+		  "?redis GET %rate:d | join d r | ?redis GET %rate:d | leave d r | "
+		  "?redis GET %rate:d", "600 | 900 | 900" },
+		{ "over the rate: nobody is told, and nothing is done",
+		  "enter a b c r | limit 1 1000 0 | open d | ?join d r | ?leave d r | "
+		  "?join d r | ?members channels:r | ?heard d | later 6001 | ?join d r",
+		  "a b c | ok | rate | a b c | add-peer a r offer; add-peer b r offer; "
+		  "add-peer c r offer | a b c" },
+		{ "alone it costs nothing", "open a | ?join a r | ?redis EXISTS %rate:a",
+		  "nobody | 0" },
 		{ "a full room; who is in it may join again",
 		  "enter a b c d r | open e | age | ?join e r | ?join d r | "
 		  "?members channels:r | ?members e:channels | ?got e",
@@ -202,12 +259,12 @@ static void test_join(void **state)
 		  "many-rooms | nobody | q r s | 0" },
 		{ "all that it concerns is kept for a day",
 		  "open a | age | join a r | ?keys",
-		  "a:channels=day channels:r=day mailbox:a=day peer:a=day "
-		  "present=old" },
+		  "a:channels=day channels:r=day mailbox:a=day numbers:r=day "
+		  "peer:a=day present=old" },
 		{ "without a stream: leaving for GRACE, and a day for the rest",
 		  "?join a r | ?until leaving a | ?until present a | ?keys",
 		  "nobody | 10000 | none | a:channels=day channels:r=day "
-		  "leaving=day mailbox:a=day peer:a=day" },
+		  "leaving=day mailbox:a=day numbers:r=day peer:a=day" },
 		{ "again without a stream: GRACE is not begun anew",
 		  "join a r | later 4000 | join a q | ?redis ZCARD %leaving | "
 		  "later 6001 | enter b r | got b | due | ?got b | ?members channels:r",
@@ -233,7 +290,7 @@ static void test_join(void **state)
 		{ "the room of the Node application's expires from then on",
 		  "node n r | open a | age | join a r | ?keys",
 		  "a:channels=day channels:r=day mailbox:a=day n:channels=- "
-		  "peer:a=day present=old" },
+		  "numbers:r=day peer:a=day present=old rate:a=6s" },
 	};
 
 	(void)state;
@@ -259,7 +316,8 @@ static void test_leave(void **state)
 		  "?members a:channels | ?relay b a 1", "q | streams 1" },
 		{ "only the Node application's stay: the room does not expire",
 		  "node n r | enter a r | age | leave a r | ?keys",
-		  "channels:r=- mailbox:a=old n:channels=- peer:a=old present=old" },
+		  "channels:r=- mailbox:a=old n:channels=- numbers:r=old peer:a=old "
+		  "present=old rate:a=old" },
 		{ "one of ours stays: it does, and nothing is renewed",
 		  "node n r | enter a b r | age | leave a r | ?redis TTL %channels:r",
 		  "3600" },
@@ -282,7 +340,8 @@ static void test_peers(void **state)
 		  "n" },
 		{ "nothing is renewed", "enter a b r | age | peers a r | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
-		  "mailbox:b=old peer:a=old peer:b=old present=old" },
+		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
+		  "rate:b=old" },
 	};
 
 	(void)state;
@@ -305,7 +364,8 @@ static void test_connect(void **state)
 		{ "resumed: all that it concerns is kept for a day",
 		  "enter a b r | age | connect b at | ?keys",
 		  "a:channels=old b:channels=day channels:r=old mailbox:a=old "
-		  "mailbox:b=day peer:a=old peer:b=day present=day" },
+		  "mailbox:b=day numbers:r=old peer:a=old peer:b=day present=day "
+		  "rate:b=old" },
 		{ "what is relayed after SUBSCRIBE and before the position comes once",
 		  "enter a b r | close b | relay a b 1 | subscribe b | relay a b 2 | "
 		  "?connect b at | relay a b 3 | ?got b",
@@ -392,8 +452,8 @@ static void test_beat(void **state)
 		{ "present for 1.5 PING, and all that it concerns for a day",
 		  "enter a b r | join a q | age | ?beat a | ?until present a | ?keys",
 		  "live | 15000 | a:channels=day b:channels=old channels:q=day "
-		  "channels:r=day mailbox:a=day mailbox:b=old peer:a=day "
-		  "peer:b=old present=day" },
+		  "channels:r=day mailbox:a=day mailbox:b=old numbers:q=old "
+		  "numbers:r=old peer:a=day peer:b=old present=day rate:b=old" },
 		{ "not leaving any more",
 		  "enter a r | redis ZREM %present a | redis ZADD %leaving 9e15 a | "
 		  "?beat a | ?until leaving a | ?until present a",
@@ -461,7 +521,7 @@ static void test_end(void **state)
 		  "nothing | a b" },
 		{ "only leaving is renewed", "enter a r | close a | age | end a | ?keys",
 		  "a:channels=old channels:r=old leaving=day mailbox:a=old "
-		  "peer:a=old" },
+		  "numbers:r=old peer:a=old" },
 	};
 
 	(void)state;
@@ -513,7 +573,8 @@ static void test_due(void **state)
 		  "subscribe b | ?connect b at", "remove-peer b r | not resumed" },
 		{ "nothing is renewed", "enter a b r | age | due | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
-		  "mailbox:b=old peer:a=old peer:b=old present=old" },
+		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
+		  "rate:b=old" },
 		{ "all are killed and nobody returns: a day, and nothing is left",
 		  "enter a b r | relay a b 1 | close a b | later 86400001 | "
 		  "?redis DBSIZE", "0" },
@@ -749,7 +810,7 @@ static void test_given_up(void **state)
 	static const struct row rows[] = {
 		{ "join", "enter a r | open b | freeze | ?join b r | thaw | "
 		  "?join b r | ?members channels:r | ?got a",
-		  "redis | a | a b | add-peer b r; add-peer b r" },
+		  "redis | a | a b | add-peer b r" },
 		{ "leave", "enter a b r | freeze | ?leave b r | thaw | ?leave b r | "
 		  "?members channels:r | ?got a", "redis | ok | a | remove-peer b r" },
 	};

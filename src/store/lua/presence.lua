@@ -4,9 +4,11 @@ local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
 local PRESENT, LEAVING = PREFIX .. 'present', PREFIX .. 'leaving'
 
-local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
 local function key_members(room) return PREFIX .. 'channels:' .. room end
 local function key_rooms(peer) return PREFIX .. peer .. ':channels' end
+local function key_numbers(room) return PREFIX .. 'numbers:' .. room end
+local function key_entering(room) return PREFIX .. 'entering:' .. room end
+local function key_telling(peer) return PREFIX .. 'telling:' .. peer end
 
 local function now_ms()
   local t = redis.call('TIME')
@@ -45,19 +47,6 @@ local function check_peer(peer)
   must_be('set', key_rooms(peer))
 end
 
--- The same for a room that is to be left; these checks come before the first
--- write, so not in leave_room().
-local function check_room(room)
-  must_be('set', key_members(room))
-  for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
-    must_be('stream', key_mailbox(id))
-  end
-end
-
-local function check_rooms(rooms)
-  for _, room in ipairs(rooms) do check_room(room) end
-end
-
 -- What follows a position: {{id, {'m', message}}, ...} of at most PAGE_BYTES, or one message
 -- that is longer; and whether there is more. nil: the position is not in the mailbox, or is
 -- none. One at a time, as nobody knows how long the next one is: a mailbox may hold megabytes.
@@ -78,27 +67,212 @@ local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end
 
--- Returns whether the peer was a member. Begins with a removal.
-local function leave_room(peer, room, user)
-  local members = key_members(room)
-  local was = redis.call('SREM', members, peer)
-  redis.call('SREM', key_rooms(peer), room)
-  if was == 0 then return false end
-  local message = '"event":"remove-peer","data":{"peer":' .. user ..
-    ',"roomId":"' .. room .. '"}}'
-  local ours = false
-  for _, other in ipairs(redis.call('SMEMBERS', members)) do
-    local _, id = deliver(other, message)
-    if id then ours = true end
+-- Who has lost what it was told has this mark at its number, and is announced again when it joins.
+local LOST = ' lost'
+
+local function number_field(room) return NUMBER .. room end
+local function parse_number(text) return tonumber((text or ''):match('^%d+')) or 0 end
+local function number_of(peer, room)
+  return parse_number(redis.call('HGET', key_peer(peer), number_field(room)))
+end
+
+local function lose_place(peer, rooms)
+  for _, room in ipairs(rooms) do
+    local hash, field = key_peer(peer), number_field(room)
+    local number = redis.call('HGET', hash, field)
+    if number and not number:find(LOST, 1, true) then redis.call('HSET', hash, field, number .. LOST) end
   end
-  -- Nobody is left who beats: the room is the Node application's again.
-  if not ours then redis.call('PERSIST', members) end
+end
+
+local function has_place(peer, room)
+  local number = redis.call('HGET', key_peer(peer), number_field(room))
+  return number and not number:find(LOST, 1, true)
+end
+
+local function next_number(room)
+  local key = key_numbers(room)
+  local number = redis.call('INCR', key)
+  -- A new one, though there may be members: above all that have been.
+  if number == 1 then number = redis.call('INCRBY', key, string.format('%.0f', now_ms() * 1000)) end
+  keep(key)
+  return number
+end
+
+-- What a peer has to tell others, or to be told of them: {sign =, room =, other =} each.
+--   +  it enters: both are told, and it is to offer
+--   =  it entered before: it alone is told again
+--   -  it left; without another: all are to be told who are there then
+-- TELLS of them are told by a script. What is left stands in a list, as "+room other", and goes on
+-- with the next step of this peer: before anything else of it, so that the order holds.
+local TELLS = TELL_AT_ONCE / 2
+local LIST_AT_ONCE = 1000  -- that unpack() is sure to take
+local told_count = 0  -- by this script
+
+local function format_tell(t) return t.sign .. t.room .. (t.other and ' ' .. t.other or '') end
+local function parse_tell(text)
+  local sign, room, other = text:match('^(.)(%S+) ?(%S*)$')
+  return {sign = sign, room = room, other = other ~= '' and other or nil}
+end
+
+-- Of all others in the room.
+local function append_tells(tells, sign, room, peer)
+  for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
+    if id ~= peer then
+      -- With all that is to be known, as a table that grows is slow.
+      tells[#tells + 1] = {sign = sign, room = room, other = id, kept = nil, user = nil, number = nil}
+    end
+  end
+end
+
+-- Whether a mailbox holds as much as it may, so that it matters what is kept.
+local function is_full(peer)
+  local length = redis.pcall('XLEN', key_mailbox(peer))
+  if type(length) ~= 'number' then must_be('stream', key_mailbox(peer)) end
+  return length >= MAILBOX
+end
+
+-- What there is to know of the others whom this script tells: read before the first write, as an
+-- error of a broken key is.
+local function read_others(tells)
+  for i = 1, math.min(#tells, TELLS) do
+    local t = tells[i]
+    t.kept = is_full(t.other) and kept_of(t.other)
+    if t.sign ~= '-' then
+      local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
+      t.user, t.number = known[1] or '{"id":"' .. t.other .. '"}', parse_number(known[2])
+    end
+  end
+end
+
+local function add_peer(user, room, offer)
+  return '"event":"add-peer","data":{"peer":' .. user .. ',"roomId":"' .. room ..
+    '","offer":' .. offer .. '}}'
+end
+
+-- Returns the id of what the other got. None: it is not ours.
+local function tell_other(t, message)
+  local _, id = deliver(t.other, message, t.kept)
+  return id
+end
+
+local tell_by = {}
+
+tell_by['+'] = function(t, peer, user, kept)
+  local id = tell_other(t, add_peer(user, t.room, 'false'))
+  deliver(peer, add_peer(t.user, t.room, 'true'), kept)
+  return id
+end
+
+tell_by['='] = function(t, peer, _, kept)
+  deliver(peer, add_peer(t.user, t.room, tostring(t.number < number_of(peer, t.room))), kept)
   return true
 end
 
-local function leave_all(peer, rooms)
-  local user = rooms[1] and user_of(peer)
-  for _, room in ipairs(rooms) do leave_room(peer, room, user) end
+tell_by['-'] = function(t, _, user)
+  return tell_other(t, '"event":"remove-peer","data":{"peer":' .. user .. ',"roomId":"' .. t.room .. '"}}')
+end
+
+-- Tells the first, and keeps the others. Returns whether there are any, and the users of who was
+-- told.
+local function tell(peer, tells)
+  local count, users, ours = math.min(#tells, TELLS), {}, {}
+  local user, kept = user_of(peer), kept_of(peer)
+  for i = 1, count do
+    local t = tells[i]
+    local is_ours = tell_by[t.sign](t, peer, user, kept)
+    ours[t.room] = ours[t.room] or is_ours or false
+    users[i] = t.user
+  end
+  -- Nobody is left who beats: the room is the Node application's again.
+  for room, is in pairs(ours) do
+    if not is and tells[1].sign == '-' then redis.call('PERSIST', key_members(room)) end
+  end
+  told_count = told_count + count
+  for from = count + 1, #tells, LIST_AT_ONCE do
+    local texts = {}
+    for i = from, math.min(from + LIST_AT_ONCE - 1, #tells) do texts[#texts + 1] = format_tell(tells[i]) end
+    redis.call('RPUSH', key_telling(peer), unpack(texts))
+  end
+  if #tells > count then keep(key_telling(peer)) end
+  return #tells > count, users
+end
+
+-- In parts: who is told and who is not yet is known by the list, and until its end the room is
+-- none of the peer's own.
+local function enter(peer, room, tells)
+  if #tells > TELLS then
+    redis.call('SADD', key_entering(room), peer)
+    keep(key_entering(room))
+  else
+    redis.call('SADD', key_rooms(peer), room)
+  end
+end
+
+local function end_enter(peer, room)
+  redis.call('SREM', key_entering(room), peer)
+  redis.call('SADD', key_rooms(peer), room)
+  keep(key_rooms(peer))
+end
+
+-- Those of the list that this script tells, and how many are then to go from it. A whole room
+-- becomes its members, one room at a time; who has left meanwhile is not told.
+local function next_tells(peer)
+  local texts, tells = redis.call('LRANGE', key_telling(peer), 0, TELLS - 1), {}
+  for i, text in ipairs(texts) do
+    local t = parse_tell(text)
+    if not t.other then
+      append_tells(tells, t.sign, t.room, peer)
+      return tells, i, t
+    elseif redis.call('SISMEMBER', key_members(t.room), t.other) == 1 then
+      tells[#tells + 1] = t
+    end
+  end
+  return tells, #texts, texts[1] and parse_tell(texts[1])
+end
+
+-- Goes on with what is left. nil: nothing is; '': with more, or of rooms that were left; or the
+-- room of which now all is told.
+local function tell_on(peer)
+  local tells, count, first = next_tells(peer)
+  if not first then return nil end
+  local sign, room = first.sign, first.room
+  read_others(tells)
+  if sign == '+' then
+    -- Who entered later has told of both.
+    local number, earlier = number_of(peer, room), {}
+    for _, t in ipairs(tells) do
+      if t.number < number then earlier[#earlier + 1] = t end
+    end
+    tells = earlier
+  end
+  redis.call('LTRIM', key_telling(peer), count, -1)  -- a removal first, for a full memory
+  tell(peer, tells)
+  if redis.call('EXISTS', key_telling(peer)) == 1 or sign == '-' then return '' end
+  if sign == '+' then end_enter(peer, room) end
+  return room
+end
+
+-- Takes a peer out of rooms. Returns whether somebody is still to be told, and whether it was
+-- in one. Begins with a removal.
+local function leave(peer, rooms)
+  local tells, was = {}, false
+  for _, room in ipairs(rooms) do
+    must_be('set', key_members(room))
+    if redis.call('SISMEMBER', key_members(room), peer) == 1 then
+      was = true
+      if #tells < TELLS then append_tells(tells, '-', room, peer)
+      else tells[#tells + 1] = {sign = '-', room = room} end
+    end
+  end
+  read_others(tells)
+  for _, room in ipairs(rooms) do
+    redis.call('SREM', key_members(room), peer)
+    if redis.call('EXISTS', key_members(room)) == 0 then redis.call('DEL', key_numbers(room)) end
+    redis.call('SREM', key_rooms(peer), room)
+    redis.call('HDEL', key_peer(peer), number_field(room))
+  end
+  local left = tell(peer, tells)
+  return left, was
 end
 
 -- For the streams of a peer, not for their clients.
@@ -141,28 +315,38 @@ local function begin_life(peer, server, others)
   return life
 end
 
+-- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
+-- then its life is over for everybody, as it is in none of them.
+local function leave_on(peer)
+  check_peer(peer)
+  local left = tell_on(peer) or leave(peer, rooms_of(peer))
+  if left then redis.call('HDEL', key_peer(peer), 'inc') end
+  return left
+end
+
 -- Those that are due, a few at a time. Returns moved, more, reaped (see due.lua).
 local function due(now)
-  local reaped = 0
+  local reaped, at_once = 0, false
   local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now,
     'LIMIT', 0, DUE_AT_ONCE)
-  for _, peer in ipairs(gone) do
+  for i, peer in ipairs(gone) do
     redis.call('ZREM', LEAVING, peer)
     -- Whose keys are broken is looked at again later: it must not stop the
     -- beats of all the others.
-    local good, found = pcall(function()
-      check_peer(peer)
-      local rooms = rooms_of(peer)
-      check_rooms(rooms)
-      return rooms
-    end)
-    if good then
-      leave_all(peer, found)
+    local good, left = pcall(leave_on, peer)
+    if not good then
+      redis.log(redis.LOG_WARNING, left.err)
+      redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+    elseif left then
+      redis.call('ZADD', LEAVING, now, peer)
+      at_once = true
+    else
       redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
       reaped = reaped + 1
-    else
-      redis.log(redis.LOG_WARNING, found.err)
-      redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+    end
+    if told_count >= TELLS then
+      at_once = at_once or i < #gone
+      break
     end
   end
   local silent = redis.call('ZRANGEBYSCORE', PRESENT, '-inf', now,
@@ -178,6 +362,6 @@ local function due(now)
       redis.call('ZADD', set, most, peer)
     end
   end
-  local moved, more = #silent > 0, math.max(#gone, #silent) >= DUE_AT_ONCE
+  local moved, more = #silent > 0, at_once or math.max(#gone, #silent) >= DUE_AT_ONCE
   return moved and 1 or 0, more and 1 or 0, reaped
 end

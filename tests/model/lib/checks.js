@@ -1,4 +1,5 @@
 // checks.js - what must hold, all the time and in the end.
+import { CLOCK_JUMP_MS } from './faults.js';
 import { GRACE, LAPSE, PING } from './stream.js';
 import { SETTINGS } from './scripts.js';
 
@@ -73,8 +74,16 @@ export class Checks {
     this.tally('messages');
     // A Node peer's messages have no position: those of the gap are lost.
     // A tab begun anew beside one that lives hears relays before its own join: it must not mind.
-    const known = page.peers.has(other) || isOfNode(other) || page.out || !id || (page.twin && !page.introduced);
+    const known = page.peers.has(other) || isOfNode(other) || page.out || !id || page.twin;
     this.hold(known, 'relay before its add-peer', `${page.id} ${other}`);
+  }
+
+  /** A relay was refused: then not because somebody is entering the room of whom both were told. */
+  async apart(page, to) {
+    const [here, there] = await Promise.all([page.id, to].map((id) => this.world.redis.ask('SISMEMBER', `channels:${page.room}`, id)));
+    const [other] = this.simulation.pagesOf(to);
+    this.hold(!here || !there || !other?.peers.has(page.id) || page.twin || other.twin, 'apart, though they were told of each other',
+      `${page.id} ${to}`);
   }
 
   /** Who died is out of its room in time. */
@@ -150,7 +159,8 @@ export class Checks {
       process.alive = false;
       for (const { subscription } of process.streams) await subscription?.close();
     }
-    world.stop(SETTINGS.KEEP_MS + LAPSE + 1);
+    // A clock that went back makes what was kept before live longer.
+    world.stop(SETTINGS.KEEP_MS + LAPSE + 1 + (this.count.clock ?? 0) * CLOCK_JUMP_MS);
     await world.run('relay', { peer: 'nobody', to: 'nobody', messages: [], most: 0 }); // whatever is due expires
     const left = (await world.redis.ask('KEYS', '*')).filter((key) => !key.startsWith('sim:') && !isOfNode(key) &&
       !(simulation.nodePeers.length && key.startsWith('channels:')));

@@ -11,6 +11,7 @@ export const MODES = {
   clock: ['clock', 'kill', 'die'], // an hour forward or back
   all: ['kill', 'kill', 'pause', 'vanish', 'empty', 'restart', 'failover', 'die', 'die', 'stall', 'clock'],
 };
+export const CLOCK_JUMP_MS = 3_600_000;
 const LIVING_MIN = 6; // pages
 
 export class Faults {
@@ -40,7 +41,7 @@ export class Faults {
         break;
       case 'clock':
         simulation.disturbed = simulation.jumped = world.now;
-        world.offset += world.choice([3_600_000, -3_600_000]);
+        world.offset += world.choice([CLOCK_JUMP_MS, -CLOCK_JUMP_MS]);
         break;
       case 'empty': case 'restart':
         world.at(0, () => this.#loseData(kind));

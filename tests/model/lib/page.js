@@ -74,6 +74,7 @@ export class Page {
     if (event === 'add-peer') {
       this.peers.set(other, data.offer);
       this.introduced ||= data.offer;
+      if (data.offer) this.world.spawn(this.offer(other));
     } else if (event === 'remove-peer') {
       this.peers.delete(other);
     } else {
@@ -94,7 +95,7 @@ export class Page {
       again(); // the script may have run, or run late: a repeat is harmless
       return;
     }
-    this.joined = true;
+    this.joined = !this.out; // it may have left meanwhile
     if (world.chance(10)) again(); // the answer was lost
   }
 
@@ -118,10 +119,18 @@ export class Page {
 
   async *send(step, named) {
     try {
-      yield* this.world.call(step, { peer: this.id, most: MOST, ...named });
+      return yield* this.world.call(step, { peer: this.id, most: MOST, ...named });
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
+      return null;
     }
+  }
+
+  get message() { return `"event":"x","data":{"peer":${this.user},"data":1}}`; }
+
+  /** At once: it must reach whoever we were told of, and know us, also while we are still entering. */
+  async *offer(to) {
+    if ((yield* this.send('relay', { to, messages: [this.message] })) === 'apart') await this.checks.apart(this, to);
   }
 
   /** The line is gone; a web server may notice seconds later. */
@@ -149,11 +158,14 @@ export class Page {
     if (this.isDead || this.simulation.quiet) return;
     world.at(world.between(500, 6000), () => this.act());
     if (!this.stream || this.isDown || !this.joined) return;
-    const message = `"event":"x","data":{"peer":${this.user},"data":1}}`;
+    const { message } = this;
     const percent = world.below(100);
     if (percent < 70 && this.peers.size) {
       const messages = Array(world.choice([1, 1, 1, 3])).fill(message);
       world.spawn(this.send('relay', { to: world.choice([...this.peers.keys()].sort()), messages }));
+    } else if (percent < 72) { // it may not know us yet
+      const { id: to } = world.choice(this.simulation.pages.filter(({ room, id }) => room === this.room && id !== this.id));
+      world.spawn(this.send('relay', { to, messages: [message] }));
     } else if (percent < 75) {
       world.spawn(this.send('broadcast', { room: this.room, message }));
     } else if (percent < 92) {

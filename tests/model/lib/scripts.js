@@ -1,6 +1,7 @@
 // scripts.js - the steps of src/store/lua as the simulation runs them: how a script is put together (as
 // embed.sh and script.c do), and a row a step: its KEYS, its ARGV and what its answer means. The rest of
 // the model knows only these results:
+// join, leave, connect and broadcast may also give { again }: what is to be named besides, to go on with it.
 //   connect           { resumed, position, life, rooms, missed: [[id, message], …], more }
 //   replay            { known, missed, more }
 //   beat, due         { accepted, moved, more }
@@ -12,19 +13,22 @@ import { readFileSync } from 'node:fs';
 export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX: 256, MAILBOX_TTL_MS: 60_000,
   ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, DUE_AT_ONCE: 8,
   PAGE_BYTES: 300, // so that what was missed takes several
-  PEER_STREAMS: 8 };
+  PEER_STREAMS: 8,
+  TELL_AT_ONCE: 6 }; // likewise: of joins and leaves
 const RATE = 100;
 const RATE_BYTES = 262_144;
 
 /** Both limits in one number: a message costs its bytes, and at least RATE_BYTES / RATE. */
-const cost = (messages) => messages.reduce((sum, message) =>
-  sum + Math.max(Buffer.byteLength(message), Math.floor(RATE_BYTES / RATE)), 0);
+const COST_MIN = Math.floor(RATE_BYTES / RATE);
+const cost = (messages) => messages.reduce((sum, message) => sum + Math.max(Buffer.byteLength(message), COST_MIN), 0);
 /** The most in a window of six seconds. */
 export const MOST = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
 
 const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
 const messages = (list) => list.map(([id, [, message]]) => [id, message]);
-const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r;
+const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r === -2 ? 'mailbox full' : r;
+/** What a script answers that has not told all. */
+const AGAIN = [-3, -4];
 
 const STEPS = {
   connect: {
@@ -34,13 +38,13 @@ const STEPS = {
       ({ resumed: resumed === 1, position, life, rooms, missed: messages(missed), more: more === 1 }),
   },
   replay: {
-    keys: (a) => [`mailbox:${a.peer}`],
+    keys: (a) => [`mailbox:${a.peer}`, `peer:${a.peer}`],
     args: (a) => [a.position],
     result: (r) => r === -1 ? { known: false } : { known: true, missed: messages(r[0]), more: r[1] === 1 },
   },
   beat: {
     keys: own,
-    args: (a) => [a.peer, a.life],
+    args: (a) => [a.peer, a.life, 1],
     result: ([accepted, moved, more]) => ({ accepted: accepted === 1, moved: moved === 1, more: more === 1 }),
   },
   end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
@@ -50,9 +54,10 @@ const STEPS = {
     result: ([moved, more]) => ({ accepted: true, moved: moved === 1, more: more === 1 }),
   },
   join: {
-    keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving'],
-    args: (a) => [a.peer, a.room, a.user, a.server],
-    result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : r,
+    keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving',
+      `rate:${a.peer}`],
+    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, MOST],
+    result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : typeof r[0] === 'number' ? 'rate' : r || [],
   },
   leave: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`],
@@ -61,13 +66,13 @@ const STEPS = {
   },
   relay: {
     keys: (a) => [`${a.peer}:channels`, `${a.to}:channels`, `rate:${a.peer}`],
-    args: (a) => [a.to, cost(a.messages), a.most, ...a.messages],
+    args: (a) => [a.peer, a.to, cost(a.messages), a.most, ...a.messages],
     result: sent,
   },
   broadcast: {
-    keys: (a) => [`channels:${a.room}`, `rate:${a.peer}`],
-    args: (a) => [a.peer, cost([a.message]), a.most, a.message],
-    result: sent,
+    keys: (a) => [`channels:${a.room}`, `rate:${a.peer}`, `entering:${a.room}`],
+    args: (a) => [a.peer, a.room, cost([a.message]), a.most, a.message, a.position ?? ''],
+    result: (r) => Array.isArray(r) && r.length === 2 ? { again: { position: r[1] } } : sent(r),
   },
 };
 
@@ -122,6 +127,6 @@ export class Scripts {
       ...args(named), clock);
     const published = [];
     for (let i = 0; i < flat.length; i += 2) published.push({ channel: flat[i], id: flat[i + 1] });
-    return { result: result(answer), removed, published };
+    return { result: AGAIN.includes(answer) ? { again: {} } : result(answer), removed, published };
   }
 }

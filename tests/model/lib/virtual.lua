@@ -68,6 +68,11 @@ function does.SREM(call, key, ...)
   if real.call('EXISTS', key) == 0 then real.call('ZREM', 'sim:expiry', key) end
   return n
 end
+function does.LTRIM(call, key, ...)
+  local done = call('LTRIM', key, ...)
+  if real.call('EXISTS', key) == 0 then real.call('ZREM', 'sim:expiry', key) end
+  return done
+end
 -- Redis' hash tables have a seed of their own: without an order no run could be repeated.
 function does.SMEMBERS(call, key)
   local members = call('SMEMBERS', key)

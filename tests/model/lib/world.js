@@ -10,8 +10,9 @@ import { Queue } from './queue.js';
 import { Scripts } from './scripts.js';
 
 const START = 1_764_000_000_000;
+const KILLED_PERCENT = 3;
 const PATIENCE_MS = 2000; // after that a caller gives a script up
-const TRACE_LINES = 60;
+const TRACE_LINES = Number(process.env.LINES ?? 60);
 const SNAPSHOT_DB = 1;
 
 /** Redis did not answer in time; the script may still run. */
@@ -177,8 +178,18 @@ export class World {
     this.mark(`messages:${peer}`);
   }
 
-  /** A script as a process meets it: `yield* world.call(…)`. */
+  /** A script as a process meets it, until it has told all: `yield* world.call(…)`. */
   async *call(step, named) {
+    for (let more = {};;) {
+      const result = yield* this.#callOnce(step, { ...named, ...more });
+      if (!result?.again) return result;
+      more = result.again;
+      yield this.choice([0, 1, 3, 20, 300, 1000]); // so that much happens between two parts
+      if (this.chance(KILLED_PERCENT)) throw new GaveUp(step); // it was killed between two parts
+    }
+  }
+
+  async *#callOnce(step, named) {
     if (this.stalled) {
       const wait = this.stalledUntil - this.now;
       if (wait > PATIENCE_MS) {

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "base/id.h"
-#include "base/network.h"
 #include "room/json.h"
 #include "room/room.h"
 #include "signal/routes.h"
@@ -51,8 +50,7 @@ static bool secure(const struct call *c)
 
 enum err run_access(struct call *c)
 {
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	char host[NETWORK_HOST_MAX], *token;
+	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], *token;
 	bool cookie = true;
 	enum err e;
 
@@ -61,7 +59,8 @@ enum err run_access(struct call *c)
 	e = read_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
-		network_host(remote ? remote : "", host);
+		http_client(c, client);
+		network_host(client, host);
 		if (c->conf->access_rate)
 			e = room_access(c->redis, c->conf, host, &c->wait_ms);
 	}

@@ -11,9 +11,10 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "base/network.h"
+#include "base/number.h"
 #include "room/json.h"
 #include "web/http.h"
+#include "web/forwarded.h"
 #include "web/refusals.h"
 
 enum { OUT_MOST = 4 * 1024 * 1024 };
@@ -132,6 +133,15 @@ static bool foreign_origin(const struct call *c)
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 	const char *site = fcgi_env(c->fcgi, "HTTP_SEC_FETCH_SITE");
 	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
+bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
+{
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+
+	return forwarded_client(c->conf->proxies.words, remote ? remote : "-",
+				fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR"),
+				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
+}
+
 
 	if (origin && known_origin(c, origin))
 		return false;
@@ -409,12 +419,12 @@ static void put_problem(struct call *c, enum err e)
 
 static void note_refusal(const struct call *c, enum err e)
 {
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	char host[NETWORK_HOST_MAX], others[40] = "";
+	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], others[40] = "";
 	uint64_t not_logged;
 
 	metric_add(METRIC_REFUSED, e, 1);
-	network_host(remote ? remote : "-", host);
+	http_client(c, client);
+	network_host(client, host);
 	if (!refusal_is_logged(e, host, clock_ms(), &not_logged))
 		return;
 	if (not_logged)
@@ -422,8 +432,7 @@ static void note_refusal(const struct call *c, enum err e)
 	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s%s",
 		 errors[e].status, err_words[e], c->route ? c->route->path : "-",
 		 c->who.peer.id[0] ? c->who.peer.id : "-",
-		 remote ? remote : "-", c->why ? " why=" : "",
-		 c->why ? c->why : "", others);
+		 client, c->why ? " why=" : "", c->why ? c->why : "", others);
 }
 
 void http_call_free(struct call *c)

@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/fifo.h"
+#include "base/network.h"
 #include "store/redis.h"
 #include "web/fcgi.h"
 
@@ -84,6 +85,9 @@ bool http_bearer(const struct call *c, char to[BEARER_MOST]);
 
 /* May a peer relay an event of this name? Else c->detail says what may be. */
 bool http_event_valid(struct call *c, const char *name);
+/* The address of who asks: see forwarded_client(). */
+bool http_client(const struct call *c, char to[NETWORK_HOST_MAX]);
+
 
 /* Takes one request to the point where its route can run: path, method, token,
  * rights, body, ids. routes end with a row without method. */

@@ -1,0 +1,86 @@
+// Behind proxies of other people's: who asks is the client, for the rate, the log and /metrics.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after } from 'node:test';
+import { Front, missingFront } from './lib/fronts.js';
+import { refused } from './lib/http.js';
+import { suite } from './lib/suite.js';
+import { until } from './lib/wait.js';
+
+const RATE = 4;
+const READER = '127.0.0.9'; // who may read /metrics
+
+/** As they are told who asks; the other two do it by themselves. */
+const FRONTS = {
+  nginx: 'proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+  haproxy: 'option forwardfor',
+  caddy: '',
+  mod_proxy: '',
+};
+
+/** A client of this address. */
+const agents = new Map();
+function from(address) {
+  if (!agents.has(address)) agents.set(address, new http.Agent({ localAddress: address }));
+  return agents.get(address);
+}
+
+suite('behind proxies', { settings: { ACCESS_RATE: RATE, PROXIES: '127.0.0.1', METRICS_FROM: READER } }, (site, it) => {
+  /** @type {Map<string, Front>} */ const fronts = new Map();
+  after(async () => {
+    for (const front of fronts.values()) await front.stop();
+    agents.forEach((agent) => agent.destroy());
+  });
+
+  /** Where this one answers. */
+  async function through(name) {
+    if (!fronts.has(name)) fronts.set(name, await Front.start(name, site.servers[0].base, FRONTS[name]));
+    return fronts.get(name).base;
+  }
+
+  const access = (base, client, headers = {}) => site.request('POST', '/access',
+    { base, body: { username: 'ann' }, headers, connection: from(client) });
+  const metrics = (base, client, headers = {}) => site.request('GET', '/metrics', { base, headers, connection: from(client) });
+
+  /** Asks until it is refused, which it must be by twice the rate. */
+  async function usedUp(base, client, headers = () => ({})) {
+    for (let i = 0; i < 2 * RATE; i++) {
+      const answer = await access(base, client, headers(i));
+      if (answer.status !== 200) return refused(answer, 429);
+    }
+    return assert.fail(`${client} is never refused`);
+  }
+
+  for (const [i, name] of Object.keys(FRONTS).entries()) {
+    it(`${name}: each client has a rate of its own, and its address in the log`, { skip: missingFront(name) }, async () => {
+      const [ann, bob, eve] = [1, 2, 3].map((n) => `127.0.${i + 1}.${n}`);
+      const base = await through(name);
+      await usedUp(base, ann);
+      await until(() => new RegExp(` error=rate route=/access peer=\\S+ from=${ann}$`, 'm').test(site.logs()),
+        () => `${ann} in the log:\n${site.logs()}`);
+      assert.equal((await access(base, bob)).status, 200);
+      // Nobody is believed who says to come for somebody else.
+      refused(await access(base, ann, { 'X-Forwarded-For': '192.0.2.1' }), 429);
+      refused(await access(base, ann, { 'X-Forwarded-For': '127.0.0.1' }), 429);
+      // Nor by the header that the proxy passes on: who tries is counted as the proxy.
+      await usedUp(base, eve, (n) => ({ Forwarded: `for=192.0.2.${n}` }));
+      assert.equal((await access(base, eve)).status, 200);
+    });
+
+    it(`${name}: /metrics is for who may read it, not for the proxy`, { skip: missingFront(name) }, async () => {
+      const base = await through(name);
+      assert.equal((await metrics(base, READER)).status, 200);
+      refused(await metrics(base, '127.0.0.2'), 403);
+      refused(await metrics(base, '127.0.0.2', { 'X-Forwarded-For': READER }), 403);
+      refused(await metrics(base, '127.0.0.2', { Forwarded: `for=${READER}` }), 403);
+    });
+  }
+
+  it('who is no proxy is not believed', async () => {
+    const { base } = site.servers[0];
+    assert.equal((await metrics(base, READER)).status, 200);
+    refused(await metrics(base, READER, { 'X-Forwarded-For': READER }), 403);
+    refused(await metrics(base, '127.0.0.2', { 'X-Forwarded-For': READER }), 403);
+    await usedUp(base, '127.0.9.1', (n) => ({ 'X-Forwarded-For': `192.0.2.${n}`, Forwarded: `for=192.0.2.${n}` }));
+  });
+});

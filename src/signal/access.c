@@ -9,6 +9,7 @@
 #include "room/json.h"
 #include "room/room.h"
 #include "signal/routes.h"
+#include "web/forwarded.h"
 
 /* What the body says: the name, which a renewal may go without, and whether a
  * cookie is wanted. */
@@ -37,15 +38,15 @@ static enum err read_body(struct call *c, bool *cookie)
 	return ERR_INPUT;
 }
 
-static bool secure(const struct call *c)
+static bool over_https(const struct call *c)
 {
 	const char *https = fcgi_env(c->fcgi, "HTTPS");
 	const char *scheme = fcgi_env(c->fcgi, "REQUEST_SCHEME");
-	const char *forwarded = fcgi_env(c->fcgi, "HTTP_X_FORWARDED_PROTO");
 
-	return (https && !strcasecmp(https, "on")) ||
-		(scheme && !strcmp(scheme, "https")) ||
-		(forwarded && !strcmp(forwarded, "https"));
+	return (https && *https && strcasecmp(https, "off") != 0) ||
+		(scheme && !strcasecmp(scheme, "https")) ||
+		forwarded_https(fcgi_env(c->fcgi, "HTTP_X_FORWARDED_PROTO"),
+				fcgi_env(c->fcgi, "HTTP_FORWARDED"));
 }
 
 enum err run_access(struct call *c)
@@ -75,7 +76,7 @@ enum err run_access(struct call *c)
 		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
 			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,
 			c->conf->mount, c->conf->token_ttl,
-			secure(c) ? "; Secure" : "");
+			over_https(c) ? "; Secure" : "");
 	free(token);
 	return OK;
 }

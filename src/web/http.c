@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include "base/metric.h"
 #include "base/number.h"
 #include "room/json.h"
-#include "web/http.h"
 #include "web/forwarded.h"
+#include "web/http.h"
 #include "web/refusals.h"
 
 enum { OUT_MOST = 4 * 1024 * 1024 };
@@ -79,6 +80,20 @@ static bool method_is(const char *method, const char *of_route)
 		(!strcmp(method, "HEAD") && !strcmp(of_route, "GET"));
 }
 
+/* "/draw" is "/draw/". Relative, since a proxy may have taken a prefix off. */
+static enum err add_slash(struct call *c, const char *method)
+{
+	const char *mount = c->conf->mount, *last = mount + strlen(mount) - 1;
+
+	if (!method_is(method, "GET"))
+		return ERR_ROUTE;
+	while (last[-1] != '/')
+		last--;
+	c->status = 301;
+	buf_fmt(&c->head, "Location: %s\r\n", last);
+	return OK;
+}
+
 static void put_allow(const struct route *routes, const struct path *p,
 		      const char *pattern, struct buf *head)
 {
@@ -96,6 +111,8 @@ static enum err find_route(struct call *c, const struct route *routes,
 {
 	const struct route *r = routes;
 
+	if (c->path.count == PATH_NO_SLASH)
+		return add_slash(c, method);
 	while (r->method && !route_fits(r->path, &c->path))
 		r++;
 	if (c->path.count < 0 || !r->method)
@@ -116,6 +133,15 @@ static enum err find_route(struct call *c, const struct route *routes,
 
 /* Where a request comes from */
 
+bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
+{
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+
+	return forwarded_client(c->conf->proxies.words, remote ? remote : "-",
+				fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR"),
+				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
+}
+
 static bool known_origin(const struct call *c, const char *origin)
 {
 	for (size_t i = 0; i < c->conf->origins.count; i++)
@@ -133,15 +159,6 @@ static bool foreign_origin(const struct call *c)
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 	const char *site = fcgi_env(c->fcgi, "HTTP_SEC_FETCH_SITE");
 	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
-bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
-{
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-
-	return forwarded_client(c->conf->proxies.words, remote ? remote : "-",
-				fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR"),
-				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
-}
-
 
 	if (origin && known_origin(c, origin))
 		return false;
@@ -175,13 +192,19 @@ static enum err authenticate(struct call *c, const char *method)
 	if (c->route->token == TOKEN_NONE ||
 	    (c->route->token == TOKEN_RENEWS && !c->bearer))
 		return OK;
-	if (!c->bearer &&
-	    !query_get(c->path.query, "token", token, sizeof token)) {
-		cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"),
-				    "drawbridge", token, sizeof token);
-		if (!cookie)
-			return ERR_NO_TOKEN;
-	}
+	if (!c->bearer)
+		switch (query_get(c->path.query, "token", token, sizeof token)) {
+		case QUERY_VALUE:
+			break;
+		case QUERY_MALFORMED:
+			c->why = "malformed";
+			return ERR_TOKEN;
+		case QUERY_NONE:
+			cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"),
+					    "drawbridge", token, sizeof token);
+			if (!cookie)
+				return ERR_NO_TOKEN;
+		}
 	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
 	/* The other two no browser adds by itself: who sends them knows the token. */
@@ -206,12 +229,21 @@ static bool media_ok(const char *type)
 		 !strncasecmp(type + len - 5, "+json", 5));
 }
 
-static bool body_length(const struct call *c, unsigned long *length)
+enum length { LENGTH_NONE, LENGTH_KNOWN, LENGTH_MALFORMED };
+
+static enum length body_length(const struct call *c, long *length)
 {
 	const char *text = fcgi_env(c->fcgi, "CONTENT_LENGTH");
+	size_t digits = text ? strspn(text, "0123456789") : 0;
 
-	*length = text ? strtoul(text, NULL, 10) : 0;
-	return text && *text;
+	*length = 0;
+	if (!text || !*text)
+		return LENGTH_NONE;
+	if (text[digits])
+		return LENGTH_MALFORMED;
+	if (!number_parse(text, digits, 0, LONG_MAX, length))
+		*length = LONG_MAX;	/* more than a number can say */
+	return LENGTH_KNOWN;
 }
 
 static enum err too_large(struct call *c)
@@ -225,10 +257,19 @@ static enum err too_large(struct call *c)
 static enum err announced_body(struct call *c)
 {
 	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
-	unsigned long length;
+	long length;
 
-	if (!body_length(c, &length) && coding && fcgi_is_cgi(c->fcgi))
+	/* Caddy gives a body that is chunked the length -1. */
+	switch (body_length(c, &length)) {
+	case LENGTH_NONE:
+		if (coding && fcgi_is_cgi(c->fcgi))
+			return ERR_LENGTH;
+		break;
+	case LENGTH_MALFORMED:
 		return ERR_LENGTH;
+	case LENGTH_KNOWN:
+		break;
+	}
 	if (length > c->conf->body_max)
 		return too_large(c);
 	return length && !media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")) ?
@@ -238,8 +279,8 @@ static enum err announced_body(struct call *c)
 static enum err take_body(struct call *c)
 {
 	const struct fcgi_body *body = fcgi_body(c->fcgi);
-	unsigned long length;
-	bool known = body_length(c, &length);
+	long length;
+	bool known = body_length(c, &length) == LENGTH_KNOWN;
 
 	c->body = &body->kept;
 	if (!buf_ok(c->body))
@@ -251,7 +292,7 @@ static enum err take_body(struct call *c)
 			 c->conf->body_timeout, BODY_RATE);
 		return ERR_SLOW;
 	}
-	return body->whole && (!known || body->len == length) ? OK : ERR_GONE;
+	return body->whole && (!known || body->len == (size_t)length) ? OK : ERR_GONE;
 }
 
 static enum err check_body(struct call *c)
@@ -391,7 +432,7 @@ void http_common_head(const struct call *c, struct buf *head)
 	if (fcgi_env(c->fcgi, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"))
 		buf_str(head, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
-			"Content-Type, Last-Event-ID\r\n"
+			"Cache-Control, Content-Type, Last-Event-ID\r\n"
 			"Access-Control-Max-Age: 600\r\n");
 }
 
@@ -454,8 +495,9 @@ void http_finish(struct call *c, enum err e)
 		put_problem(c, e);
 	}
 	buf_fmt(&all, "Status: %d %s\r\n", status,
-		e ? errors[e].title : status == 302 ? "Found" :
-		status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK");
+		e ? errors[e].title : status == 301 ? "Moved Permanently" :
+		status == 302 ? "Found" : status == 202 ? "Accepted" :
+		status == 204 ? "No Content" : "OK");
 	if (c->out.len)
 		buf_fmt(&all, "Content-Type: %s\r\n",
 			e ? "application/problem+json" :

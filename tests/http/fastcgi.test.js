@@ -253,6 +253,9 @@ if (SERVER !== 'apache') {
         [401, fastcgi.params(site, 'POST', '/relay/bob/x', { length: 1_000 })],
         [403, relay({ HTTP_AUTHORIZATION: '', HTTP_COOKIE: `drawbridge=${token}`, HTTP_ORIGIN: 'https://elsewhere.example' })],
         [413, relay({ CONTENT_LENGTH: '70000' })],
+        [413, relay({ CONTENT_LENGTH: '18446744073709551617' })],
+        [411, relay({ CONTENT_LENGTH: '-1', HTTP_TRANSFER_ENCODING: 'chunked' })], // as Caddy passes on one that is chunked
+        [411, relay({ CONTENT_LENGTH: '5 5' })],
         [415, relay({ CONTENT_TYPE: 'image/png' })],
         [400, fastcgi.params(site, 'POST', '/relay/b%20b/x', { token, length: 1_000 })],
       ];

@@ -198,6 +198,9 @@ static void test_path(void **state)
 		{ "absolute", "http://h:1/relay/0", "/", 2, "0", "" },
 		{ "mounted", "/draw/r/join", "/draw/", 2, "join", "" },
 		{ "outside", "/drawn/r", "/draw/", -1, NULL, "" },
+		{ "the mount without its slash", "/draw", "/draw/", -2, NULL, "" },
+		{ "and a query", "/a/draw?b/c", "/a/draw/", -2, NULL, "" },
+		{ "part of the mount", "/dra", "/draw/", -1, NULL, "" },
 		{ "decoded", "/%72elay", "/", 1, "relay", "" },
 		{ "bad escape stays", "/%zz", "/", 1, "%zz", "" },
 		{ "empty part", "//a", "/", -1, NULL, "" },
@@ -221,21 +224,67 @@ static void test_path(void **state)
 
 static void test_fields(void **state)
 {
+	static const struct {
+		const char *query;
+		enum query want;
+	} queries[] = {
+		{ "a=1&token=x%2Dy", QUERY_VALUE },
+		{ "token=", QUERY_VALUE },
+		{ "xtoken=1", QUERY_NONE },
+		{ "token", QUERY_NONE },
+		{ "a#token=1", QUERY_NONE },
+		{ "token=%00", QUERY_MALFORMED },
+		{ "token=%", QUERY_MALFORMED },
+		{ "token=%4", QUERY_MALFORMED },
+		{ "token=1234567890123456", QUERY_MALFORMED },
+	};
 	char to[16];
 
 	(void)state;
-	assert_true(query_get("a=1&token=x%2Dy", "token", to, sizeof to));
+	EACH(queries) {
+		SAY(queries[i].query);
+		assert_int_equal(query_get(queries[i].query, "token", to, sizeof to),
+				 queries[i].want);
+	}
+	query_get(queries[0].query, "token", to, sizeof to);
 	assert_string_equal(to, "x-y");
-	assert_false(query_get("xtoken=1", "token", to, sizeof to));
-	assert_false(query_get("token=%00", "token", to, sizeof to));
 	assert_true(cookie_get("a=b; drawbridge=z", "drawbridge", to, sizeof to));
 	assert_string_equal(to, "z");
 	assert_false(cookie_get("xdrawbridge=z", "drawbridge", to, sizeof to));
-	assert_true(accepts_event_stream(NULL));
-	assert_true(accepts_event_stream("text/html, */*;q=0.1"));
-	assert_true(accepts_event_stream("text/event-stream"));
-	assert_false(accepts_event_stream("text/html"));
-	assert_false(accepts_event_stream("text/event-stream;q=0"));
+}
+
+static void test_accept(void **state)
+{
+	static const struct {
+		const char *why, *accept;
+		bool want;
+	} rows[] = {
+		{ "none", NULL, true },
+		{ "empty", "", true },
+		{ "ours", "text/event-stream", true },
+		{ "in capitals", "Text/Event-Stream", true },
+		{ "any", "text/html, */*;q=0.1", true },
+		{ "another", "text/html", false },
+		{ "not ours", "text/event-stream;q=0", false },
+		{ "not ours, with spaces", "text/event-stream ; q=0.000", false },
+		{ "all but ours", "*/*, text/event-stream;q=0", false },
+		{ "ours alone, said last", "*/*;q=0, text/event-stream", true },
+		{ "ours alone, said first", "text/event-stream, */*;q=0", true },
+		{ "no text", "*/*, text/*;q=0", false },
+		{ "of text ours alone", "text/*;q=0, text/event-stream;q=0.1", true },
+		{ "with a parameter of its own", "text/event-stream;charset=utf-8", true },
+		{ "which ends in q", "text/event-stream;seq=0", true },
+		{ "which is quoted", "text/event-stream;x=\";q=0,\"", true },
+		{ "twice, once willingly", "text/event-stream;q=0, text/event-stream", true },
+		{ "in another's quotes", "text/html;x=\", */*\"", false },
+		{ "nothing in words", " , ", false },
+	};
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].why);
+		assert_int_equal(accepts_event_stream(rows[i].accept), rows[i].want);
+	}
 }
 
 static void test_forwarded_client(void **state)
@@ -784,6 +833,7 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
+		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_forwarded_client),
 		cmocka_unit_test(test_forwarded_https),
 		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_tell),

@@ -79,7 +79,6 @@ ErrorLog "${folder}/error.log"
 ${process.getuid() === 0 ? 'User www-data\nGroup www-data' : ''}
 AllowEncodedSlashes NoDecode
 ProxyPass "/" "http://${to}/" nocanon
-ProxyPreserveHost On
 ${lines}
 `,
   },

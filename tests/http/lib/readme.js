@@ -9,6 +9,10 @@ function told(pattern) {
   return found.slice(1);
 }
 
+/** The lines for a proxy in front. */
+export const proxyLines = (name) => Array.from(told(new RegExp(`^\\| ${name} \\([^|]*\\| ([^|]*) \\|`, 'm'))[0].matchAll(/`([^`]+)`/g),
+  ([, line]) => line).join('\n');
+
 /** Redis' user for Drawbridge: its name, and its rights where DRAWBRIDGE_PREFIX is this. */
 export function redisUser(prefix = '') {
   const [name, rights] = told(/^ {4}user (\S+) on >PASSWORD (~\* &messages:\* .+)$/m);

@@ -343,6 +343,7 @@ static void test_forwarded_client(void **state)
 		{ "and before a quoted one", "10.0.0.1", NULL, "x=\"\\, for=\"[2001:db9::1]\"", "2001:db9::1", true },
 		{ "a comma that is quoted", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a,for=192.0.2.2\"", "192.0.2.1", true },
 		{ "and an escaped quote", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a\\\",for=192.0.2.2\"", "192.0.2.1", true },
+		{ "behind the comma", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a,for=192.0.2.2;x\\\"\"", "192.0.2.1", true },
 
 		{ "both agree", "10.0.0.1", "192.0.2.1", "for=192.0.2.1", "192.0.2.1", true },
 		{ "in other words", "10.0.0.1", "::ffff:192.0.2.1", "for=\"192.0.2.1:80\";proto=https", "192.0.2.1", true },

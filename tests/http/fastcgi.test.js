@@ -6,6 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import { after, test } from 'node:test';
 import * as fastcgi from './lib/fastcgi.js';
+import { Front, missingFront } from './lib/fronts.js';
+import { refused, request } from './lib/http.js';
 import { KILLED } from './lib/logs.js';
 import { steps } from './lib/pace.js';
 import { isRelayed } from './lib/peer.js';
@@ -272,6 +274,19 @@ if (SERVER !== 'apache') {
       }
       const stream = await connect('stream', fastcgi.head(fastcgi.params(site, 'POST', '/connect', { token, length: 10 })));
       assert.equal((await stream.answer()).status, 405);
+    });
+
+    it('411 for a chunked body by way of Caddy, which gives it the length -1', { skip: missingFront('caddy') }, async () => {
+      const front = await Front.start('caddy', site.servers[0].base, 'transport fastcgi', `unix/${fastcgi.socketOf(site.servers[0], 'signal')}`);
+      try {
+        const [ann, bob] = [site.peer(), site.peer()];
+        const relay = (chunked) => request(new URL(`relay/${bob.id}/x`, front.base),
+          { method: 'POST', headers: { Authorization: `Bearer ${ann.token}`, 'Content-Type': 'application/json' }, body: '1', chunked });
+        refused(await relay(true), 411);
+        refused(await relay(false), 404); // they share no room
+      } finally {
+        await front.stop();
+      }
     });
 
     it('a body has a time to come in all, and a least rate', async () => {

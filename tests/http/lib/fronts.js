@@ -13,7 +13,7 @@ const running = new Set();
 process.on('exit', () => running.forEach((front) => front.kill()));
 
 /**
- * port: where it listens; to: what it passes requests on to, as HOST:PORT; folder: of its own.
+ * port: where it listens; to: what it passes requests on to, as HOST:PORT or as it calls a socket; folder: of its own.
  * @typedef {{port: number, to: string, folder: string}} Place
  * @typedef {{program: string, args: (file: string, folder: string) => string[],
  *     text: (place: Place, lines: string) => string}} Kind
@@ -95,15 +95,16 @@ export class Front {
 
   /** @param {string} name  nginx, haproxy, caddy or mod_proxy
    *  @param {URL} behind
-   *  @param {string} [lines]  more of its configuration */
-  static async start(name, behind, lines = '') {
+   *  @param {string} [lines]  more of its configuration
+   *  @param {string} [to]  what it passes requests on to, if not that */
+  static async start(name, behind, lines = '', to = behind.host) {
     const front = new Front();
     const { program, args, text } = KINDS[name];
     front.folder = mkdtempSync(path.join(tmpdir(), `drawbridge-${name}-`));
     front.base = new URL(behind);
     front.base.port = String(await freePort());
     const file = path.join(front.folder, 'conf');
-    writeFileSync(file, text({ port: Number(front.base.port), to: behind.host, folder: front.folder }, lines));
+    writeFileSync(file, text({ port: Number(front.base.port), to, folder: front.folder }, lines));
     front.#child = spawn(program, args(file, front.folder), { stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, HOME: front.folder, XDG_DATA_HOME: front.folder, XDG_CONFIG_HOME: front.folder } });
     running.add(front);

@@ -1,12 +1,17 @@
 // Behind proxies of other people's: who asks is the client, for the rate, the log and /metrics.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, it as test } from 'node:test';
 import { Front, missingFront } from './lib/fronts.js';
-import { refused } from './lib/http.js';
-import { proxyLines } from './lib/readme.js';
-import { suite } from './lib/suite.js';
-import { until } from './lib/wait.js';
+import { refused, request } from './lib/http.js';
+import { addressLines, proxyLines } from './lib/readme.js';
+import { Server } from './lib/server.js';
+import { SERVER, suite } from './lib/suite.js';
+import { randomSecret } from './lib/tokens.js';
+import { until, WAIT_MS } from './lib/wait.js';
 
 const RATE = 1; // so that the next comes after a minute
 const READER = '127.0.0.9'; // who may read /metrics
@@ -74,6 +79,21 @@ suite('behind proxies', { settings: { ACCESS_RATE: RATE, PROXIES: '127.0.0.1', M
     });
   }
 
+  it('nginx takes a prefix off: / leads to a room behind it', { skip: missingFront('nginx') }, async () => {
+    const { base } = site.servers[0];
+    const front = await Front.start('nginx', base, `location /app/ { proxy_pass http://${base.host}${base.pathname}; }`);
+    try {
+      const app = new URL('/app/', front.base);
+      const answer = await request(app);
+      assert.equal(answer.status, 302);
+      const room = new URL(answer.headers.location, app);
+      assert.match(room.href, new RegExp(`^${app.href}[\\w-]+$`));
+      assert.equal((await request(room)).status, 200);
+    } finally {
+      await front.stop();
+    }
+  });
+
   it('who is no proxy is not believed', async () => {
     const { base } = site.servers[0];
     assert.equal((await metrics(base, READER)).status, 200);
@@ -81,4 +101,25 @@ suite('behind proxies', { settings: { ACCESS_RATE: RATE, PROXIES: '127.0.0.1', M
     refused(await metrics(base, '127.0.0.2', { 'X-Forwarded-For': READER }), 403);
     await usedUp(base, '127.0.9.1', (n) => ({ 'X-Forwarded-For': `192.0.2.${n}`, Forwarded: `for=192.0.2.${n}` }));
   });
+});
+
+const MODULE_LINES = SERVER === 'lighttpd' ? `server.modules += ( "mod_extforward" )\n${addressLines('mod_extforward')}\n`
+  : `LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so\n${addressLines('mod_remoteip')}\n`;
+
+test(`the web server’s own module does instead (${SERVER})`, { timeout: 6 * WAIT_MS }, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-module-'));
+  const include = path.join(folder, 'lines.conf');
+  writeFileSync(include, MODULE_LINES);
+  const server = await Server.start({ kind: SERVER, mount: '/', include, settings: { SECRET: randomSecret(), ACCESS_RATE: RATE } });
+  const access = (headers) => request(new URL('access', server.base), { method: 'POST', body: '{"username":"ann"}',
+    headers: { 'Content-Type': 'application/json', ...headers } });
+  try {
+    assert.equal((await access({ 'X-Forwarded-For': '192.0.2.1' })).status, 200);
+    refused(await access({ 'X-Forwarded-For': '192.0.2.9, 192.0.2.1' }), 429);
+    assert.equal((await access({ 'X-Forwarded-For': '192.0.2.2' })).status, 200);
+    await until(() => server.read().some(([, text]) => /error=rate .* from=192\.0\.2\.1$/m.test(text)), 'the client in the log');
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  }
 });

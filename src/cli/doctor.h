@@ -37,6 +37,7 @@ struct doctor {
 	struct client *client;
 	char server[128];	/* the header */
 	char front[128];	/* who answers first, where that is another */
+	bool proxied;		/* perhaps */
 	char room[ID_RANDOM_LEN + 1];
 	struct peer_here ann, bob;
 	int passed, failed;
@@ -56,8 +57,9 @@ void tell_fine(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What is not as it could be, and nothing mends. */
-void tell_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What is not as it could be, and perhaps nothing mends. */
+void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Of an answer that was not what was wanted; ends it. */
 bool tell_refused(struct doctor *d, const char *what, struct exchange *x);
 /* Of a stream that has ended though it should not. */

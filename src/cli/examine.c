@@ -67,6 +67,8 @@ static bool check_answers(struct doctor *d)
 	find_front(d);
 	if (!*exchange_header(x, "Via", to, sizeof to))
 		snprintf(to, sizeof to, "%s", d->front);
+	/* nginx has its own Server in what it passes on. */
+	d->proxied = *to || strstr(d->server, "nginx");
 	tell_fine(d, "answers: signal.fcgi runs%s%s%s%s",
 		  *d->server ? ", behind " : "", d->server,
 		  *to ? ", by way of " : "", to);
@@ -214,8 +216,8 @@ static void tell_noticed(struct doctor *d, int n)
 	bool late = n > 1 && strstr(d->server, "lighttpd");
 
 	if (late && strstr(d->front, "Apache"))
-		tell_note("return: that bob's stream was closed is noticed when "
-			  "something is sent to it: mod_proxy tells no sooner");
+		tell_note(d, CAUSE_NONE, "return: that bob's stream was closed is noticed "
+			  "when something is sent to it: mod_proxy tells no sooner");
 	else if (late)
 		tell_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
 			   "only noticed when something is sent to it");
@@ -379,6 +381,10 @@ static bool check_unread(struct doctor *d)
 	if (x->body.len < all)
 		tell_fine(d, "unread: a stream that was not read for %ld s was ended, "
 			  "after %zu KiB", d->unread, x->body.len / 1024);
+	else if (d->proxied)
+		tell_note(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld s "
+			  "was kept, with all of %zu KiB: so much fits into the connection "
+			  "between a proxy and the web server", d->unread, all / 1024);
 	else
 		tell_wrong(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld "
 			   "s was kept, with all of %zu KiB", d->unread, all / 1024);

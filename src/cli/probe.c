@@ -29,13 +29,15 @@ void tell_fine(struct doctor *d, const char *fmt, ...)
 	d->passed++;
 }
 
-void tell_note(const char *fmt, ...)
+void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	print_line("note", fmt, ap);
 	va_end(ap);
+	advise(cause, d->server, d->front, d->mount);
+	fflush(stdout);
 }
 
 bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)

@@ -135,6 +135,12 @@ const CASES = {
 
     'behind HAProxy, as README.md has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
 
+    'behind HAProxy what a client does not read is in the connection between': behind('haproxy', async () => {
+      const answer = await doctor({ settings: { ...QUICK, SEND_TIMEOUT: 2 }, args: [...HOLD, '--unread', '6'], front: ['haproxy', proxyLines('HAProxy')] });
+      well(answer);
+      assert.match(answer.out, /^(note +unread: .* between a proxy and the web server|ok +unread: .* was ended, after \d+ KiB)$/m);
+    }),
+
     'behind Caddy, as it comes': behind('caddy', async () => well(await doctor({ ...QUIET, front: ['caddy'] }))),
 
     'behind mod_proxy, which tells the end of a client late: a note': behind('mod_proxy', async () => {

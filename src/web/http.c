@@ -183,28 +183,37 @@ bool http_bearer(const struct call *c, char to[BEARER_MOST])
 	return true;
 }
 
+/* Where none is in a header. One that is malformed decides too, or the request would
+ * be that of the cookie's peer. */
+static enum err other_token(struct call *c, char token[BEARER_MOST], bool *cookie)
+{
+	switch (query_get(c->path.query, "token", token, BEARER_MOST)) {
+	case QUERY_VALUE:
+		return OK;
+	case QUERY_MALFORMED:
+		c->why = "malformed";
+		return ERR_TOKEN;
+	case QUERY_NONE:
+		break;
+	}
+	*cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"), "drawbridge", token,
+			     BEARER_MOST);
+	return *cookie ? OK : ERR_NO_TOKEN;
+}
+
 static enum err authenticate(struct call *c, const char *method)
 {
 	char token[BEARER_MOST];
 	bool cookie = false;
+	enum err e;
 
 	c->bearer = http_bearer(c, token);
 	if (c->route->token == TOKEN_NONE ||
 	    (c->route->token == TOKEN_RENEWS && !c->bearer))
 		return OK;
-	if (!c->bearer)
-		switch (query_get(c->path.query, "token", token, sizeof token)) {
-		case QUERY_VALUE:
-			break;
-		case QUERY_MALFORMED:
-			c->why = "malformed";
-			return ERR_TOKEN;
-		case QUERY_NONE:
-			cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"),
-					    "drawbridge", token, sizeof token);
-			if (!cookie)
-				return ERR_NO_TOKEN;
-		}
+	e = c->bearer ? OK : other_token(c, token, &cookie);
+	if (e)
+		return e;
 	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
 	/* The other two no browser adds by itself: who sends them knows the token. */
@@ -258,18 +267,12 @@ static enum err announced_body(struct call *c)
 {
 	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
 	long length;
+	enum length known = body_length(c, &length);
 
-	/* Caddy gives a body that is chunked the length -1. */
-	switch (body_length(c, &length)) {
-	case LENGTH_NONE:
-		if (coding && fcgi_is_cgi(c->fcgi))
-			return ERR_LENGTH;
-		break;
-	case LENGTH_MALFORMED:
+	/* Malformed: Caddy gives a body that is chunked the length -1. */
+	if (known == LENGTH_MALFORMED ||
+	    (known == LENGTH_NONE && coding && fcgi_is_cgi(c->fcgi)))
 		return ERR_LENGTH;
-	case LENGTH_KNOWN:
-		break;
-	}
 	if (length > c->conf->body_max)
 		return too_large(c);
 	return length && !media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")) ?

@@ -10,7 +10,7 @@ import { freePort } from './redis-server.js';
 import { until } from './wait.js';
 
 const running = new Set();
-process.on('exit', () => running.forEach((front) => front.kill()));
+process.on('exit', () => running.forEach((front) => front.drop()));
 
 /**
  * port: where it listens; to: what it passes requests on to, as HOST:PORT or as it calls a socket; folder: of its own.
@@ -109,10 +109,15 @@ export class Front {
       env: { ...process.env, HOME: front.folder, XDG_DATA_HOME: front.folder, XDG_CONFIG_HOME: front.folder } });
     running.add(front);
     for (const stream of [front.#child.stdout, front.#child.stderr]) stream.on('data', (some) => { front.#said += some; });
-    await until(() => {
-      if (!isAlive(front.#child.pid)) throw new Error(`${name} ended:\n${front.said}`);
-      return front.#listens();
-    }, () => `${name} to listen; it said:\n${front.said}`);
+    try {
+      await until(() => {
+        if (!isAlive(front.#child.pid)) throw new Error(`${name} ended:\n${front.said}`);
+        return front.#listens();
+      }, () => `${name} to listen; it said:\n${front.said}`);
+    } catch (error) {
+      front.drop();
+      throw error;
+    }
     return front;
   }
 
@@ -133,14 +138,15 @@ export class Front {
     });
   }
 
-  kill() {
+  /** Whatever ends a test, nothing of it stays. */
+  drop() {
     running.delete(this);
     signal(this.#child.pid, 'SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   async stop() {
-    this.kill();
+    this.drop();
     await until(() => !isAlive(this.#child.pid), 'the proxy to end');
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -46,6 +46,7 @@ static const struct row rows[] = {
 	{ "MOUNT", "/", read_mount, AT(mount), 0, 0, false },
 	{ "ACCESS", "on", read_switch, AT(access), 0, 0, false },
 	{ "ACCESS_RATE", "60", read_number, AT(access_rate), 0, 1000000, false },
+	{ "PROXIES", "none", read_networks, AT(proxies), 0, 0, false },
 	{ "TOKEN_TTL", "3600", read_number, AT(token_ttl), 10, 31536000, false },
 	{ "ORIGINS", NULL, read_origins, AT(origins), 0, 0, false },
 	{ "PING", "10", read_number, AT(ping), 1, 60, false },
@@ -67,7 +68,7 @@ static const struct row rows[] = {
 	{ "TURN_URLS", NULL, read_ice_urls, AT(turn_urls), 0, 0, false },
 	{ "TURN_SECRET", NULL, read_text, AT(turn_secret), 0, 0, true },
 	{ "TURN_TTL", "3600", read_number, AT(turn_ttl), 60, 604800, false },
-	{ "METRICS_FROM", "127.0.0.1 ::1", read_networks, AT(metrics_from), 0, 0, false },
+	{ "METRICS_FROM", "none", read_networks, AT(metrics_from), 0, 0, false },
 	{ "METRICS_TOKEN", NULL, read_metrics_token, AT(metrics_token), 0, 0, true },
 	{ "SHM", NULL, read_shm, AT(shm), 0, 0, false },
 	{ "LOG", "info", read_level, AT(log), 0, 0, false },
@@ -668,6 +669,7 @@ void conf_free(struct conf *c)
 	list_free(&c->stun_urls);
 	list_free(&c->turn_urls);
 	list_free(&c->metrics_from);
+	list_free(&c->proxies);
 	redis_url_free(&c->redis);
 	free(c->prefix);
 	free(c->mount);

@@ -27,6 +27,7 @@ struct conf {
 	char *mount;			/* begins and ends with '/' */
 	unsigned access;		/* 0 or 1 */
 	unsigned access_rate;		/* a minute and address; 0: any */
+	struct list proxies;		/* networks: their X-Forwarded-For counts */
 	unsigned token_ttl;		/* seconds */
 	struct list origins;
 	unsigned ping;			/* seconds */

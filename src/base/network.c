@@ -54,6 +54,33 @@ bool network_has(const char *network, const char *address)
 	return true;
 }
 
+bool network_any_has(char *const *networks, const char *address)
+{
+	for (; *networks; networks++)
+		if (network_has(*networks, address))
+			return true;
+	return false;
+}
+
+static void format(const struct in6_addr *a, char to[NETWORK_HOST_MAX])
+{
+	if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, &a->s6_addr[12], to, NETWORK_HOST_MAX);
+	else
+		inet_ntop(AF_INET6, a, to, NETWORK_HOST_MAX);
+}
+
+bool network_address(const char *address, char to[NETWORK_HOST_MAX])
+{
+	struct in6_addr a;
+	long bits;
+
+	if (strchr(address, '/') || !parse(address, &a, &bits))
+		return false;
+	format(&a, to);
+	return true;
+}
+
 void network_host(const char *address, char to[NETWORK_HOST_MAX])
 {
 	struct in6_addr a;
@@ -61,10 +88,9 @@ void network_host(const char *address, char to[NETWORK_HOST_MAX])
 
 	if (strchr(address, '/') || !parse(address, &a, &bits)) {
 		snprintf(to, NETWORK_HOST_MAX, "%s", address);
-	} else if (IN6_IS_ADDR_V4MAPPED(&a)) {
-		inet_ntop(AF_INET, &a.s6_addr[12], to, NETWORK_HOST_MAX);
-	} else {
-		memset(&a.s6_addr[8], 0, 8);
-		inet_ntop(AF_INET6, &a, to, NETWORK_HOST_MAX);
+		return;
 	}
+	if (!IN6_IS_ADDR_V4MAPPED(&a))
+		memset(&a.s6_addr[8], 0, 8);
+	format(&a, to);
 }

@@ -13,7 +13,13 @@ bool network_valid(const char *network);
 /* Whether it has this address. False where one of them is none. */
 bool network_has(const char *network, const char *address);
 
+/* Whether one of them has it; the last is NULL. */
+bool network_any_has(char *const *networks, const char *address);
+
 enum { NETWORK_HOST_MAX = 64 };		/* with the NUL */
+
+/* An address as all write it: an IPv4 one in IPv6 is IPv4. False: it is none. */
+bool network_address(const char *address, char to[NETWORK_HOST_MAX]);
 
 /* What stands for a host that may be counted: an IPv4 address; of an IPv6 one its
  * first 64 bits, as a host has all addresses that begin so (RFC 4291, 2.5.1).

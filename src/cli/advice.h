@@ -15,6 +15,8 @@ enum cause {
 	CAUSE_UNREAD,		/* a client that does not read costs without bound */
 	CAUSE_CLOSE,		/* the end of a client is not passed on */
 	CAUSE_TOKEN,		/* Authorization does not arrive */
+	CAUSE_HOST,		/* nor Host, as it was sent */
+	CAUSE_METRICS,		/* anybody may read them */
 	CAUSE_POSITION,		/* nor Last-Event-ID, or another Redis */
 	CAUSE_PAGE,		/* files answer what the program should */
 	CAUSE_FILES,		/* the page is not where it should be */
@@ -28,9 +30,10 @@ enum cause {
 	CAUSES
 };
 
-/* Prints a line for each thing to change. server is the header of this name;
- * where that tells of none that we know, the lines are for all of them. mount is
- * the path of the URL, with a slash at each end. */
-void advise(enum cause cause, const char *server, const char *mount);
+/* Prints a line for each thing to change. server is the header of this name, front
+ * a proxy before it, or empty; where they tell of none that we know, the lines are
+ * for all. mount is the path of the URL, with a slash at each end. */
+void advise(enum cause cause, const char *server, const char *front,
+	    const char *mount);
 
 #endif

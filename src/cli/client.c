@@ -23,10 +23,33 @@ enum {
 
 struct client {
 	CURLM *multi;
-	char *url;
+	char *url, *origin;
 	bool insecure;
 	long wait_s;
 };
+
+/* A port that is the scheme's own is not said. */
+static char *origin_of(const char *url)
+{
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	struct buf origin = BUF_INIT(4096);
+	CURLU *parts = curl_url();
+
+	if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) ||
+	    curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(parts, CURLUPART_HOST, &host, 0)) {
+		buf_str(&origin, "null");
+	} else {
+		curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+		buf_fmt(&origin, "%s://%s%s%s", scheme, host, port ? ":" : "",
+			port ? port : "");
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(parts);
+	return origin.data;
+}
 
 struct client *client_new(const char *url, bool insecure, long wait_s)
 {
@@ -35,6 +58,7 @@ struct client *client_new(const char *url, bool insecure, long wait_s)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(c->multi = curl_multi_init()))
 		abort();
 	c->url = xstrdup(url);
+	c->origin = origin_of(url);
 	c->insecure = insecure;
 	c->wait_s = wait_s;
 	return c;
@@ -45,7 +69,13 @@ void client_free(struct client *c)
 	curl_multi_cleanup(c->multi);
 	curl_global_cleanup();
 	free(c->url);
+	free(c->origin);
 	free(c);
+}
+
+const char *client_origin(const struct client *c)
+{
+	return c->origin;
 }
 
 /* An answer of 1xx comes before the final one. */
@@ -116,7 +146,8 @@ static void set_request(struct exchange *x, const struct request *r)
 		add_line(x, "Expect:", "");
 	}
 	if (r->token)
-		add_line(x, "Authorization: Bearer ", r->token);
+		add_line(x, r->cookie ? "Cookie: drawbridge=" : "Authorization: Bearer ",
+			 r->token);
 	if (r->header)
 		add_line(x, r->header, "");
 	if (r->small) {

@@ -18,10 +18,14 @@ struct client;
 struct client *client_new(const char *url, bool insecure, long wait_s);
 void client_free(struct client *c);
 
+/* The origin of a page there (RFC 6454, 6.2). */
+const char *client_origin(const struct client *c);
+
 struct request {
 	const char *method;
 	const char *path;	/* below the URL, without '/' before it */
-	const char *token;	/* by header; NULL: none */
+	const char *token;	/* NULL: none */
+	bool cookie;		/* the token by cookie, else by header */
 	const char *body;	/* JSON; NULL: none */
 	const char *header;	/* one more line; NULL: none */
 	bool small;		/* buffers as small as they can be */

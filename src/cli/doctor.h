@@ -1,6 +1,7 @@
 /*
  * doctor.h - what the parts of the doctor share: doctor.c is its command line,
- * examine.c what it looks at, probe.c how it asks and tells.
+ * examine.c what it looks at, front.c what of that is a proxy's, probe.c how it asks
+ * and tells.
  */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
@@ -35,6 +36,8 @@ struct doctor {
 	/* as found */
 	struct client *client;
 	char server[128];	/* the header */
+	char front[128];	/* who answers first, where that is another */
+	bool proxied;		/* perhaps */
 	char room[ID_RANDOM_LEN + 1];
 	struct peer_here ann, bob;
 	int passed, failed;
@@ -43,11 +46,19 @@ struct doctor {
 /* examine.c: all of it. url ends with '/'. Returns the exit status. */
 int doctor_examine(struct doctor *d, const char *url);
 
+/* front.c */
+void find_front(struct doctor *d);
+bool check_host(struct doctor *d);
+bool check_metrics(struct doctor *d);
+
 /* probe.c. A line of the report: what is right, and what is not, with what to
  * change. The latter return false. */
 void tell_fine(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What is not as it could be, and perhaps nothing mends. */
+void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Of an answer that was not what was wanted; ends it. */
 bool tell_refused(struct doctor *d, const char *what, struct exchange *x);

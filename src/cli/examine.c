@@ -64,9 +64,14 @@ static bool check_answers(struct doctor *d)
 	}
 	if (x->status != 200)
 		return tell_refused(d, "answers: health/live", x);
+	find_front(d);
+	if (!*exchange_header(x, "Via", to, sizeof to))
+		snprintf(to, sizeof to, "%s", d->front);
+	/* nginx has its own Server in what it passes on. */
+	d->proxied = *to || strstr(d->server, "nginx");
 	tell_fine(d, "answers: signal.fcgi runs%s%s%s%s",
 		  *d->server ? ", behind " : "", d->server,
-		  *exchange_header(x, "Via", to, sizeof to) ? ", by way of " : "", to);
+		  *to ? ", by way of " : "", to);
 	client_end(d->client, x);
 
 	x = ask(d, "GET", "health/ready", NULL, NULL);
@@ -204,13 +209,27 @@ static void wait_ms(struct doctor *d, int64_t ms)
 		;
 }
 
-/* Closes bob's stream, which must be noticed. Apache does so only when it writes
- * twice, which these relays make it do; lighttpd can tell at once. Returns the
- * status of the last relay, which body is the body of. */
+/* The end of a stream that was noticed with the n-th relay. */
+static void tell_noticed(struct doctor *d, int n)
+{
+	/* Apache does so only when it writes twice; lighttpd can tell at once. */
+	bool late = n > 1 && strstr(d->server, "lighttpd");
+
+	if (late && strstr(d->front, "Apache"))
+		tell_note(d, CAUSE_NONE, "return: that bob's stream was closed is noticed "
+			  "when something is sent to it: mod_proxy tells no sooner");
+	else if (late)
+		tell_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
+			   "only noticed when something is sent to it");
+	else
+		tell_fine(d, "return: that bob's stream was closed is noticed");
+}
+
+/* Closes bob's stream, which must be noticed: the relays make Apache write. Returns
+ * the status of the last one, which body is the body of. */
 static int close_stream(struct doctor *d, char *body, size_t size)
 {
-	int n = 0, most = strstr(d->server, "lighttpd") ? 1 : RELAYS_MOST;
-	int status = 200;
+	int n = 0, status = 200;
 
 	client_end(d->client, d->bob.stream);
 	d->bob.stream = NULL;
@@ -221,13 +240,11 @@ static int close_stream(struct doctor *d, char *body, size_t size)
 		if (status == 200)
 			wait_ms(d, RELAY_EACH_MS);
 	}
-	if (status == 202 && n <= most)
-		tell_fine(d, "return: that bob's stream was closed is noticed");
+	if (status == 202)
+		tell_noticed(d, n);
 	else if (status)
 		tell_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
-			   "%s noticed %s", status == 202 ? "only" : "not",
-			   status == 202 ? "when something is sent to it" :
-			   "though much was sent to it");
+			   "not noticed though much was sent to it");
 	return status;
 }
 
@@ -364,6 +381,10 @@ static bool check_unread(struct doctor *d)
 	if (x->body.len < all)
 		tell_fine(d, "unread: a stream that was not read for %ld s was ended, "
 			  "after %zu KiB", d->unread, x->body.len / 1024);
+	else if (d->proxied)
+		tell_note(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld s "
+			  "was kept, with all of %zu KiB: so much fits into the connection "
+			  "between a proxy and the web server", d->unread, all / 1024);
 	else
 		tell_wrong(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld "
 			   "s was kept, with all of %zu KiB", d->unread, all / 1024);
@@ -394,8 +415,8 @@ static bool check_hold(struct doctor *d)
 }
 
 static bool (*const checks[])(struct doctor *d) = {
-	check_answers, check_page, check_tokens, check_stream, check_relay,
-	check_return, check_processes, check_unread, check_hold,
+	check_answers, check_page, check_metrics, check_tokens, check_host,
+	check_stream, check_relay, check_return, check_processes, check_unread, check_hold,
 };
 
 static void leave(struct doctor *d, struct peer_here *p)

@@ -11,17 +11,33 @@ enum { LATE_PART = 5 };	/* of what may be waited: what takes longer was held bac
 
 /* The report */
 
+static void print_line(const char *word, const char *fmt, va_list ap)
+{
+	printf("%-8s", word);
+	vprintf(fmt, ap);
+	putchar('\n');
+	fflush(stdout);
+}
+
 void tell_fine(struct doctor *d, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("ok      ", stdout);
-	vprintf(fmt, ap);
-	putchar('\n');
+	print_line("ok", fmt, ap);
 	va_end(ap);
-	fflush(stdout);
 	d->passed++;
+}
+
+void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line("note", fmt, ap);
+	va_end(ap);
+	advise(cause, d->server, d->front, d->mount);
+	fflush(stdout);
 }
 
 bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
@@ -29,11 +45,9 @@ bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("WRONG   ", stdout);
-	vprintf(fmt, ap);
-	putchar('\n');
+	print_line("WRONG", fmt, ap);
 	va_end(ap);
-	advise(cause, d->server, d->mount);
+	advise(cause, d->server, d->front, d->mount);
 	fflush(stdout);
 	d->failed++;
 	return false;

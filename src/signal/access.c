@@ -6,10 +6,10 @@
 #include <strings.h>
 
 #include "base/id.h"
-#include "base/network.h"
 #include "room/json.h"
 #include "room/room.h"
 #include "signal/routes.h"
+#include "web/forwarded.h"
 
 /* What the body says: the name, which a renewal may go without, and whether a
  * cookie is wanted. */
@@ -38,21 +38,20 @@ static enum err read_body(struct call *c, bool *cookie)
 	return ERR_INPUT;
 }
 
-static bool secure(const struct call *c)
+static bool over_https(const struct call *c)
 {
 	const char *https = fcgi_env(c->fcgi, "HTTPS");
 	const char *scheme = fcgi_env(c->fcgi, "REQUEST_SCHEME");
-	const char *forwarded = fcgi_env(c->fcgi, "HTTP_X_FORWARDED_PROTO");
 
-	return (https && !strcasecmp(https, "on")) ||
-		(scheme && !strcmp(scheme, "https")) ||
-		(forwarded && !strcmp(forwarded, "https"));
+	return (https && *https && strcasecmp(https, "off") != 0) ||
+		(scheme && !strcasecmp(scheme, "https")) ||
+		forwarded_https(fcgi_env(c->fcgi, "HTTP_X_FORWARDED_PROTO"),
+				fcgi_env(c->fcgi, "HTTP_FORWARDED"));
 }
 
 enum err run_access(struct call *c)
 {
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	char host[NETWORK_HOST_MAX], *token;
+	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], *token;
 	bool cookie = true;
 	enum err e;
 
@@ -61,7 +60,8 @@ enum err run_access(struct call *c)
 	e = read_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
-		network_host(remote ? remote : "", host);
+		http_client(c, client);
+		network_host(client, host);
 		if (c->conf->access_rate)
 			e = room_access(c->redis, c->conf, host, &c->wait_ms);
 	}
@@ -76,7 +76,7 @@ enum err run_access(struct call *c)
 		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
 			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,
 			c->conf->mount, c->conf->token_ttl,
-			secure(c) ? "; Secure" : "");
+			over_https(c) ? "; Secure" : "");
 	free(token);
 	return OK;
 }

@@ -5,14 +5,15 @@
 #include "base/id.h"
 #include "signal/routes.h"
 
-/* A fresh room, which nobody can guess. */
+/* A fresh room, which nobody can guess. Relative, since a proxy may have taken a
+ * prefix off the path. */
 enum err run_home(struct call *c)
 {
 	char room[ID_RANDOM_LEN + 1];
 
 	id_random(room);
 	c->status = 302;
-	buf_fmt(&c->head, "Location: %s%s\r\n", c->conf->mount, room);
+	buf_fmt(&c->head, "Location: %s\r\n", room);
 	return OK;
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/hmac.h"
 #include "base/metric.h"
-#include "base/network.h"
 #include "signal/routes.h"
 
 static bool has_token(const struct call *c)
@@ -19,15 +18,10 @@ static bool has_token(const struct call *c)
 /* What a proxy has passed on comes from the proxy's address, whoever asks. */
 static bool known_address(const struct call *c)
 {
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	char client[NETWORK_HOST_MAX];
 
-	if (!remote || fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR") ||
-	    fcgi_env(c->fcgi, "HTTP_FORWARDED"))
-		return false;
-	for (size_t i = 0; i < c->conf->metrics_from.count; i++)
-		if (network_has(c->conf->metrics_from.words[i], remote))
-			return true;
-	return false;
+	return http_client(c, client) &&
+		network_any_has(c->conf->metrics_from.words, client);
 }
 
 enum err run_metrics(struct call *c)

@@ -575,8 +575,9 @@ static void take_position(struct stream *s, const struct call *c)
 	const char *header = fcgi_env(c->fcgi, "HTTP_LAST_EVENT_ID");
 	char query[ID_SIZE] = "";
 
-	if (!header || !*header)
-		query_get(c->path.query, "lastEventId", query, sizeof query);
+	if ((!header || !*header) && query_get(c->path.query, "lastEventId", query,
+					       sizeof query) != QUERY_VALUE)
+		*query = '\0';
 	position_take(header && *header ? header : query, s->sent);
 }
 

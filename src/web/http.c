@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "base/network.h"
+#include "base/number.h"
 #include "room/json.h"
+#include "web/forwarded.h"
 #include "web/http.h"
 #include "web/refusals.h"
 
@@ -78,6 +80,20 @@ static bool method_is(const char *method, const char *of_route)
 		(!strcmp(method, "HEAD") && !strcmp(of_route, "GET"));
 }
 
+/* "/draw" is "/draw/". Relative, since a proxy may have taken a prefix off. */
+static enum err add_slash(struct call *c, const char *method)
+{
+	const char *mount = c->conf->mount, *last = mount + strlen(mount) - 1;
+
+	if (!method_is(method, "GET"))
+		return ERR_ROUTE;
+	while (last[-1] != '/')
+		last--;
+	c->status = 301;
+	buf_fmt(&c->head, "Location: %s\r\n", last);
+	return OK;
+}
+
 static void put_allow(const struct route *routes, const struct path *p,
 		      const char *pattern, struct buf *head)
 {
@@ -95,6 +111,8 @@ static enum err find_route(struct call *c, const struct route *routes,
 {
 	const struct route *r = routes;
 
+	if (c->path.count == PATH_NO_SLASH)
+		return add_slash(c, method);
 	while (r->method && !route_fits(r->path, &c->path))
 		r++;
 	if (c->path.count < 0 || !r->method)
@@ -114,6 +132,15 @@ static enum err find_route(struct call *c, const struct route *routes,
 }
 
 /* Where a request comes from */
+
+bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
+{
+	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+
+	return forwarded_client(c->conf->proxies.words, remote ? remote : "-",
+				fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR"),
+				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
+}
 
 static bool known_origin(const struct call *c, const char *origin)
 {
@@ -156,22 +183,37 @@ bool http_bearer(const struct call *c, char to[BEARER_MOST])
 	return true;
 }
 
+/* Where none is in a header. One that is malformed decides too, or the request would
+ * be that of the cookie's peer. */
+static enum err other_token(struct call *c, char token[BEARER_MOST], bool *cookie)
+{
+	switch (query_get(c->path.query, "token", token, BEARER_MOST)) {
+	case QUERY_VALUE:
+		return OK;
+	case QUERY_MALFORMED:
+		c->why = "malformed";
+		return ERR_TOKEN;
+	case QUERY_NONE:
+		break;
+	}
+	*cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"), "drawbridge", token,
+			     BEARER_MOST);
+	return *cookie ? OK : ERR_NO_TOKEN;
+}
+
 static enum err authenticate(struct call *c, const char *method)
 {
 	char token[BEARER_MOST];
 	bool cookie = false;
+	enum err e;
 
 	c->bearer = http_bearer(c, token);
 	if (c->route->token == TOKEN_NONE ||
 	    (c->route->token == TOKEN_RENEWS && !c->bearer))
 		return OK;
-	if (!c->bearer &&
-	    !query_get(c->path.query, "token", token, sizeof token)) {
-		cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"),
-				    "drawbridge", token, sizeof token);
-		if (!cookie)
-			return ERR_NO_TOKEN;
-	}
+	e = c->bearer ? OK : other_token(c, token, &cookie);
+	if (e)
+		return e;
 	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
 	/* The other two no browser adds by itself: who sends them knows the token. */
@@ -196,12 +238,21 @@ static bool media_ok(const char *type)
 		 !strncasecmp(type + len - 5, "+json", 5));
 }
 
-static bool body_length(const struct call *c, unsigned long *length)
+enum length { LENGTH_NONE, LENGTH_KNOWN, LENGTH_MALFORMED };
+
+static enum length body_length(const struct call *c, long *length)
 {
 	const char *text = fcgi_env(c->fcgi, "CONTENT_LENGTH");
+	size_t digits = text ? strspn(text, "0123456789") : 0;
 
-	*length = text ? strtoul(text, NULL, 10) : 0;
-	return text && *text;
+	*length = 0;
+	if (!text || !*text)
+		return LENGTH_NONE;
+	if (text[digits])
+		return LENGTH_MALFORMED;
+	if (!number_parse(text, digits, 0, LONG_MAX, length))
+		*length = LONG_MAX;	/* more than a number can say */
+	return LENGTH_KNOWN;
 }
 
 static enum err too_large(struct call *c)
@@ -215,9 +266,12 @@ static enum err too_large(struct call *c)
 static enum err announced_body(struct call *c)
 {
 	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
-	unsigned long length;
+	long length;
+	enum length known = body_length(c, &length);
 
-	if (!body_length(c, &length) && coding && fcgi_is_cgi(c->fcgi))
+	/* Malformed: Caddy gives a body that is chunked the length -1. */
+	if (known == LENGTH_MALFORMED ||
+	    (known == LENGTH_NONE && coding && fcgi_is_cgi(c->fcgi)))
 		return ERR_LENGTH;
 	if (length > c->conf->body_max)
 		return too_large(c);
@@ -228,8 +282,8 @@ static enum err announced_body(struct call *c)
 static enum err take_body(struct call *c)
 {
 	const struct fcgi_body *body = fcgi_body(c->fcgi);
-	unsigned long length;
-	bool known = body_length(c, &length);
+	long length;
+	bool known = body_length(c, &length) == LENGTH_KNOWN;
 
 	c->body = &body->kept;
 	if (!buf_ok(c->body))
@@ -241,7 +295,7 @@ static enum err take_body(struct call *c)
 			 c->conf->body_timeout, BODY_RATE);
 		return ERR_SLOW;
 	}
-	return body->whole && (!known || body->len == length) ? OK : ERR_GONE;
+	return body->whole && (!known || body->len == (size_t)length) ? OK : ERR_GONE;
 }
 
 static enum err check_body(struct call *c)
@@ -381,7 +435,7 @@ void http_common_head(const struct call *c, struct buf *head)
 	if (fcgi_env(c->fcgi, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"))
 		buf_str(head, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
-			"Content-Type, Last-Event-ID\r\n"
+			"Cache-Control, Content-Type, Last-Event-ID\r\n"
 			"Access-Control-Max-Age: 600\r\n");
 }
 
@@ -409,12 +463,12 @@ static void put_problem(struct call *c, enum err e)
 
 static void note_refusal(const struct call *c, enum err e)
 {
-	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
-	char host[NETWORK_HOST_MAX], others[40] = "";
+	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], others[40] = "";
 	uint64_t not_logged;
 
 	metric_add(METRIC_REFUSED, e, 1);
-	network_host(remote ? remote : "-", host);
+	http_client(c, client);
+	network_host(client, host);
 	if (!refusal_is_logged(e, host, clock_ms(), &not_logged))
 		return;
 	if (not_logged)
@@ -422,8 +476,7 @@ static void note_refusal(const struct call *c, enum err e)
 	log_info("http.refuse", "status=%d error=%s route=%s peer=%s from=%s%s%s%s",
 		 errors[e].status, err_words[e], c->route ? c->route->path : "-",
 		 c->who.peer.id[0] ? c->who.peer.id : "-",
-		 remote ? remote : "-", c->why ? " why=" : "",
-		 c->why ? c->why : "", others);
+		 client, c->why ? " why=" : "", c->why ? c->why : "", others);
 }
 
 void http_call_free(struct call *c)
@@ -445,8 +498,9 @@ void http_finish(struct call *c, enum err e)
 		put_problem(c, e);
 	}
 	buf_fmt(&all, "Status: %d %s\r\n", status,
-		e ? errors[e].title : status == 302 ? "Found" :
-		status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK");
+		e ? errors[e].title : status == 301 ? "Moved Permanently" :
+		status == 302 ? "Found" : status == 202 ? "Accepted" :
+		status == 204 ? "No Content" : "OK");
 	if (c->out.len)
 		buf_fmt(&all, "Content-Type: %s\r\n",
 			e ? "application/problem+json" :

@@ -14,14 +14,18 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/fifo.h"
+#include "base/network.h"
 #include "store/redis.h"
 #include "web/fcgi.h"
 
 enum { SEGMENTS_MOST = 4, SEGMENT_MOST = 200, BEARER_MOST = 5000 };
 
+/* Not below the mount; the mount itself, but for the slash at its end. */
+enum { PATH_OUTSIDE = -1, PATH_NO_SLASH = -2 };
+
 /* What stands for a segment of a route's path that is any. */
 struct path {
-	int count;		/* -1: outside of the mount */
+	int count;		/* or PATH_OUTSIDE, PATH_NO_SLASH */
 	char segment[SEGMENTS_MOST][SEGMENT_MOST];	/* decoded */
 	size_t len[SEGMENTS_MOST];
 	const char *query;	/* behind the '?', in the request's URI */
@@ -29,14 +33,16 @@ struct path {
 
 void path_parse(const char *request_uri, const char *mount, struct path *to);
 
-/* The decoded value of a name in a query; false: it is not there, is too long
- * or holds a NUL. */
-bool query_get(const char *query, const char *name, char *to, size_t size);
+/* The decoded value of a name in a query. QUERY_MALFORMED: what is there is too
+ * long, or has a NUL or half an escape in it. */
+enum query { QUERY_NONE, QUERY_VALUE, QUERY_MALFORMED };
+enum query query_get(const char *query, const char *name, char *to, size_t size);
 
 /* The value of a cookie (RFC 6265, 5.4). */
 bool cookie_get(const char *header, const char *name, char *to, size_t size);
 
-/* Does this Accept header (RFC 9110, 12.5.1) take event streams? */
+/* Does this Accept header take event streams? Of the ranges that have them the most
+ * specific decides (RFC 9110, 12.5.1). */
 bool accepts_event_stream(const char *accept);
 
 struct call;
@@ -78,6 +84,9 @@ struct call {
 	const char *why;		/* for the log alone; or NULL */
 	int wait_ms;			/* of ERR_RATE */
 };
+
+/* The address of who asks: see forwarded_client(). */
+bool http_client(const struct call *c, char to[NETWORK_HOST_MAX]);
 
 /* The token of Authorization: Bearer (RFC 6750, 2.1). False: there is none. */
 bool http_bearer(const struct call *c, char to[BEARER_MOST]);

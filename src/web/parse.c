@@ -5,7 +5,10 @@
 #include <strings.h>
 
 #include "base/percent.h"
+#include "web/field.h"
 #include "web/http.h"
+
+enum { QVALUE_SIZE = 16 };
 
 void path_parse(const char *uri, const char *mount, struct path *to)
 {
@@ -13,7 +16,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	size_t mount_len = strlen(mount);
 
 	memset(to, 0, sizeof *to);
-	to->count = -1;
+	to->count = PATH_OUTSIDE;
 	to->query = "";
 	/* Apache passes on the absolute form (RFC 9112, 3.2.2). */
 	if (*uri != '/' && scheme)
@@ -21,6 +24,9 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	end = uri + strcspn(uri, "?#");
 	if (*end == '?')
 		to->query = end + 1;
+	if (mount_len > 1 && (size_t)(end - uri) == mount_len - 1 &&
+	    !memcmp(uri, mount, mount_len - 1))
+		to->count = PATH_NO_SLASH;
 	if ((size_t)(end - uri) < mount_len || memcmp(uri, mount, mount_len))
 		return;
 	uri += mount_len;
@@ -29,7 +35,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 		size_t len = strcspn(uri, "/?#"), *n;
 
 		if (to->count == SEGMENTS_MOST || !len || len >= SEGMENT_MOST) {
-			to->count = -1;
+			to->count = PATH_OUTSIDE;
 			return;
 		}
 		n = &to->len[to->count];
@@ -40,7 +46,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 		to->count++;
 		uri += len;
 		if (*uri == '/' && uri + 1 == end) {
-			to->count = -1;		/* no '/' at the end */
+			to->count = PATH_OUTSIDE;	/* no '/' at the end */
 			return;
 		}
 		if (*uri == '/')
@@ -48,7 +54,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	}
 }
 
-bool query_get(const char *query, const char *name, char *to, size_t size)
+enum query query_get(const char *query, const char *name, char *to, size_t size)
 {
 	size_t name_len = strlen(name);
 
@@ -61,13 +67,13 @@ bool query_get(const char *query, const char *name, char *to, size_t size)
 			len -= name_len + 1;
 			if (len >= size || !percent_decode(query, len, to, &n) ||
 			    memchr(to, '\0', n))
-				return false;
+				return QUERY_MALFORMED;
 			to[n] = '\0';
-			return true;
+			return QUERY_VALUE;
 		}
 		query += len + (query[len] == '&');
 	}
-	return false;
+	return QUERY_NONE;
 }
 
 bool cookie_get(const char *header, const char *name, char *to, size_t size)
@@ -93,26 +99,38 @@ bool cookie_get(const char *header, const char *name, char *to, size_t size)
 	return false;
 }
 
+/* How much of our type a range of Accept says: all of it is 2; -1: another's. */
+static int specificity(struct field range)
+{
+	static const char *const ranges[] = { "*/*", "text/*", "text/event-stream" };
+
+	for (int i = 2; i >= 0; i--)
+		if (strlen(ranges[i]) == range.len &&
+		    !strncasecmp(range.s, ranges[i], range.len))
+			return i;
+	return -1;
+}
+
 bool accepts_event_stream(const char *accept)
 {
-	static const char *const ranges[] = { "text/event-stream", "text/*", "*/*" };
+	struct field rest = { accept, accept ? strlen(accept) : 0 }, element, range;
+	bool accepted = false;
+	int most = -1;
 
-	if (!accept || !*accept)
+	if (!rest.len)
 		return true;
-	while (*accept) {
-		size_t len, type;
+	while (field_shift(&rest, ',', &element)) {
+		int specific = field_shift(&element, ';', &range) ?
+			specificity(range) : -1;
+		char q[QVALUE_SIZE];
+		bool good;
 
-		accept += strspn(accept, " \t,");
-		len = strcspn(accept, ",");
-		type = strcspn(accept, " \t;,");
-		for (size_t i = 0; i < 3; i++) {
-			const char *q = memmem(accept, len, "q=", 2);
-
-			if (strlen(ranges[i]) == type &&
-			    !strncasecmp(accept, ranges[i], type))
-				return !q || strtod(q + 2, NULL) > 0;
-		}
-		accept += len;
+		if (specific < most || specific < 0)
+			continue;
+		good = field_parameter(element, "q", q, sizeof q) != 1 ||
+			strtod(q, NULL) > 0;
+		accepted = good || (accepted && specific == most);
+		most = specific;
 	}
-	return false;
+	return accepted;
 }

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { command } from './lib/command.js';
+import { Front, missingFront } from './lib/fronts.js';
 import { seconds, steps } from './lib/pace.js';
+import { proxyLines } from './lib/readme.js';
 import { Server } from './lib/server.js';
 import { SERVER } from './lib/suite.js';
 import { randomSecret } from './lib/tokens.js';
@@ -30,18 +32,23 @@ let starts = 0;
 /**
  * Starts a server with these lines in its configuration, and asks the doctor.
  * @param {{lines?: string, settings?: Record<string, any>, mount?: string, at?: string, args?: string[],
- *     env?: (server: Server) => Record<string, string>, proxy?: (port: string) => Promise<net.Server>}} how
- *     at: the path that it asks; env: settings of the doctor's own; proxy: starts what stands in between
+ *     env?: (server: Server) => Record<string, string>, proxy?: (port: string) => Promise<net.Server>, front?: string[]}} how
+ *     at: the path that it asks; env: settings of the doctor's own; proxy: starts what stands in between;
+ *     front: which of lib/fronts.js does, and lines of its configuration
  */
-async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, args = HOLD, env, proxy }) {
+async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, args = HOLD, env, proxy, front: [name, more] = [] }) {
   const include = path.join(folder, `${++starts}.conf`);
   writeFileSync(include, `${lines}\n`);
   const server = await Server.start({
     kind: SERVER, mount, include, settings: { SECRET: randomSecret(), ACCESS_RATE: 0, ...settings },
   });
   const url = new URL(at, server.base);
-  let front;
+  let front, other;
   try {
+    if (name) {
+      other = await Front.start(name, server.base, more);
+      url.port = other.base.port;
+    }
     if (proxy) {
       front = await proxy(url.port);
       url.port = String(/** @type {net.AddressInfo} */ (front.address()).port);
@@ -49,6 +56,7 @@ async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, a
     return await command(server.drawbridge, ['doctor', '--wait', String(WAIT), ...args, url.href], env?.(server));
   } finally {
     front?.close();
+    await other?.stop();
     await server.stop();
   }
 }
@@ -104,8 +112,43 @@ const streamProxy = (parameters) => `<Proxy "unix:\${drawbridge_sockets}/stream.
     </Files>
   </Directory>`;
 
+// No ping tells what the doctor is to tell.
+const QUIET = { settings: { ...QUICK, PING: LONG_PING }, args: ['--hold', String(2 * LONG_PING + 1)] };
+
+/** A case that wants this proxy. */
+const behind = (name, run) => Object.assign(run, { skip: missingFront(name) });
+
 const CASES = {
   lighttpd: {
+    'behind nginx, as README.md has it': behind('nginx', async () => well(await doctor({ ...QUIET, front: ['nginx', proxyLines('nginx')] }))),
+
+    'behind nginx that passes on the host without its port': behind('nginx', async () => found(await doctor({
+      front: ['nginx', 'proxy_set_header Host $host;'],
+    }), /host: a page of http:\/\/127\.0\.0\.1:\d+ is refused its own cookie/, 'nginx: proxy_set_header Host $http_host;')),
+
+    'behind nginx that does not say who asks, with /metrics for this host': behind('nginx', async () => found(await doctor({
+      front: ['nginx', 'proxy_set_header Host $http_host;'], settings: { ...QUICK, METRICS_FROM: '127.0.0.1 ::1' },
+    }), /metrics: whoever asks from here may read them/, 'DRAWBRIDGE_METRICS_FROM: without')),
+
+    'behind HAProxy, as it comes': behind('haproxy', async () => found(await doctor({ ...QUIET, front: ['haproxy'] }),
+      /closed is only noticed when something is sent/, 'HAProxy: option abortonclose')),
+
+    'behind HAProxy, as README.md has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
+
+    'behind HAProxy what a client does not read is in the connection between': behind('haproxy', async () => {
+      const answer = await doctor({ settings: { ...QUICK, SEND_TIMEOUT: 2 }, args: [...HOLD, '--unread', '6'], front: ['haproxy', proxyLines('HAProxy')] });
+      well(answer);
+      assert.match(answer.out, /^(note +unread: .* between a proxy and the web server|ok +unread: .* was ended, after \d+ KiB)$/m);
+    }),
+
+    'behind Caddy, as it comes': behind('caddy', async () => well(await doctor({ ...QUIET, front: ['caddy'] }))),
+
+    'behind mod_proxy, which tells the end of a client late: a note': behind('mod_proxy', async () => {
+      const answer = await doctor({ ...QUIET, front: ['mod_proxy', proxyLines('Apache')] });
+      well(answer);
+      assert.match(answer.out, /^note +return: .*: mod_proxy tells no sooner$/m);
+    }),
+
     'stream-response-body = 0 buffers': async () => found(await doctor({
       lines: '$HTTP["url"] =~ "connect$" { server.stream-response-body = 0 }',
     }), /stream: it is buffered/, 'server.stream-response-body = 2'),
@@ -161,6 +204,8 @@ const CASES = {
   },
 
   apache: {
+    'behind HAProxy, as it comes': behind('haproxy', async () => well(await doctor({ front: ['haproxy'] }))),
+
     'as it is shipped': shipped,
 
     'mod_deflate compresses, and all else is right': async () => found(await doctor({
@@ -209,5 +254,5 @@ const CASES = {
 
 // They wait more than they work.
 describe(`doctor (${SERVER})`, { concurrency: 3, timeout: 30 * WAIT_MS }, () => {
-  for (const [name, run] of Object.entries(CASES[SERVER] ?? {})) it(name, { timeout: 12 * WAIT_MS }, run);
+  for (const [name, run] of Object.entries(CASES[SERVER] ?? {})) it(name, { timeout: 12 * WAIT_MS, skip: run.skip }, run);
 });

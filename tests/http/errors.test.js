@@ -226,10 +226,10 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('406: /connect for a client that takes no event stream', async () => {
-    for (const accept of ['application/json', 'text/html, image/*', 'text/event-stream;q=0']) {
+    for (const accept of ['application/json', 'text/html, image/*', 'text/event-stream;q=0', '*/*, text/event-stream;q=0']) {
       refused(await ann.ask('GET', '/connect', undefined, { Accept: accept }), 406, accept);
     }
-    for (const accept of ['*/*', 'text/*', 'application/json, text/event-stream;q=0.5', 'TEXT/Event-Stream']) {
+    for (const accept of ['*/*', 'text/*', 'application/json, text/event-stream;q=0.5', 'TEXT/Event-Stream', '*/*;q=0, text/event-stream']) {
       const stream = await site.peer().open({ headers: { Accept: accept } });
       stream.cut();
     }

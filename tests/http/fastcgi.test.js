@@ -6,6 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import { after, test } from 'node:test';
 import * as fastcgi from './lib/fastcgi.js';
+import { Front, missingFront } from './lib/fronts.js';
+import { refused, request } from './lib/http.js';
 import { KILLED } from './lib/logs.js';
 import { steps } from './lib/pace.js';
 import { isRelayed } from './lib/peer.js';
@@ -253,6 +255,9 @@ if (SERVER !== 'apache') {
         [401, fastcgi.params(site, 'POST', '/relay/bob/x', { length: 1_000 })],
         [403, relay({ HTTP_AUTHORIZATION: '', HTTP_COOKIE: `drawbridge=${token}`, HTTP_ORIGIN: 'https://elsewhere.example' })],
         [413, relay({ CONTENT_LENGTH: '70000' })],
+        [413, relay({ CONTENT_LENGTH: '18446744073709551617' })],
+        [411, relay({ CONTENT_LENGTH: '-1', HTTP_TRANSFER_ENCODING: 'chunked' })], // as Caddy passes on one that is chunked
+        [411, relay({ CONTENT_LENGTH: '5 5' })],
         [415, relay({ CONTENT_TYPE: 'image/png' })],
         [400, fastcgi.params(site, 'POST', '/relay/b%20b/x', { token, length: 1_000 })],
       ];
@@ -269,6 +274,19 @@ if (SERVER !== 'apache') {
       }
       const stream = await connect('stream', fastcgi.head(fastcgi.params(site, 'POST', '/connect', { token, length: 10 })));
       assert.equal((await stream.answer()).status, 405);
+    });
+
+    it('411 for a chunked body by way of Caddy, which gives it the length -1', { skip: missingFront('caddy') }, async () => {
+      const front = await Front.start('caddy', site.servers[0].base, 'transport fastcgi', `unix/${fastcgi.socketOf(site.servers[0], 'signal')}`);
+      try {
+        const [ann, bob] = [site.peer(), site.peer()];
+        const relay = (chunked) => request(new URL(`relay/${bob.id}/x`, front.base),
+          { method: 'POST', headers: { Authorization: `Bearer ${ann.token}`, 'Content-Type': 'application/json' }, body: '1', chunked });
+        refused(await relay(true), 411);
+        refused(await relay(false), 404); // they share no room
+      } finally {
+        await front.stop();
+      }
     });
 
     it('a body has a time to come in all, and a least rate', async () => {

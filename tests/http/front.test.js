@@ -1,8 +1,8 @@
 // The way in: a fresh room, the page and its files, health, and who answers which path.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { refused, refusedBySome } from './lib/http.js';
-import { suite } from './lib/suite.js';
+import { refused, refusedBySome, request } from './lib/http.js';
+import { MOUNT, suite } from './lib/suite.js';
 
 const PAGE = new URL('../../src/page/', import.meta.url);
 
@@ -20,6 +20,7 @@ suite('front', {}, (site, it) => {
       const answer = await site.request(method, '/');
       assert.equal(answer.status, 302);
       assert.equal(answer.headers['cache-control'], 'no-store');
+      assert.match(answer.headers.location, /^[A-Za-z0-9_-]+$/, 'relative, as a proxy may take a prefix off');
       const { base } = site.servers[0];
       const to = new URL(answer.headers.location, base);
       assert.equal(to.host, base.host);
@@ -30,6 +31,20 @@ suite('front', {}, (site, it) => {
       assert.equal((await site.request('GET', `/${room}`)).status, 200);
     }
     assert.equal(rooms.size, 3);
+  });
+
+  it('the mount without its slash leads to the mount, from which rooms are relative', { skip: MOUNT === '/' ? 'mounted at /' : undefined }, async () => {
+    const { base } = site.servers[0];
+    const bare = new URL(base.href.replace(/\/$/, ''));
+    for (const url of [bare, new URL('?a=b', bare)]) {
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await request(url, { method });
+        assert.equal(answer.status, 301, `${method} ${url}`);
+        assert.equal(answer.headers.location, `${MOUNT.split('/').at(-2)}/`);
+      }
+      refused(await request(url, { method: 'POST' }), 404);
+    }
+    refusedBySome(await request(new URL(`${bare}x`)), [404]);
   });
 
   it('a room is the page, whatever its name, and the page may load only what is ours', async () => {

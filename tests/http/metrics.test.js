@@ -161,6 +161,14 @@ suite('metrics', {}, (site, it) => {
   });
 });
 
+// The empty one is as one that is not set. Behind a proxy that says nothing of its clients all of them are the proxy.
+suite('metrics where no setting says whose they are', { settings: { METRICS_FROM: '' } }, (site, it) => {
+  it('are nobody’s', async () => {
+    refused(await site.request('GET', '/metrics'), 403);
+    refused(await site.request('GET', '/metrics', { token: site.peer().token }), 403);
+  });
+});
+
 // A token lets in whoever has it; the addresses are none here.
 suite('metrics by token', { settings: { METRICS_FROM: 'none', METRICS_TOKEN: TOKEN } }, (site, it) => {
   it('who has the token may read, from anywhere', async () => {

@@ -138,7 +138,7 @@ describe(`quickstart (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
 
   const ipv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
   it(':: is every address, of IPv4 too', { skip: !ipv6 && 'no IPv6' }, async () => {
-    const server = await Server.start({ kind: SERVER, mount: '/', host: '::', settings: {} });
+    const server = await Server.start({ kind: SERVER, mount: '/', host: '::', settings: { METRICS_FROM: '127.0.0.1 ::1' } });
     try {
       for (const host of ['127.0.0.1', '[::1]']) {
         // Its answer depends on who asks.

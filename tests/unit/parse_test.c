@@ -18,6 +18,7 @@
 #include "base/id.h"
 #include "room/json.h"
 #include "stream/message.h"
+#include "web/forwarded.h"
 #include "web/http.h"
 #include "web/refusals.h"
 #include "web/sse.h"
@@ -197,6 +198,9 @@ static void test_path(void **state)
 		{ "absolute", "http://h:1/relay/0", "/", 2, "0", "" },
 		{ "mounted", "/draw/r/join", "/draw/", 2, "join", "" },
 		{ "outside", "/drawn/r", "/draw/", -1, NULL, "" },
+		{ "the mount without its slash", "/draw", "/draw/", -2, NULL, "" },
+		{ "and a query", "/a/draw?b/c", "/a/draw/", -2, NULL, "" },
+		{ "part of the mount", "/dra", "/draw/", -1, NULL, "" },
 		{ "decoded", "/%72elay", "/", 1, "relay", "" },
 		{ "bad escape stays", "/%zz", "/", 1, "%zz", "" },
 		{ "empty part", "//a", "/", -1, NULL, "" },
@@ -220,21 +224,177 @@ static void test_path(void **state)
 
 static void test_fields(void **state)
 {
+	static const struct {
+		const char *query;
+		enum query want;
+	} queries[] = {
+		{ "a=1&token=x%2Dy", QUERY_VALUE },
+		{ "token=", QUERY_VALUE },
+		{ "xtoken=1", QUERY_NONE },
+		{ "token", QUERY_NONE },
+		{ "a#token=1", QUERY_NONE },
+		{ "token=%00", QUERY_MALFORMED },
+		{ "token=%", QUERY_MALFORMED },
+		{ "token=%4", QUERY_MALFORMED },
+		{ "token=1234567890123456", QUERY_MALFORMED },
+	};
 	char to[16];
 
 	(void)state;
-	assert_true(query_get("a=1&token=x%2Dy", "token", to, sizeof to));
+	EACH(queries) {
+		SAY(queries[i].query);
+		assert_int_equal(query_get(queries[i].query, "token", to, sizeof to),
+				 queries[i].want);
+	}
+	query_get(queries[0].query, "token", to, sizeof to);
 	assert_string_equal(to, "x-y");
-	assert_false(query_get("xtoken=1", "token", to, sizeof to));
-	assert_false(query_get("token=%00", "token", to, sizeof to));
 	assert_true(cookie_get("a=b; drawbridge=z", "drawbridge", to, sizeof to));
 	assert_string_equal(to, "z");
 	assert_false(cookie_get("xdrawbridge=z", "drawbridge", to, sizeof to));
-	assert_true(accepts_event_stream(NULL));
-	assert_true(accepts_event_stream("text/html, */*;q=0.1"));
-	assert_true(accepts_event_stream("text/event-stream"));
-	assert_false(accepts_event_stream("text/html"));
-	assert_false(accepts_event_stream("text/event-stream;q=0"));
+}
+
+static void test_accept(void **state)
+{
+	static const struct {
+		const char *why, *accept;
+		bool want;
+	} rows[] = {
+		{ "none", NULL, true },
+		{ "empty", "", true },
+		{ "ours", "text/event-stream", true },
+		{ "in capitals", "Text/Event-Stream", true },
+		{ "any", "text/html, */*;q=0.1", true },
+		{ "another", "text/html", false },
+		{ "not ours", "text/event-stream;q=0", false },
+		{ "not ours, with spaces", "text/event-stream ; q=0.000", false },
+		{ "all but ours", "*/*, text/event-stream;q=0", false },
+		{ "ours alone, said last", "*/*;q=0, text/event-stream", true },
+		{ "ours alone, said first", "text/event-stream, */*;q=0", true },
+		{ "no text", "*/*, text/*;q=0", false },
+		{ "of text ours alone", "text/*;q=0, text/event-stream;q=0.1", true },
+		{ "with a parameter of its own", "text/event-stream;charset=utf-8", true },
+		{ "which ends in q", "text/event-stream;seq=0", true },
+		{ "which is quoted", "text/event-stream;x=\";q=0,\"", true },
+		{ "twice, once willingly", "text/event-stream;q=0, text/event-stream", true },
+		{ "in another's quotes", "text/html;x=\", */*\"", false },
+		{ "nothing in words", " , ", false },
+	};
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].why);
+		assert_int_equal(accepts_event_stream(rows[i].accept), rows[i].want);
+	}
+}
+
+static void test_forwarded_client(void **state)
+{
+	static char one[] = "10.0.0.1", net[] = "10.1.0.0/16",
+		ipv6[] = "2001:db8::/32", mapped[] = "::ffff:172.16.0.1";
+	static char *const proxies[] = { one, net, ipv6, mapped, NULL };
+	static const struct {
+		const char *why, *remote, *x_forwarded_for, *forwarded, *want;
+		bool certain;
+	} rows[] = {
+		{ "nobody in between", "192.0.2.1", NULL, NULL, "192.0.2.1", true },
+		{ "who is no proxy is not believed", "192.0.2.1", "192.0.2.9", NULL, "192.0.2.1", false },
+		{ "nor by Forwarded", "192.0.2.1", NULL, "for=192.0.2.9", "192.0.2.1", false },
+		{ "a proxy that says nothing", "10.0.0.1", NULL, NULL, "10.0.0.1", true },
+		{ "nothing, in words", "10.0.0.1", " ", NULL, "10.0.0.1", false },
+		{ "a proxy", "10.0.0.1", "192.0.2.1", NULL, "192.0.2.1", true },
+		{ "a proxy of a network", "10.1.2.3", "192.0.2.1", NULL, "192.0.2.1", true },
+		{ "of IPv6", "2001:db8::9", "2001:db9::1", NULL, "2001:db9::1", true },
+		{ "IPv4 in IPv6 is IPv4, where it comes from", "::ffff:10.0.0.1", "192.0.2.1", NULL, "192.0.2.1", true },
+		{ "in the list", "172.16.0.1", "192.0.2.1", NULL, "192.0.2.1", true },
+		{ "and what is said", "10.0.0.1", "::ffff:192.0.2.1", NULL, "192.0.2.1", true },
+		{ "what the client made up", "10.0.0.1", "127.0.0.1, 192.0.2.1", NULL, "192.0.2.1", true },
+		{ "though it looks like a proxy", "10.0.0.1", "10.0.0.1, 192.0.2.1", NULL, "192.0.2.1", true },
+		{ "two proxies", "10.0.0.1", "1.1.1.1, 192.0.2.1, 10.1.0.2", NULL, "192.0.2.1", true },
+		{ "proxies alone: the first of them asks", "10.0.0.1", "10.1.0.3,10.1.0.2", NULL, "10.1.0.3", true },
+		{ "a port", "10.0.0.1", "192.0.2.1:4711", NULL, "192.0.2.1", true },
+		{ "brackets", "10.0.0.1", "[2001:db9::1]", NULL, "2001:db9::1", true },
+		{ "brackets and a port", "10.0.0.1", "[2001:db9::1]:443", NULL, "2001:db9::1", true },
+		{ "empty elements", "10.0.0.1", ", 192.0.2.1 , ,", NULL, "192.0.2.1", true },
+		{ "other spellings", "10.0.0.1", "2001:0DB9:0:0::0001", NULL, "2001:db9::1", true },
+		{ "no address: the proxy", "10.0.0.1", "192.0.2.1, x", NULL, "10.0.0.1", false },
+		{ "no address: the last proxy that can be trusted", "10.0.0.1", "x, 10.1.0.2", NULL, "10.1.0.2", false },
+		{ "unknown, as Squid says", "10.0.0.1", "unknown", NULL, "10.0.0.1", false },
+		{ "a network", "10.0.0.1", "192.0.2.0/24", NULL, "10.0.0.1", false },
+		{ "a name", "10.0.0.1", "localhost", NULL, "10.0.0.1", false },
+		{ "a port that is none", "10.0.0.1", "192.0.2.1:x", NULL, "10.0.0.1", false },
+		{ "too long a port", "10.0.0.1", "192.0.2.1:123456", NULL, "10.0.0.1", false },
+		{ "more behind the bracket", "10.0.0.1", "[2001:db9::1]x", NULL, "10.0.0.1", false },
+		{ "no bracket at the end", "10.0.0.1", "[2001:db9::1", NULL, "10.0.0.1", false },
+		{ "IPv4 in brackets", "10.0.0.1", "[192.0.2.1]", NULL, "10.0.0.1", false },
+		{ "spaces in it", "10.0.0.1", "192.0.2.1 10.0.0.2", NULL, "10.0.0.1", false },
+
+		{ "Forwarded", "10.0.0.1", NULL, "for=192.0.2.1", "192.0.2.1", true },
+		{ "any case, other parameters", "10.0.0.1", NULL, "by=10.0.0.1;FOR=192.0.2.1;proto=https", "192.0.2.1", true },
+		{ "quoted, IPv6", "10.0.0.1", NULL, "For=\"[2001:db9::1]:4711\"", "2001:db9::1", true },
+		{ "escaped", "10.0.0.1", NULL, "for=\"192.0.2.\\1\"", "192.0.2.1", true },
+		{ "IPv6 without quotes, as CloudFront has it", "10.0.0.1", NULL, "for=2001:db9::1;proto=http", "2001:db9::1", true },
+		{ "an obfuscated port", "10.0.0.1", NULL, "for=\"192.0.2.1:_x\"", "192.0.2.1", true },
+		{ "two proxies", "10.0.0.1", NULL, "for=1.1.1.1, for=192.0.2.1, for=10.1.0.2", "192.0.2.1", true },
+		{ "unknown", "10.0.0.1", NULL, "for=unknown", "10.0.0.1", false },
+		{ "an obfuscated identifier", "10.0.0.1", NULL, "for=192.0.2.1, for=_hidden, for=10.1.0.2", "10.1.0.2", false },
+		{ "twice in an element", "10.0.0.1", NULL, "for=192.0.2.1;for=192.0.2.2", "10.0.0.1", false },
+		{ "an element that says nothing of it", "10.0.0.1", NULL, "for=192.0.2.1, proto=https", "10.0.0.1", false },
+		{ "a quote that the client opened", "10.0.0.1", NULL, "for=\", for=192.0.2.1", "192.0.2.1", true },
+		{ "and before a quoted one", "10.0.0.1", NULL, "x=\"\\, for=\"[2001:db9::1]\"", "2001:db9::1", true },
+		{ "a comma that is quoted", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a,for=192.0.2.2\"", "192.0.2.1", true },
+		{ "and an escaped quote", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a\\\",for=192.0.2.2\"", "192.0.2.1", true },
+		{ "behind the comma", "10.0.0.1", NULL, "for=192.0.2.1;host=\"a,for=192.0.2.2;x\\\"\"", "192.0.2.1", true },
+
+		{ "both agree", "10.0.0.1", "192.0.2.1", "for=192.0.2.1", "192.0.2.1", true },
+		{ "in other words", "10.0.0.1", "::ffff:192.0.2.1", "for=\"192.0.2.1:80\";proto=https", "192.0.2.1", true },
+		{ "both do not: one is the client's", "10.0.0.1", "192.0.2.1", "for=192.0.2.2", "10.0.0.1", false },
+		{ "one is no address", "10.0.0.1", "192.0.2.1", "for=unknown", "10.0.0.1", false },
+		{ "Forwarded for the scheme alone", "10.0.0.1", "192.0.2.1", "proto=https", "192.0.2.1", true },
+		{ "and nothing of the client", "10.0.0.1", NULL, "proto=https", "10.0.0.1", false },
+		{ "no address at all", "-", "192.0.2.1", NULL, "-", false },
+	};
+
+	(void)state;
+	EACH(rows) {
+		char to[NETWORK_HOST_MAX];
+		bool certain;
+
+		SAY(rows[i].why);
+		certain = forwarded_client(proxies, rows[i].remote,
+			rows[i].x_forwarded_for, rows[i].forwarded, to);
+		assert_string_equal(to, rows[i].want);
+		assert_int_equal(certain, rows[i].certain);
+	}
+}
+
+static void test_forwarded_https(void **state)
+{
+	static const struct {
+		const char *why, *x_forwarded_proto, *forwarded;
+		bool want;
+	} rows[] = {
+		{ "nothing", NULL, NULL, false },
+		{ "HTTPS", "https", NULL, true },
+		{ "in capitals", "HTTPS", NULL, true },
+		{ "HTTP", "http", NULL, false },
+		{ "HTTPS up to the first of two", "https,http", NULL, true },
+		{ "with a space", "https, http", NULL, true },
+		{ "HTTPS between proxies alone", "http,https", NULL, false },
+		{ "longer words", "httpsx", NULL, false },
+		{ "Forwarded", NULL, "for=192.0.2.1;proto=https", true },
+		{ "quoted, in capitals", NULL, "Proto=\"HTTPS\";for=x", true },
+		{ "the first of two", NULL, "for=\"a,b\";proto=https, proto=http", true },
+		{ "the second of two", NULL, "for=a, for=b;proto=https", false },
+		{ "in another's quotes", NULL, "host=\";proto=https;\"", false },
+		{ "either", "http", "proto=https", true },
+	};
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].why);
+		assert_int_equal(forwarded_https(rows[i].x_forwarded_proto,
+						 rows[i].forwarded), rows[i].want);
+	}
 }
 
 static void put_hosts(struct buf *b, const struct redis_url *url)
@@ -346,6 +506,8 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_METRICS_FROM=10.0.0.0/8, 2001:db8::1", NULL },
 		{ "DRAWBRIDGE_METRICS_FROM=localhost", "none, or addresses and networks" },
 		{ "DRAWBRIDGE_METRICS_FROM=none 10.0.0.1", "none, or addresses and networks" },
+		{ "DRAWBRIDGE_PROXIES=127.0.0.1 10.0.0.0/8,2001:db8::/32", NULL },
+		{ "DRAWBRIDGE_PROXIES=unix:", "none, or addresses and networks" },
 		{ "DRAWBRIDGE_METRICS_TOKEN=too-short", "(not shown): allowed is 16 to 1000" },
 		{ "DRAWBRIDGE_METRICS_TOKEN=sixteen and spaces", "without spaces" },
 		{ "DRAWBRIDGE_SHM=draw.1", NULL },
@@ -672,6 +834,9 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
+		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_forwarded_client),
+		cmocka_unit_test(test_forwarded_https),
 		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_tell),
 		cmocka_unit_test(test_token), cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),

@@ -9,6 +9,14 @@ function told(pattern) {
   return found.slice(1);
 }
 
+const codeIn = (text) => Array.from(text.matchAll(/`([^`]+)`/g), ([, code]) => code);
+
+/** The lines for a proxy in front. */
+export const proxyLines = (name) => codeIn(told(new RegExp(`^\\| ${name} \\([^|]*\\| ([^|]*) \\|`, 'm'))[0]).join('\n');
+
+/** The lines for a web server's own module that replaces the address. */
+export const addressLines = (module) => codeIn(told(new RegExp(`\`${module}\`\\s+\\(([^]*?\`)\\)`))[0]).join('\n');
+
 /** Redis' user for Drawbridge: its name, and its rights where DRAWBRIDGE_PREFIX is this. */
 export function redisUser(prefix = '') {
   const [name, rights] = told(/^ {4}user (\S+) on >PASSWORD (~\* &messages:\* .+)$/m);

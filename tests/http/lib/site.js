@@ -8,8 +8,8 @@ import { randomSecret } from './tokens.js';
 import { AT_STOP, unexpected } from './logs.js';
 import { seconds, stepsNow } from './pace.js';
 
-// Short times, so that what takes three pings and a grace takes seconds.
-const SETTINGS = { PING: 1, ACCESS_RATE: 0 };
+// Short times, so that what takes three pings and a grace takes seconds; and the tests may read /metrics.
+const SETTINGS = { PING: 1, ACCESS_RATE: 0, METRICS_FROM: '127.0.0.1 ::1' };
 
 /** Seconds in which who was cut off is back, whatever else is asked meanwhile. mod_fcgid lets a request wait for one
  *  second after another until a process is left for it. */

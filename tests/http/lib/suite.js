@@ -24,8 +24,9 @@ const SERVERS = SERVER === 'spread' ? [['lighttpd', '/'], ['apache', '/draw/']] 
 export const GRACE = graceOf(SERVERS);
 
 /**
- * @typedef {(title: string, ...how: [Run] | [{memory?: boolean}, Run]) => void} It
- *     memory: it measures memory, of which sanitizers take most
+ * @typedef {{memory?: boolean, skip?: string}} How  memory: it measures memory, of which sanitizers take most;
+ *     skip: why it cannot be tried here
+ * @typedef {(title: string, ...how: [Run] | [How, Run]) => void} It
  * @typedef {(t: import('node:test').TestContext) => Promise<unknown> | void} Run
  * @typedef {{url: string, remove: () => Promise<void>}} Redis
  */
@@ -69,8 +70,9 @@ export function suite(name, { settings, redis, allowed, together, network, throu
 
     describe('each', { concurrency: together ? 16 : 1 }, () => {
       define(site, (title, ...how) => {
-        const [options, run] = how.length === 2 ? how : [{ memory: false }, how[0]];
-        test(title, { timeout, skip: options.memory && SANITIZED && 'sanitizers take memory' }, async (t) => {
+        /** @type {[How, Run]} */
+        const [options, run] = how.length === 2 ? how : [{}, how[0]];
+        test(title, { timeout, skip: options.skip ?? (options.memory && SANITIZED && 'sanitizers take memory') }, async (t) => {
           try {
             await run(t);
           } catch (error) {

@@ -1,0 +1,141 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "web/field.h"
+#include "web/forwarded.h"
+
+enum { HOPS_MAX = 32, PORT_LEN_MAX = 5, NODE_MAX = 128, SCHEME_MAX = 16 };
+
+enum said { SAID_NOTHING, SAID_ADDRESS, SAID_NO_ADDRESS };
+
+/* ":443", or ":_x": an obfuscated one (RFC 7239, 6.2). Nothing is fine. */
+static bool is_port(const char *s)
+{
+	size_t digits;
+
+	if (!*s)
+		return true;
+	if (*s++ != ':')
+		return false;
+	if (*s == '_')
+		return s[1];
+	digits = strspn(s, "0123456789");
+	return digits && digits <= PORT_LEN_MAX && !s[digits];
+}
+
+/* 192.0.2.1, 192.0.2.1:443, [2001:db8::1], [2001:db8::1]:443, and 2001:db8::1,
+ * which RFC 7239 wants in brackets and X-Forwarded-For has without them. */
+static bool parse_node(struct field node, char to[NETWORK_HOST_MAX])
+{
+	char text[NODE_MAX], *address = text, *end;
+
+	if (!field_value(node, text, sizeof text))
+		return false;
+	if (*text == '[') {
+		address++;
+		end = strchr(address, ']');
+		if (!end || !strchr(address, ':') || !is_port(end + 1))
+			return false;
+		*end = '\0';
+	} else {
+		end = strchr(text, ':');
+		if (end && !strchr(end + 1, ':')) {
+			if (!is_port(end))
+				return false;
+			*end = '\0';
+		}
+	}
+	return network_address(address, to);
+}
+
+static enum said read_x_forwarded_for(struct field element, char to[NETWORK_HOST_MAX])
+{
+	return parse_node(element, to) ? SAID_ADDRESS : SAID_NO_ADDRESS;
+}
+
+static enum said read_forwarded(struct field element, char to[NETWORK_HOST_MAX])
+{
+	char node[NODE_MAX];
+
+	switch (field_parameter(element, "for", node, sizeof node)) {
+	case 0: return SAID_NOTHING;
+	case 1: break;
+	default: return SAID_NO_ADDRESS;
+	}
+	return parse_node((struct field){ node, strlen(node) }, to) ?
+		SAID_ADDRESS : SAID_NO_ADDRESS;
+}
+
+/* From the right, for as long as who wrote an element is one of the proxies. */
+static enum said walk(char *const *proxies, const char *header,
+		      enum said read(struct field, char *),
+		      char to[NETWORK_HOST_MAX])
+{
+	struct field rest = { header, header ? strlen(header) : 0 }, element;
+	char address[NETWORK_HOST_MAX];
+	enum said said = SAID_NOTHING;
+	int hops = 0;
+
+	while (field_pop(&rest, &element)) {
+		enum said next;
+
+		if (!element.len)
+			continue;	/* may be anywhere (RFC 9110, 5.6.1) */
+		if (hops++ == HOPS_MAX)
+			return SAID_NO_ADDRESS;
+		next = read(element, address);
+		if (next != SAID_ADDRESS)
+			return said == SAID_NOTHING ? next : SAID_NO_ADDRESS;
+		said = SAID_ADDRESS;
+		strcpy(to, address);
+		if (!network_any_has(proxies, to))
+			break;
+	}
+	return said;
+}
+
+bool forwarded_client(char *const *proxies, const char *remote,
+		      const char *x_forwarded_for, const char *forwarded,
+		      char to[NETWORK_HOST_MAX])
+{
+	char other[NETWORK_HOST_MAX];
+	enum said one, two;
+
+	if (!network_address(remote, to))
+		snprintf(to, NETWORK_HOST_MAX, "%s", remote);
+	if (!network_any_has(proxies, to))
+		return !x_forwarded_for && !forwarded;
+	strcpy(other, to);
+	one = walk(proxies, x_forwarded_for, read_x_forwarded_for, to);
+	two = walk(proxies, forwarded, read_forwarded, other);
+	if (one == SAID_NOTHING && two == SAID_NOTHING)
+		return !x_forwarded_for && !forwarded;
+	if (one == SAID_NOTHING) {
+		strcpy(to, other);
+		return two == SAID_ADDRESS;
+	}
+	if (two == SAID_NOTHING || (one == two && !strcmp(to, other)))
+		return one == SAID_ADDRESS;
+	network_address(remote, to);
+	return false;
+}
+
+bool forwarded_https(const char *x_forwarded_proto, const char *forwarded)
+{
+	struct field rest, first;
+	char scheme[SCHEME_MAX];
+
+	rest = (struct field){ x_forwarded_proto,
+			       x_forwarded_proto ? strlen(x_forwarded_proto) : 0 };
+	if (field_shift(&rest, ',', &first) &&
+	    field_value(first, scheme, sizeof scheme) &&
+	    !strcasecmp(scheme, "https"))
+		return true;
+	rest = (struct field){ forwarded, forwarded ? strlen(forwarded) : 0 };
+	return field_shift(&rest, ',', &first) &&
+		field_parameter(first, "proto", scheme, sizeof scheme) == 1 &&
+		!strcasecmp(scheme, "https");
+}

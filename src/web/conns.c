@@ -25,6 +25,10 @@ enum {
 	HEAD_MS = 10000,		/* until the parameters are whole */
 	EARLY_MS = 20,			/* of a body, until its head is looked at alone */
 	SEND_MS = 30000,		/* until the answer is sent */
+	/* In which no request is given up for another: on a busy host a web server
+	 * may come to its next bytes late. */
+	FRESH_MS = 500,
+	RETRY_MS = 10,			/* until a descriptor may be free */
 	STOP_MS = 500,			/* for what is under way, from SIGTERM on */
 	/* Of one that is kept: longer than web servers keep it (nginx: 60 s), so
 	 * that none is closed just when it is used. */
@@ -71,6 +75,7 @@ static int listen_fd, stopped_fd;
 static bool stopping;
 static int64_t stop_until;
 static bool acceptable;			/* the listening socket has something */
+static int64_t accepts_at;		/* not before, as descriptors ran out */
 
 /* What other threads have given back. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -115,6 +120,13 @@ static void enqueue(struct fcgi *f, struct queue *q, int64_t ms)
 	queued += q != &ready;
 	f->queue = q;
 	f->deadline = q == &ready ? 0 : clock_ms() + ms;
+}
+
+/* It is as old as its request. */
+static void begin(struct fcgi *f)
+{
+	f->serial = ++serials;
+	f->begun = clock_ms();
 }
 
 /* An address of others in the same epoll is even. */
@@ -183,8 +195,9 @@ static void drop_idle(void)
 		drop(TAILQ_FIRST(&idle.all));
 }
 
-/* One that is idle; else of those that are not whole the one that began first. */
-static bool give_up_oldest(void)
+/* One that is idle; else of those that are not whole the one that began first, if
+ * that was so long ago. */
+static bool give_up_oldest(int64_t min_ms)
 {
 	struct queue *const unfinished[] = { &heads, &early, &bodies };
 	struct fcgi *oldest = TAILQ_FIRST(&idle.all);
@@ -197,7 +210,8 @@ static bool give_up_oldest(void)
 		if (first && (!oldest || first->serial < oldest->serial))
 			oldest = first;
 	}
-	if (!oldest)
+	if (!oldest ||
+	    (oldest->queue != &idle && clock_ms() - oldest->begun < min_ms))
 		return false;
 	oldest->closes = true;
 	give_up(oldest);
@@ -253,9 +267,8 @@ static void sort(struct fcgi *f, bool replied)
 {
 	const struct record *r = &f->record;
 
-	/* As old as its request, not as the connection. */
 	if (f->queue == &idle && r->state != RECORD_IDLE)
-		f->serial = ++serials;
+		begin(f);
 	switch (r->state) {
 	case RECORD_IDLE:
 		/* A fresh one has as much time as if its request had begun. */
@@ -335,14 +348,39 @@ static bool admit(int fd, const struct sockaddr_storage *from, socklen_t len)
 	return is_web_server(from, len);
 }
 
+static void watch_fixed(int fd, uint32_t events, void *what)
+{
+	struct epoll_event e = { .events = events, .data.ptr = what };
+
+	epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Whoever comes waits in the kernel, and others go on: one of those that there are may
+ * soon be whole. */
+static void pause_accepting(void)
+{
+	epoll_ctl(waiter, EPOLL_CTL_DEL, listen_fd, NULL);
+	acceptable = false;
+	accepts_at = clock_ms() + RETRY_MS;
+}
+
+static void resume_accepting(void)
+{
+	/* Of the processes that wait, the kernel wakes one. */
+	watch_fixed(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
+	acceptable = true;
+	accepts_at = INT64_MAX;
+}
+
 static void descriptors_ran_out(int e)
 {
-	if (give_up_oldest())
+	static _Atomic int64_t next_at;	/* that it is logged */
+
+	if (give_up_oldest(FRESH_MS))
 		return;
-	log_error("fcgi.accept", "why=%s", strerror(e));
-	/* Or this would spin until a descriptor is free. */
-	poll(&(struct pollfd){ stopped_fd, POLLIN, 0 }, 1, 100);
-	acceptable = false;
+	if (clock_due(&next_at, 1000))
+		log_warn("fcgi.accept", "why=%s", strerror(e));
+	pause_accepting();
 }
 
 static void accept_one(void)
@@ -366,11 +404,20 @@ static void accept_one(void)
 	}
 	f = xcalloc(1, sizeof *f);
 	f->fd = fd;
-	f->serial = ++serials;
+	begin(f);
 	record_init(&f->record, body_most, conns_max);
 	read_on(f);
-	while ((queued > conns_max || held > HELD_MAX) && give_up_oldest())
+	while (held > HELD_MAX && give_up_oldest(0))
 		;
+}
+
+/* Whether there is room for one more. */
+static bool make_room(void)
+{
+	if (queued < conns_max || give_up_oldest(FRESH_MS))
+		return true;
+	pause_accepting();
+	return false;
 }
 
 struct fcgi *fcgi_take(void)
@@ -379,7 +426,7 @@ struct fcgi *fcgi_take(void)
 
 	is_taker = true;
 	for (int i = 0; i < ACCEPTS_AT_ONCE && acceptable && !stopping &&
-	     TAILQ_EMPTY(&ready.all); i++)
+	     TAILQ_EMPTY(&ready.all) && make_room(); i++)
 		accept_one();
 	f = TAILQ_FIRST(&ready.all);
 	if (f)
@@ -392,7 +439,7 @@ struct fcgi *fcgi_take(void)
 static void go_on(struct fcgi *f)
 {
 	f->received = f->checked = 0;
-	f->serial = ++serials;
+	begin(f);
 	count_held(f, f->unsent.size);
 	if (f->unsent.len) {
 		enqueue(f, &sending, SEND_MS);
@@ -506,13 +553,6 @@ static int64_t end_expired(void)
 	return next;
 }
 
-static void watch_fixed(int fd, uint32_t events, void *what)
-{
-	struct epoll_event e = { .events = events, .data.ptr = what };
-
-	epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &e);
-}
-
 int fcgi_epoll(void)
 {
 	struct rlimit limit;
@@ -525,11 +565,9 @@ int fcgi_epoll(void)
 		abort();
 	conns_max = limit.rlim_cur > 1 << 20 ? 1 << 20 :
 		(unsigned)limit.rlim_cur / OTHER_CONNS;
-	/* Of the processes that wait, the kernel wakes one. */
-	watch_fixed(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
+	resume_accepting();
 	watch_fixed(stopped_fd, EPOLLIN, &stopped_fd);
 	watch_fixed(wakeup_fd, EPOLLIN, &wakeup_fd);
-	acceptable = true;
 	return waiter;
 }
 
@@ -562,6 +600,7 @@ static void stop(void)
 	epoll_ctl(waiter, EPOLL_CTL_DEL, stopped_fd, NULL);
 	epoll_ctl(waiter, EPOLL_CTL_DEL, listen_fd, NULL);
 	acceptable = false;
+	accepts_at = INT64_MAX;
 	while ((f = TAILQ_FIRST(&idle.all)))
 		drop(f);	/* NOLINT(clang-analyzer-unix.Malloc): likewise */
 }
@@ -582,6 +621,8 @@ bool fcgi_wait(int64_t until, bool *other)
 
 	if (stopping && stop_until < next)
 		next = stop_until;
+	if (accepts_at < next)
+		next = accepts_at;
 	*other = false;
 	n = epoll_wait(epoll, events, EVENTS_AT_ONCE,
 		       acceptable || !TAILQ_EMPTY(&ready.all) ? 0 :
@@ -599,13 +640,15 @@ bool fcgi_wait(int64_t until, bool *other)
 			returns = true;
 		else
 			*other = true;
+	if (clock_ms() >= accepts_at)
+		resume_accepting();
 	/* What follows may end others, of which an event told. */
 	if (returns)
 		take_returned();
 	if (stops)
 		stop();
 	drop_idle();
-	while (held > HELD_MAX && give_up_oldest())
+	while (held > HELD_MAX && give_up_oldest(0))
 		;
 	return !stopping || is_busy();
 }

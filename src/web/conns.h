@@ -32,6 +32,7 @@ struct fcgi {
 	struct queue *queue;
 	int64_t deadline;		/* in the queue */
 	uint64_t serial;		/* the lower, the older */
+	int64_t begun;			/* its request, of clock_ms() */
 	uint32_t watched;		/* events of epoll */
 	size_t received, checked;	/* bytes: so far, and at the last check */
 	int checks;			/* of the rate of a body */

@@ -93,7 +93,7 @@ static void beat(struct stream *s)
 	} else {
 		due_later(s->conf, &later);
 		/* Who is alone here looks often enough as well. */
-		due_in(s->conf, s->conf->ping * 500);
+		due_beat(s->conf);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "room/room.h"
 #include "store/pool.h"
 #include "store/subscription.h"
+#include "stream/beat.h"
 #include "stream/due.h"
 #include "stream/message.h"
 #include "stream/stream.h"
@@ -29,6 +30,7 @@ enum {
 	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
+	PHASE_MS = 50,
 	END_MS = 200,			/* for the last words of a stream */
 	/* Of the process: the fixed ones, those of the pool, and those of
 	 * requests that are refused. */
@@ -58,6 +60,7 @@ struct stream {
 	enum stream_work work;
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
+	int64_t phase;			/* below PING, of beat_at and ping_at */
 	enum metric_end end_at_why;
 	struct presence presence;	/* while a worker asks for it */
 	bool replaying;			/* more was missed than is in out */
@@ -73,28 +76,97 @@ static int64_t earliest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * The latest time within PING from now that is the phase and so many times step.
+ * Streams that came together so do not beat and ping together for ever; and as
+ * phases are multiples of PHASE_MS, what is due at nearly the same time is due at
+ * once, and done together.
+ *
+ * A beat may be early, and is not to be later than PING (presence.lua): its step is
+ * PING, and the first one may come at any time in it. A ping has the half, as
+ * whatever else is sent puts it off, to half a PING later or more.
+ */
+static int64_t next_at(const struct stream *s, int64_t step)
+{
+	int64_t at = clock_ms() + s->conf->ping * 1000;
+
+	return at - (at - s->phase) % step;
+}
+
+static int64_t next_beat_at(const struct stream *s)
+{
+	return next_at(s, s->conf->ping * 1000);
+}
+
+static int64_t next_ping_at(const struct stream *s)
+{
+	return next_at(s, s->conf->ping * 500);
+}
+
 /* Presence */
 
-static void beat(struct stream *s)
+static void beaten(void *arg, enum err e, bool live, const struct later *later)
 {
-	struct redis *r = pool_take();
-	struct later later;
-	bool live = false;
-	enum err e = ERR_STORE;
+	struct stream *s = arg;
 
-	s->beat_at = clock_ms() + s->conf->ping * 1000;
-	if (r) {
-		e = presence_beat(r, s->conf, &s->peer, s->life, !s->replaying,
-				  &live, &later);
-		pool_give(r);
-	}
-	if (e || !live) {
+	s->e = e;
+	if (e)
+		return;
+	if (live)
+		due_later(s->conf, later);
+	else
 		s->broken = true;
-	} else {
-		due_later(s->conf, &later);
-		/* Who is alone here looks often enough as well. */
-		due_beat(s->conf);
+}
+
+/* What all ask is sent before the first answer is waited for. */
+static void beat_once(struct stream *all[], int count)
+{
+	struct redis *r = count ? pool_take() : NULL;
+
+	for (int i = 0; i < count; i++) {
+		struct stream *s = all[i];
+
+		s->beat_at = next_beat_at(s);
+		if (r)
+			beat_start(r, s->conf, &s->peer, s->life, !s->replaying,
+				   beaten, s);
+		else
+			s->e = ERR_STORE;
 	}
+	if (!r)
+		return;
+	redis_finish(r);
+	pool_give(r);
+	metric_add(METRIC_BEATS, 0, (uint64_t)count);
+	metric_add(METRIC_BEAT_BATCHES, 0, 1);
+}
+
+/* Of those that connected or beat. */
+static int failed(struct stream *all[], int count)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+		if (all[i]->e)
+			all[n++] = all[i];
+	return n;
+}
+
+/* As connect_all(). */
+static void beat_all(struct stream *all[], int count)
+{
+	int left;
+
+	if (!count)
+		return;
+	/* Each looks, too; who is alone here does so often enough by this. */
+	due_beat(all[0]->conf);
+	beat_once(all, count);
+	left = failed(all, count);
+	beat_once(all, left);
+	left = failed(all, left);
+	for (int i = 0; i < left; i++)
+		all[i]->broken = true;
 }
 
 static void lose(struct stream *s)
@@ -245,7 +317,7 @@ static void push(struct stream *s)
 				 false);
 			buf_free(&s->out);
 			extend_write(s);
-			s->ping_at = clock_ms() + s->conf->ping * 1000;
+			s->ping_at = next_ping_at(s);
 		}
 		if (!s->wire.len)
 			return;
@@ -308,7 +380,7 @@ static void connected(void *of, enum err e)
 	strcpy(s->life, s->presence.life);
 	s->number = s->presence.number;
 	s->broken = false;
-	s->beat_at = clock_ms() + s->conf->ping * 1000;
+	s->beat_at = next_beat_at(s);
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
 	if (!s->told || !s->presence.resumed) {
@@ -351,16 +423,6 @@ static void connect_once(struct stream *all[], int count)
 		redis_finish(r);
 		pool_give(r);
 	}
-}
-
-static int failed(struct stream *all[], int count)
-{
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-		if (all[i]->e)
-			all[n++] = all[i];
-	return n;
 }
 
 static void connect_all(struct stream *all[], int count)
@@ -592,7 +654,9 @@ static void take_times(struct stream *s, const struct call *c)
 		s->end_at = now + token_ms;
 		s->end_at_why = END_TOKEN;
 	}
-	s->ping_at = s->beat_at = now + s->conf->ping * 1000;
+	s->phase = PHASE_MS *
+		random_between(0, s->conf->ping * 1000 / PHASE_MS - 1);
+	s->ping_at = next_ping_at(s);
 }
 
 /* Whether the stream may be opened; else the request is answered. */
@@ -682,8 +746,8 @@ static void drop(struct stream **s)
 void stream_work(struct stream *all[], int count)
 {
 	struct stream *connecting[STREAMS_AT_ONCE], *ending[STREAMS_AT_ONCE];
-	struct stream *replaying[STREAMS_AT_ONCE];
-	int connects = 0, ends = 0, replays = 0;
+	struct stream *replaying[STREAMS_AT_ONCE], *beating[STREAMS_AT_ONCE];
+	int connects = 0, ends = 0, replays = 0, beats = 0;
 
 	for (int i = 0; i < count; i++)
 		switch (all[i]->work) {
@@ -697,7 +761,7 @@ void stream_work(struct stream *all[], int count)
 			connecting[connects++] = all[i];
 			break;
 		case WORK_BEAT:
-			beat(all[i]);
+			beating[beats++] = all[i];
 			break;
 		case WORK_REPLAY:
 			replaying[replays++] = all[i];
@@ -710,6 +774,7 @@ void stream_work(struct stream *all[], int count)
 		case WORK_NONE:
 			break;
 		}
+	beat_all(beating, beats);
 	connect_all(connecting, connects);
 	replay_all(replaying, replays);
 	end_all(ending, ends);

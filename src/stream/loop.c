@@ -151,9 +151,10 @@ static void wake_worker(void)
 	pthread_mutex_lock(&lock);
 	while ((n = fifo_take(&handed)))
 		fifo_put(&queue, &n->link);
-	pthread_cond_signal(&queued);
 	start = !idle && workers < WORKERS_MOST;
 	pthread_mutex_unlock(&lock);
+	/* Not before, or it would wait for the lock first. */
+	pthread_cond_signal(&queued);
 	workers += start && start_worker();
 	if (!workers)
 		work_here();

@@ -30,7 +30,7 @@ enum {
 	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
-	PHASE_MS = 50,
+	PHASES = 40,			/* moments in PING */
 	END_MS = 200,			/* for the last words of a stream */
 	/* Of the process: the fixed ones, those of the pool, and those of
 	 * requests that are refused. */
@@ -60,7 +60,7 @@ struct stream {
 	enum stream_work work;
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
-	int64_t phase;			/* below PING, of beat_at and ping_at */
+	int64_t phase;			/* of beat_at and ping_at */
 	enum metric_end end_at_why;
 	struct presence presence;	/* while a worker asks for it */
 	bool replaying;			/* more was missed than is in out */
@@ -77,14 +77,14 @@ static int64_t earliest(int64_t a, int64_t b)
 }
 
 /*
- * The latest time within PING from now that is the phase and so many times step.
- * Streams that came together so do not beat and ping together for ever; and as
- * phases are multiples of PHASE_MS, what is due at nearly the same time is due at
- * once, and done together.
+ * The latest time within PING from now that is the stream's phase and some number of
+ * steps. Phases are drawn, so that streams which were opened together do not beat and
+ * ping together from then on; and they are few, so that several are due in one moment,
+ * and are done in one round of the loop and asked in one batch.
  *
- * A beat may be early, and is not to be later than PING (presence.lua): its step is
- * PING, and the first one may come at any time in it. A ping has the half, as
- * whatever else is sent puts it off, to half a PING later or more.
+ * A beat may be early, and must not be later than PING (presence.lua): its step is
+ * PING, and the first one comes at any time within. Whatever is sent puts a ping off:
+ * its step is the half, so that the next one is half a PING later, or more.
  */
 static int64_t next_at(const struct stream *s, int64_t step)
 {
@@ -654,8 +654,7 @@ static void take_times(struct stream *s, const struct call *c)
 		s->end_at = now + token_ms;
 		s->end_at_why = END_TOKEN;
 	}
-	s->phase = PHASE_MS *
-		random_between(0, s->conf->ping * 1000 / PHASE_MS - 1);
+	s->phase = s->conf->ping * 1000 / PHASES * random_between(0, PHASES - 1);
 	s->ping_at = next_ping_at(s);
 }
 

@@ -55,7 +55,7 @@ int64_t clock_unix(void)
 }
 
 static atomic_int under_way;		/* streams that workers have, or the inbox */
-static int epoll;
+static atomic_int epoll;
 static unsigned rounds;
 
 static int really_wait(struct epoll_event *events, int max, int timeout_ms)

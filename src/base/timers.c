@@ -39,7 +39,7 @@ static void sift_down(struct timers *t, size_t i, struct timer *timer)
 
 static void resize(struct timers *t, size_t size)
 {
-	t->heap = realloc(t->heap, size * sizeof *t->heap);
+	t->heap = realloc(t->heap, size * sizeof(struct timer *));
 	if (!t->heap)
 		abort();
 	t->size = size;

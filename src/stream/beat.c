@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,8 @@
 #include "base/metric.h"
 #include "stream/beat.h"
 
-enum { KEYS = 5, ARGS = 8, KEY_MAX = 256 };
+/* A prefix has up to 64 bytes (conf.c), as an id. */
+enum { KEYS = 5, ARGS = 8, KEY_MAX = 160 };
 
 struct beat {
 	struct question q;
@@ -36,17 +36,22 @@ static void answered(struct question *q, enum err e, struct reply *reply)
 static void append_key(struct beat *b, const struct conf *c, const char *kind,
 		       const char *id, const char *end)
 {
-	char *key = b->keys[b->q.keys++];
+	char *key = b->keys[b->q.keys++], *to = key;
 
-	snprintf(key, KEY_MAX, "%s%s%s%s", c->prefix, kind, id, end);
-	b->args[b->q.count++] = (struct arg){ key, strlen(key) };
+	/* Not by snprintf(), which was half of what a beat costs here. */
+	to = stpcpy(stpcpy(to, c->prefix), kind);
+	to = stpcpy(stpcpy(to, id), end);
+	b->args[b->q.count++] = (struct arg){ key, (size_t)(to - key) };
 }
 
 void beat_start(struct redis *r, const struct conf *c, const struct peer *p,
 		const char *life, bool replayed, beat_done *done, void *arg)
 {
-	struct beat *b = xcalloc(1, sizeof *b);
+	struct beat *b = xmalloc(sizeof *b);
 
+	b->q = (struct question){
+		.which = SCRIPT_BEAT, .args = b->args, .done = answered,
+	};
 	b->done = done;
 	b->arg = arg;
 	append_key(b, c, "peer:", p->id, "");
@@ -57,8 +62,5 @@ void beat_start(struct redis *r, const struct conf *c, const struct peer *p,
 	b->args[b->q.count++] = (struct arg){ p->id, strlen(p->id) };
 	b->args[b->q.count++] = (struct arg){ life, strlen(life) };
 	b->args[b->q.count++] = (struct arg){ replayed ? "1" : "0", 1 };
-	b->q.which = SCRIPT_BEAT;
-	b->q.args = b->args;
-	b->q.done = answered;
 	redis_start(r, &b->q);
 }

@@ -1,5 +1,6 @@
 // What streams cost on which nothing goes on: counted, as time says more of the machine.
 import assert from 'node:assert/strict';
+import { steps } from './lib/pace.js';
 import { parse } from './lib/prometheus.js';
 import { FULL, suite } from './lib/suite.js';
 import { pause, until } from './lib/wait.js';
@@ -42,8 +43,12 @@ if (FULL) {
       assert.ok(grown('beat_batches') <= ms / MOMENT_MS + 1, `${grown('beat_batches')} batches of ${grown('beats')} beats in ${ms} ms`);
 
       // 16 in each tenth of PING, of which one would have all where they beat together.
+      const last = await beats();
+      const [seconds, us] = await site.redis('TIME');
+      const oldest = seconds * 1000 + us / 1000 - Math.min(...last);
+      assert.ok(oldest < PING * 1000 + steps(4), `the last beat of one was ${oldest} ms ago`);
       const tenths = Array.from({ length: 10 }, () => 0);
-      for (const at of await beats()) tenths[Math.floor(at / (PING * 100)) % 10]++;
+      for (const at of last) tenths[Math.floor(at / (PING * 100)) % 10]++;
       assert.equal(tenths.reduce((sum, n) => sum + n), STREAMS);
       assert.ok(Math.max(...tenths) < STREAMS / 3, `beats in each tenth of PING: ${tenths}`);
       assert.equal(streams.filter((stream) => stream.ended).length, 0);

@@ -11,7 +11,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
-/* All of clock_ms(); INT64_MAX: not at all. */
+/* Times of clock_ms(); INT64_MAX: none. */
 static struct slots wanted = SLOTS_INIT;
 static int64_t beat_look_at = INT64_MAX;	/* unless there is another beat */
 static int64_t wakes_at = INT64_MAX;		/* the thread, by itself */
@@ -85,7 +85,7 @@ static void start(const struct conf *c)
 	pthread_attr_destroy(&attr);
 }
 
-/* Whether there is a thread that looks. The lock is held, here and below. */
+/* Whether there is a thread that looks. The lock is held. */
 static bool is_running(const struct conf *c)
 {
 	if (!running)
@@ -93,6 +93,7 @@ static bool is_running(const struct conf *c)
 	return running;
 }
 
+/* The lock is held. */
 static void wake(void)
 {
 	if (next_look() < wakes_at)

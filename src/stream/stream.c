@@ -77,30 +77,22 @@ static int64_t earliest(int64_t a, int64_t b)
 }
 
 /*
- * The latest time within PING from now that is the stream's phase and some number of
- * steps. Phases are drawn, so that streams which were opened together do not beat and
- * ping together from then on; and they are few, so that several are due in one moment,
- * and are done in one round of the loop and asked in one batch.
+ * The latest moment within PING from now, of those that the stream has: so many in
+ * each PING, one of them at its phase. Phases are drawn, so that streams which were
+ * opened together do not beat and ping together from then on; and there are few, so
+ * that several streams are due in one moment, which is one round of the loop and a
+ * batch.
  *
- * A beat may be early, and must not be later than PING (presence.lua): its step is
- * PING, and the first one comes at any time within. Whatever is sent puts a ping off:
- * its step is the half, so that the next one is half a PING later, or more.
+ * A beat has one moment in each PING: it may be early, and must not be later
+ * (presence.lua). Two has what is not to come at once, but in half a PING or more: the
+ * first beat, by when what was missed should have arrived (beat.lua lets go of it), and
+ * a ping, which whatever else is sent puts off.
  */
-static int64_t next_at(const struct stream *s, int64_t step)
+static int64_t next_at(const struct stream *s, int moments)
 {
-	int64_t at = clock_ms() + s->conf->ping * 1000;
+	int64_t ping_ms = s->conf->ping * 1000, at = clock_ms() + ping_ms;
 
-	return at - (at - s->phase) % step;
-}
-
-static int64_t next_beat_at(const struct stream *s)
-{
-	return next_at(s, s->conf->ping * 1000);
-}
-
-static int64_t next_ping_at(const struct stream *s)
-{
-	return next_at(s, s->conf->ping * 500);
+	return at - (at - s->phase) % (ping_ms / moments);
 }
 
 /* Presence */
@@ -126,7 +118,7 @@ static void beat_once(struct stream *all[], int count)
 	for (int i = 0; i < count; i++) {
 		struct stream *s = all[i];
 
-		s->beat_at = next_beat_at(s);
+		s->beat_at = next_at(s, 1);
 		if (r)
 			beat_start(r, s->conf, &s->peer, s->life, !s->replaying,
 				   beaten, s);
@@ -317,7 +309,7 @@ static void push(struct stream *s)
 				 false);
 			buf_free(&s->out);
 			extend_write(s);
-			s->ping_at = next_ping_at(s);
+			s->ping_at = next_at(s, 2);
 		}
 		if (!s->wire.len)
 			return;
@@ -380,7 +372,7 @@ static void connected(void *of, enum err e)
 	strcpy(s->life, s->presence.life);
 	s->number = s->presence.number;
 	s->broken = false;
-	s->beat_at = next_beat_at(s);
+	s->beat_at = next_at(s, 2);
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
 	if (!s->told || !s->presence.resumed) {
@@ -655,7 +647,7 @@ static void take_times(struct stream *s, const struct call *c)
 		s->end_at_why = END_TOKEN;
 	}
 	s->phase = s->conf->ping * 1000 / PHASES * random_between(0, PHASES - 1);
-	s->ping_at = next_ping_at(s);
+	s->ping_at = next_at(s, 2);
 }
 
 /* Whether the stream may be opened; else the request is answered. */

@@ -5,6 +5,7 @@
 #include "fuzz.h"
 #include "room/room.h"
 #include "store/store.h"
+#include "stream/beat.h"
 
 static void read_all(const struct reply *r, int depth)
 {
@@ -28,6 +29,12 @@ static void take_err(void *of, enum err e)
 	*(enum err *)of = e;
 }
 
+static void beaten(void *arg, enum err e, bool live, const struct later *later)
+{
+	(void)arg;
+	HOLDS(!e || (!live && !later->moved && !later->more));
+}
+
 static void ask(struct redis *r, const struct conf *c, unsigned which)
 {
 	static const struct peer p = { .id = "ann", .username = "Ann" };
@@ -39,7 +46,7 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	bool is;
 	int n, wait_ms;
 
-	switch (which % 11) {
+	switch (which % 12) {
 	case 0: room_join(r, c, &p, "room", &out, &wait_ms); break;
 	case 1: room_leave(r, c, &p, "room"); break;
 	case 2: room_peers(r, c, &p, "room", &out); break;
@@ -64,6 +71,10 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 		if (!e)
 			read_all(presence.missed, 3);
 		reply_free(presence.reply);
+		break;
+	case 11:
+		beat_start(r, c, &p, "1-1", true, beaten, NULL);
+		redis_finish(r);
 		break;
 	}
 	buf_free(&out);

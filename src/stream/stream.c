@@ -15,7 +15,6 @@
 #include "room/room.h"
 #include "store/pool.h"
 #include "store/subscription.h"
-#include "stream/beat.h"
 #include "stream/due.h"
 #include "stream/message.h"
 #include "stream/stream.h"
@@ -120,8 +119,8 @@ static void beat_once(struct stream *all[], int count)
 
 		s->beat_at = next_at(s, 1);
 		if (r)
-			beat_start(r, s->conf, &s->peer, s->life, !s->replaying,
-				   beaten, s);
+			presence_beat(r, s->conf, &s->peer, s->life,
+				      !s->replaying, beaten, s);
 		else
 			s->e = ERR_STORE;
 	}

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Far, noFar } from './lib/far.js';
+import { KILLED } from './lib/logs.js';
 import { Redis } from './lib/resp.js';
-import { FULL } from './lib/suite.js';
-import { timed, until } from './lib/wait.js';
+import { FULL, suite } from './lib/suite.js';
+import { BEAT, MS as TRIP_MS, ROWS, SETTINGS, trips } from './lib/trips.js';
+import { timed, until, WAIT_MS } from './lib/wait.js';
 
 const PASSWORD = 'not-a-secret-of-anybody';
 
@@ -80,6 +82,25 @@ if (FULL) {
       ])) {
         assert.deepEqual((await counted(run)).counts, expected, why);
       }
+    });
+  });
+
+  const redis = () => Far.start({ ms: TRIP_MS, password: PASSWORD });
+
+  suite('round trips to Redis', { settings: SETTINGS, redis, skip: noFar, allowed: KILLED, timeout: 10 * WAIT_MS }, (site, it) => {
+    for (const row of ROWS) {
+      it(`${row.what}: ${Object.entries(row.most).map(([how, most]) => `${how} ${most}`).join(', ')} at most`, async () => {
+        for (const [how, most] of Object.entries(row.most)) {
+          const counts = await trips(site, site.server, row, /** @type {import('./lib/trips.js').How} */ (how), most);
+          assert.ok(counts.trips <= most, `${how}: ${JSON.stringify(counts)}`);
+        }
+      });
+    }
+  });
+
+  suite('round trips of those who stay', { settings: { PING: 1, GRACE: 60 }, redis, skip: noFar }, (site, it) => {
+    it(`${BEAT.what} takes one`, async () => {
+      assert.equal((await trips(site, site.server, BEAT, 'warm', 1)).trips, 1);
     });
   });
 }

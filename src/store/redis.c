@@ -74,7 +74,7 @@ static bool stale(const redisContext *c)
 static enum err connect_anew(struct redis *r)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
-	enum err bad = dial(&r->dialled, true);
+	enum err bad = dial(&r->dialled);
 
 	if (!bad && r->epoll >= 0)
 		epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->dialled.context->fd, &e);

@@ -104,10 +104,11 @@ async function renew(site, program) {
  *  @param {Far} far
  *  @param {Row} row
  *  @param {How} how
- *  @param {number} [enough] */
-export async function trips(site, far, row, how, enough = 0) {
+ *  @param {number} [enough]
+ *  @param {number} [tries] */
+export async function trips(site, far, row, how, enough = 0, tries = TRIES) {
   /** @type {import('./far.js').Counts} */ let least;
-  for (let i = 0; i < TRIES && !(least?.trips <= enough); i++) {
+  for (let i = 0; i < tries && !(least?.trips <= enough); i++) {
     const prepared = await row.prepare?.(site);
     if (how !== 'warm') await renew(site, row.program);
     if (how === 'first') await far.redis.ask('SCRIPT', 'FLUSH');

@@ -315,7 +315,8 @@ async function far() {
 }
 
 /** Streams that come and go, each of another peer: what is left of them. */
-async function soak(size, rounds) {
+async function leaks() {
+  const size = Math.min(HELD, 500), rounds = 10;
   const ours = await Drawbridge.start({ settings: { PING: 1, GRACE: 1, MAILBOX_TTL: 2 } });
   const left = [];
   for (let round = 1; round <= rounds; round++) {
@@ -332,8 +333,7 @@ async function soak(size, rounds) {
     { beside: `after three times ${then.toFixed(1)} MiB`, ratio: now / then, must: ['≤', 1.02] });
 }
 
-const PARTS = { times, streams, rooms, idle, far, leaks: () => soak(Math.min(HELD, 500), 10) };
-const MORE = { soak: () => soak(HELD, Number(process.env.TIMES) || 100) };
+const PARTS = { times, streams, rooms, idle, far, leaks };
 
 if (!HELD) {
   console.error(`bench: SERVER=${SERVER}: there are lighttpd, apache-proxy and apache`);
@@ -341,13 +341,13 @@ if (!HELD) {
 }
 const parts = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
 for (const name of parts) {
-  if (!{ ...PARTS, ...MORE }[name]) {
-    console.error(`bench: there is no part ${name}, but ${Object.keys({ ...PARTS, ...MORE }).join(', ')}`);
+  if (!PARTS[name]) {
+    console.error(`bench: there is no part ${name}, but ${Object.keys(PARTS).join(', ')}`);
     process.exit(2);
   }
 }
 if (Nchan.missing()) console.error(`bench: ${Nchan.missing()}`);
 print(`on ${SERVER}`, 'Drawbridge', 'beside it', 'ratio', 'must');
 print(...Array(5).fill('---'));
-for (const name of parts) await { ...PARTS, ...MORE }[name]();
+for (const name of parts) await PARTS[name]();
 process.exit(0);

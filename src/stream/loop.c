@@ -12,6 +12,7 @@
 #include "base/fifo.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "store/pool.h"
 #include "stream/loop.h"
 
 enum {
@@ -254,6 +255,11 @@ static void add_fixed(int fd, void *name)
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+static void ring(void)
+{
+	eventfd_write(bell, 1);
+}
+
 void loop_init(void)
 {
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -263,6 +269,7 @@ void loop_init(void)
 	add_fixed(bell, &bell);
 	add_fixed(fcgi_stop_fd(), &stopping);
 	round_at = clock_ms() + LONG_MS;
+	pool_on_first(ring);
 }
 
 static struct node *node_new(struct stream *s)
@@ -290,13 +297,15 @@ void loop_run(bool once)
 	int64_t now;
 
 	do {
-		int64_t at = round_at, wait;
+		int64_t at = round_at, trim_at, wait;
 		bool rung = false;
 		int count;
 
 		if (at < last_round + ROUND_MS)
 			at = last_round + ROUND_MS;
-		wait = at - clock_ms();
+		now = clock_ms();
+		trim_at = pool_trim(now);
+		wait = (at < trim_at ? at : trim_at) - now;
 		count = epoll_wait(epoll, events, EVENTS_AT_ONCE,
 				   wait < 0 ? 0 : (int)wait);
 		now = clock_ms();

@@ -1,13 +1,16 @@
 // A Redis that is some milliseconds away: how many round trips each thing takes, one after another, and that what is late is not lost.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { Far, noFar } from './lib/far.js';
 import { KILLED } from './lib/logs.js';
 import { Redis } from './lib/resp.js';
 import { FULL, suite } from './lib/suite.js';
+import { Talk } from './lib/talk.js';
+import { randomId } from './lib/tokens.js';
 import { BEAT, MS as TRIP_MS, ROWS, SETTINGS, trips } from './lib/trips.js';
-import { timed, until, WAIT_MS } from './lib/wait.js';
+import { pause, timed, until, WAIT_MS } from './lib/wait.js';
 
+const JUMP_MS = 5_000;
 const PASSWORD = 'not-a-secret-of-anybody';
 
 if (FULL) {
@@ -101,6 +104,27 @@ if (FULL) {
   suite('round trips of those who stay', { settings: { PING: 1, GRACE: 60 }, redis, skip: noFar }, (site, it) => {
     it(`${BEAT.what} takes one`, async () => {
       assert.equal((await trips(site, site.server, BEAT, 'warm', 1)).trips, 1);
+    });
+  });
+
+  suite('a Redis whose distance jumps', {
+    settings: { PING: 2, RATE: 0, RATE_BYTES: 0 }, redis: () => Far.start({ ms: 1, password: PASSWORD }), skip: noFar,
+    allowed: [/^warn at=redis\.[a-z]+ redis=late ms=\d+$/],
+  }, (site, it) => {
+    afterEach(() => Talk.end());
+
+    it('1 ms, 200 for five seconds, 1: nobody leaves, nobody is told resumed:false, nothing is lost', async () => {
+      const talk = await Talk.start(site, randomId('r'), 20);
+      await talk.enough(3);
+      await site.server.delay(200);
+      const late = site.peer();
+      await late.open(); // it takes long, and works
+      await pause(JUMP_MS);
+      await site.server.delay(1);
+      await talk.enough(5);
+      assert.deepEqual(talk.failures, []);
+      assert.equal((await site.server.count()).dropped, 0);
+      await talk.verdict();
     });
   });
 }

@@ -29,6 +29,7 @@
 #include "base/metric.h"
 #include "base/thread.h"
 #include "base/timers.h"
+#include "store/pool.h"
 #include "stream/loop.h"
 
 enum {
@@ -300,6 +301,11 @@ static void add_fixed(int fd, void *name)
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+static void ring(void)
+{
+	eventfd_write(bell, 1);
+}
+
 void loop_init(void)
 {
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -308,6 +314,7 @@ void loop_init(void)
 		abort();
 	add_fixed(bell, &bell);
 	add_fixed(fcgi_stop_fd(), &stopping);
+	pool_on_first(ring);
 }
 
 static struct node *node_new(struct stream *s)
@@ -329,15 +336,17 @@ void loop_add(struct stream *streams[], int count)
 	do_work(nodes, count);
 }
 
-/* For epoll_wait. */
+/* For epoll_wait: until the first timer, or until a connection of the pool is to go. */
 static int wait_ms(void)
 {
 	const struct timer *first = timers_first(&timers);
-	int64_t left = first ? first->at - clock_ms() : -1;
+	int64_t now = clock_ms(), at = pool_trim(now);
 
-	if (!first)
+	if (first && first->at < at)
+		at = first->at;
+	if (at == INT64_MAX)
 		return -1;
-	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	return at < now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
 }
 
 void loop_run(bool once)

@@ -393,6 +393,9 @@ static void connect_once(struct stream *all[], int count)
 		all[i]->e = all[i]->subscription ? OK :
 			subscription_start(all[i]->channel,
 					   &all[i]->subscription);
+	for (int i = 0; i < count; i++)
+		if (!all[i]->e)
+			all[i]->e = subscription_ask(all[i]->subscription);
 	/* The last one first: when its answer is there, so are the others. */
 	for (int i = count - 1; i >= 0; i--) {
 		struct stream *s = all[i];

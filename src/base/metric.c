@@ -67,6 +67,13 @@ static const struct row rows[METRIC_COUNT] = {
 		.label = "outcome", .words = connects, .count = COUNT(connects)),
 	[METRIC_REPLAYED] = ROW("replayed_total", counter,
 		"Events that clients had missed and were sent when they resumed."),
+	[METRIC_STREAM_STEPS] = ROW("stream_steps_total", counter,
+		"Times that an open stream was visited, as something had happened "
+		"to it or its time had come."),
+	[METRIC_BEATS] = ROW("beats_total", counter,
+		"Beats of streams, by which Redis knows that their peers live."),
+	[METRIC_BEAT_BATCHES] = ROW("beat_batches_total", counter,
+		"Batches in which beats were sent to Redis."),
 	[METRIC_RELAYS] = ROW("relays_total", counter,
 		"Relays that reached Redis, by outcome; a batch is one.",
 		.label = "outcome", .words = relays, .count = COUNT(relays)),

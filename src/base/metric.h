@@ -19,6 +19,9 @@ enum metric {
 	METRIC_STREAMS_ENDED,		/* by enum metric_end */
 	METRIC_CONNECTS,		/* by enum metric_connect */
 	METRIC_REPLAYED,
+	METRIC_STREAM_STEPS,
+	METRIC_BEATS,
+	METRIC_BEAT_BATCHES,
 	METRIC_RELAYS,			/* by enum metric_relay */
 	METRIC_BROADCASTS,
 	METRIC_MESSAGES,

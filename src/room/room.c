@@ -564,27 +564,39 @@ static void take_later(const struct reply *list, size_t at, struct later *later)
 		   (uint64_t)reply_number(reply_at(list, at + 2)));
 }
 
-enum err presence_beat(struct redis *r, const struct conf *c,
-		       const struct peer *p, const char *life, bool replayed,
-		       bool *live, struct later *later)
-{
-	struct words w = { .count = 0 };
-	struct reply *reply = NULL;
-	enum err e;
+struct beating {
+	struct question q;
+	struct words w;
+	beat_done *done;
+	void *arg;
+};
 
-	memset(later, 0, sizeof *later);
-	keys_of_peer(&w, c, p->id);
-	text(&w, p->id);
-	text(&w, life);
-	text(&w, replayed ? "1" : "0");
-	e = run(r, SCRIPT_BEAT, &w, &reply);
-	if (e)
-		return e;
-	*live = reply_number(reply_at(reply, 0)) == 1;
-	if (*live)
-		take_later(reply, 1, later);
+static void beaten(struct question *q, enum err e, struct reply *reply)
+{
+	struct beating *s = (struct beating *)q;
+	bool live = reply_number(reply_at(reply, 0)) == 1;
+	struct later later = { .moved = false };
+
+	if (live)
+		take_later(reply, 1, &later);
 	reply_free(reply);
-	return OK;
+	s->done(s->arg, e, live, &later);
+	free(s);
+}
+
+void presence_beat(struct redis *r, const struct conf *c, const struct peer *p,
+		   const char *life, bool replayed, beat_done *done, void *arg)
+{
+	struct beating *s = xmalloc(sizeof *s);
+
+	s->done = done;
+	s->arg = arg;
+	s->w.count = s->w.keys = 0;
+	keys_of_peer(&s->w, c, p->id);
+	text(&s->w, p->id);
+	text(&s->w, life);
+	text(&s->w, replayed ? "1" : "0");
+	start(r, &s->q, SCRIPT_BEAT, &s->w, beaten);
 }
 
 struct ending {

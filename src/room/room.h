@@ -77,10 +77,14 @@ void presence_connect(struct redis *r, const struct conf *c,
 void presence_replay(struct redis *r, const struct conf *c,
 		     const struct peer *p, const char *position,
 		     struct presence *to, presence_done *done, void *of);
-/* replayed: the stream has asked for all pages. *live false: subscribe and connect again. */
-enum err presence_beat(struct redis *r, const struct conf *c,
-		       const struct peer *p, const char *life, bool replayed,
-		       bool *live, struct later *later);
+/* OK, and live: else the stream is to subscribe and connect again; later is what is
+ * to be done then. Or ERR_STORE. */
+typedef void beat_done(void *arg, enum err e, bool live, const struct later *later);
+
+/* replayed: the stream has asked for all pages. p and life, as presence_connect() gave it,
+ * stay until done is called: see redis_start(). */
+void presence_beat(struct redis *r, const struct conf *c, const struct peer *p,
+		   const char *life, bool replayed, beat_done *done, void *arg);
 /* *leaving: look again in GRACE. */
 enum err presence_end(struct redis *r, const struct conf *c,
 		      const struct peer *p, long long number, bool *leaving);

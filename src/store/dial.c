@@ -1,7 +1,10 @@
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -58,7 +61,7 @@ static bool may_try(void)
 		return true;
 	/* Who wins the exchange tries; the others see the later time. */
 	return now >= until && atomic_compare_exchange_strong(&away_until,
-		&until, now + CONNECT_MS + GREET_MS + AWAY_MS);
+		&until, now + DIAL_MS + AWAY_MS);
 }
 
 static void is_away(const char *at, const char *why)
@@ -170,7 +173,7 @@ static bool expect(redisContext *c)
 	return r;
 }
 
-static bool take_server(redisContext *c, char *to, size_t size)
+static bool read_server(redisContext *c, char *to, size_t size)
 {
 	redisReply *r = answer(c);
 	const char *id = r && r->str ? strstr(r->str, "run_id:") : NULL;
@@ -206,37 +209,14 @@ static bool expect_master(redisContext *c)
 	return good;
 }
 
-static bool greet(struct dialled *d, bool server)
-{
-	const struct redis_url *url = &conf->redis;
-	redisContext *c = d->context;
-
-	if (url->user)
-		redisAppendCommand(c, "AUTH %s %s", url->user, url->password);
-	else if (url->password)
-		redisAppendCommand(c, "AUTH %s", url->password);
-	if (url->db)
-		redisAppendCommand(c, "SELECT %d", url->db);
-	if (url->master)
-		redisAppendCommand(c, "ROLE");
-	if (server)
-		redisAppendCommand(c, "INFO server");
-	if (url->password && !expect(c))
-		return false;
-	if (url->db && !expect(c))
-		return false;
-	if (url->master && !expect_master(c))
-		return false;
-	return !server || take_server(c, d->server, sizeof d->server);
-}
-
 /* A host that has gone without a word is noticed within two of our pings, by
  * the kernel: a subscription that is only read would not notice at all. */
-static void keep_alive(int fd, int ping)
+static void set_options(int fd, int ping)
 {
 	const int options[][2] = {
 		{ TCP_KEEPIDLE, ping }, { TCP_KEEPINTVL, (ping + 1) / 2 },
 		{ TCP_KEEPCNT, 2 }, { TCP_USER_TIMEOUT, 2000 * ping },
+		{ TCP_NODELAY, 1 },
 	};
 
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
@@ -245,90 +225,172 @@ static void keep_alive(int fd, int ping)
 			   sizeof(int));
 }
 
-/* What a step may take, of what is left until then; never 0, which is any. */
-static struct timeval within(int ms, int64_t until)
+static int left_ms(const struct dialled *d)
 {
-	int64_t left = until - clock_ms();
+	int64_t left = d->deadline - clock_ms();
 
-	return timeval_of(left < 1 ? 1 : left < ms ? (int)left : ms);
+	return left < 1 ? 1 : (int)left;	/* 0 is any to hiredis */
 }
 
-static redisContext *connect_to(const char *host, int port, int64_t until)
+static void drop(struct dialled *d)
 {
-	const char *path = conf->redis.path;
-	struct timeval time = within(CONNECT_MS, until);
-	redisContext *c = path ? redisConnectUnixWithTimeout(path, time) :
-		redisConnectWithTimeout(host, port, time);
-
-	if (!c || c->err) {
-		dial_lost("redis.connect", c);
-		if (c)
-			redisFree(c);
-		return NULL;
-	}
-	if (!path)
-		keep_alive(c->fd, (int)conf->ping);
-	return c;
+	redisFree(d->context);
+	d->context = NULL;
 }
 
-/* d->context is NULL where it fails. */
-static enum err dial_server(struct dialled *d, bool server, const char *host,
-			    int port, int64_t until)
+/* Sentinel is asked for another, the next time. */
+static enum err is_wrong(const struct dialled *d)
 {
-	const struct redis_url *url = &conf->redis;
-	bool greets = server || url->password || url->db || url->master;
-	bool closed = true;
-
-	for (int left = TRIES; left && closed; left--) {
-		redisContext *c = d->context = connect_to(host, port, until);
-
-		if (!c)
-			break;
-		if (greets)
-			redisSetTimeout(c, within(GREET_MS, until));
-		if (!greets || greet(d, server)) {
-			redisSetTimeout(c, timeval_of(COMMAND_MS));
-			/* A connection alone says nothing: a server that stands
-			 * still accepts it too. */
-			if (greets)
-				dial_found("redis.connect");
-			return OK;
-		}
-		closed = c->err && !timed_out(c);
-		if (c->err && (!closed || left == 1))
-			dial_lost("redis.greet", c);
-		redisFree(c);
-		d->context = NULL;
-	}
+	if (conf->redis.master)
+		sentinel_wrong(d->turn);
 	return ERR_STORE;
 }
 
-static enum err dial_master(struct dialled *d, bool server, int64_t until)
+/* Where many come, a full queue is an error to who does not wait; a connection to
+ * that is there at once. */
+static redisContext *connect_here(const struct dialled *d)
+{
+	return redisConnectUnixWithTimeout(conf->redis.path, timeval_of(left_ms(d)));
+}
+
+static redisContext *connect_master(struct dialled *d)
 {
 	struct master m;
-	enum err e;
 
 	if (!sentinel_master(&conf->redis, &m)) {
 		is_away("redis.connect", "no Sentinel names the master");
-		return ERR_STORE;
+		return NULL;
 	}
 	d->turn = m.turn;
-	e = dial_server(d, server, m.host, m.port, until);
-	if (e)
-		sentinel_wrong(&m);
-	return e;
+	return redisConnectNonBlock(m.host, m.port);
 }
 
-enum err dial(struct dialled *d, bool server)
+static enum err begin(struct dialled *d)
 {
-	const struct redis_host *host = &conf->redis.server;
-	int64_t until = clock_ms() + CONNECT_MS + GREET_MS;
+	const struct redis_url *url = &conf->redis;
+
+	d->context = url->path ? connect_here(d) : url->master ? connect_master(d) :
+		redisConnectNonBlock(url->server.name, url->server.port);
+	if (d->context && !d->context->err)
+		return OK;
+	if (!d->context)
+		return ERR_STORE;
+	dial_lost("redis.connect", d->context);
+	drop(d);
+	return is_wrong(d);
+}
+
+enum err dial_start(struct dialled *d)
+{
+	d->context = NULL;
+	if (!may_try())
+		return ERR_STORE;
+	d->deadline = clock_ms() + DIAL_MS;
+	return begin(d);
+}
+
+/* 0, or why it is not connected. */
+static int wait_connected(const struct dialled *d)
+{
+	struct pollfd p = { d->context->fd, POLLOUT, 0 };
+	int error = 0;
+
+	if (poll(&p, 1, left_ms(d)) <= 0)
+		return ETIMEDOUT;
+	getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof error });
+	return error;
+}
+
+static enum err connected(struct dialled *d)
+{
+	redisContext *c = d->context;
+	int error = conf->redis.path ? 0 : wait_connected(d);
+
+	if (error) {
+		is_away("redis.connect", error == ETIMEDOUT ? "timeout" :
+			strerror(error));
+		drop(d);
+		return is_wrong(d);
+	}
+	if (!conf->redis.path) {
+		set_options(c->fd, (int)conf->ping);
+		fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK);
+		c->flags |= REDIS_BLOCK;
+	}
+	redisSetTimeout(c, timeval_of(COMMAND_MS));
+	return OK;
+}
+
+enum err dial_greet(struct dialled *d)
+{
+	const struct redis_url *url = &conf->redis;
+	enum err e = connected(d);
+
+	if (e)
+		return e;
+	if (url->user)
+		redisAppendCommand(d->context, "AUTH %s %s", url->user,
+				   url->password);
+	else if (url->password)
+		redisAppendCommand(d->context, "AUTH %s", url->password);
+	if (url->db)
+		redisAppendCommand(d->context, "SELECT %d", url->db);
+	if (url->master)
+		redisAppendCommand(d->context, "ROLE");
+	return OK;
+}
+
+static bool greeted(redisContext *c)
+{
+	const struct redis_url *url = &conf->redis;
+
+	return (!url->password || expect(c)) && (!url->db || expect(c)) &&
+		(!url->master || expect_master(c));
+}
+
+enum err dial_greeted(struct dialled *d)
+{
+	return greeted(d->context) ? OK : is_wrong(d);
+}
+
+/* Where it fails there may be a context, which says why. */
+static bool dial_once(struct dialled *d)
+{
+	redisContext *c;
+
+	if (begin(d) || dial_greet(d))
+		return false;
+	c = d->context;
+	redisAppendCommand(c, "INFO server");
+	redisSetTimeout(c, timeval_of(left_ms(d)));
+	if (!greeted(c) || !read_server(c, d->server, sizeof d->server))
+		return false;
+	redisSetTimeout(c, timeval_of(COMMAND_MS));
+	/* A connection alone says nothing: a server that stands still accepts it
+	 * too. */
+	dial_found("redis.connect");
+	return true;
+}
+
+enum err dial(struct dialled *d)
+{
+	bool closed = true;
 
 	d->context = NULL;
 	if (!may_try())
 		return ERR_STORE;
-	return conf->redis.master ? dial_master(d, server, until) :
-		dial_server(d, server, host->name, host->port, until);
+	d->deadline = clock_ms() + DIAL_MS;
+	for (int left = TRIES; left && closed; left--) {
+		if (dial_once(d))
+			return OK;
+		if (!d->context)
+			return ERR_STORE;
+		closed = d->context->err && !timed_out(d->context);
+		if (d->context->err && (!closed || left == 1))
+			dial_lost("redis.greet", d->context);
+		drop(d);
+	}
+	return is_wrong(d);
 }
 
 bool dial_moved(const struct dialled *d)

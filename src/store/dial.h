@@ -16,8 +16,7 @@
 #include "store/script.h"
 
 enum {
-	CONNECT_MS = 400,
-	GREET_MS = 500,
+	DIAL_MS = 900,			/* to connect, and for the greeting */
 	COMMAND_MS = 1000,
 };
 
@@ -25,11 +24,23 @@ struct dialled {
 	redisContext *context;
 	char server[64];		/* run_id */
 	unsigned turn;			/* of the master, by Sentinel */
+	int64_t deadline;		/* of clock_ms(), until it is connected */
 };
 
-/* Connects, authenticates and waits COMMAND_MS for what comes then. With
- * server also asks for the run_id. */
-enum err dial(struct dialled *d, bool server);
+/* Connects, authenticates, asks for the run_id, and waits COMMAND_MS for what
+ * comes then. It is tried again where it is closed meanwhile. */
+enum err dial(struct dialled *d);
+
+/* The same in steps, for those who dial many and ask for what they can ask twice:
+ * begun one after the other they connect side by side, and what is asked goes out
+ * with the greeting. */
+/* Begins to connect. d->context is NULL where it fails, as in the next step. */
+enum err dial_start(struct dialled *d);
+/* Waits until it is connected, and appends the greeting to what is to be sent. */
+enum err dial_greet(struct dialled *d);
+/* Waits for the answers to the greeting, which come before all others. Where it
+ * fails the context says why, if the greeting's refusal is not logged already. */
+enum err dial_greeted(struct dialled *d);
 
 /* It was lost a moment ago, and nobody has found it since. */
 bool dial_is_away(void);

@@ -14,12 +14,18 @@
 #include "store/dial.h"
 #include "store/redis.h"
 
-enum { WORDS = REDIS_ARGS + 3, UNANSWERED_MOST = 128 };
+enum {
+	WORDS = REDIS_ARGS + 3,
+	UNANSWERED_MOST = 128,
+	TOGETHER_MS = 1,		/* between two writes, while something is
+					 * unanswered */
+};
 
 struct redis {
 	struct fifo waiting;		/* to be sent */
 	struct fifo asked;		/* sent, in that order */
 	int unanswered;			/* of both */
+	int64_t sent_at;		/* of clock_ms(), the last write */
 	int epoll;			/* that its connection is in; -1: none */
 	struct dialled dialled;		/* context NULL: none */
 };
@@ -74,7 +80,7 @@ static bool stale(const redisContext *c)
 static enum err connect_anew(struct redis *r)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
-	enum err bad = dial(&r->dialled, true);
+	enum err bad = dial(&r->dialled);
 
 	if (!bad && r->epoll >= 0)
 		epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->dialled.context->fd, &e);
@@ -127,6 +133,22 @@ static void lose(struct redis *r)
 	hang_up(r);
 }
 
+/* Where Redis is near, its answers are there first: what waits for them goes together,
+ * and is not lost with its connection. Where it is far, not all wait for one. */
+static bool waits(struct redis *r)
+{
+	int64_t now = clock_ms();
+
+	if (!r->asked.first)
+		return false;
+	if (now < r->sent_at + TOGETHER_MS)
+		return true;
+	if (!dial_moved(&r->dialled))
+		return false;
+	r->sent_at = now;		/* it is looked at again in that time */
+	return true;
+}
+
 void redis_send(struct redis *r)
 {
 	struct fifo now = r->waiting;
@@ -134,12 +156,11 @@ void redis_send(struct redis *r)
 	enum err e;
 	int done = 0;
 
-	/* What was sent is lost with its connection, what waits is not; and more
-	 * of it goes together. */
-	if (!now.first || r->asked.first)
+	if (!now.first || waits(r))
 		return;
 	r->waiting.first = NULL;
-	e = ready(r);
+	e = r->asked.first ? OK : ready(r);
+	r->sent_at = clock_ms();
 	while ((q = fifo_take(&now))) {
 		if (e) {
 			finish(r, q, e, NULL);
@@ -210,9 +231,16 @@ void redis_start(struct redis *r, struct question *q)
 	fifo_put(&r->waiting, &q->link);
 }
 
-int64_t redis_until(const struct redis *r)
+static int64_t late_at(const struct redis *r)
 {
 	return r->asked.first ? asked_at(r) + COMMAND_MS : INT64_MAX;
+}
+
+int64_t redis_until(const struct redis *r)
+{
+	int64_t send_at = r->sent_at + TOGETHER_MS, late = late_at(r);
+
+	return r->waiting.first && r->asked.first && send_at < late ? send_at : late;
 }
 
 static bool readable(const struct redis *r)
@@ -222,7 +250,7 @@ static bool readable(const struct redis *r)
 
 void redis_receive(struct redis *r, bool ready)
 {
-	bool late = clock_ms() >= redis_until(r);
+	bool late = clock_ms() >= late_at(r);
 
 	if (!r->dialled.context)
 		return;

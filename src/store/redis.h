@@ -57,10 +57,11 @@ struct question {
  * these. Where very many are unanswered the next one waits for all of them.
  */
 void redis_start(struct redis *r, struct question *q);
-/* To be called before waiting. Sends nothing while something is unanswered. */
+/* To be called before waiting. Sends at most once a millisecond while something is
+ * unanswered. */
 void redis_send(struct redis *r);
 /* To be called when the epoll says that there is something to read (ready), and
- * at the time of redis_until, when an answer is late. */
+ * at the time of redis_until, when an answer is late, or redis_send() is due. */
 void redis_receive(struct redis *r, bool ready);
 /* Of clock_ms(); INT64_MAX: never. */
 int64_t redis_until(const struct redis *r);

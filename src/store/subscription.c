@@ -10,8 +10,11 @@
 #include "store/sentinel.h"
 #include "store/subscription.h"
 
+enum { TRIES = 3 };			/* where it is closed as it begins */
+
 struct subscription {
-	redisContext *context;
+	struct dialled dialled;
+	char *channel;			/* until it is asked for */
 	redisReply *current;		/* what the last message points into */
 	bool confirmed, stopping;
 	int64_t asked;			/* of clock_ms(), the last command */
@@ -29,60 +32,99 @@ static const redisReply *part(const redisReply *r, const char *kind, size_t i)
 
 enum err subscription_start(const char *channel, struct subscription **to)
 {
-	struct dialled d;
-	enum err e = dial(&d, false);
-	int64_t asked = clock_ms();
-	int sent = 0;
+	struct dialled d = { .context = NULL };
+	enum err e = dial_start(&d);
 
 	if (e)
 		return e;
-	redisAppendCommand(d.context, "SUBSCRIBE %s", channel);
-	while (!sent)
-		if (redisBufferWrite(d.context, &sent) != REDIS_OK) {
-			dial_broken("redis.subscribe", d.context, asked);
-			redisFree(d.context);
-			return ERR_STORE;
-		}
 	*to = xcalloc(1, sizeof **to);
-	(*to)->context = d.context;
-	(*to)->asked = asked;
+	(*to)->dialled = d;
+	(*to)->channel = xstrdup(channel);
 	return OK;
+}
+
+/* What fails here fails again when the answer is read. */
+static void send_command(struct subscription *s)
+{
+	int sent = 0;
+
+	s->asked = clock_ms();
+	while (!sent && redisBufferWrite(s->dialled.context, &sent) == REDIS_OK)
+		;
+}
+
+enum err subscription_ask(struct subscription *s)
+{
+	enum err e;
+
+	if (!s->channel)
+		return s->dialled.context ? OK : ERR_STORE;
+	e = dial_greet(&s->dialled);
+	if (!e) {
+		redisAppendCommand(s->dialled.context, "SUBSCRIBE %s", s->channel);
+		send_command(s);
+	}
+	free(s->channel);
+	s->channel = NULL;
+	return e;
+}
+
+static bool readable(const struct subscription *s)
+{
+	struct pollfd there = { s->dialled.context->fd, POLLIN, 0 };
+
+	return poll(&there, 1, 0) > 0;
 }
 
 enum err subscription_confirm(struct subscription *s, bool waits)
 {
-	struct pollfd there = { s->context->fd, POLLIN, 0 };
+	redisContext *c = s->dialled.context;
 	redisReply *r = NULL;
-	bool good;
 
 	if (s->confirmed)
 		return OK;
-	if (!waits && poll(&there, 1, 0) <= 0)
+	if (!waits && !readable(s))
 		return ERR_STORE;
-	redisGetReply(s->context, (void **)&r);
-	good = s->confirmed = part(r, "subscribe", 2);
-	if (good)
+	if (!dial_greeted(&s->dialled) && redisGetReply(c, (void **)&r) == REDIS_OK)
+		s->confirmed = part(r, "subscribe", 2);
+	if (s->confirmed)
 		/* Or the script that comes next would wait for another try. */
 		dial_found("redis.subscribe");
-	else if (!r)
-		dial_broken("redis.subscribe", s->context, s->asked);
-	else if (r->type == REDIS_REPLY_ERROR)
+	else if (c->err)
+		dial_broken("redis.subscribe", c, s->asked);
+	else if (r && r->type == REDIS_REPLY_ERROR)
 		dial_refused("redis.subscribe", r->str);
 	if (r)
 		freeReplyObject(r);
-	return good ? OK : ERR_STORE;
+	return s->confirmed ? OK : ERR_STORE;
 }
 
-enum err subscription_open(const char *channel, struct subscription **to)
+static enum err open_once(const char *channel, struct subscription **to)
 {
 	enum err e = subscription_start(channel, to);
 
 	if (!e)
-		e = subscription_confirm(*to, true);
-	if (e) {
-		subscription_free(*to);
+		e = subscription_ask(*to);
+	return e ? e : subscription_confirm(*to, true);
+}
+
+enum err subscription_open(const char *channel, struct subscription **to)
+{
+	bool closed = true;
+	enum err e = ERR_STORE;
+
+	for (int left = TRIES; e && left && closed; left--) {
+		const redisContext *c;
+
 		*to = NULL;
+		e = open_once(channel, to);
+		c = e && *to ? (*to)->dialled.context : NULL;
+		closed = c && c->err == REDIS_ERR_EOF;
+		if (e)
+			subscription_free(*to);
 	}
+	if (e)
+		*to = NULL;
 	return e;
 }
 
@@ -93,12 +135,12 @@ int64_t subscription_settles_at(void)
 
 int subscription_fd(const struct subscription *s)
 {
-	return s->context->fd;
+	return s->dialled.context->fd;
 }
 
 enum err subscription_read(struct subscription *s)
 {
-	return redisBufferRead(s->context) == REDIS_OK ? OK : ERR_STORE;
+	return redisBufferRead(s->dialled.context) == REDIS_OK ? OK : ERR_STORE;
 }
 
 bool subscription_next(struct subscription *s, const char **message, size_t *len)
@@ -109,7 +151,7 @@ bool subscription_next(struct subscription *s, const char **message, size_t *len
 		if (s->current)
 			freeReplyObject(s->current);
 		s->current = NULL;
-		if (redisReaderGetReply(s->context->reader,
+		if (redisReaderGetReply(s->dialled.context->reader,
 					(void **)&s->current) != REDIS_OK ||
 		    !s->current)
 			return false;
@@ -128,35 +170,32 @@ void subscription_free(struct subscription *s)
 		return;
 	if (s->current)
 		freeReplyObject(s->current);
-	redisFree(s->context);
+	if (s->dialled.context)
+		redisFree(s->dialled.context);
+	free(s->channel);
 	free(s);
 }
 
 void subscription_stop(struct subscription *s)
 {
-	int sent = 0;
-
 	if (!s || dial_is_away())
 		return;
-	redisAppendCommand(s->context, "UNSUBSCRIBE");
-	s->asked = clock_ms();
-	/* What fails here fails again when the answer is read. */
-	while (!sent && redisBufferWrite(s->context, &sent) == REDIS_OK)
-		;
+	redisAppendCommand(s->dialled.context, "UNSUBSCRIBE");
+	send_command(s);
 	s->stopping = true;
 }
 
 void subscription_end(struct subscription *s)
 {
+	redisContext *c = s ? s->dialled.context : NULL;
 	redisReply *r = NULL;
 	bool done = !s || !s->stopping || dial_is_away();
 
 	while (!done) {
-		if (redisGetReply(s->context, (void **)&r) != REDIS_OK) {
+		if (redisGetReply(c, (void **)&r) != REDIS_OK) {
 			/* Closed, it is not counted either. */
-			if (s->context->err != REDIS_ERR_EOF)
-				dial_broken("redis.unsubscribe", s->context,
-					    s->asked);
+			if (c->err != REDIS_ERR_EOF)
+				dial_broken("redis.unsubscribe", c, s->asked);
 			break;
 		}
 		done = part(r, "unsubscribe", 2);

@@ -13,12 +13,15 @@
 
 struct subscription;
 
-/* Asks for it: the first half. */
+/* Begins to connect: of many, all side by side. */
 enum err subscription_start(const char *channel, struct subscription **to);
+/* Waits until it is connected, and asks for it, unless it has. ERR_STORE: it is of no
+ * use any more. */
+enum err subscription_ask(struct subscription *s);
 /* Waits until Redis has confirmed it: nothing published from now on is missed.
  * ERR_STORE: it is of no use any more; without waits, if that is not there. */
 enum err subscription_confirm(struct subscription *s, bool waits);
-/* Both. *to is NULL, and stays so where it fails. */
+/* All of it. *to is NULL, and stays so where it fails. */
 enum err subscription_open(const char *channel, struct subscription **to);
 
 /*

@@ -4,16 +4,17 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/slots.h"
 #include "base/thread.h"
 #include "store/pool.h"
 #include "stream/due.h"
 
-enum { SLOT_MS = 100, SLOTS = 8192 };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
-static bool wanted[SLOTS];		/* a ring, by time */
-static int64_t done;			/* the last slot that was looked at */
+/* Times of clock_ms(); INT64_MAX: none. */
+static struct slots wanted = SLOTS_INIT;
+static int64_t beat_look_at = INT64_MAX;	/* unless there is another beat */
+static int64_t wakes_at = INT64_MAX;		/* the thread, by itself */
 static bool running;
 static const struct conf *conf;		/* set before the thread begins */
 
@@ -30,13 +31,19 @@ static void look(void)
 		pool_give(r);
 }
 
-/* The first wanted slot, or -1. */
-static int64_t first(void)
+static int64_t next_look(void)
 {
-	for (int64_t n = done + 1; n <= done + SLOTS; n++)
-		if (wanted[n % SLOTS])
-			return n;
-	return -1;
+	int64_t first = slots_first(&wanted);
+
+	return first < beat_look_at ? first : beat_look_at;
+}
+
+/* One look is for all whose time has come. */
+static void expire(int64_t now)
+{
+	slots_expire(&wanted, now);
+	if (beat_look_at <= now)
+		beat_look_at = INT64_MAX;
 }
 
 static void *run(void *unused)
@@ -44,16 +51,17 @@ static void *run(void *unused)
 	(void)unused;
 	pthread_mutex_lock(&lock);
 	for (;;) {
-		int64_t n = first(), at = n * SLOT_MS;
-		struct timespec t = { at / 1000, at % 1000 * 1000000 };
+		int64_t now = clock_ms();
+		struct timespec t;
 
-		if (n < 0) {
+		wakes_at = next_look();
+		t = (struct timespec){ wakes_at / 1000, wakes_at % 1000 * 1000000 };
+		if (wakes_at == INT64_MAX) {
 			pthread_cond_wait(&changed, &lock);
-		} else if (at > clock_ms()) {
+		} else if (wakes_at > now) {
 			pthread_cond_timedwait(&changed, &lock, &t);
 		} else {
-			wanted[n % SLOTS] = false;
-			done = n;
+			expire(now);
 			pthread_mutex_unlock(&lock);
 			look();
 			pthread_mutex_lock(&lock);
@@ -71,27 +79,45 @@ static void start(const struct conf *c)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&changed, &monotonic);
-	done = clock_ms() / SLOT_MS - 1;
 	conf = c;
 	thread_attr_detached(&attr);
 	running = !thread_start(&thread, &attr, run, NULL);
 	pthread_attr_destroy(&attr);
 }
 
-void due_in(const struct conf *c, unsigned ms)
+/* Whether there is a thread that looks. The lock is held. */
+static bool is_running(const struct conf *c)
 {
-	int64_t slot = (clock_ms() + ms) / SLOT_MS + 1;
-
-	pthread_mutex_lock(&lock);
 	if (!running)
 		start(c);
-	/* Nothing was wanted for longer than the ring is: it begins anew here. */
-	if (first() < 0)
-		done = clock_ms() / SLOT_MS - 1;
-	if (running && slot > done && slot <= done + SLOTS &&
-	    !wanted[slot % SLOTS]) {
-		wanted[slot % SLOTS] = true;
+	return running;
+}
+
+/* The lock is held. */
+static void wake(void)
+{
+	if (next_look() < wakes_at)
 		pthread_cond_signal(&changed);
+}
+
+void due_in(const struct conf *c, unsigned ms)
+{
+	pthread_mutex_lock(&lock);
+	if (is_running(c)) {
+		int64_t now = clock_ms();
+
+		slots_add(&wanted, now + ms, now);
+		wake();
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void due_beat(const struct conf *c)
+{
+	pthread_mutex_lock(&lock);
+	if (is_running(c)) {
+		beat_look_at = clock_ms() + c->ping * 500;
+		wake();
 	}
 	pthread_mutex_unlock(&lock);
 }

@@ -15,4 +15,8 @@ void due_in(const struct conf *c, unsigned ms);
 /* What a beat or a look has said is to be done later. */
 void due_later(const struct conf *c, const struct later *later);
 
+/* Streams beat, each of which looks as well. Who has few of them looks in half a
+ * PING, where none of them has beaten by then. */
+void due_beat(const struct conf *c);
+
 #endif

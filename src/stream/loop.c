@@ -1,6 +1,21 @@
+/*
+ * The loop's thread has all nodes but those that are busy: a worker has these, by
+ * way of the queue, and gives them back by the inbox. The lock guards both.
+ *
+ * Each node that is not busy is in timers, with the time at which something is to be
+ * done for its stream; so a stream is visited when that has come, or when one of its
+ * descriptors has something, and costs nothing else. No step is over all streams,
+ * but the one at SIGTERM, which is the last of each.
+ *
+ * A round is what epoll has told, then the inbox, which frees nodes that epoll may
+ * have told of, then the timers, then what is left for the workers, who so find a
+ * batch and not one after the other.
+ */
 #include "config.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,15 +26,16 @@
 #include "base/clock.h"
 #include "base/fifo.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/thread.h"
+#include "base/timers.h"
+#include "store/pool.h"
 #include "stream/loop.h"
 
 enum {
-	EVENTS_AT_ONCE = 64,
+	EVENTS_AT_ONCE = 64, TIMERS_AT_ONCE = 64,
 	WORKERS_MOST = 2,		/* Redis has one thread, and what waits
 					 * meanwhile is done together */
-	ROUND_MS = 50,			/* at least, between two looks at all */
-	LONG_MS = 3600 * 1000,
 };
 
 struct watch {
@@ -28,24 +44,25 @@ struct watch {
 };
 
 struct node {
-	struct link link;		/* in the inbox, or in the queue */
+	struct link link;		/* in one of the queues below */
+	struct timer timer;		/* of a busy one: in none */
 	struct stream *stream;		/* NULL: it is over */
 	struct watch web, redis;	/* as epoll has them */
 	bool busy;			/* a worker has it */
-	struct node *before, *behind;	/* all nodes, a ring */
 };
 
 /* The loop's own. */
 static int epoll;
-static struct node all = { .before = &all, .behind = &all };
+static struct timers timers;
+static struct fifo handed;		/* in this round; to go into the queue */
+static int handed_count, workers;
 static bool stopping;
-static int64_t round_at, last_round;
 
 /* Between the threads. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
 static struct fifo inbox, queue;
-static int bell, idle, workers;
+static int bell, idle;
 
 /* Workers */
 
@@ -109,27 +126,48 @@ static bool start_worker(void)
 	return !e;
 }
 
-static void hand_over(struct node *n)
+/* Where there is no worker, and none can be started. */
+static void work_here(void)
 {
-	bool start;
 	struct node *nodes[STREAMS_AT_ONCE];
 	int count;
 
-	n->busy = true;
-	pthread_mutex_lock(&lock);
-	fifo_put(&queue, &n->link);
-	pthread_cond_signal(&queued);
-	start = !idle && workers < WORKERS_MOST;
-	workers += start;
-	pthread_mutex_unlock(&lock);
-	if (!start || start_worker())
+	do {
+		pthread_mutex_lock(&lock);
+		count = take_batch(nodes);
+		pthread_mutex_unlock(&lock);
+		if (count)
+			do_work(nodes, count);
+	} while (count);
+}
+
+static void wake_worker(void)
+{
+	struct node *n;
+	bool start;
+
+	if (!handed_count)
 		return;
+	handed_count = 0;
 	pthread_mutex_lock(&lock);
-	start = --workers == 0;
-	count = start ? take_batch(nodes) : 0;
+	while ((n = fifo_take(&handed)))
+		fifo_put(&queue, &n->link);
+	start = !idle && workers < WORKERS_MOST;
 	pthread_mutex_unlock(&lock);
-	if (count)
-		do_work(nodes, count);	/* here, as there is nobody else */
+	/* Not before, or it would wait for the lock first. */
+	pthread_cond_signal(&queued);
+	workers += start && start_worker();
+	if (!workers)
+		work_here();
+}
+
+static void hand_over(struct node *n)
+{
+	n->busy = true;
+	timers_remove(&timers, &n->timer);
+	fifo_put(&handed, &n->link);
+	if (++handed_count == STREAMS_AT_ONCE)
+		wake_worker();
 }
 
 /* Watching */
@@ -159,6 +197,7 @@ static void go_on(struct node *n, int64_t now)
 	int64_t until;
 	enum stream_work todo;
 
+	metric_add(METRIC_STREAM_STEPS, 0, 1);
 	/* Before it closes what is lost: the number may be another's at once. */
 	if (stream_redis_fd(s) < 0)
 		watch(n, &n->redis, -1, 0);
@@ -173,16 +212,14 @@ static void go_on(struct node *n, int64_t now)
 	}
 	if (todo)
 		hand_over(n);
-	else if (until < round_at)
-		round_at = until;
+	else
+		timers_set(&timers, &n->timer, until);
 }
 
 static void take(struct node *n, int64_t now)
 {
 	n->busy = false;
 	if (!n->stream) {
-		n->before->behind = n->behind;
-		n->behind->before = n->before;
 		free(n);
 		return;
 	}
@@ -202,33 +239,43 @@ static void take_inbox(void)
 	taken = inbox;
 	inbox.first = NULL;
 	pthread_mutex_unlock(&lock);
-	while ((n = fifo_take(&taken))) {
-		if (!n->before) {
-			n->behind = &all;
-			n->before = all.before;
-			n->before->behind = all.before = n;
-		}
+	while ((n = fifo_take(&taken)))
 		take(n, clock_ms());
-	}
 }
 
-static void look_at_all(int64_t now)
+static struct node *node_of(struct timer *t)
 {
-	round_at = now + LONG_MS;
-	for (struct node *n = all.behind; n != &all; n = n->behind)
-		if (!n->busy)
-			go_on(n, now);
-	last_round = now;
+	return t ? (struct node *)((char *)t - offsetof(struct node, timer)) : NULL;
 }
 
+/* Not more of them than that before the descriptors are looked at again. */
+static void run_timers(int64_t now)
+{
+	struct timer *t;
+
+	for (int i = 0; i < TIMERS_AT_ONCE && (t = timers_first(&timers)) &&
+	     t->at <= now; i++)
+		go_on(node_of(t), now);
+}
+
+/* Once for each stream, which ends by it: those that are busy when they are given
+ * back. At one go, as nothing else is to be done meanwhile, while workers end the
+ * first ones. */
 static void stop(void)
 {
+	struct fifo all = { .first = NULL };
+	struct node *n;
+
 	stopping = true;
 	epoll_ctl(epoll, EPOLL_CTL_DEL, fcgi_stop_fd(), NULL);
-	for (struct node *n = all.behind; n != &all; n = n->behind)
-		if (!n->busy)
-			stream_stop(n->stream);
-	look_at_all(clock_ms());
+	while ((n = node_of(timers_first(&timers)))) {
+		timers_remove(&timers, &n->timer);
+		fifo_put(&all, &n->link);
+	}
+	while ((n = fifo_take(&all))) {
+		stream_stop(n->stream);
+		go_on(n, clock_ms());
+	}
 }
 
 static void happen(const struct epoll_event *e, int64_t now)
@@ -254,6 +301,11 @@ static void add_fixed(int fd, void *name)
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+static void ring(void)
+{
+	eventfd_write(bell, 1);
+}
+
 void loop_init(void)
 {
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -262,7 +314,7 @@ void loop_init(void)
 		abort();
 	add_fixed(bell, &bell);
 	add_fixed(fcgi_stop_fd(), &stopping);
-	round_at = clock_ms() + LONG_MS;
+	pool_on_first(ring);
 }
 
 static struct node *node_new(struct stream *s)
@@ -284,22 +336,28 @@ void loop_add(struct stream *streams[], int count)
 	do_work(nodes, count);
 }
 
+/* For epoll_wait: until the first timer, or until a connection of the pool is to go. */
+static int wait_ms(void)
+{
+	const struct timer *first = timers_first(&timers);
+	int64_t now = clock_ms(), at = pool_trim(now);
+
+	if (first && first->at < at)
+		at = first->at;
+	if (at == INT64_MAX)
+		return -1;
+	return at < now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
+}
+
 void loop_run(bool once)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int64_t now;
 
 	do {
-		int64_t at = round_at, wait;
 		bool rung = false;
-		int count;
+		int count = epoll_wait(epoll, events, EVENTS_AT_ONCE, wait_ms());
+		int64_t now = clock_ms();
 
-		if (at < last_round + ROUND_MS)
-			at = last_round + ROUND_MS;
-		wait = at - clock_ms();
-		count = epoll_wait(epoll, events, EVENTS_AT_ONCE,
-				   wait < 0 ? 0 : (int)wait);
-		now = clock_ms();
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.ptr == &bell)
 				rung = true;
@@ -308,10 +366,9 @@ void loop_run(bool once)
 			else
 				happen(&events[i], now);
 		}
-		/* Last, as it frees nodes. */
 		if (rung)
 			take_inbox();
-		if (now >= at)
-			look_at_all(now);
-	} while (!once || all.behind != &all);
+		run_timers(now);
+		wake_worker();
+	} while (!once || stream_count());
 }

@@ -29,6 +29,7 @@ enum {
 	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 2000,
 	SETTLED_MOST_MS = 500,
+	PHASES = 40,			/* moments in PING */
 	END_MS = 200,			/* for the last words of a stream */
 	/* Of the process: the fixed ones, those of the pool, and those of
 	 * requests that are refused. */
@@ -58,6 +59,7 @@ struct stream {
 	enum stream_work work;
 	/* in milliseconds of clock_ms() */
 	int64_t beat_at, ping_at, again_at, end_at, write_until;
+	int64_t phase;			/* of beat_at and ping_at */
 	enum metric_end end_at_why;
 	struct presence presence;	/* while a worker asks for it */
 	bool replaying;			/* more was missed than is in out */
@@ -73,28 +75,89 @@ static int64_t earliest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * The latest moment within PING from now, of those that the stream has: so many in
+ * each PING, one of them at its phase. Phases are drawn, so that streams which were
+ * opened together do not beat and ping together from then on; and there are few, so
+ * that several streams are due in one moment, which is one round of the loop and a
+ * batch.
+ *
+ * A beat has one moment in each PING: it may be early, and must not be later
+ * (presence.lua). Two has what is not to come at once, but in half a PING or more: the
+ * first beat, by when what was missed should have arrived (beat.lua lets go of it), and
+ * a ping, which whatever else is sent puts off.
+ */
+static int64_t next_at(const struct stream *s, int moments)
+{
+	int64_t ping_ms = s->conf->ping * 1000, at = clock_ms() + ping_ms;
+
+	return at - (at - s->phase) % (ping_ms / moments);
+}
+
 /* Presence */
 
-static void beat(struct stream *s)
+static void beaten(void *arg, enum err e, bool live, const struct later *later)
 {
-	struct redis *r = pool_take();
-	struct later later;
-	bool live = false;
-	enum err e = ERR_STORE;
+	struct stream *s = arg;
 
-	s->beat_at = clock_ms() + s->conf->ping * 1000;
-	if (r) {
-		e = presence_beat(r, s->conf, &s->peer, s->life, !s->replaying,
-				  &live, &later);
-		pool_give(r);
-	}
-	if (e || !live) {
+	s->e = e;
+	if (e)
+		return;
+	if (live)
+		due_later(s->conf, later);
+	else
 		s->broken = true;
-	} else {
-		due_later(s->conf, &later);
-		/* Who is alone here looks often enough as well. */
-		due_in(s->conf, s->conf->ping * 500);
+}
+
+/* What all ask is sent before the first answer is waited for. */
+static void beat_once(struct stream *all[], int count)
+{
+	struct redis *r = count ? pool_take() : NULL;
+
+	for (int i = 0; i < count; i++) {
+		struct stream *s = all[i];
+
+		s->beat_at = next_at(s, 1);
+		if (r)
+			presence_beat(r, s->conf, &s->peer, s->life,
+				      !s->replaying, beaten, s);
+		else
+			s->e = ERR_STORE;
 	}
+	if (!r)
+		return;
+	redis_finish(r);
+	pool_give(r);
+	metric_add(METRIC_BEATS, 0, (uint64_t)count);
+	metric_add(METRIC_BEAT_BATCHES, 0, 1);
+}
+
+/* Of those that connected or beat. */
+static int failed(struct stream *all[], int count)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+		if (all[i]->e)
+			all[n++] = all[i];
+	return n;
+}
+
+/* As connect_all(). */
+static void beat_all(struct stream *all[], int count)
+{
+	int left;
+
+	if (!count)
+		return;
+	/* Each looks, too; who is alone here does so often enough by this. */
+	due_beat(all[0]->conf);
+	beat_once(all, count);
+	left = failed(all, count);
+	beat_once(all, left);
+	left = failed(all, left);
+	for (int i = 0; i < left; i++)
+		all[i]->broken = true;
 }
 
 static void lose(struct stream *s)
@@ -245,7 +308,7 @@ static void push(struct stream *s)
 				 false);
 			buf_free(&s->out);
 			extend_write(s);
-			s->ping_at = clock_ms() + s->conf->ping * 1000;
+			s->ping_at = next_at(s, 2);
 		}
 		if (!s->wire.len)
 			return;
@@ -308,7 +371,7 @@ static void connected(void *of, enum err e)
 	strcpy(s->life, s->presence.life);
 	s->number = s->presence.number;
 	s->broken = false;
-	s->beat_at = clock_ms() + s->conf->ping * 1000;
+	s->beat_at = next_at(s, 2);
 	/* Where all were killed, who comes back first looks who does not. */
 	due_in(s->conf, 0);
 	if (!s->told || !s->presence.resumed) {
@@ -330,6 +393,9 @@ static void connect_once(struct stream *all[], int count)
 		all[i]->e = all[i]->subscription ? OK :
 			subscription_start(all[i]->channel,
 					   &all[i]->subscription);
+	for (int i = 0; i < count; i++)
+		if (!all[i]->e)
+			all[i]->e = subscription_ask(all[i]->subscription);
 	/* The last one first: when its answer is there, so are the others. */
 	for (int i = count - 1; i >= 0; i--) {
 		struct stream *s = all[i];
@@ -351,16 +417,6 @@ static void connect_once(struct stream *all[], int count)
 		redis_finish(r);
 		pool_give(r);
 	}
-}
-
-static int failed(struct stream *all[], int count)
-{
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-		if (all[i]->e)
-			all[n++] = all[i];
-	return n;
 }
 
 static void connect_all(struct stream *all[], int count)
@@ -593,7 +649,8 @@ static void take_times(struct stream *s, const struct call *c)
 		s->end_at = now + token_ms;
 		s->end_at_why = END_TOKEN;
 	}
-	s->ping_at = s->beat_at = now + s->conf->ping * 1000;
+	s->phase = s->conf->ping * 1000 / PHASES * random_between(0, PHASES - 1);
+	s->ping_at = next_at(s, 2);
 }
 
 /* Whether the stream may be opened; else the request is answered. */
@@ -683,8 +740,8 @@ static void drop(struct stream **s)
 void stream_work(struct stream *all[], int count)
 {
 	struct stream *connecting[STREAMS_AT_ONCE], *ending[STREAMS_AT_ONCE];
-	struct stream *replaying[STREAMS_AT_ONCE];
-	int connects = 0, ends = 0, replays = 0;
+	struct stream *replaying[STREAMS_AT_ONCE], *beating[STREAMS_AT_ONCE];
+	int connects = 0, ends = 0, replays = 0, beats = 0;
 
 	for (int i = 0; i < count; i++)
 		switch (all[i]->work) {
@@ -698,7 +755,7 @@ void stream_work(struct stream *all[], int count)
 			connecting[connects++] = all[i];
 			break;
 		case WORK_BEAT:
-			beat(all[i]);
+			beating[beats++] = all[i];
 			break;
 		case WORK_REPLAY:
 			replaying[replays++] = all[i];
@@ -711,6 +768,7 @@ void stream_work(struct stream *all[], int count)
 		case WORK_NONE:
 			break;
 		}
+	beat_all(beating, beats);
 	connect_all(connecting, connects);
 	replay_all(replaying, replays);
 	end_all(ending, ends);

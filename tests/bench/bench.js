@@ -1,21 +1,33 @@
 // bench.js - what Drawbridge costs: a table, beside a program that does nothing and nchan with Redis.
 //
-//   BUILD=.build [SERVER=apache] node tests/bench/bench.js [PART…]      (make bench, make soak)
+//   BUILD=.build [SERVER=apache] node tests/bench/bench.js [PART…]      (make bench)
 //
 // Figures depend on the machine and on what else it does; what counts are ratios of what was
 // measured in turn, and CPU times. Each is the median of TIMES (3).
+import { execFileSync } from 'node:child_process';
 import { Null, Nchan, Drawbridge, BODY } from './targets.js';
 import { Group } from './group.js';
 import { load } from './load.js';
-import { cpu, eachKind, less, memory } from '../http/lib/usage.js';
+import { Far, noFar } from '../http/lib/far.js';
+import { Site } from '../http/lib/site.js';
+import { BEAT, MS, ROWS, SETTINGS, trips } from '../http/lib/trips.js';
+import { byName, cpu, eachKind, less, memory, threadUs } from '../http/lib/usage.js';
 import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
-const HELD = Number(process.env.STREAMS) || { lighttpd: 5000, 'apache-proxy': 2000, apache: 200 }[SERVER];
+const STREAMS = Number(process.env.STREAMS);
+const HELD = STREAMS || { lighttpd: 5000, 'apache-proxy': 2000, apache: 200 }[SERVER];
 const ROUNDS = Number(process.env.TIMES) || 3;
+const TRIES = 5; // of round trips
 const AT_A_TIME = 16, BATCH = 16;
 const OPENED = Math.min(HELD, 1000);
-const ROOMS = [8, 32, 128, 500].filter((members) => members <= HELD);
+const IDLE = STREAMS ? [STREAMS] : { lighttpd: [1000, 5000, 20000], 'apache-proxy': [1000, 5000], apache: [200] }[SERVER];
+const SETTLE_S = 30, SECONDS = Number(process.env.SECONDS) || 60; // idle: three PINGs, and what is measured
+const DESCRIPTORS = 65536;
+const PROGRAMS = ['stream.fcgi', 'lighttpd', 'apache2', 'nginx', 'redis-server', 'valkey-server', 'signal.fcgi'];
+const AWAY = [1, 5, 10, 60]; // ms to Redis, each way
+const FROM_AFAR = 64; // at a time
+const ROOM_SIZES = [8, 32, 128, 500].filter((members) => members <= HELD);
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const us = (n) => `${n < 10 ? n.toFixed(1) : Math.round(n)} µs`;
@@ -151,7 +163,7 @@ async function rooms() {
   await redis.ask('CONFIG', 'SET', 'slowlog-max-len', '10000');
   const redisUs = async () => [...(await redis.ask('INFO', 'cpu')).matchAll(/^used_cpu_(?:user|sys):([\d.]+)/gm)]
     .reduce((so, [, seconds]) => so + seconds * 1e6, 0);
-  for (const members of ROOMS) {
+  for (const members of ROOM_SIZES) {
     const room = `room-of-${members}`;
     const peers = ours.peers(members);
     await load('hold', ours, peers, [], async () => {
@@ -180,11 +192,12 @@ async function rooms() {
     });
   }
   await ours.stop();
+  await pings();
 }
 
-/** CPU time of streams on which nothing goes on but pings, in rooms of two and in one of all. There are ten
- *  times as many pings as usual, because CPU time is told in ticks. */
-async function idle() {
+/** CPU time of a ping, in rooms of two and in one of all. There are ten times as many as usual, because CPU
+ *  time is told in ticks. */
+async function pings() {
   const SECONDS = 20;
   const size = Math.min(HELD, 500);
   const [two, one] = await Promise.all([(ours, peers) => ours.pair(peers), async (ours, peers) => {
@@ -206,8 +219,104 @@ async function idle() {
     beside: `in a room of 2 ${split(two, us)}`, ratio: one.all / two.all, must: ['≤', 1.1] });
 }
 
+const calls = async (redis, command) =>
+  Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(await redis.ask('INFO', 'commandstats'))?.[1] ?? 0);
+
+/** Percent of a core that each program takes while so many streams are held on which nothing goes on.
+ *  @returns {Promise<{percent: {[comm: string]: number}, all: number, scripts: number, lost: number}>} */
+async function idleOf(start, size) {
+  const target = await start();
+  try {
+    return /** @type {any} */ (await load('hold', target, target.peers(size), ['-c', AT_A_TIME], async (pid) => {
+      await pause(SETTLE_S * 1000);
+      const look = async () => ({ us: { ...byName(target.roots, threadUs), load: threadUs(pid) }, at: performance.now(),
+        scripts: await calls(target.redis, 'evalsha') });
+      const before = await look();
+      await pause(SECONDS * 1000);
+      const after = await look();
+      const ms = after.at - before.at;
+      const percent = Object.fromEntries(Object.entries(after.us)
+        .map(([name, us]) => [name, (us - (before.us[name] ?? 0)) / ms / 10]));
+      const all = Object.entries(percent).filter(([name]) => PROGRAMS.includes(name)).reduce((sum, [, one]) => sum + one, 0);
+      return { percent, all, scripts: (after.scripts - before.scripts) / ms * 1000 };
+    }));
+  } finally {
+    await target.stop();
+  }
+}
+
+const percents = ({ percent, all }) => `${all.toFixed(2)} % of a core (${
+  PROGRAMS.filter((name) => name in percent).map((name) => `${name} ${percent[name].toFixed(2)}`).join(', ')})`;
+
+/** How many files a process may have open, once root has raised that. */
+function descriptors() {
+  try {
+    execFileSync('prlimit', [`--pid=${process.pid}`, `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`], { stdio: 'ignore' });
+    process.env.DESCRIPTORS = String(DESCRIPTORS); // for quickstart
+    return DESCRIPTORS;
+  } catch {
+    return Number(execFileSync('sh', ['-c', 'ulimit -Hn']));
+  }
+}
+
+async function idle() {
+  const most = descriptors();
+  const sums = {};
+  for (const size of IDLE) {
+    if (2 * size + 1000 > most) {
+      print(`${size} idle streams`, `not measured: a process may have ${most} files open`, '', '', '');
+      continue;
+    }
+    const ours = await idleOf(() => Drawbridge.start({ settings: { STREAMS: size + 100 } }), size);
+    const nchan = Nchan.missing() ? undefined : await idleOf(() => Nchan.start({ ping: 10, connections: size + 1000 }), size);
+    if (ours.lost) throw new Error(`${ours.lost} of ${size} idle streams were lost`);
+    sums[size] = ours.all;
+    row(`${size} idle streams, CPU over ${SECONDS} s`, percents(ours), {
+      beside: `${nchan ? `nchan ${percents(nchan)}; ` : ''}${ours.scripts.toFixed(1)} scripts a second in Redis; the load itself ${
+        ours.percent.load.toFixed(2)} %`,
+      ...(size === 5000 ? { value: ours.all, must: ['≤', 3], aim: 1.5 } : {}),
+      ...(size === 20000 && sums[5000] ? { ratio: ours.all / sums[5000], must: ['≤', 4] } : {}) });
+    const redis = ours.percent['redis-server'] ?? ours.percent['valkey-server'];
+    if (size === 5000) row('of it Redis', `${redis.toFixed(2)} %`, { value: redis, must: ['≤', 0.7] });
+  }
+}
+
+/** Round trips to Redis in a row, by lib/trips.js. */
+async function tripsOf(rows, settings) {
+  const far = await Far.start({ ms: MS, password: 'far' });
+  const site = await Site.start({ servers: [[SERVER, '/']], redis: far.url, settings });
+  for (const one of rows) {
+    const cells = [];
+    for (const how of Object.keys(one.most)) {
+      const { trips: count, connections } = await trips(site, far, one, /** @type {import('../http/lib/trips.js').How} */ (how), 0, TRIES);
+      cells.push(`${count} ${how}${connections ? ` (${connections} new connections)` : ''}`);
+    }
+    row(`round trips in a row: ${one.what}`, cells.join(', '));
+  }
+  await site.finish();
+  await far.remove();
+}
+
+/** What a Redis that is some milliseconds away leaves of the rates. */
+async function far() {
+  if (noFar) return print('a Redis that is far', `not measured: ${noFar}`, '', '', '');
+  await tripsOf(ROWS, SETTINGS);
+  await tripsOf([BEAT], { ...SETTINGS, PING: 1 });
+  for (const ms of AWAY) {
+    const between = await Far.start({ ms, password: 'far' });
+    const ours = await Drawbridge.start({ redis: between.url });
+    const opening = await load('open', ours, ours.peers(OPENED), ['-c', FROM_AFAR]);
+    const { messages, seconds } = await posts(ours, ours.pairs(FROM_AFAR));
+    row(`Redis ${ms} ms away, each way, ${FROM_AFAR} at a time`,
+      `${count(opening.streams / opening.seconds)} streams opened a second, ${count(messages / seconds)} relays a second`);
+    await ours.stop();
+    await between.remove();
+  }
+}
+
 /** Streams that come and go, each of another peer: what is left of them. */
-async function soak(size, rounds) {
+async function leaks() {
+  const size = Math.min(HELD, 500), rounds = 10;
   const ours = await Drawbridge.start({ settings: { PING: 1, GRACE: 1, MAILBOX_TTL: 2 } });
   const left = [];
   for (let round = 1; round <= rounds; round++) {
@@ -224,8 +333,7 @@ async function soak(size, rounds) {
     { beside: `after three times ${then.toFixed(1)} MiB`, ratio: now / then, must: ['≤', 1.02] });
 }
 
-const PARTS = { times, streams, rooms, idle, leaks: () => soak(Math.min(HELD, 500), 10) };
-const MORE = { soak: () => soak(HELD, Number(process.env.TIMES) || 100) };
+const PARTS = { times, streams, rooms, idle, far, leaks };
 
 if (!HELD) {
   console.error(`bench: SERVER=${SERVER}: there are lighttpd, apache-proxy and apache`);
@@ -233,13 +341,13 @@ if (!HELD) {
 }
 const parts = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
 for (const name of parts) {
-  if (!{ ...PARTS, ...MORE }[name]) {
-    console.error(`bench: there is no part ${name}, but ${Object.keys({ ...PARTS, ...MORE }).join(', ')}`);
+  if (!PARTS[name]) {
+    console.error(`bench: there is no part ${name}, but ${Object.keys(PARTS).join(', ')}`);
     process.exit(2);
   }
 }
 if (Nchan.missing()) console.error(`bench: ${Nchan.missing()}`);
 print(`on ${SERVER}`, 'Drawbridge', 'beside it', 'ratio', 'must');
 print(...Array(5).fill('---'));
-for (const name of parts) await { ...PARTS, ...MORE }[name]();
+for (const name of parts) await PARTS[name]();
 process.exit(0);

@@ -15,7 +15,8 @@ const plan = (clients) => clients.map(({ stream, posts = [] }) =>
  * @param {{name: string, port: number, ready?: string}} target
  * @param {{stream: string, posts?: string[]}[]} clients  the bytes of their requests
  * @param {(string | number)[]} [options]  of load.c
- * @param {() => Promise<object | void>} [meanwhile]  what is done once all streams are open; post begins after it
+ * @param {(pid: number) => Promise<object | void>} [meanwhile]  what is done once all streams are open; post begins after it;
+ *     pid: of load.c
  * @returns {Promise<{[member: string]: any}>}  what it and load.c have said
  */
 export async function load(mode, target, clients, options = [], meanwhile = async () => {}) {
@@ -33,7 +34,7 @@ export async function load(mode, target, clients, options = [], meanwhile = asyn
   try {
     child.stdin.write(plan(clients));
     const opened = await line();
-    const own = await meanwhile();
+    const own = await meanwhile(child.pid);
     child.stdin.end('\n');
     return { ...opened, ...own, ...(mode === 'open' ? {} : await line()) };
   } finally {

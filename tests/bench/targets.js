@@ -36,10 +36,10 @@ export class Drawbridge {
   /** @type {number} */ port;
   /** @type {Redis} */ redis;
 
-  /** @param {{kind?: string, settings?: object, within?: string[]}} [options] */
-  static async start({ kind = KIND, settings = {}, within } = {}) {
+  /** @param {{kind?: string, settings?: object, within?: string[], redis?: string}} [options]  redis: one that is there */
+  static async start({ kind = KIND, settings = {}, within, redis } = {}) {
     const one = new Drawbridge();
-    one.server = await Server.start({ kind, mount: '/', within,
+    one.server = await Server.start({ kind, mount: '/', within, redis,
       settings: { SECRET: one.secret, RATE: 0, RATE_BYTES: 0, ACCESS_RATE: 0, ...settings } });
     one.port = Number(one.server.base.port);
     one.redis = await Redis.open(one.server.redis);
@@ -153,7 +153,8 @@ export class Nchan extends Plain {
       : 'nchan is not installed (nginx, libnginx-mod-nchan): nothing is compared with it';
   }
 
-  static async start() {
+  /** @param {{ping?: number, connections?: number}} [options]  ping: seconds; 0: it sends none */
+  static async start({ ping = 0, connections = 16000 } = {}) {
     const one = new Nchan();
     one.redis = await RedisServer.start();
     one.roots.push(one.redis.pid);
@@ -162,10 +163,10 @@ export class Nchan extends Plain {
 load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile ${connections + 4000};
 pid ${one.folder}/pid;
 error_log ${one.folder}/error.log warn;
-events { worker_connections 16000; }
+events { worker_connections ${connections}; }
 http {
   access_log off;
   keepalive_requests 100000000;
@@ -174,7 +175,7 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_
   server {
     listen 127.0.0.1:${one.port} backlog=4096;
     location = /pub { nchan_publisher; nchan_channel_id $arg_id; nchan_redis_pass redis; }
-    location = /sub { nchan_subscriber eventsource; nchan_channel_id $arg_id; nchan_redis_pass redis; }
+    location = /sub { nchan_subscriber eventsource; nchan_eventsource_ping_interval ${ping}; nchan_channel_id $arg_id; nchan_redis_pass redis; }
   }
 }
 `);

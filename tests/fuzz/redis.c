@@ -58,9 +58,8 @@ void store_init(const struct conf *c)
 	script_init(c);
 }
 
-enum err dial(struct dialled *d, bool server)
+enum err dial(struct dialled *d)
 {
-	(void)server;
 	memset(d, 0, sizeof *d);
 	if (end < 0)
 		return ERR_STORE;
@@ -68,6 +67,23 @@ enum err dial(struct dialled *d, bool server)
 	end = -1;
 	HOLDS(d->context);
 	strcpy(d->server, "run-id");
+	return OK;
+}
+
+enum err dial_start(struct dialled *d)
+{
+	return dial(d);
+}
+
+enum err dial_greet(struct dialled *d)
+{
+	(void)d;
+	return OK;
+}
+
+enum err dial_greeted(struct dialled *d)
+{
+	(void)d;
 	return OK;
 }
 

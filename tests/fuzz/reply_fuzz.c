@@ -28,6 +28,12 @@ static void take_err(void *of, enum err e)
 	*(enum err *)of = e;
 }
 
+static void beaten(void *arg, enum err e, bool live, const struct later *later)
+{
+	(void)arg;
+	HOLDS(!e || (!live && !later->moved && !later->more));
+}
+
 static void ask(struct redis *r, const struct conf *c, unsigned which)
 {
 	static const struct peer p = { .id = "ann", .username = "Ann" };
@@ -55,7 +61,10 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 		}
 		reply_free(presence.reply);
 		break;
-	case 7: presence_beat(r, c, &p, "1-1", true, &is, &later); break;
+	case 7:
+		presence_beat(r, c, &p, "1-1", true, beaten, NULL);
+		redis_finish(r);
+		break;
 	case 8: presence_end(r, c, &p, 0, &is); break;
 	case 9: presence_due(r, c, &later); break;
 	case 10:

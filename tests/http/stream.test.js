@@ -8,7 +8,7 @@ import { isRelayed } from './lib/peer.js';
 import { Stream } from './lib/sse.js';
 import { FULL, GRACE, SERVER, suite } from './lib/suite.js';
 import { nowSeconds, randomId } from './lib/tokens.js';
-import { until } from './lib/wait.js';
+import { pause, until } from './lib/wait.js';
 
 const subscribers = async (site, peer) => (await site.redis('PUBSUB', 'NUMSUB', `messages:${peer.id}`))[1];
 
@@ -71,6 +71,23 @@ suite('stream', { together: true }, (site, it) => {
     assert.ok((third - opened - steps(4)) / 3 < 1500, `three pings ${third - opened} ms after it began`);
     assert.equal(stream.lastEventId, stream.connected.id);
     stream.cut();
+  });
+
+  it('is silent for no longer than PING, whatever is said in between', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    let last = performance.now(), longest = 0;
+    bob.stream.onEvent = () => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    };
+    for (const ms of [100, 300, 600, 900, 1100, 700, 500]) {
+      await pause(ms);
+      await ann.relay(bob, 'x', ms);
+    }
+    await bob.stream.ping(2);
+    assert.ok(longest < 1000 + steps(4), `silent for ${longest} ms`);
+    ann.stream.cut();
+    bob.stream.cut();
   });
 
   it('delivers at once', async () => {

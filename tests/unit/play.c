@@ -204,8 +204,7 @@ static void do_beat(int argc, char **argv, struct buf *out)
 		struct tab *t = tab_named(argv[i]);
 		struct later later;
 		bool live = false;
-		enum err e = presence_beat(redis, &conf, &t->peer, t->life,
-					   true, &live, &later);
+		enum err e = beat_now(redis, &t->peer, t->life, &live, &later);
 
 		if (e)
 			put_error(out, e);

@@ -601,8 +601,8 @@ static void due_and_beat(int number)
 	if (number < 2)
 		do_due(number);
 	else
-		errors[2] = presence_beat(connections[2], &conf, &tabs[1].peer,
-					  tabs[1].life, true, &live[2], &later);
+		errors[2] = beat_now(connections[2], &tabs[1].peer,
+					  tabs[1].life, &live[2], &later);
 }
 
 static void test_due_and_beat(void **state)
@@ -702,8 +702,8 @@ static void begin_lives(int number)
 
 		if (number == 2) {
 			do_due(2);
-		} else if (at && (presence_beat(connections[0], &conf,
-				&tabs[0].peer, lives[at - 1], true, &is_live,
+		} else if (at && (beat_now(connections[0],
+				&tabs[0].peer, lives[at - 1], &is_live,
 				&later) != OK || is_live)) {
 			faults++;
 		}
@@ -722,8 +722,8 @@ static void test_old_life(void **state)
 	done = false;
 	together(3, begin_lives);
 	assert_int_equal(faults, 0);
-	assert_int_equal(presence_beat(connections[0], &conf, &tabs[0].peer,
-		lives[ROUNDS - 1], true, &is_live, &later), OK);
+	assert_int_equal(beat_now(connections[0], &tabs[0].peer,
+		lives[ROUNDS - 1], &is_live, &later), OK);
 	assert_true(is_live);
 	for (int i = 1; i < ROUNDS; i++)
 		assert_true(strcmp(lives[i - 1], lives[i]) != 0);
@@ -884,7 +884,7 @@ static void mingle_once(int number)
 		e = presence_due(r, &conf, &later);
 		break;
 	default:
-		e = presence_beat(r, &conf, &t->peer, t->life, true, &is_live, &later);
+		e = beat_now(r, &t->peer, t->life, &is_live, &later);
 		faults += !is_live;
 	}
 	faults += e != OK;

@@ -71,6 +71,29 @@ enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 	return got.e;
 }
 
+struct beaten {
+	enum err e;
+	bool live;
+	struct later later;
+};
+
+static void take_beaten(void *arg, enum err e, bool live, const struct later *later)
+{
+	*(struct beaten *)arg = (struct beaten){ e, live, *later };
+}
+
+enum err beat_now(struct redis *r, const struct peer *p, const char *life, bool *live,
+		  struct later *later)
+{
+	struct beaten got;
+
+	presence_beat(r, &conf, p, life, true, take_beaten, &got);
+	redis_finish(r);
+	*live = got.live;
+	*later = got.later;
+	return got.e;
+}
+
 void tab_init(struct tab *t, const char *peer)
 {
 	*t = (struct tab){ .peer = peer_named(peer),

@@ -33,6 +33,10 @@ struct tab {
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 
+/* presence_beat(), and waits for the answer. */
+enum err beat_now(struct redis *r, const struct peer *p, const char *life, bool *live,
+		  struct later *later);
+
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
 /* What was missed counts as heard, all its pages. ERR_NO_PEER: it was pushed out

@@ -70,8 +70,8 @@ export class Network {
   #in(name, ...command) { return ['netns', 'exec', name, ...command]; }
 }
 
-/** Its first three numbers. 198.18.0.0/15 is for tests of networks (RFC 2544). */
-function freeNetwork() {
+/** The first three numbers of one. 198.18.0.0/15 is for tests of networks (RFC 2544). */
+export function freeNetwork() {
   const taken = ip('-4', '-o', 'addr', 'show');
   for (let n = process.pid; ; n++) {
     const net = `198.${18 + (n >> 8) % 2}.${n % 256}`;
@@ -79,6 +79,6 @@ function freeNetwork() {
   }
 }
 
-function ip(...args) {
+export function ip(...args) {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }

@@ -16,6 +16,7 @@ export class Redis {
     await new Promise((resolve, reject) => {
       redis.#socket.once('connect', resolve).once('error', reject);
     });
+    redis.#socket.setNoDelay(true);
     redis.#socket.on('data', (bytes) => redis.#take(bytes));
     redis.#socket.on('error', () => {});
     redis.#socket.on('close', () => {

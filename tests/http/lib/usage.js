@@ -1,6 +1,6 @@
 // usage.js - the time and the memory that the processes of a deployment have taken.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { descendants } from './processes.js';
 
 const KINDS = {
@@ -12,10 +12,13 @@ const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']));
 
 /** By kind of process, and of all. @typedef {{web: number, programs: number, redis: number, all: number}} Usage */
 
-/** What read() gives for each of these processes and their descendants, added up.
+/** These processes and their descendants. */
+export const processes = (roots) => roots.flatMap((pid) => [{ pid, comm: proc(pid, 'comm').trim() }, ...descendants(pid)]);
+
+/** What read() gives for each of them, added up.
  *  @returns {Usage} */
 function add(roots, read) {
-  const all = roots.flatMap((pid) => [{ pid, comm: proc(pid, 'comm').trim() }, ...descendants(pid)]);
+  const all = processes(roots);
   const sum = (comms) => all.filter(({ comm }) => comms.includes(comm)).reduce((so, { pid }) => so + read(pid), 0);
   const [web, programs, redis] = [KINDS.web, KINDS.programs, KINDS.redis].map(sum);
   return { web, programs, redis, all: web + programs + redis };
@@ -28,6 +31,25 @@ function proc(pid, file) {
     return ''; // it has ended
   }
 }
+
+/** The same by the names of the programs. */
+export function byName(roots, read) {
+  /** @type {{[comm: string]: number}} */ const sums = {};
+  for (const { pid, comm } of processes(roots)) sums[comm] = (sums[comm] ?? 0) + read(pid);
+  return sums;
+}
+
+function threads(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** CPU time in microseconds of the threads that a process has now: to the nanosecond, where ticks would be too long. */
+export const threadUs = (pid) => threads(pid)
+  .reduce((so, thread) => so + (Number(proc(pid, `task/${thread}/schedstat`).split(' ')[0]) || 0) / 1000, 0);
 
 /** CPU time in microseconds, with that of children that have ended. */
 export const cpu = (roots) => add(roots, (pid) => {

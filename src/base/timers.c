@@ -1,0 +1,87 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/timers.h"
+
+enum { SIZE_MIN = 16 };
+
+static void put(struct timers *t, size_t i, struct timer *timer)
+{
+	t->heap[i] = timer;
+	timer->place = i + 1;
+}
+
+/* Each is to stand below one that is not later: i is free, and the timer goes there
+ * or further up. */
+static void sift_up(struct timers *t, size_t i, struct timer *timer)
+{
+	while (i && t->heap[(i - 1) / 2]->at > timer->at) {
+		put(t, i, t->heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	put(t, i, timer);
+}
+
+/* Likewise, there or further down. */
+static void sift_down(struct timers *t, size_t i, struct timer *timer)
+{
+	for (size_t child; (child = 2 * i + 1) < t->count; i = child) {
+		if (child + 1 < t->count &&
+		    t->heap[child + 1]->at < t->heap[child]->at)
+			child++;
+		if (t->heap[child]->at >= timer->at)
+			break;
+		put(t, i, t->heap[child]);
+	}
+	put(t, i, timer);
+}
+
+static void resize(struct timers *t, size_t size)
+{
+	t->heap = realloc(t->heap, size * sizeof(struct timer *));
+	if (!t->heap)
+		abort();
+	t->size = size;
+}
+
+void timers_set(struct timers *timers, struct timer *timer, int64_t at)
+{
+	int64_t was = timer->at;
+
+	timer->at = at;
+	if (!timer->place) {
+		if (timers->count == timers->size)
+			resize(timers, timers->size ? 2 * timers->size : SIZE_MIN);
+		sift_up(timers, timers->count++, timer);
+	} else if (at < was) {
+		sift_up(timers, timer->place - 1, timer);
+	} else {
+		sift_down(timers, timer->place - 1, timer);
+	}
+}
+
+void timers_remove(struct timers *timers, struct timer *timer)
+{
+	size_t i = timer->place;
+	struct timer *last;
+
+	if (!i)
+		return;
+	timer->place = 0;
+	/* The last one goes where this one was. */
+	last = timers->heap[--timers->count];
+	if (last != timer && last->at < timer->at)
+		sift_up(timers, i - 1, last);
+	else if (last != timer)
+		sift_down(timers, i - 1, last);
+	/* By half and not to what is needed, or one that comes and goes would do
+	 * it each time. */
+	if (timers->size > SIZE_MIN && timers->count <= timers->size / 4)
+		resize(timers, timers->size / 2);
+}
+
+struct timer *timers_first(const struct timers *timers)
+{
+	return timers->count ? timers->heap[0] : NULL;
+}

@@ -374,13 +374,14 @@ static enum err broadcast_outcome(const struct reply *reply, int *n,
 }
 
 /* In parts, where they are many or it is long. */
-static enum err broadcast_all(struct redis *r, struct words *w, int *peers,
+static enum err broadcast_all(struct redis *r, struct words *w,
+			      char position[POSITION_SIZE], int *peers,
 			      int *wait_ms)
 {
-	char position[POSITION_SIZE] = "";
 	int parts = 0;
 	enum err e;
 
+	*position = '\0';
 	*peers = 0;
 	do {
 		struct reply *reply = NULL;
@@ -403,7 +404,7 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 {
 	struct words w = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MOST), message = BUF_INIT(MESSAGE_MOST);
-	char cost[24], most[24];
+	char cost[24], most[24], position[POSITION_SIZE];
 	enum err e;
 
 	peer_put(&user, p);
@@ -418,7 +419,7 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	text(&w, cost);
 	text(&w, most);
 	word(&w, message.data, message.len);
-	e = broadcast_all(r, &w, peers, wait_ms);
+	e = broadcast_all(r, &w, position, peers, wait_ms);
 	if (!e) {
 		metric_add(METRIC_BROADCASTS, 0, 1);
 		metric_add(METRIC_MESSAGES, 0, (uint64_t)*peers);

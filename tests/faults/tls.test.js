@@ -22,7 +22,7 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       /gw_backend\.c|mod_fastcgi|http-header-glue\.c.*reset by peer/,
       /mod_fcgid: (error reading data(,| from) FastCGI server( closed connection|$)|process .* exit\(communication error\), get unexpected signal 9|cleanup zombie process \d+)|End of script output before headers: signal\.fcgi/,
       // lighttpd 1.4.79 ends TLS for a client that has gone; its OpenSSL keeps the system's error for it to tell.
-      /\(mod_openssl\.c\.\d+\) SSL: 5 -1 error:80000020:system library::Broken pipe/,
+      /\(mod_openssl\.c\.\d+\) SSL: 5 -1 error:800000(20:system library::Broken pipe|68:system library::Connection reset by peer)/,
       // This machine's libraries.
       /AH01882: Init: this version of mod_ssl was compiled against a newer library/,
     ],

@@ -547,6 +547,12 @@ static void test_due(void **state)
 		  "remove-peer b r | remove-peer b q | 0 | a | none" },
 		{ "not yet", "enter a b r | close b | end b | later 5000 | ?due | "
 		  "?got a", "due | nothing" },
+		{ "reaped after the clock went back: the next life's ids are above what a stream "
+		  "has yet to read",
+		  "enter a b r | relay a b 1 | got b | later -3600000 | close b | end b | "
+		  "later 10001 | subscribe b | ?due | ?connect b at | ?redis XLEN %mailbox:b | "
+		  "relay a b 2 | ?got b | join b r | ?relay a b 3 | ?got b | ?beat b",
+		  "due | not resumed | 1 | nothing | streams 1 | add-peer a r offer; x a 3 | live" },
 		{ "reaped: a return is no resumption, and in no room",
 		  "enter a b r | close b | end b | later 10001 | ?due | "
 		  "subscribe b | ?connect b at", "due | not resumed" },

@@ -315,6 +315,20 @@ local function begin_life(peer, server, others)
   return life
 end
 
+-- Where the clock went back, ids that a stream has yet to read lie ahead of it: the next life's
+-- are to be above them, so the newest stays as long as that is so.
+local function forget(peer, now)
+  redis.call('DEL', key_peer(peer), key_rooms(peer))
+  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
+  local ahead = newest and tonumber(newest[1]:match('^%d+')) - now or 0
+  if ahead > 0 then
+    redis.call('XTRIM', key_mailbox(peer), 'MAXLEN', 1)
+    redis.call('PEXPIRE', key_mailbox(peer), ahead + LAPSE_MS)
+  else
+    redis.call('DEL', key_mailbox(peer))
+  end
+end
+
 -- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
 -- then its life is over for everybody, as it is in none of them.
 local function leave_on(peer)
@@ -341,7 +355,7 @@ local function due(now)
       redis.call('ZADD', LEAVING, now, peer)
       at_once = true
     else
-      redis.call('DEL', key_peer(peer), key_mailbox(peer), key_rooms(peer))
+      forget(peer, now)
       reaped = reaped + 1
     end
     if told_count >= TELLS then

@@ -197,10 +197,10 @@ bool sentinel_master(const struct redis_url *url, struct master *to)
 	return good;
 }
 
-void sentinel_wrong(unsigned turn)
+void sentinel_wrong(unsigned master_turn)
 {
 	pthread_mutex_lock(&lock);
-	if (believed && turn == master.turn) {
+	if (believed && master_turn == master.turn) {
 		believed = false;
 		first++;
 		atomic_store(&ask_at, clock_ms() + AGAIN_MS);

@@ -25,9 +25,9 @@ struct master {
 /* False: none of url's Sentinels names one; the log says why. */
 bool sentinel_master(const struct redis_url *url, struct master *to);
 
-/* The master of that turn cannot be reached or is none: the next time another
+/* The master of this turn cannot be reached or is none: the next time another
  * Sentinel is asked. */
-void sentinel_wrong(unsigned turn);
+void sentinel_wrong(unsigned master_turn);
 
 /*
  * Whether another master has taken the turn of this one. A connection to a

@@ -11,9 +11,9 @@ enum {
 	MAILBOX_FULL = -2,		/* of relay.lua */
 	POSITION_SIZE = 65,		/* of broadcast.lua's: a peer id */
 	KEY_MOST = 256, USER_MOST = 2048, MESSAGE_MOST = 2 * 1024 * 1024,
-	/* What a script answers that has not told all (DONE: what was asked is done
-	 * for the rest); and how often that can be: a peer leaves 64 rooms of 1024. */
-	AGAIN = -3, AGAIN_DONE = -4, AGAIN_MAX = 2048,
+	/* What a script answers that has not told all (BEGUN: of what it was asked,
+	 * too); and how often that can be: a peer leaves 64 rooms of 1024. */
+	AGAIN = -3, AGAIN_BEGUN = -4, AGAIN_MAX = 2048,
 };
 
 /* KEYS and ARGV of a step, put together word by word. */
@@ -102,17 +102,22 @@ static void put_peers(struct buf *b, const struct reply *reply)
 	buf_char(b, ']');
 }
 
-/* So often until it has told all. *done: what was said of it on the way is set. */
-static enum err run_parts(struct redis *r, enum script s, const struct words *w,
-			  struct reply **reply, bool *done)
+/* So often until it has told all. The last word says whether that was begun; and so
+ * does *begun in the end. */
+static enum err run_parts(struct redis *r, enum script s, struct words *w,
+			  struct reply **reply, bool *begun)
 {
-	enum err e = run(r, s, w, reply);
+	enum err e;
 
-	*done = false;
+	*begun = false;
+	text(w, "0");
+	e = run(r, s, w, reply);
 	for (int i = 0; !e && is_again(*reply); i++) {
-		*done = *done || reply_number(*reply) == AGAIN_DONE;
+		*begun = *begun || reply_number(*reply) == AGAIN_BEGUN;
 		reply_free(*reply);
 		*reply = NULL;
+		w->count--;
+		text(w, *begun ? "1" : "0");
 		e = i < AGAIN_MAX ? run(r, s, w, reply) : ERR_STORE;
 	}
 	return e;
@@ -184,7 +189,7 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	struct buf user = BUF_INIT(USER_MOST);
 	struct reply *reply = NULL;
 	char cost[24], most[24];
-	bool done;
+	bool begun;
 	enum err e;
 
 	peer_put(&user, p);
@@ -203,7 +208,7 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	w.args[w.count++] = ARG_SERVER;
 	text(&w, cost);
 	text(&w, most);
-	e = run_parts(r, SCRIPT_JOIN, &w, &reply, &done);
+	e = run_parts(r, SCRIPT_JOIN, &w, &reply, &begun);
 	if (!e)
 		e = join_outcome(reply, wait_ms);
 	if (!e)
@@ -222,7 +227,7 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 {
 	struct words w = { .count = 0 };
 	struct reply *reply = NULL;
-	bool done;
+	bool begun;
 	enum err e;
 
 	key(&w, c, "channels:", room, "");
@@ -230,8 +235,8 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 	key(&w, c, "peer:", p->id, "");
 	text(&w, p->id);
 	text(&w, room);
-	e = run_parts(r, SCRIPT_LEAVE, &w, &reply, &done);
-	if (!e && (done || reply_number(reply) == 1))
+	e = run_parts(r, SCRIPT_LEAVE, &w, &reply, &begun);
+	if (!e && (begun || reply_number(reply) == 1))
 		metric_add(METRIC_LEAVES, 0, 1);
 	reply_free(reply);
 	return e;

@@ -133,4 +133,20 @@ describe('a race', () => {
     const { life } = await connect(peer);
     assert.ok(isAbove(life, last), `${life} is not above ${last}`);
   });
+
+  it('a beat tells the rest of a join while its next part is on the way: each is told once', async () => {
+    await world.close();
+    world = await World.open(server, 1, { ROOM_PEERS: 1000, TELL_AT_ONCE: 4 });
+    world.afterScript = () => {};
+    const [a] = await enter('a', 'b', 'c');
+    const d = await open('d');
+    const { again } = await run('join', 'd');
+    assert.deepEqual(again, { begun: 1 });
+    await heard(a);
+    await beat(d);
+    assert.deepEqual(await run('join', 'd', again), []);
+    assert.deepEqual((await heard(d)).sort(), ['add-peer a', 'add-peer b', 'add-peer c']);
+    // A join that was not begun goes on as one.
+    assert.deepEqual(await run('join', 'd', { begun: 0 }), { again: { begun: 1 } });
+  });
 });

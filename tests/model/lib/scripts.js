@@ -27,8 +27,8 @@ export const MOST = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
 const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
 const messages = (list) => list.map(([id, [, message]]) => [id, message]);
 const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r === -2 ? 'mailbox full' : r;
-/** What a script answers that has not told all. */
-const AGAIN = [-3, -4];
+/** What a script answers that has not told all; of what it was asked, too. */
+const BEGUN = -4, AGAIN = [-3, BEGUN];
 
 const STEPS = {
   connect: {
@@ -56,7 +56,7 @@ const STEPS = {
   join: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving',
       `rate:${a.peer}`],
-    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, MOST],
+    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, MOST, a.begun ?? 0],
     result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : typeof r[0] === 'number' ? 'rate' : r || [],
   },
   leave: {
@@ -127,6 +127,6 @@ export class Scripts {
       ...args(named), clock);
     const published = [];
     for (let i = 0; i < flat.length; i += 2) published.push({ channel: flat[i], id: flat[i + 1] });
-    return { result: AGAIN.includes(answer) ? { again: {} } : result(answer), removed, published };
+    return { result: AGAIN.includes(answer) ? { again: answer === BEGUN ? { begun: 1 } : {} } : result(answer), removed, published };
   }
 }

@@ -183,7 +183,7 @@ export class World {
     for (let more = {};;) {
       const result = yield* this.#callOnce(step, { ...named, ...more });
       if (!result?.again) return result;
-      more = result.again;
+      more = { ...more, ...result.again };
       yield this.choice([0, 1, 3, 20, 300, 1000]); // so that much happens between two parts
       if (this.chance(KILLED_PERCENT)) throw new GaveUp(step); // it was killed between two parts
     }

@@ -222,15 +222,26 @@ async function pings() {
 const calls = async (redis, command) =>
   Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(await redis.ask('INFO', 'commandstats'))?.[1] ?? 0);
 
-/** Percent of a core that each program takes while so many streams are held on which nothing goes on.
- *  @returns {Promise<{percent: {[comm: string]: number}, all: number, scripts: number, lost: number}>} */
-async function idleOf(start, size) {
-  const target = await start();
+/** Holds so many streams of each of the targets, and does something meanwhile; it is given the ids of those that hold.
+ *  @returns {Promise<any>} */
+async function holdAll(targets, size, meanwhile, pids = []) {
+  const [target, ...rest] = targets;
+  if (!target) return meanwhile(pids);
+  const held = await load('hold', target, target.peers(size), ['-c', AT_A_TIME], (pid) => holdAll(rest, size, meanwhile, [...pids, pid]));
+  if (held.lost) throw new Error(`${held.lost} of ${size} idle streams were lost`);
+  return held;
+}
+
+/** Percent of a core that each program takes while streams are held on which nothing goes on: so many of each target.
+ *  @returns {Promise<{percent: {[comm: string]: number}, all: number, scripts: number}>} */
+async function idleOf(targets, size) {
+  const roots = targets.flatMap((target) => target.roots);
+  const [{ redis }] = targets;
   try {
-    return /** @type {any} */ (await load('hold', target, target.peers(size), ['-c', AT_A_TIME], async (pid) => {
+    return await holdAll(targets, size, async (pids) => {
       await pause(SETTLE_S * 1000);
-      const look = async () => ({ us: { ...byName(target.roots, threadUs), load: threadUs(pid) }, at: performance.now(),
-        scripts: await calls(target.redis, 'evalsha') });
+      const look = async () => ({ us: { ...byName(roots, threadUs), load: pids.reduce((sum, pid) => sum + threadUs(pid), 0) },
+        at: performance.now(), scripts: await calls(redis, 'evalsha') });
       const before = await look();
       await pause(SECONDS * 1000);
       const after = await look();
@@ -239,9 +250,9 @@ async function idleOf(start, size) {
         .map(([name, us]) => [name, (us - (before.us[name] ?? 0)) / ms / 10]));
       const all = Object.entries(percent).filter(([name]) => PROGRAMS.includes(name)).reduce((sum, [, one]) => sum + one, 0);
       return { percent, all, scripts: (after.scripts - before.scripts) / ms * 1000 };
-    }));
+    });
   } finally {
-    await target.stop();
+    for (const target of targets.reverse()) await target.stop();
   }
 }
 
@@ -259,19 +270,26 @@ function descriptors() {
   }
 }
 
+/** As many web servers around one Redis as it takes: lighttpd has three connections for eight descriptors. */
+async function deployment(streams, files) {
+  const count = Math.ceil(streams / (files * 3 / 8 - 100));
+  const all = [];
+  for (let i = 0; i < count; i++) all.push(await Drawbridge.start({ redis: all[0]?.server.redis, settings: { STREAMS: streams } }));
+  return all;
+}
+
 async function idle() {
-  const most = descriptors();
+  const files = descriptors();
   const sums = {};
   for (const size of IDLE) {
-    if (2 * size + 1000 > most) {
-      print(`${size} idle streams`, `not measured: a process may have ${most} files open`, '', '', '');
-      continue;
-    }
-    const ours = await idleOf(() => Drawbridge.start({ settings: { STREAMS: size + 100 } }), size);
-    const nchan = Nchan.missing() ? undefined : await idleOf(() => Nchan.start({ ping: 10, connections: size + 1000 }), size);
-    if (ours.lost) throw new Error(`${ours.lost} of ${size} idle streams were lost`);
+    const streams = Math.min(size, files - 500); // Redis has a connection for each
+    const servers = await deployment(streams, files);
+    const ours = await idleOf(servers, Math.floor(streams / servers.length));
+    // nginx takes some more for itself, and there is one of it.
+    const nchan = Nchan.missing() || 2 * streams > files ? undefined
+      : await idleOf([await Nchan.start({ ping: 10, connections: 2 * streams })], streams);
     sums[size] = ours.all;
-    row(`${size} idle streams, CPU over ${SECONDS} s`, percents(ours), {
+    row(`${streams} idle streams, CPU over ${SECONDS} s`, percents(ours), {
       beside: `${nchan ? `nchan ${percents(nchan)}; ` : ''}${ours.scripts.toFixed(1)} scripts a second in Redis; the load itself ${
         ours.percent.load.toFixed(2)} %`,
       ...(size === 5000 ? { value: ours.all, must: ['≤', 3], aim: 1.5 } : {}),

@@ -163,7 +163,7 @@ export class Nchan extends Plain {
 load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile ${connections + 4000};
+worker_rlimit_nofile ${connections};
 pid ${one.folder}/pid;
 error_log ${one.folder}/error.log warn;
 events { worker_connections ${connections}; }

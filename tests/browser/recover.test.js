@@ -6,7 +6,7 @@ import { signal } from '../http/lib/processes.js';
 import { missing } from '../http/lib/programs.js';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { nowSeconds } from '../http/lib/tokens.js';
-import { steps } from '../http/lib/pace.js';
+import { steps, stepsNow } from '../http/lib/pace.js';
 import { pause, until } from '../http/lib/wait.js';
 import { KILLED } from '../http/lib/logs.js';
 import { CHROMIUM, WAIT_MS } from './lib/boards.js';
@@ -116,20 +116,21 @@ suite('recover', { settings, together: true }, (test) => {
 
   test('a network that goes and comes back is used at once', async (room) => {
     const { ann, bob, proxy } = await pair(room);
+    const more = await stepsNow(10); // as busy as the machine is just then
     await ann.page.context().setOffline(true);
     proxy.cut();
     await ann.inState('reconnecting');
     await pause(8_000); // attempts are far apart by now
     proxy.allow();
     await ann.page.context().setOffline(false);
-    await ann.inState('connected', 2_000 + steps(10));
+    await ann.inState('connected', 2_000 + more);
     await bob.meets(1);
     // Another network: the old connection is dead, and nobody says so.
     proxy.stall();
-    const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 + steps(10) });
+    const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 + more });
     await ann.run(() => /** @type {{connection?: EventTarget}} */ (navigator).connection.dispatchEvent(new Event('change')));
     await connected;
-    await Promise.all([ann.inState('connected', 2_000 + steps(10)), bob.meets(1)]);
+    await Promise.all([ann.inState('connected', 2_000 + more), bob.meets(1)]);
     assert.deepEqual(await history(ann), UNDISTURBED);
   });
 

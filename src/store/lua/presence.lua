@@ -124,11 +124,12 @@ local function append_tells(tells, sign, room, peer)
   end
 end
 
--- Whether a mailbox holds as much as it may, so that it matters what is kept.
+-- Whether a mailbox holds as much as it may, or may when this script has told its peer all that
+-- it tells: then it matters what is kept.
 local function is_full(peer)
   local length = redis.pcall('XLEN', key_mailbox(peer))
   if type(length) ~= 'number' then must_be('stream', key_mailbox(peer)) end
-  return length >= MAILBOX
+  return length + TELLS >= MAILBOX
 end
 
 -- What there is to know of the others whom this script tells: read before the first write, as an
@@ -311,6 +312,7 @@ local function begin_life(peer, server, others)
   local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1,
     string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
+  redis.call('HDEL', key_peer(peer), 'kept')
   if others then ping(peer, life, '{}') end
   return life
 end
@@ -323,7 +325,7 @@ local function forget(peer, now)
   local ahead = newest and tonumber(newest[1]:match('^%d+')) - now or 0
   if ahead > 0 then
     redis.call('XTRIM', key_mailbox(peer), 'MAXLEN', 1)
-    redis.call('PEXPIRE', key_mailbox(peer), ahead + LAPSE_MS)
+    redis.call('PEXPIRE', key_mailbox(peer), math.min(ahead + LAPSE_MS, KEEP_MS))
   else
     redis.call('DEL', key_mailbox(peer))
   end

@@ -59,11 +59,13 @@ export class Checks {
     this.tally(resumed ? 'resumed' : 'not resumed');
     if (this.#reaped.delete(page.id)) {
       this.hold(!resumed && (!rooms.length || page.twin), 'back after it was reaped: resumed or in a room', page.id);
+      return; // perhaps since `before`, while its script waited
     }
     const away = page.isDown ? world.now - page.downSince : 0;
     // MAILBOX_TTL passes by Redis' clock: a jump in the gap, and the beats of a twin have cut the mailbox.
     const jumped = page.isDown && this.simulation.jumped >= page.downSince;
-    const known = page.position && page.stream === stream && !page.isDead && !jumped &&
+    // Joins that run late, all of them, may fill it.
+    const known = page.position && page.stream === stream && !page.isDead && !jumped && !before.full &&
       before.life === page.life && before.runId === world.runId && away < SETTINGS.MAILBOX_TTL_MS - PING;
     this.hold(resumed || !known, 'not resumed, though nothing was lost', `${page.id} ${page.position}`);
     // Another Redis knows ids and lacks what came last, also beside a twin.

@@ -1,5 +1,5 @@
 // page.js - a browser: reloads, loses its line, joins, leaves, relays, and notes what it is told.
-import { MOST } from './scripts.js';
+import { MOST, SETTINGS } from './scripts.js';
 import { Stream } from './stream.js';
 import { GaveUp } from './world.js';
 
@@ -35,7 +35,8 @@ export class Page {
   /** What Redis knows of us just before the script: for the checks alone. */
   async beforeConnect() {
     const [life, runId] = await this.world.redis.ask('HMGET', `peer:${this.id}`, 'inc', 'server');
-    return { life, runId, joined: this.joined };
+    const full = await this.world.redis.ask('XLEN', `mailbox:${this.id}`) >= SETTINGS.MAILBOX;
+    return { life, runId, full, joined: this.joined };
   }
 
   /** Just after the script. */

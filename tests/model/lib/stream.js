@@ -75,9 +75,9 @@ export class Stream {
     this.superseded = false;
     this.subscription = await world.subscribe(page.id);
     yield world.latency();
-    const before = await page.beforeConnect();
-    const answer = yield* world.call('connect',
-      { peer: page.id, position: this.sent, server: world.runId, user: page.user });
+    let before;
+    const answer = yield* world.call('connect', { peer: page.id, position: this.sent, server: world.runId, user: page.user,
+      onRun: async () => { before ??= await page.beforeConnect(); } }); // not earlier: it may have to wait
     this.life = answer.life;
     const after = page.afterConnect(this, before, answer);
     yield world.latency();

@@ -199,6 +199,7 @@ export class World {
       }
       yield wait + this.below(5);
     }
+    await named.onRun?.();
     return this.run(step, named);
   }
 

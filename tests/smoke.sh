@@ -5,8 +5,9 @@
 #
 # URL is where Drawbridge is mounted: http://127.0.0.1:8080/ or https://example.org/draw/.
 # Two peers get tokens, open streams, join a room, relay, are cut off and resume, and leave.
-# Each line says what works, or what does not and where to look; the exit status is 0 only if
-# all does. It takes about 20 seconds, most of them waiting for a ping.
+# Each line says what works, or what does not; the exit status is 0 only if all does. Which line
+# of which configuration to change is what "drawbridge doctor" knows. It takes about 20 seconds,
+# most of them waiting for a ping.
 #
 #   -k          accept any certificate (curl -k)
 #   -t SECONDS  hold a stream for so long (20): a proxy that cuts streams after a minute, or
@@ -22,72 +23,6 @@ umask 077
 usage() {
 	echo "usage: $0 [-k] [-t SECONDS] [-w SECONDS] URL" >&2
 	exit 2
-}
-
-# ---- what to look at, by the web server that answers ----------------------------------------
-
-hint_buffered() {
-	case $server in
-	*lighttpd*) echo "server.stream-response-body = 2 in lighttpd's configuration" ;;
-	*Apache*) echo "FcgidOutputBufferSize 0 (mod_fcgid), or flushpackets=on (mod_proxy_fcgi)" ;;
-	*nginx*) echo "proxy_buffering off, and no proxy_ignore_headers X-Accel-Buffering" ;;
-	*) echo "server.stream-response-body = 2 (lighttpd), FcgidOutputBufferSize 0 or flushpackets=on (Apache), proxy_buffering off (nginx)" ;;
-	esac
-}
-
-hint_compressed() {
-	case $server in
-	*lighttpd*) echo "deflate.mimetypes: leave text/event-stream out" ;;
-	*Apache*) echo "mod_deflate, mod_brotli: SetEnvIf Request_URI \"/connect\$\" no-gzip=1 no-brotli=1" ;;
-	*nginx*) echo "gzip_types: leave text/event-stream out" ;;
-	*) echo "SetEnvIf ... no-gzip=1 (Apache), deflate.mimetypes (lighttpd), gzip_types (nginx)" ;;
-	esac
-}
-
-hint_full() {
-	case $server in
-	*lighttpd*) echo "do the programs run? server.max-connections and server.max-fds not used up?" ;;
-	*Apache*) echo "do the programs run? FcgidMaxProcesses, MaxProcesses of FcgidCmdOptions (a process a stream) and MaxRequestWorkers not used up?" ;;
-	*) echo "do the programs run? limits of connections and processes not used up?" ;;
-	esac
-}
-
-hint_cut() {
-	case $server in
-	*lighttpd*) echo "server.max-write-idle above DRAWBRIDGE_PING; did stream.fcgi die? see its log" ;;
-	*Apache*) echo "FcgidIOTimeout (or timeout= of the proxy) above DRAWBRIDGE_PING, FcgidBusyTimeout above DRAWBRIDGE_STREAM_AGE; did stream.fcgi die? see its log" ;;
-	*nginx*) echo "proxy_read_timeout above DRAWBRIDGE_PING; or what stands behind nginx" ;;
-	*) echo "idle and total timeouts of what stands between; did stream.fcgi die? see its log" ;;
-	esac
-}
-
-curl_said() { sed -n 's/^curl: //p' "$T/$1" | tail -n 1; }
-
-# hint_status STATUS [HEADERS] - for an answer that should have been 200. An error that is not
-# in our own format is the web server's.
-hint_status() {
-	case $1:$(header "${2-$T/head}" content-type) in
-	5*:application/problem+json*)
-		echo "Redis: DRAWBRIDGE_REDIS_URL, and why=... in the program's log; or DRAWBRIDGE_STREAMS are open"
-		return
-		;;
-	esac
-	case $1 in
-	000)
-		why=$(curl_said error)
-		case $why in
-		"(28)"*) why="$why: $(hint_full)" ;;
-		esac
-		echo "$why"
-		;;
-	401) echo "the token does not reach the program: CGIPassAuth On (Apache)? one DRAWBRIDGE_SECRET for both programs and all hosts?" ;;
-	403 | 405) echo "the web server answers itself: is this URL Drawbridge's mount?" ;;
-	404) echo "is this URL Drawbridge's mount, in the web server and in DRAWBRIDGE_MOUNT?" ;;
-	411 | 413) echo "the web server refuses the body: server.max-request-size, FcgidMaxRequestLen" ;;
-	429) echo "a rate limit: DRAWBRIDGE_ACCESS_RATE or DRAWBRIDGE_RATE; try again in a minute" ;;
-	5??) echo "the program does not run: see the web server's error log" ;;
-	*) echo "is this URL Drawbridge's mount?" ;;
-	esac
 }
 
 # ---- counting --------------------------------------------------------------------------------
@@ -113,8 +48,9 @@ give_up() {
 
 finish() {
 	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
-	exit
+	[ "$failed" -eq 0 ] && exit
+	echo "Run \"drawbridge doctor ${insecure:+-k }$url\": it names the lines of configuration to change."
+	exit 1
 }
 
 clean_up() {
@@ -126,6 +62,17 @@ clean_up() {
 }
 
 # ---- asking ----------------------------------------------------------------------------------
+
+curl_said() { sed -n 's/^curl: //p' "$T/$1" | tail -n 1; }
+
+# status_of METHOD PATH - what was wrong with the last answer.
+status_of() {
+	if [ "$status" = 000 ]; then
+		echo "no answer for $1 $url$2: $(curl_said error)"
+	else
+		echo "status $status for $1 $url$2"
+	fi
+}
 
 # Tokens go to curl in files: what stands on a command line can be read by every user (ps).
 # ask METHOD PATH WHO [BODY] - WHO is ann, bob or nobody. Sets status; answer and headers lie in $T.
@@ -160,7 +107,7 @@ access() {
 	case $status in
 	200) ;;
 	404) give_up "access" "404: DRAWBRIDGE_ACCESS is off (this test needs it on), or the mount is another: DRAWBRIDGE_MOUNT" ;;
-	*) give_up "access" "status $status for POST ${url}access: $(hint_status "$status")" ;;
+	*) give_up "access" "$(status_of POST access)" ;;
 	esac
 	token=$(member token)
 	[ -n "$token" ] || give_up "access" "200, but no token in the answer: something else answers at ${url}access"
@@ -228,17 +175,17 @@ why_closed() {
 	if ended "$1" && [ -z "$code" ]; then
 		echo "no answer: $(curl_said "$1.error")"
 	elif [ -n "$code" ] && [ "$code" != 200 ]; then
-		echo "status $code: $(hint_status "$code" "$T/$1.head")"
+		echo "status $code for ${url}connect"
 	elif ended "$1"; then
-		echo "200, but it ended without \`connected\`: $(hint_cut)"
+		echo "200, but it ended without \`connected\`"
 	elif [ -n "$code" ]; then
-		echo "buffered: headers came, events do not: $(hint_buffered)"
+		echo "buffered: headers came, events do not"
 	else
 		# The answer to HEAD ends at once, so that no buffer holds it back.
 		ask HEAD connect "${1%%-*}"
 		case $status in
-		200) echo "buffered: nothing comes in $answer s, though the program answers: $(hint_buffered)" ;;
-		*) echo "no answer in $answer s, nor to HEAD: $(hint_full)" ;;
+		200) echo "buffered: nothing comes in $answer s, though the program answers" ;;
+		*) echo "no answer in $answer s, nor to HEAD" ;;
 		esac
 	fi
 }
@@ -246,9 +193,9 @@ why_closed() {
 # why_ended NAME - a stream that ended while it should not.
 why_ended() {
 	if grep -qi '<html' "$T/$1"; then
-		echo "Apache's error page came in the stream: FcgidIOTimeout not above DRAWBRIDGE_PING, FcgidBusyTimeout not above DRAWBRIDGE_STREAM_AGE, or stream.fcgi died: see the error log"
+		echo "the web server's error page came in the stream"
 	elif [ -s "$T/$1.error" ]; then
-		echo "cut ($(curl_said "$1.error")): $(hint_cut)"
+		echo "cut ($(curl_said "$1.error"))"
 	else
 		echo "ended in order by stream.fcgi: was it stopped, or is DRAWBRIDGE_STREAM_AGE or DRAWBRIDGE_TOKEN_TTL below $hold s?"
 	fi
@@ -260,10 +207,10 @@ arrives() {
 		if ended "$1"; then
 			fail "$4" "no $2 on the stream of ${1%%-*}, which ended: $(why_ended "$1")"
 		else
-			fail "$4" "no $2 on the stream of ${1%%-*} in $answer s: $(hint_buffered)"
+			fail "$4" "no $2 on the stream of ${1%%-*} in $answer s"
 		fi
 	elif [ $waited -gt $((answer * 2)) ]; then
-		fail "$4" "$2 came after $(seconds), so it is buffered: $(hint_buffered)"
+		fail "$4" "$2 came after $(seconds), so it is buffered"
 	else
 		ok "$4"
 	fi
@@ -275,15 +222,15 @@ check_answers() {
 	ask GET health/live nobody
 	server=$(header "$T/head" server)
 	case $status in
-	200) ok "answers: signal.fcgi runs${server:+, behind $server}" ;;
-	000) give_up "answers" "$(hint_status 000); is the URL right (-k takes any certificate)?" ;;
-	3??) give_up "answers" "it redirects to $(header "$T/head" location): use that as URL" ;;
-	*) give_up "answers" "status $status for ${url}health/live: $(hint_status "$status")" ;;
+	200) ok "answers: signal.fcgi is running${server:+, behind $server}" ;;
+	000) give_up "answers" "$(status_of GET health/live); is the URL right (-k accepts any certificate)?" ;;
+	3??) give_up "answers" "it redirects to $(header "$T/head" location): use that URL" ;;
+	*) give_up "answers" "$(status_of GET health/live)" ;;
 	esac
 	ask GET health/ready nobody
 	case $status in
-	200) ok "redis: a message that was published came back" ;;
-	*) give_up "redis" "status $status for ${url}health/ready: $(hint_status "$status")" ;;
+	200) ok "redis: a published message came back" ;;
+	*) give_up "redis" "$(status_of GET health/ready)" ;;
 	esac
 }
 
@@ -342,7 +289,7 @@ check_streams() {
 	within "$answer" headers_came ann
 	coding=$(header "$T/ann.head" content-encoding)
 	if [ -n "$coding" ]; then
-		fail "plain" "compressed ($coding): $(hint_compressed)"
+		fail "plain" "compressed ($coding)"
 		cut_stream ann
 		stream ann "$T/ann.by-query"
 	fi
@@ -361,7 +308,7 @@ must() {
 	ask "$@"
 	case $status in
 	200 | 202) ;;
-	*) give_up "$what" "status $status for $1 $url$2: $(hint_status "$status")" ;;
+	*) give_up "$what" "$(status_of "$1" "$2")" ;;
 	esac
 }
 
@@ -396,7 +343,7 @@ check_cut() {
 	done
 	case $status in
 	202) ok "cut: what comes for bob while he is away is kept (202, after $n)" ;;
-	*) fail "cut" "bob's stream was closed $((n / 5)) s ago and still counts as open: \"tcp-fin-propagate\" => \"enable\" (lighttpd), or a proxy in front that does not pass the end on" ;;
+	*) fail "cut" "bob's stream was closed $((n / 5)) s ago and still counts as open" ;;
 	esac
 }
 
@@ -438,7 +385,7 @@ check_hold() {
 		fail "hold" "$(why_ended ann)"
 		return
 	elif ! has_event ann ping; then
-		fail "hold" "no ping in $hold s: is DRAWBRIDGE_PING longer? then try with -t; else $(hint_buffered)"
+		fail "hold" "no ping in $hold s: is DRAWBRIDGE_PING longer? then try with -t"
 		return
 	fi
 	ok "ping: an idle stream is kept alive"

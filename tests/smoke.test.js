@@ -2,19 +2,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { smoke } from './http/lib/command.js';
+import { Front, missingFront } from './http/lib/fronts.js';
+import { caddyfile } from './http/lib/documents.js';
 import { Server } from './http/lib/server.js';
 import { WAIT_MS } from './http/lib/wait.js';
 
 const { SERVER: kind = 'lighttpd', MOUNT: mount = '/' } = process.env;
 
-test(`smoke (${kind} ${mount})`, { timeout: 15 * WAIT_MS }, async (t) => {
-  const server = await Server.start({ kind, mount, settings: {} });
+/** Caddy is asked as its README has it, beside a server whose programs it asks. */
+function caddy({ base, page, sockets }) {
+  const lines = caddyfile().replaceAll('/run/drawbridge/', `${sockets}/`).replaceAll('/usr/share/drawbridge/page', page);
+  return Front.start('caddy_fastcgi', base, lines);
+}
+
+const isCaddy = kind === 'caddy';
+const skip = isCaddy ? missingFront('caddy_fastcgi') : undefined;
+test(`smoke (${kind} ${mount})`, { timeout: 15 * WAIT_MS, skip }, async (t) => {
+  const server = await Server.start({ kind: isCaddy ? 'nginx' : kind, mount, settings: {} });
+  let front;
   try {
-    const { status, out } = await smoke(server.base);
+    if (isCaddy) front = await caddy(server);
+    const { status, out } = await smoke((front ?? server).base);
     for (const [, word, title] of out.matchAll(/^(ok|FAIL) +(.*)$/gm)) await t.test(title, () => assert.equal(word, 'ok'));
     assert.equal(status, 0, `${out}\n${server.read().map(([name, text]) => `--- ${name}\n${text}`).join('\n')}`);
+    assert.doesNotMatch(front?.said ?? '', /token=/);
     await server.stop();
   } finally {
+    await front?.stop();
     await server.abandon();
   }
 });

@@ -1,6 +1,5 @@
 /*
- * jws.h - what somebody has signed: JSON Web Signature (RFC 7515), its compact
- * form, HS256 alone.
+ * jws.h - JSON Web Signature (RFC 7515), compact serialization, HS256 only.
  */
 #ifndef AUTH_JWS_H
 #define AUTH_JWS_H
@@ -8,17 +7,17 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "conf/conf.h"
 
 /*
- * Whether one of the keys has signed it; then header and payload, as they were
- * before they became Base64, are appended. Nothing of it is looked at before the
- * signature: what nobody has signed reaches no parser.
+ * Verifies a token by these keys. True: one of them has signed it; the decoded header and
+ * payload are appended. The signature is checked first, so that nothing unsigned reaches a
+ * parser.
  */
 bool jws_open(const char *text, const struct list *keys, struct buf *header,
 	      struct buf *payload);
 
-/* Appends header and payload, signed. */
+/* Appends the signed token. */
 void jws_sign(struct buf *to, const char *header, const char *payload,
 	      const char *key);
 

@@ -11,7 +11,8 @@
 
 enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
 
-/* False: neither is there, one is no string, or what counts is too long. */
+/* The first of two claims that is there. False: neither is, one is no string, or it is too
+ * long. */
 static bool parse_text(const json_t *claims, const char *name, const char *other,
 		       char *to, size_t size)
 {
@@ -28,8 +29,8 @@ static bool parse_text(const json_t *claims, const char *name, const char *other
 	return true;
 }
 
-/* A NumericDate, which may have a fraction; absent where there is none. False: it
- * is no number. */
+/* A NumericDate, which may have a fraction; `absent` where there is none. False: it is no
+ * number. */
 static bool parse_date(const json_t *claims, const char *name, double absent,
 		       double *date)
 {
@@ -57,33 +58,32 @@ static bool parse_rooms(const json_t *claims, char **rooms)
 	return *rooms;
 }
 
-/* What is wrong with them; NULL: nothing. */
+/* Returns what is wrong; NULL: nothing. */
 static const char *parse_claims(const json_t *claims, int64_t now, struct claims *to)
 {
 	double exp, nbf;
 
 	if (!parse_date(claims, "exp", NAN, &exp) || isnan(exp))
-		return "no exp, or one that is no number";
+		return "missing or invalid exp";
 	if (!parse_date(claims, "nbf", 0, &nbf))
-		return "nbf is no number";
+		return "invalid nbf";
 	if (exp <= (double)now)
 		return "expired";
-	/* Who signs may have a clock that is ahead of ours (RFC 7519, 4.1.5). */
+	/* The clock of the issuer may be ahead of ours (RFC 7519, 4.1.5). */
 	if (nbf > (double)now + LEEWAY)
 		return "not valid yet";
 	to->expires = exp < 1e15 ? (int64_t)exp : (int64_t)1e15;
 	if (!parse_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
 	    !id_valid_name(to->peer.id, strlen(to->peer.id)))
-		return "no id, or one that is none";
+		return "missing or invalid id";
 	if (!parse_text(claims, "username", "name", to->peer.username,
 			sizeof to->peer.username) ||
 	    !json_name_valid(to->peer.username, strlen(to->peer.username)))
-		return "no username, or one that is none";
-	return parse_rooms(claims, &to->rooms) ? NULL : "rooms is no array of texts";
+		return "missing or invalid username";
+	return parse_rooms(claims, &to->rooms) ? NULL : "invalid rooms: not an array of strings";
 }
 
-/* What is wrong with it; NULL: nothing. Its typ says nothing to us (RFC 7519,
- * 5.1). */
+/* Returns what is wrong; NULL: nothing. typ may be anything (RFC 7519, 5.1). */
 static const char *check_header(const json_t *header)
 {
 	const char *alg = json_string_value(json_object_get(header, "alg"));
@@ -91,15 +91,15 @@ static const char *check_header(const json_t *header)
 	/* The token must not choose its algorithm (RFC 8725, 3.1). */
 	if (!alg || strcmp(alg, "HS256") != 0)
 		return "alg is not HS256";
-	/* Extensions that must be understood (RFC 7515, 4.1.11): we know none. */
-	return json_object_get(header, "crit") ? "crit" : NULL;
+	/* Extensions that must be understood (RFC 7515, 4.1.11): none is. */
+	return json_object_get(header, "crit") ? "crit is not supported" : NULL;
 }
 
 /* NULL: it is no object. */
-static json_t *read_object(const struct buf *text)
+static json_t *parse_object(const struct buf *text)
 {
 	char why[128];
-	json_t *json = text->len ? json_read(text->data, text->len, why) : NULL;
+	json_t *json = text->len ? json_parse(text->data, text->len, why) : NULL;
 
 	if (json_is_object(json))
 		return json;
@@ -107,11 +107,11 @@ static json_t *read_object(const struct buf *text)
 	return NULL;
 }
 
-static const char *read_parts(const struct buf *header, const struct buf *payload,
-			      int64_t now, struct claims *to)
+static const char *parse_parts(const struct buf *header, const struct buf *payload,
+			       int64_t now, struct claims *to)
 {
-	json_t *head = read_object(header), *claims = read_object(payload);
-	const char *why = !head || !claims ? "header or claims are no JSON object" :
+	json_t *head = parse_object(header), *claims = parse_object(payload);
+	const char *why = !head || !claims ? "header or claims are not JSON objects" :
 		check_header(head);
 
 	if (!why)
@@ -130,9 +130,9 @@ enum err token_verify(const struct conf *c, const char *token, int64_t now,
 	*why = "too long";
 	if (strlen(token) > TOKEN_MAX)
 		return ERR_TOKEN;
-	*why = "malformed, or signed by none of our keys with HS256";
+	*why = "malformed, or not signed with HS256 by any of the secrets";
 	if (jws_open(token, &c->secrets, &header, &payload))
-		*why = read_parts(&header, &payload, now, to);
+		*why = parse_parts(&header, &payload, now, to);
 	buf_free(&header);
 	buf_free(&payload);
 	return *why ? ERR_TOKEN : OK;
@@ -143,7 +143,7 @@ char *token_sign(const struct conf *c, const struct claims *claims, int64_t now)
 	struct buf payload = BUF_INIT(2 * TOKEN_MAX), token = BUF_INIT(4 * TOKEN_MAX);
 
 	buf_fmt(&payload, "{\"id\":\"%s\",\"username\":", claims->peer.id);
-	json_put_string(&payload, claims->peer.username);
+	json_append_string(&payload, claims->peer.username);
 	buf_fmt(&payload, ",\"iat\":%lld,\"exp\":%lld", (long long)now,
 		(long long)claims->expires);
 	if (claims->rooms)
@@ -175,7 +175,7 @@ bool token_covers(const struct claims *claims, const char *room)
 
 	if (!claims->rooms)
 		return true;
-	json = json_read(claims->rooms, strlen(claims->rooms), why);
+	json = json_parse(claims->rooms, strlen(claims->rooms), why);
 	json_array_foreach(json, i, item)
 		covers = covers || pattern_covers(json_string_value(item), room);
 	json_decref(json);

@@ -1,6 +1,6 @@
 /*
- * turn.h - a password for a TURN server that expires by itself: the TURN REST
- * scheme (draft-uberti-behave-turn-rest-00), coturn's use-auth-secret.
+ * turn.h - a password for a TURN server that expires: the TURN REST API
+ * (draft-uberti-behave-turn-rest-00), use-auth-secret in coturn.
  */
 #ifndef AUTH_TURN_H
 #define AUTH_TURN_H

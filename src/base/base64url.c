@@ -40,6 +40,6 @@ bool base64url_decode(struct buf *to, const char *text, size_t len)
 			buf_char(to, (char)(bits >> count & 0xff));
 		}
 	}
-	/* One digit alone is too little for a byte; what is left over is 0. */
+	/* A single digit is less than a byte; bits that are left over must be 0. */
 	return count < 6 && !(bits & ((1u << count) - 1));
 }

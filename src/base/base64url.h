@@ -11,7 +11,7 @@
 
 void base64url_encode(struct buf *to, const void *data, size_t len);
 
-/* Appends what text stands for. False: it is none. */
+/* Appends the decoded bytes. False: text is no Base64 of this kind. */
 bool base64url_decode(struct buf *to, const char *text, size_t len);
 
 #endif

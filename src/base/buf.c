@@ -37,7 +37,7 @@ char *xstrndup(const char *s, size_t len)
 
 char *buf_space(struct buf *b, size_t more)
 {
-	if (b->overflow || more > b->most - b->len) {
+	if (b->overflow || more > b->max - b->len) {
 		b->overflow = true;
 		return NULL;
 	}
@@ -87,7 +87,7 @@ void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 	len = vsnprintf(to, room, fmt, ap);
 	if (len < 0)
 		abort();
-	if ((size_t)len >= room || (size_t)len > b->most - b->len) {
+	if ((size_t)len >= room || (size_t)len > b->max - b->len) {
 		if (to)
 			*to = '\0';
 		to = buf_space(b, (size_t)len);

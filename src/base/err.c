@@ -23,6 +23,7 @@ const char *const err_words[ERR_COUNT] = {
 	[ERR_MAILBOX] = "mailbox-full",
 	[ERR_BUSY] = "busy",
 	[ERR_STORE] = "redis",
+	[ERR_STORE_VERSION] = "redis-version",
 	[ERR_SLOW] = "slow",
 	[ERR_GONE] = "gone",
 };

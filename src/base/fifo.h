@@ -1,6 +1,6 @@
 /*
- * fifo.h - a queue: what is put first is taken first. What is in it begins with a
- * struct link, and is in one queue at a time. Locks are its owner's.
+ * fifo.h - a queue: what is pushed first is popped first. Elements begin with a struct link,
+ * and are in one queue at a time. Not thread-safe.
  */
 #ifndef BASE_FIFO_H
 #define BASE_FIFO_H
@@ -16,7 +16,7 @@ struct fifo {
 	struct link *first, **end;
 };
 
-static inline void fifo_put(struct fifo *f, struct link *l)
+static inline void fifo_push(struct fifo *f, struct link *l)
 {
 	l->next = NULL;
 	*(f->first ? f->end : &f->first) = l;
@@ -24,7 +24,7 @@ static inline void fifo_put(struct fifo *f, struct link *l)
 }
 
 /* NULL: it is empty. */
-static inline void *fifo_take(struct fifo *f)
+static inline void *fifo_pop(struct fifo *f)
 {
 	struct link *l = f->first;
 

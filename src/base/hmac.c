@@ -1,25 +1,23 @@
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <nettle/hmac.h>
+#include <nettle/memops.h>
 
 #include "base/hmac.h"
 
 void hmac_sha256(const char *key, const void *data, size_t len,
 		 unsigned char to[HMAC_SIZE])
 {
-	unsigned size = 0;
+	struct hmac_sha256_ctx hmac;
 
-	if (!HMAC(EVP_sha256(), key, (int)strlen(key), data, len, to, &size) ||
-	    size != HMAC_SIZE)
-		abort();
+	hmac_sha256_set_key(&hmac, strlen(key), (const uint8_t *)key);
+	hmac_sha256_update(&hmac, len, data);
+	hmac_sha256_digest(&hmac, HMAC_SIZE, to);
 }
 
 bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	return a_len == b_len && !CRYPTO_memcmp(a, b, a_len);
+	return a_len == b_len && memeql_sec(a, b, a_len);
 }

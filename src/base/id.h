@@ -21,7 +21,7 @@ bool id_valid_name(const char *s, size_t len);
 /* Unguessable, from getrandom(2). */
 void id_random(char out[ID_RANDOM_LEN + 1]);
 
-/* A random number in least..most, both included; not for secrets' length. */
-unsigned random_between(unsigned least, unsigned most);
+/* A random number from min to max, both included. Not for secrets. */
+unsigned random_between(unsigned min, unsigned max);
 
 #endif

@@ -10,15 +10,22 @@ const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 
 static enum log_level threshold = LOG_INFO;
 
-void log_set_level(enum log_level least)
+static log_sink *sink;
+
+void log_set_sink(log_sink *new_sink)
 {
-	threshold = least;
+	sink = new_sink;
+}
+
+void log_set_level(enum log_level max_level)
+{
+	threshold = max_level;
 }
 
 void log_line(enum log_level level, const char *at, const char *fmt, ...)
 {
 	char fact[512], line[1024];
-	size_t n;
+	size_t n, head;
 	va_list ap;
 	ssize_t written;
 
@@ -27,7 +34,8 @@ void log_line(enum log_level level, const char *at, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(fact, sizeof fact, fmt, ap);
 	va_end(ap);
-	n = (size_t)snprintf(line, sizeof line, "%s at=%s ", log_levels[level], at);
+	head = (size_t)snprintf(line, sizeof line, "%s at=%s ", log_levels[level], at);
+	n = head;
 	for (const char *p = fact; *p && n < sizeof line - 6; p++) {
 		unsigned char c = (unsigned char)*p;
 
@@ -35,6 +43,11 @@ void log_line(enum log_level level, const char *at, const char *fmt, ...)
 			line[n++] = *p;
 		else
 			n += (size_t)snprintf(line + n, 5, "\\x%02x", c);
+	}
+	if (sink) {
+		line[n] = '\0';
+		sink(level, line + head);
+		return;
 	}
 	line[n++] = '\n';
 	/* A log that cannot be written must stop nothing. */

@@ -12,11 +12,16 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* The names of the levels, least talkative first, NULL at the end. */
+/* The names of the levels, in their order, NULL at the end. */
 extern const char *const log_levels[];
 
 /* Lines above this level are not written. Set once, at the start. */
-void log_set_level(enum log_level least);
+void log_set_level(enum log_level max_level);
+
+/* Lines that are not above the level go there instead of to standard error: for a
+ * program that words them for a person. fact is "key=value ...". */
+typedef void log_sink(enum log_level level, const char *fact);
+void log_set_sink(log_sink *sink);
 
 void log_line(enum log_level level, const char *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

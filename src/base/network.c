@@ -9,8 +9,8 @@
 
 enum { MAPPED_BITS = 96 };		/* before an IPv4 address in IPv6 */
 
-/* *bits: how many of them count; those that a network says, or all. */
-static bool parse(const char *text, struct in6_addr *to, long *bits)
+/* *bits: the length of the prefix; all where there is none. */
+static bool parse_network(const char *text, struct in6_addr *to, long *bits)
 {
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
@@ -34,7 +34,7 @@ bool network_valid(const char *network)
 	struct in6_addr address;
 	long bits;
 
-	return parse(network, &address, &bits);
+	return parse_network(network, &address, &bits);
 }
 
 bool network_has(const char *network, const char *address)
@@ -42,8 +42,8 @@ bool network_has(const char *network, const char *address)
 	struct in6_addr a, b;
 	long bits, all;
 
-	if (strchr(address, '/') || !parse(network, &a, &bits) ||
-	    !parse(address, &b, &all))
+	if (strchr(address, '/') || !parse_network(network, &a, &bits) ||
+	    !parse_network(address, &b, &all))
 		return false;
 	for (int i = 0; i < 16 && bits > 0; i++, bits -= 8) {
 		unsigned mask = bits >= 8 ? 0xff : 0xff00u >> bits & 0xff;
@@ -62,7 +62,7 @@ bool network_any_has(char *const *networks, const char *address)
 	return false;
 }
 
-static void format(const struct in6_addr *a, char to[NETWORK_HOST_MAX])
+static void format_address(const struct in6_addr *a, char to[NETWORK_HOST_MAX])
 {
 	if (IN6_IS_ADDR_V4MAPPED(a))
 		inet_ntop(AF_INET, &a->s6_addr[12], to, NETWORK_HOST_MAX);
@@ -75,9 +75,9 @@ bool network_address(const char *address, char to[NETWORK_HOST_MAX])
 	struct in6_addr a;
 	long bits;
 
-	if (strchr(address, '/') || !parse(address, &a, &bits))
+	if (strchr(address, '/') || !parse_network(address, &a, &bits))
 		return false;
-	format(&a, to);
+	format_address(&a, to);
 	return true;
 }
 
@@ -86,11 +86,11 @@ void network_host(const char *address, char to[NETWORK_HOST_MAX])
 	struct in6_addr a;
 	long bits;
 
-	if (strchr(address, '/') || !parse(address, &a, &bits)) {
+	if (strchr(address, '/') || !parse_network(address, &a, &bits)) {
 		snprintf(to, NETWORK_HOST_MAX, "%s", address);
 		return;
 	}
 	if (!IN6_IS_ADDR_V4MAPPED(&a))
 		memset(&a.s6_addr[8], 0, 8);
-	format(&a, to);
+	format_address(&a, to);
 }

@@ -10,20 +10,20 @@
 
 bool network_valid(const char *network);
 
-/* Whether it has this address. False where one of them is none. */
+/* Whether it contains this address. False where either is invalid. */
 bool network_has(const char *network, const char *address);
 
-/* Whether one of them has it; the last is NULL. */
+/* Whether one of them contains it; the last is NULL. */
 bool network_any_has(char *const *networks, const char *address);
 
 enum { NETWORK_HOST_MAX = 64 };		/* with the NUL */
 
-/* An address as all write it: an IPv4 one in IPv6 is IPv4. False: it is none. */
+/* The canonical form of an address: an IPv4 one in IPv6 is IPv4. False: it is invalid. */
 bool network_address(const char *address, char to[NETWORK_HOST_MAX]);
 
-/* What stands for a host that may be counted: an IPv4 address; of an IPv6 one its
- * first 64 bits, as a host has all addresses that begin so (RFC 4291, 2.5.1).
- * What is no address stays as it is, up to its size here. */
+/* What identifies a host in limits: an IPv4 address; of an IPv6 one the first 64 bits, as a
+ * host may have all addresses that begin with them (RFC 4291, 2.5.1). What is no address
+ * is copied, up to the size here. */
 void network_host(const char *address, char to[NETWORK_HOST_MAX]);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/number.h"
 
-bool number_parse(const char *s, size_t len, long least, long most, long *to)
+bool number_parse(const char *s, size_t len, long min, long max, long *to)
 {
 	long value = 0;
 
@@ -15,7 +15,7 @@ bool number_parse(const char *s, size_t len, long least, long most, long *to)
 			return false;
 		value = value * 10 + (s[i] - '0');
 	}
-	if (value < least || value > most)
+	if (value < min || value > max)
 		return false;
 	*to = value;
 	return true;

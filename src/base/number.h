@@ -1,5 +1,5 @@
 /*
- * number.h - a decimal number, all of a text, within bounds.
+ * number.h - decimal numbers within bounds.
  */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Digits alone: no sign, no space, no exponent. */
-bool number_parse(const char *s, size_t len, long least, long most, long *to);
+/* All of the text, which has only digits: no sign, no space, no exponent. */
+bool number_parse(const char *s, size_t len, long min, long max, long *to);
 
 #endif

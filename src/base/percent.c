@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <string.h>
+
 #include "base/percent.h"
 
 static int hex(char c)
@@ -26,4 +28,16 @@ bool percent_decode(const char *s, size_t len, char *to, size_t *to_len)
 	}
 	*to_len = n;
 	return true;
+}
+
+void percent_encode(const char *s, size_t len, struct buf *to)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (size_t i = 0; i < len; i++)
+		if (s[i] && strchr(unreserved, s[i]))
+			buf_char(to, s[i]);
+		else
+			buf_fmt(to, "%%%02X", (unsigned char)s[i]);
 }

@@ -1,5 +1,5 @@
 /*
- * percent.h - percent-decoding (RFC 3986, 2.1).
+ * percent.h - percent-encoding (RFC 3986, 2.1), and back.
  */
 #ifndef BASE_PERCENT_H
 #define BASE_PERCENT_H
@@ -7,8 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* to has room for len bytes; any byte may come out. False: a % without two hex
+#include "base/buf.h"
+
+/* to has room for len bytes; the result may hold any byte. False: a % without two hex
  * digits. */
 bool percent_decode(const char *s, size_t len, char *to, size_t *to_len);
+
+/* Appends s, with all but the unreserved characters (2.3) encoded. */
+void percent_encode(const char *s, size_t len, struct buf *to);
 
 #endif

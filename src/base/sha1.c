@@ -1,38 +1,35 @@
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <nettle/base16.h>
+#include <nettle/base64.h>
+#include <nettle/hmac.h>
+#include <nettle/sha1.h>
 
 #include "base/sha1.h"
 
 void sha1_hex(const char *text, char to[SHA1_HEX + 1])
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	struct sha1_ctx sha1;
+	uint8_t hash[SHA1_DIGEST_SIZE];
 
-	if (!EVP_Digest(text, strlen(text), hash, &len, EVP_sha1(), NULL) ||
-	    len != SHA1_HEX / 2)
-		abort();
-	for (unsigned i = 0; i < len; i++) {
-		*to++ = digits[hash[i] >> 4];
-		*to++ = digits[hash[i] & 15];
-	}
-	*to = '\0';
+	sha1_init(&sha1);
+	sha1_update(&sha1, strlen(text), (const uint8_t *)text);
+	sha1_digest(&sha1, sizeof hash, hash);
+	base16_encode_update(to, sizeof hash, hash);
+	to[SHA1_HEX] = '\0';
 }
 
 void sha1_hmac_base64(const char *key, const char *text,
 		      char to[SHA1_BASE64 + 1])
 {
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	struct hmac_sha1_ctx hmac;
+	uint8_t mac[SHA1_DIGEST_SIZE];
 
-	if (!HMAC(EVP_sha1(), key, (int)strlen(key),
-		  (const unsigned char *)text, strlen(text), mac, &len) ||
-	    (len + 2) / 3 * 4 != SHA1_BASE64)
-		abort();
-	EVP_EncodeBlock((unsigned char *)to, mac, (int)len);
+	hmac_sha1_set_key(&hmac, strlen(key), (const uint8_t *)key);
+	hmac_sha1_update(&hmac, strlen(text), (const uint8_t *)text);
+	hmac_sha1_digest(&hmac, sizeof mac, mac);
+	base64_encode_raw(to, sizeof mac, mac);
+	to[SHA1_BASE64] = '\0';
 }

@@ -1,5 +1,5 @@
 /*
- * sha1.h - SHA-1 by libcrypto, where others have chosen it: Redis for the names
+ * sha1.h - SHA-1 by Nettle, where others have chosen it: Redis for the names
  * of scripts, TURN's REST scheme for credentials (as HMAC, which its collisions
  * do not concern).
  */

@@ -12,7 +12,7 @@ static uint64_t bit_of(int64_t slot)
 	return UINT64_C(1) << slot % SLOT_WORD_BITS;
 }
 
-/* A word at a time, however far it is. */
+/* A word at a time. */
 static int64_t find_first(struct slots *s)
 {
 	for (int64_t slot = s->base + 1; slot <= s->base + SLOTS;
@@ -29,7 +29,7 @@ void slots_add(struct slots *s, int64_t at, int64_t now)
 {
 	int64_t slot = at / SLOT_MS + 1, passed = now / SLOT_MS;
 
-	/* The ring begins now, or with what has come and was not removed. */
+	/* The ring begins now, or with the first one that was not removed yet. */
 	s->base = (s->first < passed ? s->first : passed) - 1;
 	if (slot <= s->base || slot > s->base + SLOTS)
 		return;

@@ -4,23 +4,23 @@
 
 #include "base/timers.h"
 
-enum { SIZE_MIN = 16 };
+enum { HEAP_SIZE_MIN = 16 };
 
-static void put(struct timers *t, size_t i, struct timer *timer)
+static void set_slot(struct timers *t, size_t i, struct timer *timer)
 {
 	t->heap[i] = timer;
 	timer->place = i + 1;
 }
 
-/* Each is to stand below one that is not later: i is free, and the timer goes there
- * or further up. */
+/* Each is below one that is not later. Slot i is free: puts the timer there or further
+ * up. */
 static void sift_up(struct timers *t, size_t i, struct timer *timer)
 {
 	while (i && t->heap[(i - 1) / 2]->at > timer->at) {
-		put(t, i, t->heap[(i - 1) / 2]);
+		set_slot(t, i, t->heap[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
-	put(t, i, timer);
+	set_slot(t, i, timer);
 }
 
 /* Likewise, there or further down. */
@@ -32,9 +32,9 @@ static void sift_down(struct timers *t, size_t i, struct timer *timer)
 			child++;
 		if (t->heap[child]->at >= timer->at)
 			break;
-		put(t, i, t->heap[child]);
+		set_slot(t, i, t->heap[child]);
 	}
-	put(t, i, timer);
+	set_slot(t, i, timer);
 }
 
 static void resize(struct timers *t, size_t size)
@@ -52,7 +52,7 @@ void timers_set(struct timers *timers, struct timer *timer, int64_t at)
 	timer->at = at;
 	if (!timer->place) {
 		if (timers->count == timers->size)
-			resize(timers, timers->size ? 2 * timers->size : SIZE_MIN);
+			resize(timers, timers->size ? 2 * timers->size : HEAP_SIZE_MIN);
 		sift_up(timers, timers->count++, timer);
 	} else if (at < was) {
 		sift_up(timers, timer->place - 1, timer);
@@ -75,9 +75,9 @@ void timers_remove(struct timers *timers, struct timer *timer)
 		sift_up(timers, i - 1, last);
 	else if (last != timer)
 		sift_down(timers, i - 1, last);
-	/* By half and not to what is needed, or one that comes and goes would do
+	/* By half and not to the size needed, or a timer that comes and goes would resize
 	 * it each time. */
-	if (timers->size > SIZE_MIN && timers->count <= timers->size / 4)
+	if (timers->size > HEAP_SIZE_MIN && timers->count <= timers->size / 4)
 		resize(timers, timers->size / 2);
 }
 

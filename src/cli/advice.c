@@ -6,8 +6,8 @@
 
 #include "cli/advice.h"
 
-/* A line of a text is a line of a configuration, or what to look at. '@' stands
- * for the mount. */
+/* Each line of a text is a line of a configuration, or what to look at. '@' stands for
+ * the mount. */
 static const struct {
 	const char *lighttpd, *apache, *nginx, *haproxy;
 	const char *any;		/* of our own settings, or of any server */
@@ -16,12 +16,14 @@ static const struct {
 		.lighttpd = "server.stream-response-body = 2   (where \"@connect\" is handled)",
 		.apache = "FcgidOutputBufferSize 0   (mod_fcgid)\n"
 			"ProxySet flushpackets=on   (mod_proxy_fcgi, in <Proxy ...fcgi://stream/>)",
-		.nginx = "proxy_buffering off;   (and no proxy_ignore_headers X-Accel-Buffering)",
+		.nginx = "fastcgi_buffering off;   (where \"@connect\" is handled)\n"
+			"proxy_buffering off;   (as a proxy; and no proxy_ignore_headers X-Accel-Buffering)",
 	},
 	[CAUSE_COMPRESSED] = {
 		.lighttpd = "deflate.mimetypes = ( ... )   (without text/event-stream, text/ and \"\")",
 		.apache = "SetEnvIf Request_URI \"^@connect$\" no-gzip=1 no-brotli=1",
-		.nginx = "gzip_types ...;   (without text/event-stream and *)",
+		.nginx = "gzip off;   (where \"@connect\" is handled)\n"
+			"gzip_types ...;   (as a proxy: without text/event-stream and *)",
 		.haproxy = "compression type ...   (without text/event-stream)",
 	},
 	[CAUSE_IDLE] = {
@@ -29,7 +31,7 @@ static const struct {
 		.apache = "FcgidIOTimeout 180   (mod_fcgid; IOTimeout in FcgidCmdOptions; above DRAWBRIDGE_PING)\n"
 			"ProxySet timeout=180   (mod_proxy_fcgi, in <Proxy ...fcgi://stream/>)\n"
 			"CGIDScriptTimeout 180   (mod_cgid)",
-		.nginx = "proxy_read_timeout 180s;   (above DRAWBRIDGE_PING)",
+		.nginx = "fastcgi_read_timeout 180s;   (as a proxy proxy_read_timeout: above DRAWBRIDGE_PING)",
 		.haproxy = "timeout client 180s   (and timeout server: above DRAWBRIDGE_PING)",
 		.any = "or DRAWBRIDGE_PING below what cuts the stream: a load balancer, a firewall?",
 	},
@@ -44,18 +46,18 @@ static const struct {
 			"FcgidMaxProcessesPerClass 1000   (or MaxProcesses in FcgidCmdOptions .../stream.fcgi)\n"
 			"FcgidSpawnScore 0   (and FcgidTerminationScore 0, FcgidTimeScore 0, FcgidSpawnScoreUpLimit 1000000)\n"
 			"MaxRequestWorkers 1280   (a thread a stream; with ServerLimit and ThreadsPerChild)",
-		.nginx = "worker_connections 4096;",
+		.nginx = "worker_connections 24576;   (above twice DRAWBRIDGE_STREAMS; worker_rlimit_nofile above that)",
 		.haproxy = "maxconn 20000   (of global and of the frontend)",
 		.any = "do stream.fcgi and signal.fcgi run? see the error log",
 	},
 	[CAUSE_UNREAD] = {
 		.lighttpd = "server.stream-response-body = 2   (not 1, where \"@connect\" is handled)",
-		.nginx = "proxy_buffering off;",
+		.nginx = "fastcgi_buffering off;   (where \"@connect\" is handled; as a proxy proxy_buffering)",
 		.any = "or was it read again before DRAWBRIDGE_SEND_TIMEOUT (30) was over? then --unread 60",
 	},
 	[CAUSE_CLOSE] = {
 		.lighttpd = "\"tcp-fin-propagate\" => \"enable\"   (in fastcgi.server of stream.fcgi)",
-		.nginx = "proxy_ignore_client_abort off;",
+		.nginx = "fastcgi_ignore_client_abort off;   (as a proxy proxy_ignore_client_abort)",
 		.haproxy = "option abortonclose   (in defaults)",
 		.any = "or a proxy in front that does not pass on that its client has gone",
 	},
@@ -79,21 +81,24 @@ static const struct {
 	[CAUSE_PAGE] = {
 		.lighttpd = "$HTTP[\"request-method\"] =~ \"^(GET|HEAD)$\" { ... }   (around url.rewrite-once and alias.url of the page)",
 		.apache = "SetEnvIf Request_Method \"^(GET|HEAD)$\" drawbridge_files=...   (with the two lines around it in drawbridge.conf)",
-		.nginx = "limit_except GET HEAD { ... }",
+		.nginx = "error_page 404 405 = ...;   (where the page is handled, as in drawbridge-site.conf)",
 		.any = "every other method and path goes to signal.fcgi",
 	},
 	[CAUSE_FILES] = {
 		.lighttpd = "var.drawbridge_page := \"...\"   (where the page is installed)",
 		.apache = "Define drawbridge_share ...   (where the page is installed, in page/)",
+		.nginx = "alias .../page/$drawbridge_page;   (where the page is installed)",
 	},
 	[CAUSE_MOUNT] = {
 		.lighttpd = "var.drawbridge_mount := \"@\"",
 		.apache = "Define drawbridge_mount @   (and \"Use Drawbridge\" in this <VirtualHost>)",
+		.nginx = "location ~ \"^@...\"   (a copy of drawbridge-site.conf that says \"^@\" for \"^/\", in this server)",
 		.any = "DRAWBRIDGE_MOUNT=@",
 	},
 	[CAUSE_DOWN] = {
 		.lighttpd = "var.drawbridge_signal, var.drawbridge_stream   (are the programs there? see the error log)",
 		.apache = "Define drawbridge_programs ...   (are the programs there? see the error log)",
+		.nginx = "server unix:/run/drawbridge/signal.sock;   (and stream.sock: are drawbridge-signal.socket and drawbridge-stream.socket active?)",
 		.any = "\"drawbridge check\" tells whether the settings are right",
 	},
 	[CAUSE_BODY] = {
@@ -103,7 +108,10 @@ static const struct {
 		.nginx = "client_max_body_size 2m;",
 	},
 	[CAUSE_REDIS] = {
-		.any = "DRAWBRIDGE_REDIS_URL   (and why=... in the log of signal.fcgi)",
+		.any = "DRAWBRIDGE_REDIS_URL   (why=... in the log of signal.fcgi, or \"drawbridge check\" on that host, says more)",
+	},
+	[CAUSE_EVICTS] = {
+		.any = "maxmemory-policy noeviction   (in redis.conf; then restart Redis)",
 	},
 	[CAUSE_STREAMS] = {
 		.any = "DRAWBRIDGE_STREAMS: so many are open; or Redis: why=... in the log of stream.fcgi",
@@ -116,7 +124,7 @@ static const struct {
 	},
 };
 
-static void print(const char *who, const char *text, const char *mount)
+static void print_advice(const char *who, const char *text, const char *mount)
 {
 	if (!text)
 		return;
@@ -136,19 +144,21 @@ void advise(enum cause cause, const char *server, const char *front,
 {
 	const struct {
 		const char *name, *text;
-	} rows[] = {
+	} servers[] = {
 		{ "HAProxy", advices[cause].haproxy },
 		{ "nginx", advices[cause].nginx },
 		{ "Apache", advices[cause].apache },
 		{ "lighttpd", advices[cause].lighttpd },
 	};
-	enum { ROWS = sizeof rows / sizeof *rows };
+	enum { SERVERS = sizeof servers / sizeof *servers };
 	bool known = false;
 
-	for (int i = 0; i < ROWS; i++)
-		known = known || strstr(server, rows[i].name) || strstr(front, rows[i].name);
-	for (int i = 0; i < ROWS; i++)
-		if (!known || strstr(server, rows[i].name) || strstr(front, rows[i].name))
-			print(rows[i].name, rows[i].text, mount);
-	print("", advices[cause].any, mount);
+	for (int i = 0; i < SERVERS; i++)
+		known = known || strstr(server, servers[i].name) ||
+			strstr(front, servers[i].name);
+	for (int i = 0; i < SERVERS; i++)
+		if (!known || strstr(server, servers[i].name) ||
+		    strstr(front, servers[i].name))
+			print_advice(servers[i].name, servers[i].text, mount);
+	print_advice("", advices[cause].any, mount);
 }

@@ -1,6 +1,6 @@
 /*
- * advice.h - what to change where a deployment does not work, by what is wrong
- * and by the web server that answers.
+ * advice.h - what to change in a deployment that does not work, by the cause and the web
+ * server.
  */
 #ifndef CLI_ADVICE_H
 #define CLI_ADVICE_H
@@ -24,15 +24,16 @@ enum cause {
 	CAUSE_DOWN,		/* a program does not run */
 	CAUSE_BODY,		/* a body is refused by the web server */
 	CAUSE_REDIS,
+	CAUSE_EVICTS,		/* Redis throws keys away */
 	CAUSE_STREAMS,		/* DRAWBRIDGE_STREAMS are open */
 	CAUSE_RATE,
 	CAUSE_ENDED,		/* a stream that stream.fcgi itself has ended */
 	CAUSES
 };
 
-/* Prints a line for each thing to change. server is the header of this name, front
- * a proxy before it, or empty; where they tell of none that we know, the lines are
- * for all. mount is the path of the URL, with a slash at each end. */
+/* Prints a line for each thing to change. server is the header of this name, front the
+ * proxy in front, or empty; where neither is known, the lines for all servers. mount is
+ * the path of the URL, with a slash at each end. */
 void advise(enum cause cause, const char *server, const char *front,
 	    const char *mount);
 

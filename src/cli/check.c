@@ -1,26 +1,30 @@
 /*
  * drawbridge check - each setting: what it is and where that came from, or what
- * is wrong.
+ * is wrong; and whether the Redis that they name serves.
  */
 #include "config.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "base/conf.h"
+#include "base/log.h"
 #include "cli/commands.h"
+#include "conf/conf.h"
+#include "store/redis.h"
+#include "store/store.h"
 
 extern char **environ;
 
-static void tell(void *unused, const char *name, const char *value,
-		 const char *source)
+static void print_setting(void *unused, const char *name, const char *value,
+			  const char *source)
 {
 	(void)unused;
 	printf("%-25s %-39s  %s\n", name, value, source);
 }
 
-/* Each of these lines with a word before it. */
-static void tell_lines(const char *word, char *lines)
+/* Each line after a word. */
+static void print_lines(const char *word, char *lines)
 {
 	for (char *line = lines, *end; line && *line; line = end) {
 		end = line;
@@ -31,26 +35,79 @@ static void tell_lines(const char *word, char *lines)
 	}
 }
 
-static int run(int argc, char **argv)
-{
-	static const struct option none[] = { { 0 } };
-	struct buf why = BUF_INIT(64 * 1024);
-	bool good;
+static bool redis_wrong;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return EXIT_USAGE;
+/* What the programs would log. A Redis that is away may come back, one that refuses will
+ * not, and then no more is printed. */
+static void print_redis_fact(enum log_level level, const char *fact)
+{
+	const char *why = strstr(fact, "why=");
+
+	if (level > LOG_WARN || redis_wrong)
+		return;
+	redis_wrong = level == LOG_ERROR;
+	printf("%s: DRAWBRIDGE_REDIS_URL: %s\n", redis_wrong ? "error" : "warning",
+	       why ? why + 4 : fact);
+}
+
+static void connect_redis(void)
+{
+	struct redis *redis = redis_new(-1);
+
+	log_set_sink(print_redis_fact);
+	redis_connect(redis);
+	redis_free(redis);
+}
+
+static bool check_redis(bool connects)
+{
+	struct buf unused = BUF_INIT(64 * 1024);
+	struct conf conf;
+	const char *wrong;
+
+	/* It was right a moment ago. */
+	if (conf_read(&conf, environ, &unused)) {
+		wrong = store_init(&conf);
+		redis_wrong = wrong;
+		if (wrong)
+			printf("error: DRAWBRIDGE_REDIS_URL: %s\n", wrong);
+		else if (connects)
+			connect_redis();
+		conf_free(&conf);
+	}
+	buf_free(&unused);
+	return !redis_wrong;
+}
+
+static int run_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "settings", no_argument, NULL, 's' }, { 0 }
+	};
+	struct buf why = BUF_INIT(64 * 1024);
+	bool good, settings = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 's')
+			return EXIT_USAGE;
+		settings = true;
+	}
 	if (optind < argc)
-		return complain("check takes no arguments");
-	good = conf_tell(environ, tell, NULL, &why);
-	tell_lines(good ? "warning" : "wrong", why.data);
+		return usage_error("check takes only options");
+	good = conf_each(environ, print_setting, NULL, &why);
+	print_lines(good ? "warning" : "error", why.data);
 	buf_free(&why);
+	good = good && check_redis(!settings);
 	return good ? 0 : EXIT_WRONG;
 }
 
 const struct command command_check = {
 	"check",
-	"\n"
+	"[--settings]\n"
 	"           Prints each setting, its value (secrets are not shown) and where it\n"
-	"           came from; and what is wrong, in lines that begin with \"wrong:\".",
-	run,
+	"           came from; and what is wrong, in lines that begin with \"error:\".\n"
+	"           Then checks whether Redis can be used.\n"
+	"           --settings        check only the settings, not Redis",
+	run_check,
 };

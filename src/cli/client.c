@@ -14,8 +14,8 @@
 #include "cli/client.h"
 
 enum {
-	HEAD_MOST = 64 * 1024,
-	BODY_MOST = 16 * 1024 * 1024,
+	HEAD_MAX = 64 * 1024,
+	BODY_MAX = 16 * 1024 * 1024,
 	SMALL_WINDOW = 4096,		/* bytes: the least that Linux gives */
 	SMALL_SEGMENT = 1400,
 	STEP_MS = 500,
@@ -51,6 +51,23 @@ static char *origin_of(const char *url)
 	return origin.data;
 }
 
+char *client_url(const char *text)
+{
+	struct buf url = BUF_INIT(2048);
+	size_t len = strlen(text);
+
+	if ((strncmp(text, "http://", 7) && strncmp(text, "https://", 8)) ||
+	    strpbrk(text, "?# \"\\") || !strstr(text, "://")[3])
+		return NULL;
+	buf_str(&url, text);
+	if (text[len - 1] != '/')
+		buf_char(&url, '/');
+	if (buf_ok(&url))
+		return url.data;
+	buf_free(&url);
+	return NULL;
+}
+
 struct client *client_new(const char *url, bool insecure, long wait_s)
 {
 	struct client *c = xcalloc(1, sizeof *c);
@@ -79,7 +96,7 @@ const char *client_origin(const struct client *c)
 }
 
 /* An answer of 1xx comes before the final one. */
-static size_t take_head(char *data, size_t size, size_t n, void *arg)
+static size_t receive_head(char *data, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 
@@ -97,24 +114,24 @@ static size_t take_head(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static size_t take_body(char *data, size_t size, size_t n, void *arg)
+static size_t receive_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 	int64_t now = clock_ms();
 
 	if (x->unread)
 		return CURL_WRITEFUNC_PAUSE;
-	if (x->gap_ms > x->gap_most_ms)
-		x->gap_most_ms = x->gap_ms;
+	if (x->gap_ms > x->gap_max_ms)
+		x->gap_max_ms = x->gap_ms;
 	x->gap_ms = now - x->last_ms;
 	x->last_ms = now;
 	buf_add(&x->body, data, n * size);
 	return buf_ok(&x->body) ? n * size : 0;
 }
 
-/* So that what is not read stays with the web server: it sends a client of a
- * small segment no more than some of these ahead. */
-static int make_small(void *unused, curl_socket_t fd, curlsocktype purpose)
+/* So that what is not read stays with the web server: to a client with a small window and
+ * segments it sends little ahead. */
+static int set_small_buffers(void *unused, curl_socket_t fd, curlsocktype purpose)
 {
 	int window = SMALL_WINDOW, segment = SMALL_SEGMENT;
 
@@ -152,7 +169,7 @@ static void set_request(struct exchange *x, const struct request *r)
 		add_line(x, r->header, "");
 	if (r->small) {
 		curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, 1024L);
-		curl_easy_setopt(x->easy, CURLOPT_SOCKOPTFUNCTION, make_small);
+		curl_easy_setopt(x->easy, CURLOPT_SOCKOPTFUNCTION, set_small_buffers);
 	}
 	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->lines);
 }
@@ -165,8 +182,8 @@ struct exchange *client_begin(struct client *c, const struct request *r)
 	x->easy = curl_easy_init();
 	if (!x->easy)
 		abort();
-	x->head.most = HEAD_MOST;
-	x->body.most = BODY_MOST;
+	x->head.max = HEAD_MAX;
+	x->body.max = BODY_MAX;
 	x->began_ms = x->last_ms = clock_ms();
 	buf_fmt(&url, "%s%s", c->url, r->path);
 	curl_easy_setopt(x->easy, CURLOPT_URL, url.data);
@@ -184,9 +201,9 @@ struct exchange *client_begin(struct client *c, const struct request *r)
 		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, receive_head);
 	curl_easy_setopt(x->easy, CURLOPT_HEADERDATA, x);
-	curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, receive_body);
 	curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
 	set_request(x, r);
 	curl_multi_add_handle(c->multi, x->easy);
@@ -205,7 +222,7 @@ void client_end(struct client *c, struct exchange *x)
 	free(x);
 }
 
-static void finish(CURLMsg *message)
+static void finish_exchange(CURLMsg *message)
 {
 	CURLcode result = message->data.result;
 	struct exchange *x;
@@ -231,7 +248,7 @@ bool client_step(struct client *c, int64_t end_ms)
 	curl_multi_perform(c->multi, &running);
 	while ((message = curl_multi_info_read(c->multi, &queued)))
 		if (message->msg == CURLMSG_DONE)
-			finish(message);
+			finish_exchange(message);
 	return left > 0;
 }
 
@@ -290,7 +307,7 @@ const char *exchange_event(const struct exchange *x, const char *name,
 		at += head.len;
 		end = at + strcspn(at, "\n");
 		hit = strstr(at, text);
-		/* Whole only: its line has ended. */
+		/* Only when its line has ended. */
 		if (*end && hit && hit <= end)
 			found = at;
 	}

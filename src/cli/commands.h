@@ -13,11 +13,12 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_check, command_token, command_doctor;
+extern const struct command command_check, command_token, command_doctor,
+	command_health;
 
 enum { EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 /* A line on standard error, with the program's name before it; EXIT_USAGE. */
-int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

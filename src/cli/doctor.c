@@ -1,7 +1,6 @@
 /*
- * drawbridge doctor - is something between a browser and the programs in the
- * way? Each answer that is not right is a finding, with the line of
- * configuration to change.
+ * drawbridge doctor - does anything between a browser and the programs break them? Each
+ * wrong answer is reported with the line of configuration to change.
  */
 #include "config.h"
 
@@ -11,36 +10,19 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
 
-/* With a slash at the end. NULL: it is none. */
-static char *whole_url(const char *text)
+static bool parse_number(const char *name, long max, long *to)
 {
-	struct buf url = BUF_INIT(2048);
-	size_t len = strlen(text);
-
-	if ((strncmp(text, "http://", 7) && strncmp(text, "https://", 8)) ||
-	    strpbrk(text, "?# \"\\") || !strstr(text, "://")[3])
-		return NULL;
-	buf_str(&url, text);
-	if (text[len - 1] != '/')
-		buf_char(&url, '/');
-	if (buf_ok(&url))
-		return url.data;
-	buf_free(&url);
-	return NULL;
-}
-
-static bool take_number(const char *name, long most, long *to)
-{
-	if (number_parse(optarg, strlen(optarg), 1, most, to))
+	if (number_parse(optarg, strlen(optarg), 1, max, to))
 		return true;
-	complain("--%s: a number from 1 to %ld", name, most);
+	usage_error("--%s: must be a number from 1 to %ld", name, max);
 	return false;
 }
 
-static bool take_options(struct doctor *d, int argc, char **argv, bool *sign)
+static bool parse_options(struct doctor *d, int argc, char **argv, bool *sign)
 {
 	static const struct option options[] = {
 		{ "streams", required_argument, NULL, 's' },
@@ -56,10 +38,10 @@ static bool take_options(struct doctor *d, int argc, char **argv, bool *sign)
 
 	while (good && (option = getopt_long(argc, argv, "k", options, NULL)) != -1)
 		switch (option) {
-		case 's': good = take_number("streams", STREAMS_MOST, &d->streams); break;
-		case 'h': good = take_number("hold", SECONDS_MOST, &d->hold); break;
-		case 'u': good = take_number("unread", SECONDS_MOST, &d->unread); break;
-		case 'w': good = take_number("wait", SECONDS_MOST, &d->wait); break;
+		case 's': good = parse_number("streams", STREAMS_MAX, &d->streams); break;
+		case 'h': good = parse_number("hold", SECONDS_MAX, &d->hold); break;
+		case 'u': good = parse_number("unread", SECONDS_MAX, &d->unread); break;
+		case 'w': good = parse_number("wait", SECONDS_MAX, &d->wait); break;
 		case 'g': *sign = true; break;
 		case 'k': d->insecure = true; break;
 		default: good = false;
@@ -69,7 +51,7 @@ static bool take_options(struct doctor *d, int argc, char **argv, bool *sign)
 
 extern char **environ;
 
-static int run(int argc, char **argv)
+static int run_doctor(int argc, char **argv)
 {
 	struct doctor d = { .streams = 20, .hold = 20, .wait = 5 };
 	struct buf why = BUF_INIT(32 * 1024);
@@ -78,14 +60,14 @@ static int run(int argc, char **argv)
 	int status = EXIT_USAGE;
 	char *url = NULL;
 
-	if (!take_options(&d, argc, argv, &sign))
+	if (!parse_options(&d, argc, argv, &sign))
 		return EXIT_USAGE;
 	if (optind + 1 != argc)
-		return complain("doctor needs one URL: see drawbridge doctor --help");
-	url = whole_url(argv[optind]);
+		return usage_error("doctor requires one URL; see drawbridge doctor --help");
+	url = client_url(argv[optind]);
 	if (!url)
-		return complain("%s: allowed is http://HOST[:PORT][/PATH] or "
-				"https://...", argv[optind]);
+		return usage_error("%s: must be http://HOST[:PORT][/PATH] or "
+				   "https://...", argv[optind]);
 	d.mount = strchr(strstr(url, "://") + 3, '/');
 	if (sign && !conf_read(&conf, environ, &why)) {
 		fprintf(stderr, "%s", why.data);
@@ -104,16 +86,16 @@ const struct command command_doctor = {
 	"doctor",
 	"[-k] [--sign] [--streams N] [--hold SECONDS] [--unread SECONDS]\n"
 	"           [--wait SECONDS] URL\n"
-	"           Tries a deployment from outside, and names the line of configuration\n"
-	"           to change where it is not right.\n"
-	"           -k, --insecure    take any certificate\n"
-	"           --sign            sign the tokens with the secret of the settings here,\n"
+	"           Tests a deployment from outside, and names the line of configuration\n"
+	"           to change where it fails.\n"
+	"           -k, --insecure    accept any certificate\n"
+	"           --sign            sign the tokens with the local DRAWBRIDGE_SECRET,\n"
 	"                             for where /access is off\n"
-	"           --streams N       open so many at a time (20)\n"
-	"           --hold SECONDS    keep an idle stream for so long (20)\n"
-	"           --unread SECONDS  leave one unread for so long: more than\n"
-	"                             DRAWBRIDGE_SEND_TIMEOUT (30); not done by itself\n"
-	"           --wait SECONDS    for an answer (5); ours come within 2, on a machine\n"
-	"                             that has time for them",
-	run,
+	"           --streams N       open this many streams at a time (default 20)\n"
+	"           --hold SECONDS    keep an idle stream open for this long (default 20)\n"
+	"           --unread SECONDS  leave a stream unread for this long: longer than\n"
+	"                             DRAWBRIDGE_SEND_TIMEOUT (default 30); off by default\n"
+	"           --wait SECONDS    wait this long for an answer (default 5); answers\n"
+	"                             take at most 2, on a machine that is not overloaded",
+	run_doctor,
 };

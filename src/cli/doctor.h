@@ -1,26 +1,25 @@
 /*
- * doctor.h - what the parts of the doctor share: doctor.c is its command line,
- * examine.c what it looks at, front.c what of that is a proxy's, probe.c how it asks
- * and tells.
+ * doctor.h - what the parts of the doctor share: doctor.c is its command line, examine.c
+ * has the checks, front.c those of a proxy, probe.c sends requests and reports.
  */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
 
 #include <stdbool.h>
 
-#include "base/conf.h"
 #include "base/id.h"
 #include "cli/advice.h"
 #include "cli/client.h"
+#include "conf/conf.h"
 #include "room/json.h"
 
 enum {
-	STREAMS_MOST = 400,	/* the tokens of a minute: DRAWBRIDGE_ACCESS_RATE */
+	STREAMS_MAX = 400,	/* the tokens of a minute: DRAWBRIDGE_ACCESS_RATE */
 	STREAMS_EACH = 8,	/* of a peer: DRAWBRIDGE_PEER_STREAMS */
-	SECONDS_MOST = 86400,
+	SECONDS_MAX = 86400,
 };
 
-struct peer_here {
+struct doctor_peer {
 	const char *name;
 	char *token;
 	char id[ID_MAX + 1];
@@ -28,64 +27,66 @@ struct peer_here {
 };
 
 struct doctor {
-	/* as asked for */
+	/* the options */
 	const char *mount;	/* the path of the URL */
 	bool insecure;
 	struct conf *sign;	/* NULL: tokens come from /access */
 	long streams, hold, unread, wait;
-	/* as found */
+	/* the findings */
 	struct client *client;
 	char server[128];	/* the header */
-	char front[128];	/* who answers first, where that is another */
-	bool proxied;		/* perhaps */
+	char front[128];	/* the proxy in front; empty: none is known */
+	bool proxied;		/* there may be one */
 	char room[ID_RANDOM_LEN + 1];
-	struct peer_here ann, bob;
+	struct doctor_peer ann, bob;
 	int passed, failed;
 };
 
-/* examine.c: all of it. url ends with '/'. Returns the exit status. */
+/* examine.c: runs all checks. url ends with '/'. Returns the exit status. */
 int doctor_examine(struct doctor *d, const char *url);
 
 /* front.c */
-void find_front(struct doctor *d);
-bool check_host(struct doctor *d);
-bool check_metrics(struct doctor *d);
+void doctor_find_front(struct doctor *d);
+bool doctor_check_host(struct doctor *d);
+bool doctor_check_metrics(struct doctor *d);
 
-/* probe.c. A line of the report: what is right, and what is not, with what to
- * change. The latter return false. */
-void tell_fine(struct doctor *d, const char *fmt, ...)
+/* probe.c. Lines of the report. What is right: */
+void report_ok(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
+/* What is wrong, with what to change. Returns false, as those below do. */
+bool report_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What is not as it could be, and perhaps nothing mends. */
-void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
+/* What could be better, though perhaps it cannot be changed. */
+void report_note(struct doctor *d, enum cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Of an answer that was not what was wanted; ends it. */
-bool tell_refused(struct doctor *d, const char *what, struct exchange *x);
-/* Of a stream that has ended though it should not. */
-bool tell_end(struct doctor *d, const char *what, const struct exchange *x);
-/* Of a stream of p that did not begin. */
-bool tell_closed(struct doctor *d, const struct peer_here *p,
-		 const struct exchange *x);
+/* An answer that is not the expected one, which it ends. */
+bool report_refused(struct doctor *d, const char *what, struct exchange *x);
+/* A stream that has ended too early. */
+bool report_cut(struct doctor *d, const char *what, const struct exchange *x);
+/* A stream of p that did not begin. */
+bool report_not_opened(struct doctor *d, const struct doctor_peer *p,
+		       const struct exchange *x);
 
-/* An answer; who and body may be NULL. */
-struct exchange *ask(struct doctor *d, const char *method, const char *path,
-		     const struct peer_here *who, const char *body);
-/* The JSON of an answer to POST that is no error. NULL: it was told. */
+/* Asks, and waits for the answer; who and body may be NULL. */
+struct exchange *doctor_ask(struct doctor *d, const char *method, const char *path,
+			    const struct doctor_peer *who, const char *body);
+/* The body of an answer, owned by the caller; NULL where it is no JSON. */
+json_t *exchange_json(const struct exchange *x);
+/* Posts. The JSON of the answer; NULL: there was an error, which is reported. */
 json_t *ask_json(struct doctor *d, const char *what, const char *path,
-		 const struct peer_here *who, const char *body);
-/* The status; 0: it was told. */
-int ask_relay(struct doctor *d, const struct peer_here *from,
-	      const struct peer_here *to, const char *event, const char *body);
+		 const struct doctor_peer *who, const char *body);
+/* Relays. 200, or 202: kept; 0: there was an error, which is reported. */
+int doctor_relay(struct doctor *d, const struct doctor_peer *from,
+		 const struct doctor_peer *to, const char *event, const char *body);
 
-/* A stream of p, of which nothing is known yet. */
-struct exchange *stream_open(struct doctor *d, const struct peer_here *p,
-			     const char *header, bool small);
-/* Waits until there is such an event, or the stream has ended: exchange_event. */
-const char *stream_wait(struct doctor *d, const struct exchange *x,
+/* Begins a stream of p. */
+struct exchange *doctor_open_stream(struct doctor *d, const struct doctor_peer *p,
+				    const char *header, bool small);
+/* Waits for an event: see exchange_event(). NULL also when the stream has ended. */
+const char *await_event(struct doctor *d, const struct exchange *x,
 			const char *event, const char *text);
-/* Tells of an event that must come at once. */
-bool stream_arrives(struct doctor *d, const struct peer_here *p,
-		    const char *event, const char *text, const char *what);
+/* Waits for an event, and reports whether it came at once. */
+bool expect_event(struct doctor *d, const struct doctor_peer *p,
+		  const char *event, const char *text, const char *what);
 
 #endif

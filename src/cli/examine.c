@@ -1,5 +1,5 @@
 /*
- * What the doctor looks at: two peers do what browsers do.
+ * The checks of the doctor: two peers do what browsers do.
  */
 #include "config.h"
 
@@ -13,19 +13,19 @@
 #include "cli/doctor.h"
 
 enum {
-	RELAYS_MOST = 25,	/* until the end of a stream must be known */
+	RELAYS_MAX = 25,	/* until the end of a stream must be known */
 	RELAY_EACH_MS = 200,
-	CLOSE_PART = 10,	/* of what may be waited: the end of a connection has arrived */
+	CLOSE_PART = 10,	/* of --wait, until the end of a connection has arrived */
 	UNREAD_RELAYS = 24,	/* within DRAWBRIDGE_RATE_BYTES' burst */
 	UNREAD_BYTES = 60000,	/* each, within DRAWBRIDGE_BODY_MAX */
 };
 
-/* The id that connected tells. */
-static bool take_id(struct peer_here *p)
+/* The id in the event `connected`. */
+static bool parse_id(struct doctor_peer *p)
 {
 	const char *data = exchange_event(p->stream, "connected", "");
 	char why[128];
-	json_t *json = json_read(data, strcspn(data, "\n"), why);
+	json_t *json = json_parse(data, strcspn(data, "\n"), why);
 	const char *id = json_string_value(
 		json_object_get(json_object_get(json, "user"), "id"));
 	bool good = id && id_valid(id, strlen(id));
@@ -37,7 +37,7 @@ static bool take_id(struct peer_here *p)
 }
 
 /* "Last-Event-ID: " and the last id of a stream. */
-static void put_position(struct buf *to, const struct exchange *x)
+static void append_position(struct buf *to, const struct exchange *x)
 {
 	const char *at = x->body.len ? x->body.data : "", *last = "";
 
@@ -50,63 +50,79 @@ static void put_position(struct buf *to, const struct exchange *x)
 
 /* The checks, in their order. False: the rest would say nothing new. */
 
+/* health/ready says whether it throws keys away. */
+static void report_eviction(struct doctor *d, const struct exchange *x)
+{
+	json_t *json = exchange_json(x);
+	const char *redis = json_string_value(json_object_get(json, "redis"));
+
+	report_ok(d, "redis: a published message came back");
+	if (redis && !strcmp(redis, "evicts"))
+		report_wrong(d, CAUSE_EVICTS, "redis: it evicts keys once it reaches "
+			     "maxmemory, as its maxmemory-policy is not noeviction");
+	else if (redis && !strcmp(redis, "may-evict"))
+		report_note(d, CAUSE_EVICTS, "redis: its maxmemory-policy is not "
+			    "noeviction: it would evict keys if it had a maxmemory");
+	json_decref(json);
+}
+
 static bool check_answers(struct doctor *d)
 {
-	struct exchange *x = ask(d, "GET", "health/live", NULL, NULL);
+	struct exchange *x = doctor_ask(d, "GET", "health/live", NULL, NULL);
 	char to[256];
 
 	exchange_header(x, "Server", d->server, sizeof d->server);
 	if (x->status >= 300 && x->status < 400) {
 		exchange_header(x, "Location", to, sizeof to);
-		tell_wrong(d, CAUSE_NONE, "answers: it redirects to %s: ask there", to);
+		report_wrong(d, CAUSE_NONE, "answers: it redirects to %s: use that URL", to);
 		client_end(d->client, x);
 		return false;
 	}
 	if (x->status != 200)
-		return tell_refused(d, "answers: health/live", x);
-	find_front(d);
+		return report_refused(d, "answers: health/live", x);
+	doctor_find_front(d);
 	if (!*exchange_header(x, "Via", to, sizeof to))
 		snprintf(to, sizeof to, "%s", d->front);
 	/* nginx has its own Server in what it passes on. */
 	d->proxied = *to || strstr(d->server, "nginx");
-	tell_fine(d, "answers: signal.fcgi runs%s%s%s%s",
+	report_ok(d, "answers: signal.fcgi is running%s%s%s%s",
 		  *d->server ? ", behind " : "", d->server,
-		  *to ? ", by way of " : "", to);
+		  *to ? ", via " : "", to);
 	client_end(d->client, x);
 
-	x = ask(d, "GET", "health/ready", NULL, NULL);
+	x = doctor_ask(d, "GET", "health/ready", NULL, NULL);
 	if (x->status != 200)
-		return tell_refused(d, "redis: health/ready", x);
+		return report_refused(d, "redis: health/ready", x);
+	report_eviction(d, x);
 	client_end(d->client, x);
-	tell_fine(d, "redis: a message that was published came back");
 	return true;
 }
 
 static bool check_page(struct doctor *d)
 {
-	struct exchange *x = ask(d, "GET", d->room, NULL, NULL);
+	struct exchange *x = doctor_ask(d, "GET", d->room, NULL, NULL);
 	char type[64];
 
 	exchange_header(x, "Content-Type", type, sizeof type);
 	if (x->status == 200 && !strncmp(type, "text/html", 9))
-		tell_fine(d, "page: a room is a page");
+		report_ok(d, "page: a room is a page");
 	else
-		tell_wrong(d, CAUSE_FILES, "page: status %d, type \"%s\" for a room",
-			   x->status, type);
+		report_wrong(d, CAUSE_FILES, "page: status %d, type \"%s\" for a room",
+			     x->status, type);
 	client_end(d->client, x);
-	x = ask(d, "POST", d->room, NULL, "{}");
+	x = doctor_ask(d, "POST", d->room, NULL, "{}");
 	if (x->status == 405)
-		tell_fine(d, "page: a POST on it is refused");
+		report_ok(d, "page: a POST on it is refused");
 	else
-		tell_wrong(d, CAUSE_PAGE, "page: status %d for a POST on it, not 405",
-			   x->status);
+		report_wrong(d, CAUSE_PAGE, "page: status %d for a POST on it, not 405",
+			     x->status);
 	client_end(d->client, x);
 	return true;
 }
 
-static bool take_token(struct doctor *d, struct peer_here *p)
+static bool obtain_token(struct doctor *d, struct doctor_peer *p)
 {
-	struct claims claims = { .expires = clock_unix() + SECONDS_MOST };
+	struct claims claims = { .expires = clock_unix() + SECONDS_MAX };
 	char body[64];
 	json_t *json;
 	const char *token;
@@ -123,12 +139,12 @@ static bool take_token(struct doctor *d, struct peer_here *p)
 	if (token)
 		p->token = xstrdup(token);
 	else if (json)
-		tell_wrong(d, CAUSE_MOUNT, "access: no token in the answer");
+		report_wrong(d, CAUSE_MOUNT, "access: no token in the answer");
 	json_decref(json);
 	return token;
 }
 
-static bool join(struct doctor *d, const struct peer_here *p)
+static bool join_room(struct doctor *d, const struct doctor_peer *p)
 {
 	struct buf path = BUF_INIT(256);
 	json_t *json;
@@ -143,65 +159,68 @@ static bool join(struct doctor *d, const struct peer_here *p)
 /* Before any stream, so that what a room needs is known to be there. */
 static bool check_tokens(struct doctor *d)
 {
-	if (!take_token(d, &d->ann) || !take_token(d, &d->bob) ||
-	    !join(d, &d->ann))
+	if (!obtain_token(d, &d->ann) || !obtain_token(d, &d->bob) ||
+	    !join_room(d, &d->ann))
 		return false;
-	tell_fine(d, "tokens: they reach the program");
+	report_ok(d, "tokens: they reach the programs");
 	return true;
 }
 
-/* As a browser asks, which takes what is compressed. */
+/* As a browser sends it. */
 #define ACCEPT "Accept-Encoding: gzip, deflate, br"
 
 /* Where it is compressed, coding says how, and its events cannot be read. */
-static bool open_one(struct doctor *d, struct peer_here *p, const char *header,
-		     char coding[32])
+static bool open_stream(struct doctor *d, struct doctor_peer *p, const char *header,
+			char coding[32])
 {
 	int64_t end = clock_ms() + d->wait * 1000;
 
-	p->stream = stream_open(d, p, header, false);
+	p->stream = doctor_open_stream(d, p, header, false);
 	while (!p->stream->status && !p->stream->done &&
 	       client_step(d->client, end))
 		;
 	exchange_header(p->stream, "Content-Encoding", coding, 32);
-	return *coding || stream_wait(d, p->stream, "connected", "");
+	return *coding || await_event(d, p->stream, "connected", "");
 }
 
 static bool check_stream(struct doctor *d)
 {
 	char coding[32];
 
-	if (!open_one(d, &d->ann, ACCEPT, coding))
-		return tell_closed(d, &d->ann, d->ann.stream);
+	if (!open_stream(d, &d->ann, ACCEPT, coding))
+		return report_not_opened(d, &d->ann, d->ann.stream);
 	if (*coding) {
-		tell_wrong(d, CAUSE_COMPRESSED, "stream: it is compressed (%s)", coding);
+		report_wrong(d, CAUSE_COMPRESSED, "stream: it is compressed (%s)",
+			     coding);
 		client_end(d->client, d->ann.stream);
-		if (!open_one(d, &d->ann, NULL, coding) || *coding)
-			return tell_closed(d, &d->ann, d->ann.stream);
+		if (!open_stream(d, &d->ann, NULL, coding) || *coding)
+			return report_not_opened(d, &d->ann, d->ann.stream);
 	} else {
-		tell_fine(d, "stream: it is not compressed");
+		report_ok(d, "stream: it is not compressed");
 	}
-	if (!open_one(d, &d->bob, NULL, coding) || *coding)
-		return tell_closed(d, &d->bob, d->bob.stream);
-	if (!take_id(&d->ann) || !take_id(&d->bob))
-		return tell_wrong(d, CAUSE_MOUNT, "stream: connected tells no id");
-	tell_fine(d, "stream: two are open");
-	return join(d, &d->ann) && join(d, &d->bob);
+	if (!open_stream(d, &d->bob, NULL, coding) || *coding)
+		return report_not_opened(d, &d->bob, d->bob.stream);
+	if (!parse_id(&d->ann) || !parse_id(&d->bob))
+		return report_wrong(d, CAUSE_MOUNT, "stream: connected tells no id");
+	report_ok(d, "stream: two are open");
+	return join_room(d, &d->ann) && join_room(d, &d->bob);
 }
 
 static bool check_relay(struct doctor *d)
 {
 	const char *text = "\"\\u00e4 <&> 1.50\"";
 
-	return stream_arrives(d, &d->ann, "add-peer", d->bob.id, "join: ann hears of bob") &&
-		stream_arrives(d, &d->bob, "add-peer", d->ann.id, "join: bob hears of ann") &&
-		ask_relay(d, &d->ann, &d->bob, "doctor", text) &&
-		stream_arrives(d, &d->bob, "doctor", text, "relay: ann to bob") &&
-		ask_relay(d, &d->bob, &d->ann, "doctor", text) &&
-		stream_arrives(d, &d->ann, "doctor", text, "relay: bob to ann");
+	return expect_event(d, &d->ann, "add-peer", d->bob.id,
+			    "join: ann hears of bob") &&
+		expect_event(d, &d->bob, "add-peer", d->ann.id,
+			     "join: bob hears of ann") &&
+		doctor_relay(d, &d->ann, &d->bob, "doctor", text) &&
+		expect_event(d, &d->bob, "doctor", text, "relay: ann to bob") &&
+		doctor_relay(d, &d->bob, &d->ann, "doctor", text) &&
+		expect_event(d, &d->ann, "doctor", text, "relay: bob to ann");
 }
 
-static void wait_ms(struct doctor *d, int64_t ms)
+static void poll_for_ms(struct doctor *d, int64_t ms)
 {
 	int64_t end = clock_ms() + ms;
 
@@ -210,19 +229,20 @@ static void wait_ms(struct doctor *d, int64_t ms)
 }
 
 /* The end of a stream that was noticed with the n-th relay. */
-static void tell_noticed(struct doctor *d, int n)
+static void report_noticed(struct doctor *d, int n)
 {
 	/* Apache does so only when it writes twice; lighttpd can tell at once. */
 	bool late = n > 1 && strstr(d->server, "lighttpd");
 
 	if (late && strstr(d->front, "Apache"))
-		tell_note(d, CAUSE_NONE, "return: that bob's stream was closed is noticed "
-			  "when something is sent to it: mod_proxy tells no sooner");
+		report_note(d, CAUSE_NONE, "return: that bob's stream was closed is only "
+			    "noticed when something is sent to it: mod_proxy reports it "
+			    "no sooner");
 	else if (late)
-		tell_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
-			   "only noticed when something is sent to it");
+		report_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
+			     "only noticed when something is sent to it");
 	else
-		tell_fine(d, "return: that bob's stream was closed is noticed");
+		report_ok(d, "return: that bob's stream was closed is noticed");
 }
 
 /* Closes bob's stream, which must be noticed: the relays make Apache write. Returns
@@ -233,18 +253,18 @@ static int close_stream(struct doctor *d, char *body, size_t size)
 
 	client_end(d->client, d->bob.stream);
 	d->bob.stream = NULL;
-	wait_ms(d, d->wait * 1000 / CLOSE_PART);
-	while (status == 200 && n < RELAYS_MOST) {
+	poll_for_ms(d, d->wait * 1000 / CLOSE_PART);
+	while (status == 200 && n < RELAYS_MAX) {
 		snprintf(body, size, "{\"n\":%d}", ++n);
-		status = ask_relay(d, &d->ann, &d->bob, "doctor", body);
+		status = doctor_relay(d, &d->ann, &d->bob, "doctor", body);
 		if (status == 200)
-			wait_ms(d, RELAY_EACH_MS);
+			poll_for_ms(d, RELAY_EACH_MS);
 	}
 	if (status == 202)
-		tell_noticed(d, n);
+		report_noticed(d, n);
 	else if (status)
-		tell_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
-			   "not noticed though much was sent to it");
+		report_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
+			     "not noticed, although much was sent to it");
 	return status;
 }
 
@@ -255,25 +275,25 @@ static bool check_return(struct doctor *d)
 	char body[32];
 	int status;
 
-	put_position(&position, d->bob.stream);
+	append_position(&position, d->bob.stream);
 	status = close_stream(d, body, sizeof body);
 	if (!status)
 		goto out;
-	d->bob.stream = stream_open(d, &d->bob, position.data, false);
+	d->bob.stream = doctor_open_stream(d, &d->bob, position.data, false);
 	status = 0;
-	if (!stream_wait(d, d->bob.stream, "connected", "")) {
-		tell_closed(d, &d->bob, d->bob.stream);
+	if (!await_event(d, d->bob.stream, "connected", "")) {
+		report_not_opened(d, &d->bob, d->bob.stream);
 		goto out;
 	}
 	status = 1;
-	if (!stream_wait(d, d->bob.stream, "connected", "\"resumed\":true"))
-		tell_wrong(d, CAUSE_POSITION, "return: bob came back with his position, "
-			   "and was not resumed");
-	else if (stream_wait(d, d->bob.stream, "doctor", body))
-		tell_fine(d, "return: bob got what he missed");
+	if (!await_event(d, d->bob.stream, "connected", "\"resumed\":true"))
+		report_wrong(d, CAUSE_POSITION, "return: bob came back with his "
+			     "position, but was not resumed");
+	else if (await_event(d, d->bob.stream, "doctor", body))
+		report_ok(d, "return: bob got what he missed");
 	else
-		tell_wrong(d, CAUSE_POSITION, "return: bob was resumed, but did not get "
-			   "what he missed");
+		report_wrong(d, CAUSE_POSITION, "return: bob was resumed, but did not "
+			     "get what he missed");
 out:
 	buf_free(&position);
 	return status;
@@ -294,13 +314,13 @@ static long count_open(struct exchange *const *x, long streams, int *status)
 
 static void check_beside(struct doctor *d)
 {
-	struct exchange *x = ask(d, "GET", "health/live", NULL, NULL);
+	struct exchange *x = doctor_ask(d, "GET", "health/live", NULL, NULL);
 
 	if (x->status == 200)
-		tell_fine(d, "processes: a request beside them is answered");
+		report_ok(d, "processes: another request is answered meanwhile");
 	else
-		tell_wrong(d, CAUSE_FULL, "processes: a request beside them is not "
-			   "answered");
+		report_wrong(d, CAUSE_FULL, "processes: no other request is answered "
+			     "meanwhile");
 	client_end(d->client, x);
 }
 
@@ -308,8 +328,8 @@ static void check_beside(struct doctor *d)
  * nobody knows begins nothing anew beside the others of its peer. */
 static bool check_processes(struct doctor *d)
 {
-	struct exchange *x[STREAMS_MOST] = { NULL };
-	struct peer_here crowd[STREAMS_MOST / STREAMS_EACH + 1] = { 0 };
+	struct exchange *x[STREAMS_MAX] = { NULL };
+	struct doctor_peer crowd[STREAMS_MAX / STREAMS_EACH + 1] = { 0 };
 	bool good = true;
 	int64_t began, end;
 	int status = 0;
@@ -317,24 +337,24 @@ static bool check_processes(struct doctor *d)
 
 	for (long i = 0; good && i * STREAMS_EACH < d->streams; i++) {
 		crowd[i].name = "doctor-crowd";
-		good = take_token(d, &crowd[i]);
+		good = obtain_token(d, &crowd[i]);
 	}
 	if (!good)
 		goto out;
 	began = clock_ms();
 	end = began + d->wait * 1000;
 	for (long i = 0; i < d->streams; i++)
-		x[i] = stream_open(d, &crowd[i / STREAMS_EACH], "1-1", false);
+		x[i] = doctor_open_stream(d, &crowd[i / STREAMS_EACH], "1-1", false);
 	while ((open = count_open(x, d->streams, &status)) < d->streams &&
 	       client_step(d->client, end))
 		;
 	if (open == d->streams)
-		tell_fine(d, "processes: %ld streams at a time, open in %.1f s", open,
+		report_ok(d, "processes: %ld streams at a time, open in %.1f s", open,
 			  (double)(clock_ms() - began) / 1000);
 	else
-		tell_wrong(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
-			   "processes: of %ld streams at a time %ld are open after %ld s",
-			   d->streams, open, d->wait);
+		report_wrong(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
+			     "processes: of %ld streams at a time %ld are open after "
+			     "%ld s", d->streams, open, d->wait);
 	check_beside(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);
@@ -356,11 +376,11 @@ static bool check_unread(struct doctor *d)
 
 	if (!d->unread)
 		return true;
-	put_position(&position, d->bob.stream);
+	append_position(&position, d->bob.stream);
 	client_end(d->client, d->bob.stream);
-	d->bob.stream = x = stream_open(d, &d->bob, position.data, true);
-	if (!stream_wait(d, x, "connected", "")) {
-		tell_closed(d, &d->bob, x);
+	d->bob.stream = x = doctor_open_stream(d, &d->bob, position.data, true);
+	if (!await_event(d, x, "connected", "")) {
+		report_not_opened(d, &d->bob, x);
 		goto out;
 	}
 	x->unread = true;
@@ -369,25 +389,27 @@ static bool check_unread(struct doctor *d)
 		buf_char(&body, 'x');
 	buf_char(&body, '"');
 	while (sent < UNREAD_RELAYS &&
-	       ask_relay(d, &d->ann, &d->bob, "doctor", body.data))
+	       doctor_relay(d, &d->ann, &d->bob, "doctor", body.data))
 		sent++;
 	if (sent < UNREAD_RELAYS)
 		goto out;
-	wait_ms(d, d->unread * 1000);
+	poll_for_ms(d, d->unread * 1000);
 	client_read(x);
 	end = clock_ms() + d->wait * 1000;
 	while (!x->done && x->body.len < all && client_step(d->client, end))
 		;
 	if (x->body.len < all)
-		tell_fine(d, "unread: a stream that was not read for %ld s was ended, "
+		report_ok(d, "unread: a stream that was not read for %ld s was ended, "
 			  "after %zu KiB", d->unread, x->body.len / 1024);
 	else if (d->proxied)
-		tell_note(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld s "
-			  "was kept, with all of %zu KiB: so much fits into the connection "
-			  "between a proxy and the web server", d->unread, all / 1024);
+		report_note(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld "
+			    "s was kept, with all of %zu KiB: so much fits into the "
+			    "connection between a proxy and the web server", d->unread,
+			    all / 1024);
 	else
-		tell_wrong(d, CAUSE_UNREAD, "unread: a stream that was not read for %ld "
-			   "s was kept, with all of %zu KiB", d->unread, all / 1024);
+		report_wrong(d, CAUSE_UNREAD, "unread: a stream that was not read for "
+			     "%ld s was kept, with all of %zu KiB", d->unread,
+			     all / 1024);
 out:
 	buf_free(&position);
 	buf_free(&body);
@@ -404,28 +426,29 @@ static bool check_hold(struct doctor *d)
 	while (!x->done && client_step(d->client, end))
 		;
 	if (x->done)
-		return tell_end(d, "hold", x);
+		return report_cut(d, "hold", x);
 	if (x->body.len == before)
-		return tell_wrong(d, CAUSE_BUFFERED, "hold: no ping in %ld s (is "
-				  "DRAWBRIDGE_PING longer? then try a longer --hold)",
-				  d->hold);
-	tell_fine(d, "hold: an idle stream is open after %.0f s, with pings",
+		return report_wrong(d, CAUSE_BUFFERED, "hold: no ping in %ld s (is "
+				    "DRAWBRIDGE_PING longer? then try a longer --hold)",
+				    d->hold);
+	report_ok(d, "hold: an idle stream is open after %.0f s, with pings",
 		  (double)(clock_ms() - x->began_ms) / 1000);
 	return true;
 }
 
 static bool (*const checks[])(struct doctor *d) = {
-	check_answers, check_page, check_metrics, check_tokens, check_host,
-	check_stream, check_relay, check_return, check_processes, check_unread, check_hold,
+	check_answers, check_page, doctor_check_metrics, check_tokens, doctor_check_host,
+	check_stream, check_relay, check_return, check_processes, check_unread,
+	check_hold,
 };
 
-static void leave(struct doctor *d, struct peer_here *p)
+static void leave_room(struct doctor *d, struct doctor_peer *p)
 {
 	struct buf path = BUF_INIT(256);
 
 	if (p->token) {
 		buf_fmt(&path, "%s/leave", d->room);
-		client_end(d->client, ask(d, "POST", path.data, p, ""));
+		client_end(d->client, doctor_ask(d, "POST", path.data, p, ""));
 		buf_free(&path);
 	}
 	client_end(d->client, p->stream);
@@ -443,10 +466,10 @@ int doctor_examine(struct doctor *d, const char *url)
 	while (i < sizeof checks / sizeof *checks && checks[i](d))
 		i++;
 	if (i + 1 < sizeof checks / sizeof *checks)
-		puts("        Nothing more was tried: change this first.");
-	leave(d, &d->ann);
-	leave(d, &d->bob);
+		puts("        Nothing else was tested: fix this first.");
+	leave_room(d, &d->ann);
+	leave_room(d, &d->bob);
 	client_free(d->client);
-	printf("%d right, %d wrong\n", d->passed, d->failed);
+	printf("%d passed, %d failed\n", d->passed, d->failed);
 	return d->failed ? EXIT_WRONG : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * What stands in front of the web server: which proxy it is, and whether it says
- * of its clients what the programs have to know.
+ * Checks of what is in front of the web server: which proxy it is, and whether it passes on
+ * what the programs need to know of its clients.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@ static const struct {
 };
 
 /* A header that is none is refused by who comes first, and goes no further. */
-void find_front(struct doctor *d)
+void doctor_find_front(struct doctor *d)
 {
 	struct request r = { .method = "GET", .path = "", .header = "Not A Name: x" };
 	struct exchange *x = client_ask(d->client, &r);
@@ -33,7 +33,7 @@ void find_front(struct doctor *d)
 }
 
 /* As a page that lives by the cookie: its Origin must be the Host that arrives. */
-bool check_host(struct doctor *d)
+bool doctor_check_host(struct doctor *d)
 {
 	struct buf path = BUF_INIT(256), origin = BUF_INIT(2048);
 	struct request r = { .method = "POST", .token = d->ann.token, .cookie = true };
@@ -46,29 +46,29 @@ bool check_host(struct doctor *d)
 	r.header = origin.data;
 	x = client_ask(d->client, &r);
 	if (x->status == 403) {
-		tell_wrong(d, CAUSE_HOST, "host: a page of %s is refused its own cookie, "
-			   "as Host does not arrive as it was sent",
-			   client_origin(d->client));
+		report_wrong(d, CAUSE_HOST, "host: a page of %s is refused its own "
+			     "cookie, as Host does not arrive as it was sent",
+			     client_origin(d->client));
 		client_end(d->client, x);
 	} else if (x->status == 200) {
-		tell_fine(d, "host: it arrives as it was sent");
+		report_ok(d, "host: it arrives as it was sent");
 		client_end(d->client, x);
 	} else {
-		good = tell_refused(d, "host: join by the cookie", x);
+		good = report_refused(d, "host: join by the cookie", x);
 	}
 	buf_free(&path);
 	buf_free(&origin);
 	return good;
 }
 
-bool check_metrics(struct doctor *d)
+bool doctor_check_metrics(struct doctor *d)
 {
-	struct exchange *x = ask(d, "GET", "metrics", NULL, NULL);
+	struct exchange *x = doctor_ask(d, "GET", "metrics", NULL, NULL);
 
 	if (x->status == 200)
-		tell_wrong(d, CAUSE_METRICS, "metrics: whoever asks from here may read them");
+		report_wrong(d, CAUSE_METRICS, "metrics: anyone can read them from here");
 	else
-		tell_fine(d, "metrics: not for whoever asks");
+		report_ok(d, "metrics: not everyone can read them");
 	client_end(d->client, x);
 	return true;
 }

@@ -11,10 +11,10 @@
 #include "cli/commands.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_token, &command_doctor, NULL,
+	&command_check, &command_token, &command_doctor, &command_health, NULL,
 };
 
-int complain(const char *fmt, ...)
+int usage_error(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -26,7 +26,7 @@ int complain(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-static void help(void)
+static void print_help(void)
 {
 	for (int i = 0; commands[i]; i++)
 		printf("%s drawbridge %s %s\n", i ? "      " : "usage:",
@@ -36,7 +36,7 @@ static void help(void)
 	     "See drawbridge(1).");
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run_command(const struct command *command, int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
 		if (!strcmp(argv[i], "--help")) {
@@ -56,14 +56,14 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(word, "--help") || !strcmp(word, "help")) {
-		help();
+		print_help();
 		return 0;
 	}
 	for (int i = 0; commands[i]; i++)
 		if (!strcmp(word, commands[i]->name)) {
 			argv[1] = argv[0];	/* getopt's complaints name it */
-			return run(commands[i], argc - 1, argv + 1);
+			return run_command(commands[i], argc - 1, argv + 1);
 		}
-	return complain("%s%sallowed is check, token, doctor, --version or --help",
-			word, *word ? " is no command: " : "which command? ");
+	return usage_error("%s%s; expected check, token, doctor, health, --version or --help",
+			   *word ? "unknown command: " : "missing command", word);
 }

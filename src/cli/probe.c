@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "cli/doctor.h"
 
-enum { LATE_PART = 5 };	/* of what may be waited: what takes longer was held back */
+enum { LATE_PART = 5 };	/* of --wait: what takes longer was held back */
 
 /* The report */
 
@@ -19,7 +19,7 @@ static void print_line(const char *word, const char *fmt, va_list ap)
 	fflush(stdout);
 }
 
-void tell_fine(struct doctor *d, const char *fmt, ...)
+void report_ok(struct doctor *d, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -29,34 +29,38 @@ void tell_fine(struct doctor *d, const char *fmt, ...)
 	d->passed++;
 }
 
-void tell_note(struct doctor *d, enum cause cause, const char *fmt, ...)
+static void print_problem(struct doctor *d, const char *word, enum cause cause,
+			  const char *fmt, va_list ap)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	print_line("note", fmt, ap);
-	va_end(ap);
+	print_line(word, fmt, ap);
 	advise(cause, d->server, d->front, d->mount);
 	fflush(stdout);
 }
 
-bool tell_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
+void report_note(struct doctor *d, enum cause cause, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	print_line("WRONG", fmt, ap);
+	print_problem(d, "note", cause, fmt, ap);
 	va_end(ap);
-	advise(cause, d->server, d->front, d->mount);
-	fflush(stdout);
+}
+
+bool report_wrong(struct doctor *d, enum cause cause, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_problem(d, "FAIL", cause, fmt, ap);
+	va_end(ap);
 	d->failed++;
 	return false;
 }
 
 /* Asking */
 
-struct exchange *ask(struct doctor *d, const char *method, const char *path,
-		     const struct peer_here *who, const char *body)
+struct exchange *doctor_ask(struct doctor *d, const char *method, const char *path,
+			    const struct doctor_peer *who, const char *body)
 {
 	struct request r = {
 		.method = method, .path = path,
@@ -74,7 +78,7 @@ static bool is_ours(const struct exchange *x)
 			"application/problem+json", 24);
 }
 
-/* Why an answer is not the one that was wanted. */
+/* Why an answer is not the expected one. */
 static enum cause cause_of(const struct exchange *x)
 {
 	switch (x->status) {
@@ -89,38 +93,62 @@ static enum cause cause_of(const struct exchange *x)
 	return CAUSE_MOUNT;
 }
 
-bool tell_refused(struct doctor *d, const char *what, struct exchange *x)
+json_t *exchange_json(const struct exchange *x)
 {
-	if (x->status)
-		tell_wrong(d, cause_of(x), "%s: status %d%s", what, x->status,
-			   is_ours(x) ? "" : ", from what stands before the program");
+	char why[128];
+
+	return json_parse(x->body.len ? x->body.data : "", x->body.len, why);
+}
+
+/* The detail of an error of ours, after ": ". */
+static void append_detail(struct buf *to, const struct exchange *x)
+{
+	json_t *json = exchange_json(x);
+	const char *detail = json_string_value(json_object_get(json, "detail"));
+
+	if (detail)
+		buf_fmt(to, ": %s", detail);
+	json_decref(json);
+}
+
+bool report_refused(struct doctor *d, const char *what, struct exchange *x)
+{
+	struct buf more = BUF_INIT(4096);
+
+	if (is_ours(x))
+		append_detail(&more, x);
 	else
-		tell_wrong(d, cause_of(x), "%s: %s", what, x->why);
+		buf_str(&more, ", from what stands before the program");
+	if (x->status)
+		report_wrong(d, cause_of(x), "%s: status %d%s", what, x->status,
+			     more.len ? more.data : "");
+	else
+		report_wrong(d, cause_of(x), "%s: %s", what, x->why);
+	buf_free(&more);
 	client_end(d->client, x);
 	return false;
 }
 
 json_t *ask_json(struct doctor *d, const char *what, const char *path,
-		 const struct peer_here *who, const char *body)
+		 const struct doctor_peer *who, const char *body)
 {
-	struct exchange *x = ask(d, "POST", path, who, body);
-	char why[128];
+	struct exchange *x = doctor_ask(d, "POST", path, who, body);
 	json_t *json = NULL;
 
 	if (x->status != 200 && x->status != 202) {
-		tell_refused(d, what, x);
+		report_refused(d, what, x);
 		return NULL;
 	}
-	json = json_read(x->body.len ? x->body.data : "", x->body.len, why);
+	json = exchange_json(x);
 	if (!json)
-		tell_wrong(d, CAUSE_MOUNT, "%s: the answer is no JSON, so not ours",
-			   what);
+		report_wrong(d, CAUSE_MOUNT, "%s: the answer is not JSON, so not from Drawbridge",
+			     what);
 	client_end(d->client, x);
 	return json;
 }
 
-int ask_relay(struct doctor *d, const struct peer_here *from,
-	      const struct peer_here *to, const char *event, const char *body)
+int doctor_relay(struct doctor *d, const struct doctor_peer *from,
+		 const struct doctor_peer *to, const char *event, const char *body)
 {
 	struct buf path = BUF_INIT(256);
 	json_t *json, *delivered;
@@ -138,8 +166,8 @@ int ask_relay(struct doctor *d, const struct peer_here *from,
 
 /* Streams */
 
-struct exchange *stream_open(struct doctor *d, const struct peer_here *p,
-			     const char *header, bool small)
+struct exchange *doctor_open_stream(struct doctor *d, const struct doctor_peer *p,
+				    const char *header, bool small)
 {
 	struct request r = {
 		.method = "GET", .path = "connect", .token = p->token,
@@ -149,7 +177,7 @@ struct exchange *stream_open(struct doctor *d, const struct peer_here *p,
 	return client_begin(d->client, &r);
 }
 
-const char *stream_wait(struct doctor *d, const struct exchange *x,
+const char *await_event(struct doctor *d, const struct exchange *x,
 			const char *event, const char *text)
 {
 	int64_t end = clock_ms() + d->wait * 1000;
@@ -168,30 +196,30 @@ static bool has_page(const struct exchange *x)
 			       strcasestr(x->body.data, "<!doctype"));
 }
 
-bool tell_end(struct doctor *d, const char *what, const struct exchange *x)
+bool report_cut(struct doctor *d, const char *what, const struct exchange *x)
 {
 	bool page = has_page(x);
 	int64_t quiet = page ? x->gap_ms : x->done_ms - x->last_ms;
-	int64_t before = x->gap_most_ms;
+	int64_t before = x->gap_max_ms;
 
 	if (!page && x->gap_ms > before)
 		before = x->gap_ms;
 	if (!*x->why && !page)
-		return tell_wrong(d, CAUSE_ENDED, "%s: stream.fcgi ended the stream, "
-				  "after %.1f s", what,
-				  (double)(x->done_ms - x->began_ms) / 1000);
-	/* What cuts by silence lets none pass that is longer. */
-	return tell_wrong(d, quiet * 100 > before * 98 ? CAUSE_IDLE : CAUSE_AGE,
-			  "%s: the stream was cut%s %.1f s after it began, after "
-			  "%.1f s of silence%s%s%s", what,
-			  page ? " (with a page of the web server in it)" : "",
-			  (double)(x->done_ms - x->began_ms) / 1000,
-			  (double)quiet / 1000, *x->why ? " (" : "", x->why,
-			  *x->why ? ")" : "");
+		return report_wrong(d, CAUSE_ENDED, "%s: stream.fcgi ended the stream, "
+				    "after %.1f s", what,
+				    (double)(x->done_ms - x->began_ms) / 1000);
+	/* A time-out for silence would not have let a longer one pass. */
+	return report_wrong(d, quiet * 100 > before * 98 ? CAUSE_IDLE : CAUSE_AGE,
+			    "%s: the stream was cut%s %.1f s after it began, after "
+			    "%.1f s of silence%s%s%s", what,
+			    page ? " (with a page of the web server in it)" : "",
+			    (double)(x->done_ms - x->began_ms) / 1000,
+			    (double)quiet / 1000, *x->why ? " (" : "", x->why,
+			    *x->why ? ")" : "");
 }
 
-bool tell_closed(struct doctor *d, const struct peer_here *p,
-		 const struct exchange *x)
+bool report_not_opened(struct doctor *d, const struct doctor_peer *p,
+		       const struct exchange *x)
 {
 	struct exchange *head;
 	int status;
@@ -199,44 +227,44 @@ bool tell_closed(struct doctor *d, const struct peer_here *p,
 	if (x->status && x->status != 200) {
 		enum cause cause = cause_of(x);
 
-		return tell_wrong(d, cause == CAUSE_REDIS ? CAUSE_STREAMS : cause,
-				  "stream: status %d for /connect", x->status);
+		return report_wrong(d, cause == CAUSE_REDIS ? CAUSE_STREAMS : cause,
+				    "stream: status %d for /connect", x->status);
 	}
 	if (x->done && x->status)
-		return tell_end(d, "stream", x);
+		return report_cut(d, "stream", x);
 	if (x->done)
-		return tell_wrong(d, CAUSE_DOWN, "stream: %s", x->why);
+		return report_wrong(d, CAUSE_DOWN, "stream: %s", x->why);
 	if (x->status)
-		return tell_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: header "
-				  "lines came, but no event in %ld s", d->wait);
+		return report_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: header "
+				    "lines came, but no event in %ld s", d->wait);
 	/* The answer to HEAD ends at once, so that no buffer holds it back. */
-	head = ask(d, "HEAD", "connect", p, NULL);
+	head = doctor_ask(d, "HEAD", "connect", p, NULL);
 	status = head->status;
 	client_end(d->client, head);
 	if (status == 200)
-		return tell_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: nothing "
-				  "came in %ld s, though stream.fcgi answers HEAD at once",
-				  d->wait);
-	return tell_wrong(d, CAUSE_FULL, "stream: no answer in %ld s, nor to HEAD: not "
-			  "enough processes, threads or connections?", d->wait);
+		return report_wrong(d, CAUSE_BUFFERED, "stream: it is buffered: nothing "
+				    "came in %ld s, though stream.fcgi answers HEAD at "
+				    "once", d->wait);
+	return report_wrong(d, CAUSE_FULL, "stream: no answer in %ld s, nor to HEAD: not "
+			    "enough processes, threads or connections?", d->wait);
 }
 
-bool stream_arrives(struct doctor *d, const struct peer_here *p, const char *event,
-		    const char *text, const char *what)
+bool expect_event(struct doctor *d, const struct doctor_peer *p, const char *event,
+		  const char *text, const char *what)
 {
 	int64_t began = clock_ms();
 	double s;
 
-	if (!stream_wait(d, p->stream, event, text)) {
+	if (!await_event(d, p->stream, event, text)) {
 		if (p->stream->done)
-			return tell_end(d, what, p->stream);
-		return tell_wrong(d, CAUSE_BUFFERED, "%s: no %s on the stream of %s in "
-				  "%ld s", what, event, p->name, d->wait);
+			return report_cut(d, what, p->stream);
+		return report_wrong(d, CAUSE_BUFFERED, "%s: no %s on the stream of %s in "
+				    "%ld s", what, event, p->name, d->wait);
 	}
 	s = (double)(clock_ms() - began) / 1000;
 	if (s * LATE_PART > (double)d->wait)
-		return tell_wrong(d, CAUSE_BUFFERED, "%s: it is buffered: %s came after "
-				  "%.1f s", what, event, s);
-	tell_fine(d, "%s", what);
+		return report_wrong(d, CAUSE_BUFFERED, "%s: it is buffered: %s came "
+				    "after %.1f s", what, event, s);
+	report_ok(d, "%s", what);
 	return true;
 }

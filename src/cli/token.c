@@ -16,7 +16,7 @@
 #include "cli/commands.h"
 #include "room/json.h"
 
-enum { TTL_LEAST = 10, TTL_MOST = 31536000 };	/* as DRAWBRIDGE_TOKEN_TTL */
+enum { TTL_MIN = 10, TTL_MAX = 31536000 };	/* as DRAWBRIDGE_TOKEN_TTL */
 
 extern char **environ;
 
@@ -31,40 +31,40 @@ static bool pattern_valid(const char *text)
 }
 
 /* What is wrong with the arguments; NULL: nothing. */
-static const char *take_option(int option, struct claims *claims,
-			       struct buf *rooms, long *ttl)
+static const char *parse_option(int option, struct claims *claims,
+				struct buf *rooms, long *ttl)
 {
 	size_t len = strlen(optarg);
 
 	switch (option) {
 	case 'i':
 		if (!id_valid_name(optarg, len))
-			return "--id: 1 to 64 of A-Z a-z 0-9 _ -, and no word of our "
-				"own URLs (access, connect, ...)";
+			return "--id: must be 1 to 64 characters of A-Z a-z 0-9 _ -, and "
+				"not a reserved word (access, connect, ...)";
 		strcpy(claims->peer.id, optarg);
 		return NULL;
 	case 'n':
 		if (!json_name_valid(optarg, len))
-			return "--name: 1 to 64 characters of UTF-8, none of them a "
-				"control character";
+			return "--name: must be 1 to 64 characters of UTF-8, none of them "
+				"a control character";
 		strcpy(claims->peer.username, optarg);
 		return NULL;
 	case 'r':
 		if (!pattern_valid(optarg))
-			return "--room: the id of a room, or the beginning of one and "
-				"a '*'";
+			return "--room: must be the id of a room, or a prefix followed "
+				"by '*'";
 		buf_fmt(rooms, "%c\"%s\"", rooms->len ? ',' : '[', optarg);
 		return NULL;
 	case 't':
-		if (!number_parse(optarg, len, TTL_LEAST, TTL_MOST, ttl))
-			return "--ttl: seconds, from 10 to 31536000";
+		if (!number_parse(optarg, len, TTL_MIN, TTL_MAX, ttl))
+			return "--ttl: must be a number of seconds from 10 to 31536000";
 		return NULL;
 	}
 	return "";	/* getopt_long has complained */
 }
 
 /* Prints it, unless it is one that we would refuse. */
-static int sign(const struct conf *conf, const struct claims *claims)
+static int print_token(const struct conf *conf, const struct claims *claims)
 {
 	int64_t now = clock_unix();
 	char *token = token_sign(conf, claims, now);
@@ -75,13 +75,13 @@ static int sign(const struct conf *conf, const struct claims *claims)
 	if (good)
 		puts(token);
 	else
-		complain("this token would be refused: %s", why);
+		usage_error("this token would be refused: %s", why);
 	claims_free(&back);
 	free(token);
 	return good ? 0 : EXIT_USAGE;
 }
 
-static int run(int argc, char **argv)
+static int run_token(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "id", required_argument, NULL, 'i' },
@@ -98,25 +98,25 @@ static int run(int argc, char **argv)
 	int option, status = EXIT_USAGE;
 
 	while (!wrong && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		wrong = option == '?' ? "" : take_option(option, &claims, &rooms, &ttl);
+		wrong = option == '?' ? "" : parse_option(option, &claims, &rooms, &ttl);
 	if (rooms.len)
 		buf_char(&rooms, ']');
 	if (!wrong && optind < argc)
-		wrong = "token takes options alone: see drawbridge token --help";
+		wrong = "token takes only options; see drawbridge token --help";
 	if (!wrong && !(*claims.peer.id && *claims.peer.username))
-		wrong = "token needs --id and --name";
+		wrong = "token requires --id and --name";
 	if (!wrong && !buf_ok(&rooms))
-		wrong = "--room: too many for one token";
+		wrong = "too many --room options for one token";
 	if (wrong) {
 		if (*wrong)
-			complain("%s", wrong);
+			usage_error("%s", wrong);
 	} else if (!conf_read(&conf, environ, &why)) {
 		fprintf(stderr, "%s", why.data);
 		status = EXIT_WRONG;
 	} else {
 		claims.expires = clock_unix() + (ttl ? ttl : (long)conf.token_ttl);
 		claims.rooms = rooms.data;
-		status = sign(&conf, &claims);
+		status = print_token(&conf, &claims);
 	}
 	conf_free(&conf);
 	buf_free(&rooms);
@@ -127,7 +127,7 @@ static int run(int argc, char **argv)
 const struct command command_token = {
 	"token",
 	"--id ID --name NAME [--room ROOM]... [--ttl SECONDS]\n"
-	"           Prints a token for this peer, signed with the first secret; for these\n"
-	"           rooms alone (a '*' at the end is any that begin so) where any is given.",
-	run,
+	"           Prints a token for this peer, signed with the first secret. With --room\n"
+	"           it is valid only for these rooms; a '*' at the end matches any suffix.",
+	run_token,
 };

@@ -16,19 +16,19 @@
  *     data (data, peer)      a text, or bytes as Uint8Array
  */
 
-import { MESSAGE_MOST, encode } from './bytes.js';
-import { Emitter, onNetworkChange } from './events.js';
-import { IceServers } from './ice.js';
-import { Peer, RELAYED } from './peer.js';
-import { Refusal, deferred } from './requests.js';
-import { Signaling } from './signaling.js';
+import { MESSAGE_MAX, encode } from './client/bytes.js';
+import { Emitter, onNetworkChange } from './client/events.js';
+import { IceServers } from './client/ice.js';
+import { Peer, RELAYED } from './client/peer.js';
+import { Refusal, deferred } from './client/requests.js';
+import { Signaling } from './client/signaling.js';
 
 export { Refusal };
 
 /**
- * @typedef {import('./peer.js').PeerInfo} PeerInfo
- * @typedef {import('./signaling.js').State} State
- * @typedef {import('./tokens.js').Pass} Pass
+ * @typedef {import('./client/peer.js').PeerInfo} PeerInfo
+ * @typedef {import('./client/signaling.js').State} State
+ * @typedef {import('./client/tokens.js').Pass} Pass
  *
  * @typedef {object} Options
  * @property {string} [username]  1 to 64 characters, no control characters
@@ -45,7 +45,7 @@ export class Drawbridge extends Emitter {
   #rtc;
   /** @type {Map<string, Peer>} */
   #peers = new Map();
-  /** @type {import('./requests.js').Deferred | null} */
+  /** @type {import('./client/requests.js').Deferred | null} */
   #connecting = null;
 
   /** @param {Options} [options] */
@@ -56,12 +56,12 @@ export class Drawbridge extends Emitter {
       ['session-description', 'ice-candidate', RELAYED]);
     this.#signaling = signaling;
     this.#ice = new IceServers(() => signaling.ice(), (servers) => {
-      for (const { connection } of this.#peers.values()) connection.use(servers);
+      for (const { connection } of this.#peers.values()) connection.setIceServers(servers);
     });
     signaling.on('state', (state, detail) => this.#state(state, detail));
     signaling.on('add-peer', ({ peer, offer }) => this.#add(peer, offer === true));
     signaling.on('remove-peer', ({ peer }) => this.#peers.get(peer.id)?.removed());
-    signaling.on('forget', () => {
+    signaling.on('clear-peers', () => {
       for (const id of [...this.#peers.keys()]) this.#remove(id);
     });
     // From somebody whom we do not know it is for another page with our id.
@@ -139,7 +139,7 @@ export class Drawbridge extends Emitter {
    */
   send(data, to) {
     const bytes = encode(data);
-    if (bytes.length > MESSAGE_MOST) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MOST} bytes.`));
+    if (bytes.length > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
     if (to === undefined) {
       return Promise.allSettled([...this.#peers.values()].map((peer) => peer.send(bytes))).then(() => {});
     }

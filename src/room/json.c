@@ -6,7 +6,7 @@
 
 #include "room/json.h"
 
-enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
+enum { PARSE_FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
 
 /* Whether the first value of text is JSON_DEPTH_MAX deep at the most, if it is
  * JSON. jansson takes 2048, and a few hundred bytes of the stack for each. */
@@ -42,37 +42,37 @@ static bool depth_ok(const char *text, size_t len)
 	return true;
 }
 
-json_t *json_read(const char *text, size_t len, char why[128])
+json_t *json_parse(const char *text, size_t len, char why[128])
 {
 	json_error_t error = { .position = 0 };
 	json_t *json;
 
 	if (!depth_ok(text, len)) {
-		snprintf(why, 128, "The body is nested deeper than %d.",
+		snprintf(why, 128, "The body is nested deeper than %d levels.",
 			 JSON_DEPTH_MAX);
 		return NULL;
 	}
 	/* A NUL ends jansson's reading as the end of the text would. */
 	json = memchr(text, '\0', len) ? NULL :
-		json_loadb(text, len, FLAGS, &error);
+		json_loadb(text, len, PARSE_FLAGS, &error);
 	if (!json)
-		snprintf(why, 128, "The body is not JSON: at byte %d.",
+		snprintf(why, 128, "The body is not valid JSON: error at byte %d.",
 			 error.position);
 	return json;
 }
 
-size_t json_value(const char *text, size_t len)
+size_t json_value_len(const char *text, size_t len)
 {
 	json_error_t error;
 	json_t *json = depth_ok(text, len) ?
-		json_loadb(text, len, FLAGS | JSON_DISABLE_EOF_CHECK, &error) :
+		json_loadb(text, len, PARSE_FLAGS | JSON_DISABLE_EOF_CHECK, &error) :
 		NULL;
 
 	json_decref(json);
 	return json ? (size_t)error.position : 0;
 }
 
-void json_put_string(struct buf *b, const char *s)
+void json_append_string(struct buf *b, const char *s)
 {
 	json_t *json = json_string(s);
 	char *text = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
@@ -82,7 +82,7 @@ void json_put_string(struct buf *b, const char *s)
 	json_decref(json);
 }
 
-void json_put_raw(struct buf *b, const char *text, size_t len)
+void json_append_raw(struct buf *b, const char *text, size_t len)
 {
 	char *to = buf_space(b, len);
 
@@ -115,30 +115,30 @@ bool json_name_valid(const char *s, size_t len)
 	return characters >= 1 && characters <= 64;
 }
 
-struct cursor {
+struct json_cursor {
 	const char *at, *end;
 };
 
-static bool ended(struct cursor *c)
+static bool at_end(struct json_cursor *c)
 {
 	while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
 		c->at++;
 	return c->at == c->end;
 }
 
-static bool take(struct cursor *c, char want)
+static bool skip_char(struct json_cursor *c, char want)
 {
-	if (ended(c) || *c->at != want)
+	if (at_end(c) || *c->at != want)
 		return false;
 	c->at++;
 	return true;
 }
 
 /* A member of an item: its name and the bytes of its value. */
-static bool take_member(struct cursor *c, char name[8], const char **value,
-			size_t *len)
+static bool parse_member(struct json_cursor *c, char name[8], const char **value,
+			 size_t *len)
 {
-	size_t n = json_value(c->at, (size_t)(c->end - c->at));
+	size_t n = json_value_len(c->at, (size_t)(c->end - c->at));
 	const char *key = c->at;
 
 	key += strspn(key, " \t\r\n");
@@ -146,18 +146,18 @@ static bool take_member(struct cursor *c, char name[8], const char **value,
 		return false;
 	snprintf(name, 8, "%.*s", (int)(c->at + n - key) - 2, key + 1);
 	c->at += n;
-	if (!take(c, ':'))
+	if (!skip_char(c, ':'))
 		return false;
-	*len = json_value(c->at, (size_t)(c->end - c->at));
+	*len = json_value_len(c->at, (size_t)(c->end - c->at));
 	*value = c->at;
 	c->at += *len;
 	return *len;
 }
 
-static bool take_event(struct item *item, const char *text, size_t len)
+static bool parse_event_name(struct item *item, const char *text, size_t len)
 {
 	char why[128];
-	json_t *json = json_read(text, len, why);
+	json_t *json = json_parse(text, len, why);
 	const char *s = json_string_value(json);
 	bool good = s && json_string_length(json) < sizeof item->name &&
 		strlen(s) == json_string_length(json);
@@ -169,20 +169,20 @@ static bool take_event(struct item *item, const char *text, size_t len)
 	return good;
 }
 
-static bool take_item(struct cursor *c, struct item *item)
+static bool parse_item(struct json_cursor *c, struct item *item)
 {
 	const char *value;
 	char name[8];
 	size_t len;
 
 	memset(item, 0, sizeof *item);
-	if (!take(c, '{'))
+	if (!skip_char(c, '{'))
 		return false;
 	do {
-		if (!take_member(c, name, &value, &len))
+		if (!parse_member(c, name, &value, &len))
 			return false;
 		if (!strcmp(name, "event") && !item->event) {
-			if (!take_event(item, value, len))
+			if (!parse_event_name(item, value, len))
 				return false;
 		} else if (!strcmp(name, "data") && !item->data) {
 			item->data = value;
@@ -190,23 +190,23 @@ static bool take_item(struct cursor *c, struct item *item)
 		} else {
 			return false;
 		}
-	} while (take(c, ','));
-	return item->event && item->data && take(c, '}');
+	} while (skip_char(c, ','));
+	return item->event && item->data && skip_char(c, '}');
 }
 
-int json_batch(const char *text, size_t len, struct item *items, int most,
-	       char why[128])
+int json_parse_batch(const char *text, size_t len, struct item *items, int max,
+		     char why[128])
 {
-	struct cursor c = { text, text + len };
+	struct json_cursor c = { text, text + len };
 	int n = 0;
 
-	snprintf(why, 128, "The body is an array of 1 to %d objects "
-		 "{\"event\":name,\"data\":any}.", most);
-	if (!take(&c, '['))
+	snprintf(why, 128, "The body must be an array of 1 to %d objects "
+		 "{\"event\":name,\"data\":any}.", max);
+	if (!skip_char(&c, '['))
 		return -1;
 	do {
-		if (n == most || !take_item(&c, &items[n++]))
+		if (n == max || !parse_item(&c, &items[n++]))
 			return -1;
-	} while (take(&c, ','));
-	return take(&c, ']') && ended(&c) ? n : -1;
+	} while (skip_char(&c, ','));
+	return skip_char(&c, ']') && at_end(&c) ? n : -1;
 }

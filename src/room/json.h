@@ -1,7 +1,6 @@
 /*
- * json.h - JSON (RFC 8259) as jansson 2.14 reads it: any value at the top,
- * numbers of any size, \u0000 allowed in strings; arrays and objects in each
- * other up to JSON_DEPTH_MAX.
+ * json.h - JSON (RFC 8259) as jansson 2.14 reads it: any value at the top, numbers of any
+ * size, \u0000 allowed in strings; nested up to JSON_DEPTH_MAX.
  */
 #ifndef ROOM_JSON_H
 #define ROOM_JSON_H
@@ -16,18 +15,18 @@
 enum { JSON_DEPTH_MAX = 128 };
 
 /* NULL: not JSON, or too deep, and why (128 bytes) says where. Free with json_decref. */
-json_t *json_read(const char *text, size_t len, char why[128]);
+json_t *json_parse(const char *text, size_t len, char why[128]);
 
-/* The length of the first value of text, white space before it included; 0:
- * there is none. */
-size_t json_value(const char *text, size_t len);
+/* The length of the first value in text, with the white space before it; 0: there is
+ * none. */
+size_t json_value_len(const char *text, size_t len);
 
 /* Appends s as a JSON string; it must be UTF-8. */
-void json_put_string(struct buf *b, const char *s);
+void json_append_string(struct buf *b, const char *s);
 
-/* Appends a text of valid JSON byte for byte, but with spaces for line breaks:
- * these can stand between tokens only. */
-void json_put_raw(struct buf *b, const char *text, size_t len);
+/* Appends valid JSON byte for byte, but with spaces for line breaks, which can only be
+ * between tokens. */
+void json_append_raw(struct buf *b, const char *text, size_t len);
 
 /* A name that a person chose: 1 to 64 characters of UTF-8, none of them a
  * control character. */
@@ -40,9 +39,9 @@ struct item {
 	char name[65];		/* what event points to */
 };
 
-/* Takes [{"event":...,"data":...},...] apart, 1 to most items. Returns how
- * many; -1: it is none, and why says so. */
-int json_batch(const char *text, size_t len, struct item *items, int most,
-	       char why[128]);
+/* Parses [{"event":...,"data":...},...], 1 to max items. Returns how many; -1: it is no
+ * such array, and why says what is allowed. */
+int json_parse_batch(const char *text, size_t len, struct item *items, int max,
+		     char why[128]);
 
 #endif

@@ -11,7 +11,10 @@ struct peer {
 	char username[257];	/* UTF-8 */
 };
 
-/* {"id":...,"username":...} */
-void peer_put(struct buf *b, const struct peer *p);
+/* Bytes of peer_append(): in JSON a character may take six. */
+enum { USER_MAX = 2048 };
+
+/* Appends {"id":...,"username":...}. */
+void peer_append(struct buf *b, const struct peer *p);
 
 #endif

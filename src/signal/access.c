@@ -11,13 +11,12 @@
 #include "signal/routes.h"
 #include "web/forwarded.h"
 
-/* What the body says: the name, which a renewal may go without, and whether a
- * cookie is wanted. */
-static enum err read_body(struct call *c, bool *cookie)
+/* The username, which a renewal may omit, and whether a cookie is wanted. */
+static enum err parse_access_body(struct call *c, bool *cookie)
 {
 	char *to = c->who.peer.username;
 	json_t *json = c->body->len ?
-		json_read(c->body->data, c->body->len, c->detail) : NULL;
+		json_parse(c->body->data, c->body->len, c->detail) : NULL;
 	json_t *name = json_object_get(json, "username");
 	json_t *wanted = json_object_get(json, "cookie");
 	const char *s = json_string_value(name);
@@ -32,13 +31,13 @@ static enum err read_body(struct call *c, bool *cookie)
 	json_decref(json);
 	if (good)
 		return OK;
-	snprintf(c->detail, sizeof c->detail, "The body is {\"username\":name}, "
-		 "the name 1 to 64 characters without control characters, and "
-		 "perhaps \"cookie\":false.");
+	snprintf(c->detail, sizeof c->detail, "The body must be "
+		 "{\"username\":name}, with a name of 1 to 64 characters that are "
+		 "not control characters, and optionally \"cookie\":false.");
 	return ERR_INPUT;
 }
 
-static bool over_https(const struct call *c)
+static bool is_https(const struct call *c)
 {
 	const char *https = fcgi_env(c->fcgi, "HTTPS");
 	const char *scheme = fcgi_env(c->fcgi, "REQUEST_SCHEME");
@@ -49,7 +48,7 @@ static bool over_https(const struct call *c)
 				fcgi_env(c->fcgi, "HTTP_FORWARDED"));
 }
 
-enum err run_access(struct call *c)
+static enum err run_access(struct call *c)
 {
 	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], *token;
 	bool cookie = true;
@@ -57,7 +56,7 @@ enum err run_access(struct call *c)
 
 	if (!c->conf->access)
 		return ERR_ROUTE;
-	e = read_body(c, &cookie);
+	e = parse_access_body(c, &cookie);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
 		http_client(c, client);
@@ -70,13 +69,21 @@ enum err run_access(struct call *c)
 	c->who.expires = c->now + c->conf->token_ttl;
 	token = token_sign(c->conf, &c->who, c->now);
 	buf_fmt(&c->out, "{\"token\":\"%s\",\"user\":", token);
-	peer_put(&c->out, &c->who.peer);
+	peer_append(&c->out, &c->who.peer);
 	buf_fmt(&c->out, ",\"expires\":%lld}", (long long)c->who.expires);
 	if (cookie)
 		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
 			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,
 			c->conf->mount, c->conf->token_ttl,
-			over_https(c) ? "; Secure" : "");
+			is_https(c) ? "; Secure" : "");
 	free(token);
 	return OK;
 }
+
+const struct route route_access = {
+	.method = "POST",
+	.path = "/access",
+	.token = TOKEN_OPTIONAL,
+	.blocks = true,
+	.run = run_access,
+};

@@ -7,147 +7,177 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/metric.h"
+#include "room/presence.h"
 #include "room/room.h"
+#include "shared/metric.h"
 #include "signal/routes.h"
-#include "store/subscription.h"
+#include "store/listener.h"
 
-enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250, WAITING_MAX = 64 };
+enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250, PROBE_WAITERS_MAX = 64 };
 
-enum err run_live(struct call *c)
+static enum err run_live(struct call *c)
 {
 	buf_str(&c->out, "{\"status\":\"ok\"}");
 	return OK;
 }
 
-/* Until the message that we have published ourselves is there. */
-static enum err receive(struct subscription *s, const char *want)
+const struct route route_live = {
+	.method = "GET",
+	.path = "/health/live",
+	.token = TOKEN_IGNORED,
+	.run = run_live,
+};
+
+/* Until the message that we have published is there. */
+static enum err await_message(struct listener *l, const char *want)
 {
 	int64_t end = clock_ms() + READY_MS, left;
 	const char *message;
 	size_t len;
 
 	while ((left = end - clock_ms()) > 0) {
-		struct pollfd p = { subscription_fd(s), POLLIN, 0 };
+		struct pollfd p = { listener_fd(l), POLLIN, 0 };
 
-		if (poll(&p, 1, (int)left) > 0 && subscription_read(s))
+		if (poll(&p, 1, (int)left) > 0 && listener_read(l))
 			return ERR_STORE;
-		while (subscription_next(s, &message, &len))
+		while (listener_next(l, &message, &len))
 			if (!strcmp(message, want))
 				return OK;
 	}
 	return ERR_STORE;
 }
 
-/* A removal of somebody who is nobody: changes nothing, but a replica, which
- * publishes like any other, refuses it. */
-static enum err write_nothing(struct call *c)
+/* In the same round trip the stream of a peer that does not exist leaves: that changes
+ * nothing, but a read-only replica, which would publish, refuses it. */
+static enum err publish_probe(struct call *c, const char *channel, const char *message)
 {
 	static const struct peer nobody = { .id = "@" };
+	enum err written, e;
 	bool leaving;
 
-	return presence_end(c->redis, c->conf, &nobody, 0, &leaving);
+	presence_leave(c->redis, c->conf, &nobody, 0, &leaving, presence_set_err,
+		       &written);
+	e = redis_publish(c->redis, channel, message);
+	redis_drain(c->redis);
+	return e ? e : written;
 }
 
-/* The whole way of a message: published, and received; and Redis takes
- * writes. */
-static enum err probe(struct call *c)
+/* Whether a message that is published arrives, and Redis accepts writes. */
+static enum err probe_redis(struct call *c)
 {
 	char name[ID_RANDOM_LEN + 2] = "@";	/* no peer's id */
-	struct subscription *s = NULL;
+	struct listener *l = NULL;
 	char *channel;
 	enum err e;
 
 	id_random(name + 1);
-	channel = room_channel(c->conf, name);
-	e = subscription_open(channel, &s);
+	channel = presence_channel(c->conf, name);
+	e = listener_open(channel, &l);
 	if (!e)
-		e = redis_publish(c->redis, channel, name);
+		e = publish_probe(c, channel, name);
 	if (!e)
-		e = receive(s, name);
-	if (!e)
-		e = write_nothing(c);
-	subscription_free(s);
+		e = await_message(l, name);
+	listener_free(l);
 	free(channel);
 	return e;
 }
 
 /*
- * However many ask, Redis is asked once a second: who comes while it is asked
- * waits for that answer, without a thread, and who comes later, or when many wait
- * already, is told the last one. A bad one counts for less, so that what is back is
- * seen; a good one no more once anybody was refused because of Redis.
+ * However many requests come, Redis is probed once a second. A request that comes during
+ * a probe waits for its result, without a thread; others, and those that come when many
+ * wait already, get the last result. A bad one expires sooner, so that a recovery is
+ * seen; a good one at once when any request is refused because of Redis.
  */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	bool running;
 	enum err result;
-	int64_t until;			/* it counts, in ms of clock_ms() */
-	uint64_t refused;		/* when it began */
+	int64_t expires_at;		/* on clock_ms() */
+	uint64_t refused;		/* when it started */
 	struct fifo waiting;		/* calls */
-	unsigned count;			/* of them */
-} last;
+	unsigned count;			/* of these */
+} last_probe;
 
-static uint64_t refused(void)
+static uint64_t refusal_count(void)
 {
-	return metric_value(METRIC_REFUSED, ERR_STORE);
+	return metric_value(METRIC_REFUSED, ERR_STORE) +
+		metric_value(METRIC_REFUSED, ERR_STORE_VERSION);
 }
 
-static bool last_counts(void)
+static bool last_is_valid(void)
 {
-	return clock_ms() < last.until &&
-		(last.result || last.refused == refused());
+	return clock_ms() < last_probe.expires_at &&
+		(last_probe.result || last_probe.refused == refusal_count());
 }
 
-static enum err answer(struct call *c, enum err e)
+/* Whether Redis evicts keys, for "drawbridge doctor". */
+static const char *eviction(void)
 {
-	buf_str(&c->out, "{\"status\":\"ok\"}");
+	if (!metric_value(METRIC_REDIS_EVICTS, 0))
+		return "";
+	return metric_value(METRIC_REDIS_MAXMEMORY, 0) ?
+		",\"redis\":\"evicts\"" : ",\"redis\":\"may-evict\"";
+}
+
+static enum err append_status(struct call *c, enum err e)
+{
+	buf_fmt(&c->out, "{\"status\":\"ok\"%s}", eviction());
 	return e;
 }
 
-static struct fifo finish(enum err e, int64_t start)
+static struct fifo finish_probe(enum err e, int64_t start)
 {
 	struct fifo waiting;
 
-	pthread_mutex_lock(&lock);
-	waiting = last.waiting;
-	last.waiting.first = NULL;
-	last.count = 0;
-	last.running = false;
-	last.result = e;
-	last.until = e ? clock_ms() + BAD_MS : start + GOOD_MS;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&health_lock);
+	waiting = last_probe.waiting;
+	last_probe.waiting.first = NULL;
+	last_probe.count = 0;
+	last_probe.running = false;
+	last_probe.result = e;
+	last_probe.expires_at = e ? clock_ms() + BAD_MS : start + GOOD_MS;
+	pthread_mutex_unlock(&health_lock);
 	return waiting;
 }
 
-enum err run_ready(struct call *c)
+static enum err run_ready(struct call *c)
 {
-	enum { TELL, WAIT, ASK } what;
+	enum { ANSWER_LAST, WAIT_FOR_PROBE, PROBE } action;
 	struct fifo waiting;
 	struct call *other;
 	int64_t start = clock_ms();
 	enum err e;
 
-	pthread_mutex_lock(&lock);
-	e = last.result;
-	what = last.running && last.count < WAITING_MAX ? WAIT :
-		last.running || last_counts() ? TELL : ASK;
-	if (what == WAIT) {
-		fifo_put(&last.waiting, &c->link);
-		last.count++;
+	pthread_mutex_lock(&health_lock);
+	e = last_probe.result;
+	if (last_probe.running && last_probe.count < PROBE_WAITERS_MAX)
+		action = WAIT_FOR_PROBE;
+	else
+		action = last_probe.running || last_is_valid() ? ANSWER_LAST : PROBE;
+	if (action == WAIT_FOR_PROBE) {
+		fifo_push(&last_probe.waiting, &c->link);
+		last_probe.count++;
 	}
-	if (what == ASK) {
-		last.running = true;
-		last.refused = refused();
+	if (action == PROBE) {
+		last_probe.running = true;
+		last_probe.refused = refusal_count();
 	}
-	pthread_mutex_unlock(&lock);
-	if (what == WAIT)
-		return LATER;
-	if (what == TELL)
-		return answer(c, e);
-	e = probe(c);
-	waiting = finish(e, start);
-	while ((other = fifo_take(&waiting)))
-		http_end(other, answer(other, e));
-	return answer(c, e);
+	pthread_mutex_unlock(&health_lock);
+	if (action == WAIT_FOR_PROBE)
+		return ERR_PENDING;
+	if (action == ANSWER_LAST)
+		return append_status(c, e);
+	e = probe_redis(c);
+	waiting = finish_probe(e, start);
+	while ((other = fifo_pop(&waiting)))
+		http_complete(other, append_status(other, e));
+	return append_status(c, e);
 }
+
+const struct route route_ready = {
+	.method = "GET",
+	.path = "/health/ready",
+	.token = TOKEN_IGNORED,
+	.blocks = true,
+	.run = run_ready,
+};

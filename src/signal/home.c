@@ -5,9 +5,9 @@
 #include "base/id.h"
 #include "signal/routes.h"
 
-/* A fresh room, which nobody can guess. Relative, since a proxy may have taken a
- * prefix off the path. */
-enum err run_home(struct call *c)
+/* To a new room, whose name nobody can guess. Relative, since a proxy may have removed a
+ * prefix of the path. */
+static enum err run_home(struct call *c)
 {
 	char room[ID_RANDOM_LEN + 1];
 
@@ -17,11 +17,39 @@ enum err run_home(struct call *c)
 	return OK;
 }
 
-/* Pages are the web server's; the row is there so that other methods are
- * refused. */
-enum err run_page(struct call *c)
+const struct route route_home = {
+	.method = "GET",
+	.path = "/",
+	.token = TOKEN_IGNORED,
+	.run = run_home,
+};
+
+/* Files are served by the web server; nginx asks here for those that it does not have.
+ * The route also makes other methods be refused. */
+static enum err run_page(struct call *c)
 {
 	snprintf(c->detail, sizeof c->detail,
-		 "This page is a file, and the web server should have served it.");
+		 "There is no such file, or the web server does not serve it.");
 	return ERR_ROUTE;
 }
+
+const struct route route_file = {
+	.method = "GET",
+	.path = "/static/{file}",
+	.token = TOKEN_IGNORED,
+	.run = run_page,
+};
+
+const struct route route_folder_file = {
+	.method = "GET",
+	.path = "/static/{folder}/{file}",
+	.token = TOKEN_IGNORED,
+	.run = run_page,
+};
+
+const struct route route_page = {
+	.method = "GET",
+	.path = "/{page}",
+	.token = TOKEN_IGNORED,
+	.run = run_page,
+};

@@ -4,43 +4,49 @@
 #include "room/json.h"
 #include "signal/routes.h"
 
-static void put_urls(struct buf *out, const struct list *urls)
+static void append_urls(struct buf *out, const struct list *urls)
 {
 	buf_str(out, "{\"urls\":[");
 	for (size_t i = 0; i < urls->count; i++) {
 		buf_str(out, i ? "," : "");
-		json_put_string(out, urls->words[i]);
+		json_append_string(out, urls->words[i]);
 	}
 	buf_char(out, ']');
 }
 
-static void put_turn(struct call *c, int64_t expires)
+static void append_turn(struct call *c, int64_t expires)
 {
 	struct buf username = BUF_INIT(128);
 
 	turn_username(&username, expires, c->who.peer.id);
-	put_urls(&c->out, &c->conf->turn_urls);
+	append_urls(&c->out, &c->conf->turn_urls);
 	buf_fmt(&c->out, ",\"username\":\"%s\",\"credential\":\"", username.data);
 	turn_credential(&c->out, c->conf->turn_secret, username.data);
 	buf_str(&c->out, "\"}");
 	buf_free(&username);
 }
 
-/* iceServers is as RTCConfiguration wants it; it is to be asked for again
- * before it expires. */
-enum err run_ice(struct call *c)
+/* iceServers is that of RTCConfiguration; clients ask again before it expires. */
+static enum err run_ice(struct call *c)
 {
 	int64_t expires = c->now + c->conf->turn_ttl;
 
 	buf_str(&c->out, "{\"iceServers\":[");
 	if (c->conf->stun_urls.count) {
-		put_urls(&c->out, &c->conf->stun_urls);
+		append_urls(&c->out, &c->conf->stun_urls);
 		buf_char(&c->out, '}');
 	}
 	if (c->conf->turn_urls.count) {
 		buf_str(&c->out, c->conf->stun_urls.count ? "," : "");
-		put_turn(c, expires);
+		append_turn(c, expires);
 	}
 	buf_fmt(&c->out, "],\"expires\":%lld}", (long long)expires);
 	return OK;
 }
+
+const struct route route_ice = {
+	.method = "GET",
+	.path = "/ice",
+	.token = TOKEN_REQUIRED,
+	.run = run_ice,
+};

@@ -1,7 +1,16 @@
 /*
- * signal.fcgi - the short requests. One thread takes all of them, and never waits
- * for Redis; a fixed pool of others, each with its own connection, run those
- * whose routes do.
+ * signal.fcgi - the short requests.
+ *
+ * The main thread starts the others and waits for their end; signals come to it alone.
+ * The acceptor has the connections to the web server. It checks every request and runs
+ * the routes that do not block: a relay is enqueued on its connection to Redis, and is
+ * answered when the reply comes. It waits for nothing: threads of their own connect for it,
+ * and ask the Sentinels (store/dialler.c). WORKERS - 1 workers run the routes that block,
+ * each on a connection of its own. With one worker, or QUEUE_MAX calls in the queue, the
+ * acceptor runs these itself.
+ *
+ * The lock guards the queue. On SIGTERM the acceptor ends; then the workers, once the
+ * queue is empty.
  */
 #include "config.h"
 
@@ -13,90 +22,72 @@
 #include "signal/routes.h"
 #include "web/program.h"
 
-enum { AT_ONCE = 16, WAITING_MOST = 128 };
+enum { CALLS_AT_ONCE = 16, QUEUE_MAX = 128 };
 
-static const struct route routes[] = {
-	{ "GET", "/", TOKEN_NONE, false, run_home },
-	{ "POST", "/access", TOKEN_RENEWS, true, run_access },
-	{ "GET", "/ice", TOKEN_NEEDED, false, run_ice },
-	{ "GET", "/health/live", TOKEN_NONE, false, run_live },
-	{ "GET", "/health/ready", TOKEN_NONE, true, run_ready },
-	{ "GET", "/metrics", TOKEN_NONE, false, run_metrics },
-	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, false, run_relay },
-	{ "POST", "/relay/{peer}", TOKEN_NEEDED, false, run_relay_many },
-	{ "GET", "/static/{file}", TOKEN_NONE, false, run_page },
-	{ "POST", "/{room}/join", TOKEN_NEEDED, true, run_join },
-	{ "POST", "/{room}/leave", TOKEN_NEEDED, true, run_leave },
-	{ "GET", "/{room}/peers", TOKEN_NEEDED, true, run_peers },
-	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, true, run_broadcast },
-	{ "GET", "/{page}", TOKEN_NONE, false, run_page },
-	{ NULL, NULL, TOKEN_NONE, false, NULL },
-};
+static struct conf signal_conf;
 
-static struct conf conf;
+static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t call_queued = PTHREAD_COND_INITIALIZER;
+static struct fifo call_queue;
+static int queue_len;
+static bool no_more_calls;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
-static struct fifo calls;			/* to be run */
-static int waiting;
-static bool stopping;				/* once they are done */
-
-/* False: they are too many. */
-static bool hand_over(struct call *c)
+/* False: the caller is to run it. */
+static bool enqueue_call(struct call *c)
 {
 	bool room;
 
-	pthread_mutex_lock(&lock);
-	room = conf.workers > 1 && waiting < WAITING_MOST;
+	pthread_mutex_lock(&queue_lock);
+	room = signal_conf.workers > 1 && queue_len < QUEUE_MAX;
 	if (room) {
-		fifo_put(&calls, &c->link);
-		waiting++;
-		pthread_cond_signal(&queued);
+		fifo_push(&call_queue, &c->link);
+		queue_len++;
+		pthread_cond_signal(&call_queued);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&queue_lock);
 	return room;
 }
 
-static struct call *take_call(void)
+static struct call *pop_call(void)
 {
 	struct call *c;
 
-	pthread_mutex_lock(&lock);
-	while (!calls.first && !stopping)
-		pthread_cond_wait(&queued, &lock);
-	c = fifo_take(&calls);
-	waiting -= c != NULL;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&queue_lock);
+	while (!call_queue.first && !no_more_calls)
+		pthread_cond_wait(&call_queued, &queue_lock);
+	c = fifo_pop(&call_queue);
+	queue_len -= c != NULL;
+	pthread_mutex_unlock(&queue_lock);
 	return c;
 }
 
-static bool refused(struct fcgi *f)
+static bool refuses_call(struct fcgi *f)
 {
-	return http_refused(f, &conf, routes);
+	return http_refused(f, &signal_conf, signal_routes);
 }
 
-static void *work(void *unused)
+static void *run_worker(void *unused)
 {
 	struct redis *redis = redis_new(-1);
 	struct call *c;
 
 	(void)unused;
-	while ((c = take_call()))
-		http_run(c, redis);
+	while ((c = pop_call()))
+		http_dispatch(c, redis);
 	redis_free(redis);
 	return NULL;
 }
 
-static void take(struct fcgi *f, struct redis *redis)
+static void start_call(struct fcgi *f, struct redis *redis)
 {
-	struct call *c = http_take(f, &conf, routes);
+	struct call *c = http_call_new(f, &signal_conf, signal_routes);
 
-	if (c && !(c->route->waits && hand_over(c)))
-		http_run(c, redis);
+	if (c && !(c->route->blocks && enqueue_call(c)))
+		http_dispatch(c, redis);
 }
 
-/* What a round has started goes to Redis together. */
-static void *take_all(void *unused)
+/* The commands of a round are sent to Redis together. */
+static void *accept_calls(void *unused)
 {
 	struct redis *redis = redis_new(fcgi_epoll());
 	bool answered = false;
@@ -106,41 +97,41 @@ static void *take_all(void *unused)
 		struct fcgi *f;
 
 		redis_receive(redis, answered);
-		for (int i = 0; i < AT_ONCE && (f = fcgi_take()); i++)
-			take(f, redis);
-		redis_send(redis);
-	} while (fcgi_wait(redis_until(redis), &answered));
+		for (int i = 0; i < CALLS_AT_ONCE && (f = fcgi_accept()); i++)
+			start_call(f, redis);
+		redis_flush(redis);
+	} while (fcgi_wait(redis_deadline(redis), &answered));
 	redis_free(redis);
-	pthread_mutex_lock(&lock);
-	stopping = true;
-	pthread_cond_broadcast(&queued);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&queue_lock);
+	no_more_calls = true;
+	pthread_cond_broadcast(&call_queued);
+	pthread_mutex_unlock(&queue_lock);
 	return NULL;
 }
 
-static void serve_cgi(void)
+static void serve_cgi_call(void)
 {
 	struct redis *redis = redis_new(-1);
-	struct call *c = http_take(fcgi_cgi(), &conf, routes);
+	struct call *c = http_call_new(fcgi_accept_cgi(), &signal_conf, signal_routes);
 
 	if (c)
-		http_run(c, redis);
+		http_dispatch(c, redis);
 	redis_free(redis);
 }
 
-static void serve(void)
+static void serve_calls(void)
 {
-	pthread_t *threads = calloc(conf.workers, sizeof *threads);
+	pthread_t *threads = calloc(signal_conf.workers, sizeof *threads);
 
 	if (!threads)
 		abort();
 	log_info("signal.start", "version=%s workers=%u", PACKAGE_VERSION,
-		 conf.workers);
-	/* A signal comes to this thread alone, and wakes the first by a pipe. */
-	for (unsigned i = 0; i < conf.workers; i++)
-		if (thread_start(&threads[i], NULL, i ? work : take_all, NULL))
+		 signal_conf.workers);
+	/* Their signals are blocked: one that comes here wakes the acceptor by a pipe. */
+	for (unsigned i = 0; i < signal_conf.workers; i++)
+		if (thread_start(&threads[i], i ? run_worker : accept_calls, NULL))
 			abort();
-	for (unsigned i = 0; i < conf.workers; i++)
+	for (unsigned i = 0; i < signal_conf.workers; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
 	log_info("signal.stop", "version=%s", PACKAGE_VERSION);
@@ -148,13 +139,13 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-	bool listening = program_start(argc, argv, "signal.fcgi", &conf);
+	bool listening = program_start(argc, argv, "signal.fcgi", &signal_conf);
 
-	fcgi_on_head(refused);
+	fcgi_on_head(refuses_call);
 	if (listening)
-		serve();
+		serve_calls();
 	else
-		serve_cgi();
-	conf_free(&conf);
+		serve_cgi_call();
+	conf_free(&signal_conf);
 	return 0;
 }

@@ -3,20 +3,20 @@
 #include <string.h>
 
 #include "base/hmac.h"
-#include "base/metric.h"
+#include "shared/metric.h"
 #include "signal/routes.h"
 
 static bool has_token(const struct call *c)
 {
 	const char *want = c->conf->metrics_token;
-	char token[BEARER_MOST];
+	char token[BEARER_SIZE];
 
 	return want && http_bearer(c, token) &&
 		secret_equal(token, strlen(token), want, strlen(want));
 }
 
-/* What a proxy has passed on comes from the proxy's address, whoever asks. */
-static bool known_address(const struct call *c)
+/* Not where the client is uncertain: behind a proxy the address would be the proxy's. */
+static bool is_allowed_address(const struct call *c)
 {
 	char client[NETWORK_HOST_MAX];
 
@@ -24,12 +24,19 @@ static bool known_address(const struct call *c)
 		network_any_has(c->conf->metrics_from.words, client);
 }
 
-enum err run_metrics(struct call *c)
+static enum err run_metrics(struct call *c)
 {
-	if (!has_token(c) && !known_address(c))
+	if (!has_token(c) && !is_allowed_address(c))
 		return !c->conf->metrics_token ? ERR_ADDRESS :
 			c->bearer ? ERR_TOKEN : ERR_NO_TOKEN;
 	c->type = "text/plain; version=0.0.4; charset=utf-8";
-	metric_put(&c->out);
+	metric_append_all(&c->out);
 	return OK;
 }
+
+const struct route route_metrics = {
+	.method = "GET",
+	.path = "/metrics",
+	.token = TOKEN_IGNORED,
+	.run = run_metrics,
+};

@@ -3,34 +3,59 @@
 #include "room/room.h"
 #include "signal/routes.h"
 
-static void begin_peers(struct call *c)
+static void append_room(struct call *c)
 {
 	buf_fmt(&c->out, "{\"room\":\"%s\",\"peers\":", c->room);
 }
 
-enum err run_join(struct call *c)
+static enum err run_join(struct call *c)
 {
 	enum err e;
 
-	begin_peers(c);
+	append_room(c);
 	e = room_join(c->redis, c->conf, &c->who.peer, c->room, &c->out,
 		      &c->wait_ms);
 	buf_char(&c->out, '}');
 	return e;
 }
 
-enum err run_peers(struct call *c)
+const struct route route_join = {
+	.method = "POST",
+	.path = "/{room}/join",
+	.token = TOKEN_REQUIRED,
+	.blocks = true,
+	.run = run_join,
+};
+
+static enum err run_peers(struct call *c)
 {
 	enum err e;
 
-	begin_peers(c);
-	e = room_peers(c->redis, c->conf, &c->who.peer, c->room, &c->out);
+	append_room(c);
+	e = room_peers(c->redis, c->conf, &c->who.peer, c->room, &c->out,
+		       &c->wait_ms);
 	buf_char(&c->out, '}');
 	return e;
 }
 
-enum err run_leave(struct call *c)
+const struct route route_peers = {
+	.method = "GET",
+	.path = "/{room}/peers",
+	.token = TOKEN_REQUIRED,
+	.blocks = true,
+	.run = run_peers,
+};
+
+static enum err run_leave(struct call *c)
 {
 	buf_fmt(&c->out, "{\"room\":\"%s\"}", c->room);
 	return room_leave(c->redis, c->conf, &c->who.peer, c->room);
 }
+
+const struct route route_leave = {
+	.method = "POST",
+	.path = "/{room}/leave",
+	.token = TOKEN_REQUIRED,
+	.blocks = true,
+	.run = run_leave,
+};

@@ -15,35 +15,37 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metric.h"
+#include "base/resolve.h"
+#include "shared/metric.h"
 #include "store/dial.h"
+#include "store/info.h"
 #include "store/sentinel.h"
 #include "store/store.h"
+#include "store/tls.h"
 
 enum {
 	AWAY_MS = 200,			/* between two tries while Redis is away */
 	REFUSAL_MS = 10000,		/* between two lines of the same refusal */
 	LATE_MS = 1000,			/* between two lines of late answers */
-	TRIES = 3,			/* where it is closed in the greeting */
+	DIAL_TRIES = 3,			/* where it is closed in the greeting */
+	PLACE_MAX = 127,
 };
 
-static const struct conf *conf;
+static const struct conf *store_conf;
 
-/* When it may be tried again; 0: it is there. */
-static _Atomic int64_t away_until;
+/* Redis is away: when it may be tried again. 0: it is not. */
+static _Atomic int64_t retry_at;
 
-/* When Redis has answered anybody, and when it was last said that it answers
- * somebody late. */
-static _Atomic int64_t answered_at, late_told_at;
+/* When any connection got a reply, and when a late one was logged last. */
+static _Atomic int64_t answered_at, late_logged_at;
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_refusal[128];
 static int64_t last_refusal_ms;
 
-void store_init(const struct conf *c)
+void dial_init(const struct conf *c)
 {
-	conf = c;
-	script_init(c);
+	store_conf = c;
 }
 
 static struct timeval timeval_of(int ms)
@@ -55,18 +57,18 @@ static struct timeval timeval_of(int ms)
 
 static bool may_try(void)
 {
-	int64_t until = atomic_load(&away_until), now = clock_ms();
+	int64_t not_before = atomic_load(&retry_at), now = clock_ms();
 
-	if (!until)
+	if (!not_before)
 		return true;
-	/* Who wins the exchange tries; the others see the later time. */
-	return now >= until && atomic_compare_exchange_strong(&away_until,
-		&until, now + DIAL_MS + AWAY_MS);
+	/* The thread that wins the exchange tries; the others see the later time. */
+	return now >= not_before && atomic_compare_exchange_strong(&retry_at,
+		&not_before, now + DIAL_MS + AWAY_MS);
 }
 
-static void is_away(const char *at, const char *why)
+static void mark_away(const char *at, const char *why)
 {
-	if (!atomic_exchange(&away_until, clock_ms() + AWAY_MS)) {
+	if (!atomic_exchange(&retry_at, clock_ms() + AWAY_MS)) {
 		metric_add(METRIC_REDIS_LOST, 0, 1);
 		log_warn(at, "redis=lost why=%s", why);
 	}
@@ -74,12 +76,12 @@ static void is_away(const char *at, const char *why)
 
 bool dial_is_away(void)
 {
-	return atomic_load(&away_until);
+	return atomic_load(&retry_at);
 }
 
-void dial_found(const char *at)
+void dial_note_found(const char *at)
 {
-	if (atomic_exchange(&away_until, 0)) {
+	if (atomic_exchange(&retry_at, 0)) {
 		metric_add(METRIC_REDIS_BACK, 0, 1);
 		log_info(at, "redis=back");
 	}
@@ -92,125 +94,173 @@ static bool timed_out(const redisContext *context)
 		strstr(context->errstr, "temporarily"));
 }
 
-void dial_lost(const char *at, const redisContext *context)
-{
-	is_away(at, !context ? "memory" : timed_out(context) ? "timeout" :
-		context->errstr);
-}
-
-void dial_answered(void)
+void dial_note_reply(void)
 {
 	atomic_store(&answered_at, clock_ms());
 }
 
-/* One question may be a long one, or wait behind such: that is no reason to
- * refuse all others. */
-void dial_late(const char *at, int64_t asked)
+/* A command may take long, or wait behind one that does: that is no reason to refuse all
+ * others. */
+void dial_note_late(const char *at, int64_t asked_at)
 {
-	int64_t told = atomic_load(&late_told_at), now = clock_ms();
+	int64_t logged = atomic_load(&late_logged_at), now = clock_ms();
 
-	if (atomic_load(&answered_at) <= asked)
-		is_away(at, "timeout");
-	else if (now >= told + LATE_MS &&
-		 atomic_compare_exchange_strong(&late_told_at, &told, now))
-		log_warn(at, "redis=late ms=%lld", (long long)(now - asked));
+	if (atomic_load(&answered_at) <= asked_at)
+		mark_away(at, "timeout");
+	else if (now >= logged + LATE_MS &&
+		 atomic_compare_exchange_strong(&late_logged_at, &logged, now))
+		log_warn(at, "redis=late ms=%lld", (long long)(now - asked_at));
 }
 
-void dial_broken(const char *at, const redisContext *context, int64_t asked)
+void dial_note_broken(const char *at, const redisContext *context, int64_t asked_at)
 {
 	if (timed_out(context))
-		dial_late(at, asked);
+		dial_note_late(at, asked_at);
 	else
 		log_warn(at, "redis=closed why=%s", context->errstr);
 }
 
-bool dial_refused(const char *at, const char *error)
+/* Redis is there, but of no use. */
+static void log_refusal(const char *at, const char *why)
+{
+	int64_t now = clock_ms();
+
+	pthread_mutex_lock(&log_lock);
+	if (now - last_refusal_ms > REFUSAL_MS ||
+	    strncmp(last_refusal, why, sizeof last_refusal - 1)) {
+		last_refusal_ms = now;
+		strncpy(last_refusal, why, sizeof last_refusal - 1);
+		log_error(at, "redis=refuses why=%s", why);
+	}
+	pthread_mutex_unlock(&log_lock);
+}
+
+void dial_note_lost(const char *at, const redisContext *context)
+{
+	if (context && context->err == TLS_ERR_REFUSED)
+		log_refusal(at, context->errstr);
+	mark_away(at, !context ? "memory" : timed_out(context) ? "timeout" :
+		  context->errstr);
+}
+
+bool dial_note_error(const char *at, const char *error)
 {
 	static const char *const elsewhere[] = {
 		"READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN",
 		"NOREPLICAS",
 	};
-	int64_t now = clock_ms();
 
 	metric_add(METRIC_REDIS_ERRORS, 0, 1);
-	pthread_mutex_lock(&log_lock);
-	if (now - last_refusal_ms > REFUSAL_MS ||
-	    strncmp(last_refusal, error, sizeof last_refusal - 1)) {
-		last_refusal_ms = now;
-		strncpy(last_refusal, error, sizeof last_refusal - 1);
-		log_error(at, "redis=refuses why=%s", error);
-	}
-	pthread_mutex_unlock(&log_lock);
+	log_refusal(at, error);
 	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
 		if (!strncmp(error, elsewhere[i], strlen(elsewhere[i])))
 			return true;
 	return false;
 }
 
-/* The next answer of a greeting; NULL where it is none that helps, which is
- * logged here but for what the context says. */
-static redisReply *answer(redisContext *c)
+/* The next reply to the greeting. NULL: it is an error, which is logged; or the context has
+ * one, which is not. */
+static redisReply *read_greeting(redisContext *c)
 {
 	redisReply *r = NULL;
 
 	if (redisGetReply(c, (void **)&r) != REDIS_OK)
 		return NULL;
 	if (r->type == REDIS_REPLY_ERROR) {
-		dial_refused("redis.greet", r->str);
-		is_away("redis.greet", r->str);
+		dial_note_error("redis.greet", r->str);
+		mark_away("redis.greet", r->str);
 		freeReplyObject(r);
 		return NULL;
 	}
 	return r;
 }
 
-static bool expect(redisContext *c)
+static bool expect_ok(redisContext *c)
 {
-	redisReply *r = answer(c);
+	redisReply *r = read_greeting(c);
 
 	if (r)
 		freeReplyObject(r);
 	return r;
 }
 
-static bool read_server(redisContext *c, char *to, size_t size)
+/* Which Redis it is, for the log. */
+static const char *format_place(const redisContext *c, char to[PLACE_MAX + 1])
 {
-	redisReply *r = answer(c);
-	const char *id = r && r->str ? strstr(r->str, "run_id:") : NULL;
-	size_t len = id ? strcspn(id + 7, "\r\n") : 0;
-
-	if (r && (!len || len >= size))
-		is_away("redis.greet", "INFO has no run_id");
-	if (len && len < size) {
-		memcpy(to, id + 7, len);
-		to[len] = '\0';
-	}
-	if (r)
-		freeReplyObject(r);
-	return len && len < size;
+	if (c->connection_type == REDIS_CONN_UNIX)
+		snprintf(to, PLACE_MAX + 1, "%s", c->unix_sock.path);
+	else
+		snprintf(to, PLACE_MAX + 1, strchr(c->tcp.host, ':') ? "[%s]:%d" : "%s:%d",
+			 c->tcp.host, c->tcp.port);
+	return to;
 }
 
-/* Sentinel may name one that has become a replica a moment ago. */
+/* One that is too old is not away, so requests are refused at once. */
+static enum err check_version(const redisContext *c, const char *info)
+{
+	char version[32], where[PLACE_MAX + 1], why[PLACE_MAX + 100];
+
+	info_value(info, "redis_version", version, sizeof version);
+	if (info_version_suffices(version))
+		return OK;
+	snprintf(why, sizeof why, "Redis at %s has version %s, but " REDIS_VERSION_MIN
+		 " or later is needed, or Valkey", format_place(c, where),
+		 *version ? version : "(none)");
+	log_refusal("redis.greet", why);
+	return ERR_STORE_VERSION;
+}
+
+/* A connection alone proves nothing: the kernel accepts it for a server that is stopped. */
+static enum err read_server(struct dialled *d)
+{
+	redisReply *r = read_greeting(d->context);
+	enum err e = ERR_STORE;
+
+	if (!r)
+		return ERR_STORE;
+	if (!r->str || !*info_value(r->str, "run_id", d->server, sizeof d->server)) {
+		mark_away("redis.greet", "INFO has no run_id");
+	} else {
+		dial_note_found("redis.connect");
+		e = check_version(d->context, r->str);
+	}
+	freeReplyObject(r);
+	return e;
+}
+
+/* One that does not say is used all the same. */
+static enum err read_memory(redisContext *c)
+{
+	redisReply *r = NULL;
+
+	if (redisGetReply(c, (void **)&r) != REDIS_OK)
+		return ERR_STORE;
+	info_note_memory(r->str ? r->str : "");
+	freeReplyObject(r);
+	return OK;
+}
+
+/* Sentinel may name one that became a replica a moment ago. */
 static bool expect_master(redisContext *c)
 {
-	redisReply *r = answer(c);
+	redisReply *r = read_greeting(c);
 	const char *role = r && r->type == REDIS_REPLY_ARRAY && r->elements ?
 		r->element[0]->str : NULL;
 	bool good = role && !strcmp(role, "master");
-	char why[320];
+	char where[PLACE_MAX + 1], why[PLACE_MAX + 60];
 
 	if (r && !good) {
-		snprintf(why, sizeof why, "%s:%d is no master, though Sentinel "
-			 "names it", c->tcp.host, c->tcp.port);
-		is_away("redis.greet", why);
+		snprintf(why, sizeof why, "%s is no master, though Sentinel "
+			 "names it", format_place(c, where));
+		mark_away("redis.greet", why);
 	}
 	if (r)
 		freeReplyObject(r);
 	return good;
 }
 
-/* A host that has gone without a word is noticed within two of our pings, by
- * the kernel: a subscription that is only read would not notice at all. */
+/* So that the kernel notices within two of our pings that a host has vanished: a
+ * subscription, which is only read, would never notice. */
 static void set_options(int fd, int ping)
 {
 	const int options[][2] = {
@@ -229,55 +279,96 @@ static int left_ms(const struct dialled *d)
 {
 	int64_t left = d->deadline - clock_ms();
 
-	return left < 1 ? 1 : (int)left;	/* 0 is any to hiredis */
+	return left < 1 ? 1 : (int)left;	/* 0 is no limit to hiredis */
 }
 
-static void drop(struct dialled *d)
+static void drop_context(struct dialled *d)
 {
 	redisFree(d->context);
 	d->context = NULL;
 }
 
-/* Sentinel is asked for another, the next time. */
-static enum err is_wrong(const struct dialled *d)
+/* The next time the Sentinels are asked for another. */
+static void reject_master(const struct dialled *d)
 {
-	if (conf->redis.master)
-		sentinel_wrong(d->turn);
-	return ERR_STORE;
+	if (store_conf->redis.master)
+		sentinel_reject(d->epoch);
 }
 
-/* Where many come, a full queue is an error to who does not wait; a connection to
- * that is there at once. */
+/* Blocking, as a full backlog is an error otherwise; a socket here is connected at once. */
 static redisContext *connect_here(const struct dialled *d)
 {
-	return redisConnectUnixWithTimeout(conf->redis.path, timeval_of(left_ms(d)));
+	return redisConnectUnixWithTimeout(store_conf->redis.path,
+					   timeval_of(left_ms(d)));
+}
+
+/* To the next address of the host. */
+static redisContext *connect_host(struct dialled *d, const char *name, int port)
+{
+	struct addresses a;
+	const char *unresolved = resolve(name, d->deadline, &a);
+	redisContext *c;
+	char why[320];
+	size_t next;
+
+	d->untried = 0;
+	if (unresolved) {
+		snprintf(why, sizeof why, "%s: %s", name, unresolved);
+		mark_away("redis.connect", why);
+		reject_master(d);
+		return NULL;
+	}
+	/* The addresses may have changed since the last try. */
+	next = d->tried++ % a.count;
+	d->untried = a.count - next - 1;
+	c = redisConnectNonBlock(a.text[next], port);
+	if (store_conf->redis.tls && c && !c->err)
+		tls_start(c, name);
+	return c;
 }
 
 static redisContext *connect_master(struct dialled *d)
 {
 	struct master m;
 
-	if (!sentinel_master(&conf->redis, &m)) {
-		is_away("redis.connect", "no Sentinel names the master");
+	if (!sentinel_master(&store_conf->redis, &m)) {
+		mark_away("redis.connect", "no Sentinel names the master");
 		return NULL;
 	}
-	d->turn = m.turn;
-	return redisConnectNonBlock(m.host, m.port);
+	d->epoch = m.epoch;
+	return connect_host(d, m.host, m.port);
 }
 
-static enum err begin(struct dialled *d)
+static redisContext *connect_next(struct dialled *d)
 {
-	const struct redis_url *url = &conf->redis;
+	const struct redis_url *url = &store_conf->redis;
 
-	d->context = url->path ? connect_here(d) : url->master ? connect_master(d) :
-		redisConnectNonBlock(url->server.name, url->server.port);
+	return url->path ? connect_here(d) : url->master ? connect_master(d) :
+		connect_host(d, url->server.name, url->server.port);
+}
+
+/* The addresses that were not tried yet, until a connection is under way. */
+static enum err try_addresses(struct dialled *d)
+{
+	d->context = connect_next(d);
+	while (d->context && d->context->err && d->untried) {
+		drop_context(d);
+		d->context = connect_next(d);
+	}
 	if (d->context && !d->context->err)
 		return OK;
 	if (!d->context)
 		return ERR_STORE;
-	dial_lost("redis.connect", d->context);
-	drop(d);
-	return is_wrong(d);
+	dial_note_lost("redis.connect", d->context);
+	drop_context(d);
+	reject_master(d);
+	return ERR_STORE;
+}
+
+static enum err begin_connect(struct dialled *d)
+{
+	d->tried = d->untried = 0;
+	return try_addresses(d);
 }
 
 enum err dial_start(struct dialled *d)
@@ -286,45 +377,62 @@ enum err dial_start(struct dialled *d)
 	if (!may_try())
 		return ERR_STORE;
 	d->deadline = clock_ms() + DIAL_MS;
-	return begin(d);
+	return begin_connect(d);
 }
 
-/* 0, or why it is not connected. */
-static int wait_connected(const struct dialled *d)
-{
-	struct pollfd p = { d->context->fd, POLLOUT, 0 };
-	int error = 0;
-
-	if (poll(&p, 1, left_ms(d)) <= 0)
-		return ETIMEDOUT;
-	getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof error });
-	return error;
-}
-
-static enum err connected(struct dialled *d)
+/* Of the time each address has its part. False: the context says why. */
+static bool wait_connected(const struct dialled *d)
 {
 	redisContext *c = d->context;
-	int error = conf->redis.path ? 0 : wait_connected(d);
+	int ms = left_ms(d) / (int)(d->untried + 1);
+	int64_t deadline = clock_ms() + ms;
+	int error = 0;
 
-	if (error) {
-		is_away("redis.connect", error == ETIMEDOUT ? "timeout" :
-			strerror(error));
-		drop(d);
-		return is_wrong(d);
+	if (poll(&(struct pollfd){ c->fd, POLLOUT, 0 }, 1, ms) <= 0)
+		error = EAGAIN;
+	else
+		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof error });
+	if (!error)
+		return !store_conf->redis.tls || tls_handshake(c, deadline);
+	c->err = REDIS_ERR_IO;
+	snprintf(c->errstr, sizeof c->errstr, "%s", strerror(error));
+	return false;
+}
+
+static enum err finish_connect(struct dialled *d)
+{
+	redisContext *c;
+
+	while (!store_conf->redis.path && !wait_connected(d)) {
+		enum err e;
+
+		if (!d->untried) {
+			dial_note_lost("redis.connect", d->context);
+			drop_context(d);
+			reject_master(d);
+			return ERR_STORE;
+		}
+		drop_context(d);
+		e = try_addresses(d);
+		if (e)
+			return e;
 	}
-	if (!conf->redis.path) {
-		set_options(c->fd, (int)conf->ping);
-		fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK);
+	c = d->context;
+	if (!store_conf->redis.path) {
+		set_options(c->fd, (int)store_conf->ping);
 		c->flags |= REDIS_BLOCK;
 	}
+	/* With TLS it is tls.c that waits. */
+	if (!store_conf->redis.path && !store_conf->redis.tls)
+		fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK);
 	redisSetTimeout(c, timeval_of(COMMAND_MS));
 	return OK;
 }
 
-enum err dial_greet(struct dialled *d)
+enum err dial_send_greeting(struct dialled *d)
 {
-	const struct redis_url *url = &conf->redis;
-	enum err e = connected(d);
+	const struct redis_url *url = &store_conf->redis;
+	enum err e = finish_connect(d);
 
 	if (e)
 		return e;
@@ -340,60 +448,89 @@ enum err dial_greet(struct dialled *d)
 	return OK;
 }
 
-static bool greeted(redisContext *c)
+static bool await_greeting(redisContext *c)
 {
-	const struct redis_url *url = &conf->redis;
+	const struct redis_url *url = &store_conf->redis;
 
-	return (!url->password || expect(c)) && (!url->db || expect(c)) &&
+	return (!url->password || expect_ok(c)) && (!url->db || expect_ok(c)) &&
 		(!url->master || expect_master(c));
 }
 
-enum err dial_greeted(struct dialled *d)
+enum err dial_await_greeting(struct dialled *d)
 {
-	return greeted(d->context) ? OK : is_wrong(d);
+	if (await_greeting(d->context))
+		return OK;
+	reject_master(d);
+	return ERR_STORE;
 }
 
-/* Where it fails there may be a context, which says why. */
-static bool dial_once(struct dialled *d)
+/* Where it fails there may be a context, which has the error. */
+static enum err dial_once(struct dialled *d)
 {
 	redisContext *c;
+	enum err e = begin_connect(d);
 
-	if (begin(d) || dial_greet(d))
-		return false;
+	if (!e)
+		e = dial_send_greeting(d);
+	if (e)
+		return e;
 	c = d->context;
+	/* Before 7.0 INFO takes no more than one section. */
 	redisAppendCommand(c, "INFO server");
+	redisAppendCommand(c, "INFO memory");
 	redisSetTimeout(c, timeval_of(left_ms(d)));
-	if (!greeted(c) || !read_server(c, d->server, sizeof d->server))
-		return false;
+	e = await_greeting(c) ? read_server(d) : ERR_STORE;
+	if (!e)
+		e = read_memory(c);
 	redisSetTimeout(c, timeval_of(COMMAND_MS));
-	/* A connection alone says nothing: a server that stands still accepts it
-	 * too. */
-	dial_found("redis.connect");
-	return true;
+	return e;
 }
 
 enum err dial(struct dialled *d)
 {
 	bool closed = true;
+	enum err e = ERR_STORE;
 
 	d->context = NULL;
 	if (!may_try())
 		return ERR_STORE;
 	d->deadline = clock_ms() + DIAL_MS;
-	for (int left = TRIES; left && closed; left--) {
-		if (dial_once(d))
-			return OK;
-		if (!d->context)
-			return ERR_STORE;
-		closed = d->context->err && !timed_out(d->context);
+	for (int left = DIAL_TRIES; left && closed; left--) {
+		e = dial_once(d);
+		if (!e || !d->context)
+			return e;
+		closed = d->context->err && d->context->err != TLS_ERR_REFUSED &&
+			!timed_out(d->context);
 		if (d->context->err && (!closed || left == 1))
-			dial_lost("redis.greet", d->context);
-		drop(d);
+			dial_note_lost("redis.greet", d->context);
+		drop_context(d);
 	}
-	return is_wrong(d);
+	reject_master(d);
+	return e;
 }
 
-bool dial_moved(const struct dialled *d)
+bool dial_was_just_tried(void)
 {
-	return conf->redis.master && sentinel_moved(&conf->redis, d->turn);
+	return clock_ms() < atomic_load(&retry_at);
+}
+
+bool dial_master_changed(const struct dialled *d)
+{
+	return store_conf->redis.master &&
+		sentinel_master_changed(&store_conf->redis, d->epoch);
+}
+
+bool dial_master_replaced(const struct dialled *d)
+{
+	return store_conf->redis.master && sentinel_master_replaced(d->epoch);
+}
+
+bool dial_is_stale(void)
+{
+	return store_conf->redis.master && sentinel_is_stale();
+}
+
+void dial_refresh(void)
+{
+	sentinel_refresh(&store_conf->redis);
 }

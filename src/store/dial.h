@@ -1,9 +1,9 @@
 /*
  * dial.h - a new connection to Redis. For this folder alone.
  *
- * Together with one command a request waits less than 2 s, then it is told 503.
- * While Redis is away one thread tries, a few times a second, and the others
- * fail at once: nothing piles up behind a server that does not answer.
+ * Together with one command a request waits less than 2 s, then its answer is 503. While
+ * Redis is away one thread tries to connect, a few times a second, and the others fail at
+ * once: nothing piles up behind a server that does not respond.
  */
 #ifndef STORE_DIAL_H
 #define STORE_DIAL_H
@@ -13,55 +13,71 @@
 #include <hiredis/hiredis.h>
 
 #include "base/err.h"
+#include "conf/conf.h"
 #include "store/script.h"
 
 enum {
-	DIAL_MS = 900,			/* to connect, and for the greeting */
+	DIAL_MS = 900,			/* to resolve the host's name, connect to one of
+					 * its addresses, with TLS, and for the greeting */
 	COMMAND_MS = 1000,
 };
 
 struct dialled {
 	redisContext *context;
 	char server[64];		/* run_id */
-	unsigned turn;			/* of the master, by Sentinel */
-	int64_t deadline;		/* of clock_ms(), until it is connected */
+	unsigned epoch;			/* of the master: see sentinel.h */
+	int64_t deadline;		/* to connect, on clock_ms() */
+	size_t tried, untried;		/* addresses of its host */
 };
 
-/* Connects, authenticates, asks for the run_id, and waits COMMAND_MS for what
- * comes then. It is tried again where it is closed meanwhile. */
+/* Call once, before any thread. conf must stay. */
+void dial_init(const struct conf *conf);
+
+/* Connects, authenticates, and asks for the run_id, the version, and whether keys may be
+ * evicted, of which the log warns. It tries again where it is closed meanwhile. Reads time
+ * out after COMMAND_MS from then on. ERR_STORE_VERSION: Redis is too old, which the log
+ * says. */
 enum err dial(struct dialled *d);
 
-/* The same in steps, for those who dial many and ask for what they can ask twice:
- * begun one after the other they connect side by side, and what is asked goes out
- * with the greeting. */
-/* Begins to connect. d->context is NULL where it fails, as in the next step. */
-enum err dial_start(struct dialled *d);
-/* Waits until it is connected, and appends the greeting to what is to be sent. */
-enum err dial_greet(struct dialled *d);
-/* Waits for the answers to the greeting, which come before all others. Where it
- * fails the context says why, if the greeting's refusal is not logged already. */
-enum err dial_greeted(struct dialled *d);
+/* Whether dial() would fail at once now, as Redis is away and was just tried. */
+bool dial_was_just_tried(void);
 
-/* It was lost a moment ago, and nobody has found it since. */
+/* The same in steps: connections that are started one after the other connect at the same
+ * time, and a command that may be sent twice is sent with the greeting. */
+/* Starts to connect. Where this or the next step fails d->context is NULL. */
+enum err dial_start(struct dialled *d);
+/* Waits until it is connected, and appends the greeting to what is sent. */
+enum err dial_send_greeting(struct dialled *d);
+/* Waits for the replies to the greeting, which come before all others. Where it fails an
+ * error reply is logged; any other error the context has. */
+enum err dial_await_greeting(struct dialled *d);
+
+/* Whether Redis was lost, and no thread has reached it since. */
 bool dial_is_away(void);
 
-/* Another is master now: it is of no use any more. */
-bool dial_moved(const struct dialled *d);
+/* Another Redis is master now: the connection is of no use any more. */
+bool dial_master_changed(const struct dialled *d);
 
-/* Redis has answered: whoever waits for it may try at once. */
-void dial_found(const char *at);
-/* The connection is of no use any more: logs why, the first time. */
-void dial_lost(const char *at, const redisContext *context);
-/* Somebody's command was answered. */
-void dial_answered(void);
-/* The same as dial_lost() of one that was in use, and was asked something then (of
- * clock_ms()). Where it was closed, or others were answered since, Redis may well
- * be there, and who dials next finds out: the others are not refused for it. */
-void dial_broken(const char *at, const redisContext *context, int64_t asked);
-/* Nothing has come in time of what was asked then. */
-void dial_late(const char *at, int64_t asked);
-/* Redis answered with an error: logs it, now and then. Returns whether
- * another connection may do better. */
-bool dial_refused(const char *at, const char *error);
+/* The same without asking the Sentinels. Where what is known of them is stale, a thread that
+ * may block refreshes it first. */
+bool dial_master_replaced(const struct dialled *d);
+bool dial_is_stale(void);
+void dial_refresh(void);
+
+/* Redis has responded: all threads may try at once. */
+void dial_note_found(const char *at);
+/* Redis is away; logs why, the first time. */
+void dial_note_lost(const char *at, const redisContext *context);
+/* A command got its reply. */
+void dial_note_reply(void);
+/* A connection that was in use is broken; its oldest command is of asked_at (on
+ * clock_ms()). Where it was just closed, or other commands got replies since, Redis may
+ * well be there: it is not taken for away, and the next dial() finds out. */
+void dial_note_broken(const char *at, const redisContext *context, int64_t asked_at);
+/* The reply to a command of asked_at has not come in time. */
+void dial_note_late(const char *at, int64_t asked_at);
+/* A reply is an error: logs it, now and then. Returns whether another connection may do
+ * better. */
+bool dial_note_error(const char *at, const char *error);
 
 #endif

@@ -1,3 +1,10 @@
+/*
+ * A connection without an epoll blocks. With one it does not: what the socket does not take
+ * is sent when the epoll says so, and two threads do what would block (dialler.c): one that
+ * connects, as long as there is no connection; and one that asks the Sentinels, once a
+ * second, if this is still to the master. Commands wait until either is done. Only
+ * redis_run() and redis_drain() wait here, with poll(2).
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -10,23 +17,26 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/metric.h"
-#include "store/dial.h"
+#include "shared/metric.h"
+#include "store/dialler.h"
 #include "store/redis.h"
 
 enum {
-	WORDS = REDIS_ARGS + 3,
-	UNANSWERED_MOST = 128,
-	TOGETHER_MS = 1,		/* between two writes, while something is
-					 * unanswered */
+	ARGV_MAX = REDIS_ARGS + 3,
+	UNANSWERED_MAX = 256,
+	TOGETHER_MS = 1,		/* between two writes, while there are
+					 * commands without a reply */
 };
 
 struct redis {
 	struct fifo waiting;		/* to be sent */
-	struct fifo asked;		/* sent, in that order */
-	int unanswered;			/* of both */
-	int64_t sent_at;		/* of clock_ms(), the last write */
-	int epoll;			/* that its connection is in; -1: none */
+	struct fifo asked;		/* sent, in this order */
+	int unanswered;			/* commands in both */
+	int64_t sent_at;		/* the last write, on clock_ms() */
+	int epoll;			/* for its connection; -1: none */
+	bool is_unsent;			/* the socket has not taken all */
+	struct dialler *dialler;	/* of one with an epoll: it connects */
+	struct dialler *refresher;	/* likewise: it asks the Sentinels */
 	struct dialled dialled;		/* context NULL: none */
 };
 
@@ -38,38 +48,43 @@ struct redis *redis_new(int epoll)
 	return r;
 }
 
-static void finish(struct redis *r, struct question *q, enum err e,
-		   redisReply *reply)
+static void complete_command(struct redis *r, struct redis_command *cmd, enum err e,
+			     redisReply *reply)
 {
 	r->unanswered--;
-	q->done(q, e, (struct reply *)reply);
+	cmd->done(cmd, e, (struct reply *)reply);
 }
 
-/* Whatever was asked there will not be answered. */
-static void hang_up(struct redis *r)
+/* What was asked there fails. */
+static void disconnect(struct redis *r)
 {
-	struct question *q;
+	struct redis_command *cmd;
 
-	/* epoll forgets it too. */
+	/* This removes it from the epoll, too. */
 	if (r->dialled.context)
 		redisFree(r->dialled.context);
 	r->dialled.context = NULL;
-	while ((q = fifo_take(&r->asked)))
-		finish(r, q, ERR_STORE, NULL);
+	r->is_unsent = false;
+	while ((cmd = fifo_pop(&r->asked)))
+		complete_command(r, cmd, ERR_STORE, NULL);
 }
 
 void redis_free(struct redis *r)
 {
 	if (!r)
 		return;
-	redis_finish(r);
-	hang_up(r);
+	redis_drain(r);
+	if (r->dialler)
+		dialler_end(r->dialler, &r->dialled);
+	if (r->refresher)
+		dialler_free(r->refresher);
+	disconnect(r);
 	free(r);
 }
 
-/* Whether Redis has closed it since: found out before anything is sent, as
- * afterwards nobody knows whether a script ran. */
-static bool stale(const redisContext *c)
+/* Whether Redis has closed it since. Found out before anything is sent, as afterwards it is
+ * not known whether a script ran. */
+static bool is_stale(const redisContext *c)
 {
 	char byte;
 
@@ -77,131 +92,234 @@ static bool stale(const redisContext *c)
 		errno != EAGAIN;
 }
 
-static enum err connect_anew(struct redis *r)
+static bool master_changed(const struct redis *r)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
-	enum err bad = dial(&r->dialled);
-
-	if (!bad && r->epoll >= 0)
-		epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->dialled.context->fd, &e);
-	return bad;
+	return r->epoll < 0 ? dial_master_changed(&r->dialled) :
+		dial_master_replaced(&r->dialled);
 }
 
-static enum err ready(struct redis *r)
+/* Whether there is a connection that is of use. */
+static bool is_connected(struct redis *r)
 {
-	if (r->dialled.context &&
-	    (stale(r->dialled.context) || dial_moved(&r->dialled)))
-		hang_up(r);
-	return r->dialled.context ? OK : connect_anew(r);
+	if (r->dialled.context && (is_stale(r->dialled.context) || master_changed(r)))
+		disconnect(r);
+	return r->dialled.context;
 }
 
-static void put(const struct redis *r, const struct question *q)
+static void watch_connection_of(struct redis *r, int operation)
 {
-	const char *argv[WORDS];
-	size_t lens[WORDS], n = 0;
-	char number[24];
+	struct epoll_event event = {
+		.events = EPOLLIN | (r->is_unsent ? EPOLLOUT : 0),
+		.data.ptr = r,
+	};
 
-	if (q->which != SCRIPT_NONE) {
-		snprintf(number, sizeof number, "%zu", q->keys);
-		argv[n++] = q->whole ? "EVAL" : "EVALSHA";
-		argv[n++] = q->whole ? script_text(q->which) :
-			script_sha1(q->which);
+	epoll_ctl(r->epoll, operation, r->dialled.context->fd, &event);
+}
+
+static enum err end_dial(struct redis *r)
+{
+	enum err e = dialler_end(r->dialler, &r->dialled);
+
+	r->dialler = NULL;
+	r->sent_at = clock_ms();
+	if (e)
+		r->dialled.context = NULL;
+	else
+		watch_connection_of(r, EPOLL_CTL_ADD);
+	return e;
+}
+
+enum err redis_connect(struct redis *r)
+{
+	return is_connected(r) ? OK : dial(&r->dialled);
+}
+
+/* With an epoll it must not block: OK, with r->dialler set, while another thread
+ * connects. */
+static enum err connect_soon(struct redis *r)
+{
+	if (r->dialler)
+		return dialler_is_done(r->dialler) ? end_dial(r) : OK;
+	if (r->epoll < 0)
+		return redis_connect(r);
+	if (is_connected(r))
+		return OK;
+	if (!dial_was_just_tried())
+		r->dialler = dialler_start(r->epoll, r);
+	return r->dialler ? OK : ERR_STORE;
+}
+
+void redis_prepare(struct redis *r)
+{
+	if (!r->dialled.context && !r->dialler && !dial_is_away())
+		r->dialler = dialler_start(r->epoll, r);
+}
+
+int64_t redis_trim(struct redis *r)
+{
+	if (r->unanswered || !r->dialled.context)
+		return INT64_MAX;
+	if (clock_ms() < r->sent_at + REDIS_IDLE_MS)
+		return r->sent_at + REDIS_IDLE_MS;
+	disconnect(r);
+	return INT64_MAX;
+}
+
+static void append_command(const struct redis *r, const struct redis_command *cmd)
+{
+	const char *argv[ARGV_MAX];
+	size_t lens[ARGV_MAX], n = 0;
+	char number[24], *text = NULL;
+
+	if (cmd->script != SCRIPT_NONE) {
+		text = cmd->sends_text ? script_text(cmd->script) : NULL;
+		snprintf(number, sizeof number, "%zu", cmd->keys);
+		argv[n++] = text ? "EVAL" : "EVALSHA";
+		argv[n++] = text ? text : script_sha1(cmd->script);
 		argv[n++] = number;
 	}
 	for (size_t i = 0; i < n; i++)
 		lens[i] = strlen(argv[i]);
-	for (size_t i = 0; i < q->count; i++, n++) {
-		const struct arg *a = &q->args[i];
+	for (size_t i = 0; i < cmd->count; i++, n++) {
+		const struct arg *a = &cmd->args[i];
 
 		argv[n] = a->data ? a->data : r->dialled.server;
 		lens[n] = a->data ? a->len : strlen(r->dialled.server);
 	}
 	redisAppendCommandArgv(r->dialled.context, (int)n, argv, lens);
+	free(text);
 }
 
-/* When the first was asked that is not answered, of clock_ms(). */
+/* When the oldest command without a reply was sent, on clock_ms(). */
 static int64_t asked_at(const struct redis *r)
 {
-	const struct question *first = (const struct question *)r->asked.first;
+	const struct redis_command *first = (const struct redis_command *)r->asked.first;
 
-	return first ? first->start / 1000000 : clock_ms();
+	return first ? first->started_ns / 1000000 : clock_ms();
 }
 
-static void lose(struct redis *r)
+static void drop_broken(struct redis *r)
 {
-	dial_broken("redis.ask", r->dialled.context, asked_at(r));
-	hang_up(r);
+	dial_note_broken("redis.ask", r->dialled.context, asked_at(r));
+	disconnect(r);
 }
 
-/* Where Redis is near, its answers are there first: what waits for them goes together,
- * and is not lost with its connection. Where it is far, not all wait for one. */
-static bool waits(struct redis *r)
+/* Whether it can be known now if the connection is to the master. */
+static bool knows_master(struct redis *r)
+{
+	if (r->refresher && !dialler_is_done(r->refresher))
+		return false;
+	if (r->refresher)
+		dialler_free(r->refresher);
+	r->refresher = NULL;
+	if (r->epoll >= 0 && dial_is_stale())
+		r->refresher = dialler_refresh(r->epoll, r);
+	return !r->refresher;
+}
+
+/* Where Redis is near, replies come within TOGETHER_MS: the commands that wait for them are
+ * sent together, and are not lost with the connection. Where it is far, they do not wait
+ * for a round trip. */
+static bool must_wait(struct redis *r)
 {
 	int64_t now = clock_ms();
 
-	if (!r->asked.first)
-		return false;
-	if (now < r->sent_at + TOGETHER_MS)
+	if (r->asked.first && now < r->sent_at + TOGETHER_MS)
 		return true;
-	if (!dial_moved(&r->dialled))
+	if (r->dialled.context && !knows_master(r))
+		return true;
+	if (!r->asked.first || !master_changed(r))
 		return false;
-	r->sent_at = now;		/* it is looked at again in that time */
+	r->sent_at = now;		/* tried again in that time */
 	return true;
 }
 
-void redis_send(struct redis *r)
+static void set_unsent(struct redis *r, bool is_unsent)
 {
-	struct fifo now = r->waiting;
-	struct question *q;
-	enum err e;
-	int done = 0;
-
-	if (!now.first || waits(r))
+	if (r->is_unsent == is_unsent)
 		return;
-	r->waiting.first = NULL;
-	e = r->asked.first ? OK : ready(r);
-	r->sent_at = clock_ms();
-	while ((q = fifo_take(&now))) {
-		if (e) {
-			finish(r, q, e, NULL);
-			continue;
-		}
-		q->start = clock_ns();
-		put(r, q);
-		fifo_put(&r->asked, &q->link);
-	}
-	while (!e && !done)
-		if (redisBufferWrite(r->dialled.context, &done) != REDIS_OK) {
-			lose(r);
-			break;
-		}
+	r->is_unsent = is_unsent;
+	watch_connection_of(r, EPOLL_CTL_MOD);
 }
 
-/* The first that was asked has its answer. Returns whether there may be more. */
-static bool settle(struct redis *r, redisReply *reply)
+static void write_commands(struct redis *r)
 {
-	struct question *q = fifo_take(&r->asked);
+	int done = 0;
+
+	do {
+		if (redisBufferWrite(r->dialled.context, &done) != REDIS_OK) {
+			drop_broken(r);
+			return;
+		}
+	} while (!done && r->epoll < 0);
+	set_unsent(r, !done);
+}
+
+/* They are all that wait now; what their callbacks enqueue waits for the next time. */
+static void fail_waiting(struct redis *r, enum err e)
+{
+	struct fifo failed = r->waiting;
+	struct redis_command *cmd;
+
+	r->waiting.first = NULL;
+	while ((cmd = fifo_pop(&failed)))
+		complete_command(r, cmd, e, NULL);
+}
+
+static void send_waiting(struct redis *r)
+{
+	struct redis_command *cmd;
+
+	r->sent_at = clock_ms();
+	while ((cmd = fifo_pop(&r->waiting))) {
+		cmd->started_ns = clock_ns();
+		append_command(r, cmd);
+		fifo_push(&r->asked, &cmd->link);
+	}
+	write_commands(r);
+}
+
+void redis_flush(struct redis *r)
+{
+	enum err e = OK;
+
+	if (!r->waiting.first || must_wait(r))
+		return;
+	if (!r->asked.first)
+		e = connect_soon(r);
+	if (r->dialler)
+		return;
+	if (e)
+		fail_waiting(r, e);
+	else
+		send_waiting(r);
+}
+
+/* The oldest command has its reply. Returns whether the connection is still of use. */
+static bool complete_oldest(struct redis *r, redisReply *reply)
+{
+	struct redis_command *cmd = fifo_pop(&r->asked);
 	bool refused = reply->type == REDIS_REPLY_ERROR, useless = false;
 
-	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - q->start);
-	dial_answered();
+	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - cmd->started_ns);
+	dial_note_reply();
 	/* Redis does not know the script, yet or any more. */
-	if (refused && !q->whole && !strncmp(reply->str, "NOSCRIPT", 8)) {
+	if (refused && !cmd->sends_text && !strncmp(reply->str, "NOSCRIPT", 8)) {
 		freeReplyObject(reply);
-		q->whole = true;	/* which loads it too */
-		fifo_put(&r->waiting, &q->link);
+		cmd->sends_text = true;	/* which also loads it */
+		fifo_push(&r->waiting, &cmd->link);
 		return true;
 	}
 	if (refused) {
-		useless = dial_refused("redis.ask", reply->str);
+		useless = dial_note_error("redis.ask", reply->str);
 		freeReplyObject(reply);
 	}
-	finish(r, q, refused ? ERR_STORE : OK, refused ? NULL : reply);
+	complete_command(r, cmd, refused ? ERR_STORE : OK, refused ? NULL : reply);
 	return !useless;
 }
 
-/* Waits, where nothing is there. */
-static void take_answers(struct redis *r)
+/* Blocks where nothing is there. */
+static void read_replies(struct redis *r)
 {
 	redisContext *c = r->dialled.context;
 	redisReply *reply = NULL;
@@ -211,24 +329,29 @@ static void take_answers(struct redis *r)
 		good = redisGetReplyFromReader(c, (void **)&reply) == REDIS_OK;
 		if (good && !reply)
 			return;
-		if (good && !settle(r, reply)) {
-			hang_up(r);
+		if (good && !complete_oldest(r, reply)) {
+			disconnect(r);
 			return;
 		}
 	}
 	if (!good)
-		lose(r);
+		drop_broken(r);
 }
 
-void redis_start(struct redis *r, struct question *q)
+bool redis_is_full(const struct redis *r)
 {
-	if (q->count > REDIS_ARGS)
+	return r->unanswered >= UNANSWERED_MAX;
+}
+
+void redis_enqueue(struct redis *r, struct redis_command *cmd)
+{
+	if (cmd->count > REDIS_ARGS)
 		abort();
-	if (r->unanswered == UNANSWERED_MOST)
-		redis_finish(r);
-	q->whole = false;
+	if (redis_is_full(r))
+		redis_drain(r);
+	cmd->sends_text = false;
 	r->unanswered++;
-	fifo_put(&r->waiting, &q->link);
+	fifo_push(&r->waiting, &cmd->link);
 }
 
 static int64_t late_at(const struct redis *r)
@@ -236,83 +359,122 @@ static int64_t late_at(const struct redis *r)
 	return r->asked.first ? asked_at(r) + COMMAND_MS : INT64_MAX;
 }
 
-int64_t redis_until(const struct redis *r)
+int64_t redis_deadline(const struct redis *r)
 {
 	int64_t send_at = r->sent_at + TOGETHER_MS, late = late_at(r);
 
-	return r->waiting.first && r->asked.first && send_at < late ? send_at : late;
+	/* What waits for a thread (of dialler.c) is sent when the epoll reports its end. */
+	return r->waiting.first && r->asked.first && !r->refresher && send_at < late ?
+		send_at : late;
 }
 
-static bool readable(const struct redis *r)
+static bool is_readable(const struct redis *r)
 {
 	return poll(&(struct pollfd){ r->dialled.context->fd, POLLIN, 0 }, 1, 0) > 0;
+}
+
+/* What the threads have done is due to an event, too. */
+static void collect_threads(struct redis *r)
+{
+	if (r->dialler && dialler_is_done(r->dialler)) {
+		enum err e = end_dial(r);
+
+		if (e)
+			fail_waiting(r, e);
+	}
+	if (r->refresher && dialler_is_done(r->refresher)) {
+		dialler_free(r->refresher);
+		r->refresher = NULL;
+	}
 }
 
 void redis_receive(struct redis *r, bool ready)
 {
 	bool late = clock_ms() >= late_at(r);
 
+	if (ready)
+		collect_threads(r);
+	if (ready && r->is_unsent)
+		write_commands(r);
 	if (!r->dialled.context)
 		return;
 	if (ready && !r->asked.first) {
-		hang_up(r);	/* closed, or it says what nobody asked */
-	} else if (ready || (late && readable(r))) {
-		take_answers(r);
+		/* Closed, or it sends what was not asked for. */
+		if (is_stale(r->dialled.context))
+			disconnect(r);
+	} else if (ready || (late && is_readable(r))) {
+		read_replies(r);
 	} else if (late) {
-		dial_late("redis.ask", asked_at(r));
-		hang_up(r);
+		dial_note_late("redis.ask", asked_at(r));
+		disconnect(r);
 	}
 }
 
-static void step(struct redis *r)
+/* With an epoll, whose events nobody reads meanwhile. */
+static void await_replies(struct redis *r)
 {
-	redis_send(r);
-	if (r->asked.first)
-		take_answers(r);
+	struct pollfd p = { r->dialled.context->fd,
+			    POLLIN | (r->is_unsent ? POLLOUT : 0), 0 };
+	int64_t left = redis_deadline(r) - clock_ms();
+
+	redis_receive(r, poll(&p, 1, left > 0 ? (int)left : 0) > 0);
 }
 
-void redis_finish(struct redis *r)
+static void make_progress(struct redis *r)
+{
+	redis_flush(r);
+	if (r->asked.first && r->epoll >= 0)
+		await_replies(r);
+	else if (r->asked.first)
+		read_replies(r);
+	else if (r->dialler)
+		dialler_wait(r->dialler);
+	else if (r->refresher)
+		dialler_wait(r->refresher);
+}
+
+void redis_drain(struct redis *r)
 {
 	while (r->unanswered)
-		step(r);
+		make_progress(r);
 }
 
-struct waiting {
-	struct question q;
+struct blocking_command {
+	struct redis_command command;
 	struct reply *result;
 	enum err e;
 	bool done;
 };
 
-static void stop_waiting(struct question *q, enum err e, struct reply *result)
+static void on_reply(struct redis_command *cmd, enum err e, struct reply *result)
 {
-	struct waiting *w = (struct waiting *)q;
+	struct blocking_command *w = (struct blocking_command *)cmd;
 
 	w->e = e;
 	w->result = result;
 	w->done = true;
 }
 
-static enum err wait_for(struct redis *r, struct waiting *w,
-			 struct reply **result)
+static enum err await_command(struct redis *r, struct blocking_command *w,
+			      struct reply **result)
 {
-	w->q.done = stop_waiting;
-	redis_start(r, &w->q);
+	w->command.done = on_reply;
+	redis_enqueue(r, &w->command);
 	while (!w->done)
-		step(r);
+		make_progress(r);
 	if (!w->e)
 		*result = w->result;
 	return w->e;
 }
 
-enum err redis_run(struct redis *r, enum script which, size_t keys,
+enum err redis_run(struct redis *r, enum script script, size_t keys,
 		   const struct arg *args, size_t count, struct reply **result)
 {
-	struct waiting w = { .q = {
-		.which = which, .keys = keys, .args = args, .count = count,
+	struct blocking_command w = { .command = {
+		.script = script, .keys = keys, .args = args, .count = count,
 	} };
 
-	return wait_for(r, &w, result);
+	return await_command(r, &w, result);
 }
 
 enum err redis_publish(struct redis *r, const char *channel, const char *message)
@@ -321,17 +483,17 @@ enum err redis_publish(struct redis *r, const char *channel, const char *message
 		{ "PUBLISH", 7 }, { channel, strlen(channel) },
 		{ message, strlen(message) },
 	};
-	struct waiting w = { .q = {
-		.which = SCRIPT_NONE, .args = words, .count = 3,
+	struct blocking_command w = { .command = {
+		.script = SCRIPT_NONE, .args = words, .count = 3,
 	} };
 	struct reply *result = NULL;
-	enum err e = wait_for(r, &w, &result);
+	enum err e = await_command(r, &w, &result);
 
 	reply_free(result);
 	return e;
 }
 
-static const redisReply *of(const struct reply *r)
+static const redisReply *raw_reply(const struct reply *r)
 {
 	return (const redisReply *)r;
 }
@@ -340,7 +502,7 @@ enum reply_kind reply_kind(const struct reply *r)
 {
 	if (!r)
 		return REPLY_NONE;
-	switch (of(r)->type) {
+	switch (raw_reply(r)->type) {
 	case REDIS_REPLY_INTEGER:
 		return REPLY_NUMBER;
 	case REDIS_REPLY_STRING:
@@ -354,7 +516,7 @@ enum reply_kind reply_kind(const struct reply *r)
 
 long long reply_number(const struct reply *r)
 {
-	return reply_kind(r) == REPLY_NUMBER ? of(r)->integer : 0;
+	return reply_kind(r) == REPLY_NUMBER ? raw_reply(r)->integer : 0;
 }
 
 const char *reply_string(const struct reply *r, size_t *len)
@@ -362,19 +524,19 @@ const char *reply_string(const struct reply *r, size_t *len)
 	bool string = reply_kind(r) == REPLY_STRING;
 
 	if (len)
-		*len = string ? (size_t)of(r)->len : 0;
-	return string ? of(r)->str : "";
+		*len = string ? (size_t)raw_reply(r)->len : 0;
+	return string ? raw_reply(r)->str : "";
 }
 
 size_t reply_count(const struct reply *r)
 {
-	return reply_kind(r) == REPLY_LIST ? of(r)->elements : 0;
+	return reply_kind(r) == REPLY_LIST ? raw_reply(r)->elements : 0;
 }
 
 const struct reply *reply_at(const struct reply *r, size_t i)
 {
 	return i < reply_count(r) ?
-		(const struct reply *)of(r)->element[i] : NULL;
+		(const struct reply *)raw_reply(r)->element[i] : NULL;
 }
 
 void reply_free(struct reply *r)

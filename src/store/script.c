@@ -7,27 +7,32 @@
 #include "store/script.h"
 
 enum {
-	TEXT_MOST = 64 * 1024,
-	KEEP_S = 24 * 60 * 60,
+	SCRIPT_MAX = 64 * 1024,
+	/* Renewed when a stream connects: twice the longest STREAM_AGE. */
+	KEEP_S = 2 * 24 * 60 * 60,
 	DUE_AT_ONCE = 8,
-	/* Messages of joins and leaves that a script sends: 5 us each, and Redis
-	 * has one thread. A room of 32 is entered by one script. */
+	/* Messages of joins and leaves that one run sends: 5 us each, and Redis has one
+	 * thread. A room of 32 is joined in one run. */
 	TELL_AT_ONCE = 128,
 };
 
-/* Redis makes each function anew for each call of a script, so the most
- * frequent ones go without those that they do not use. */
-static bool light(enum script which)
+/* Redis creates each function anew for each run of a script, so the most frequent ones do
+ * without those that they do not use. */
+static bool needs_presence(enum script which)
 {
-	return which == SCRIPT_RELAY || which == SCRIPT_BROADCAST ||
-		which == SCRIPT_ACCESS;
+	return which != SCRIPT_RELAY && which != SCRIPT_BROADCAST &&
+		which != SCRIPT_ACCESS;
 }
 
-static char *texts[SCRIPT_COUNT], sha1s[SCRIPT_COUNT][SHA1_HEX + 1];
+static const struct conf *script_conf;
+static char sha1s[SCRIPT_COUNT][SHA1_HEX + 1];
 
-static char *whole(enum script which, const struct conf *c)
+/* Made on demand: Redis keeps them, and all together take 200 KiB, where each stream may be
+ * a process. */
+char *script_text(enum script which)
 {
-	struct buf b = BUF_INIT(TEXT_MOST);
+	const struct conf *c = script_conf;
+	struct buf b = BUF_INIT(SCRIPT_MAX);
 
 	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
 		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, "
@@ -39,7 +44,7 @@ static char *whole(enum script which, const struct conf *c)
 		KEEP_S * 1000, DUE_AT_ONCE, PAGE_BYTES, c->peer_streams,
 		TELL_AT_ONCE);
 	buf_str(&b, script_deliver);
-	if (!light(which))
+	if (needs_presence(which))
 		buf_str(&b, script_presence);
 	buf_str(&b, script_bodies[which]);
 	return b.data;
@@ -47,16 +52,13 @@ static char *whole(enum script which, const struct conf *c)
 
 void script_init(const struct conf *c)
 {
+	script_conf = c;
 	for (int i = 0; i < SCRIPT_COUNT; i++) {
-		free(texts[i]);
-		texts[i] = whole((enum script)i, c);
-		sha1_hex(texts[i], sha1s[i]);
-	}
-}
+		char *text = script_text((enum script)i);
 
-const char *script_text(enum script which)
-{
-	return texts[which];
+		sha1_hex(text, sha1s[i]);
+		free(text);
+	}
 }
 
 const char *script_sha1(enum script which)

@@ -1,12 +1,12 @@
 /*
- * script.h - the Lua scripts, one for each step that must not be seen half
- * done. Their contracts (KEYS, ARGV, result) stand at the head of lua/NAME.lua.
- * A new one is a file there, a row here and one in the Makefile.
+ * script.h - the Lua scripts, one for each atomic step. Their contracts (KEYS, ARGV,
+ * result) are at the head of lua/NAME.lua. A new one is a file there, a row here and one in
+ * the Makefile.
  */
 #ifndef STORE_SCRIPT_H
 #define STORE_SCRIPT_H
 
-#include "base/conf.h"
+#include "conf/conf.h"
 
 enum script {
 	SCRIPT_ACCESS,
@@ -27,21 +27,21 @@ enum script {
 enum {
 	RATE_WINDOW_S = 6,	/* the burst is what six seconds allow */
 	ACCESS_WINDOW_S = 60,
-	PAGE_BYTES = 16 * 1024,	/* of what was missed, at a time */
+	PAGE_BYTES = 16 * 1024,	/* of missed events, at a time */
 };
 
-/* The bodies and the names of their files, made from lua/ by embed.sh. */
+/* The bodies, and the names of their files; generated from lua/ by embed.sh. */
 extern const char *const script_bodies[SCRIPT_COUNT];
 extern const char *const script_names[SCRIPT_COUNT];
-extern const char script_deliver[];	/* put before every script */
-extern const char script_presence[];	/* and this, but for the lightest */
+extern const char script_deliver[];	/* comes before every body */
+extern const char script_presence[];	/* and this before most */
 
-/* Puts the settings into all of them. Once, before the others. */
+/* Call once, before the others. conf, whose settings are in all of them, must stay. */
 void script_init(const struct conf *conf);
 
-/* The whole of a script as Redis gets it, and its SHA-1 in hexadecimal digits,
- * by which Redis knows it (EVALSHA). */
-const char *script_text(enum script which);
+/* A script as Redis gets it, owned by the caller; and its SHA-1 in hexadecimal digits, by
+ * which Redis knows it (EVALSHA). */
+char *script_text(enum script which);
 const char *script_sha1(enum script which);
 
 #endif

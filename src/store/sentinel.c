@@ -12,28 +12,30 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/resolve.h"
 #include "store/sentinel.h"
+#include "store/tls.h"
 
 enum {
 	ONE_MS = 150,		/* for a Sentinel to answer */
 	GLANCE_MS = 100,	/* for all, while what is known seems right */
 	FRESH_MS = 1000,	/* so long an answer is believed */
-	/* Until no answer is believed that was given before, or on its way. */
+	/* By then no older reply is believed any more, not even one under way. */
 	LEAVE_MS = FRESH_MS + SENTINEL_MS,
 	AGAIN_MS = 100,		/* between two asks, where none was right */
 	SILENT_MS = 10000,	/* where none answers, but the master does */
 	LOG_MS = 10000,		/* between two lines of that */
-	WHY_MOST = 512,
+	WHY_MAX = 512,
 };
 
-/* Who holds the lock asks; the others wait for the answer. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* The thread that has the lock asks; the others wait for the reply. */
+static pthread_mutex_t sentinel_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct master master;		/* the last that was named */
-static bool believed;
-static size_t first;			/* the Sentinel to ask first */
-static int64_t logged_at;		/* 0: they answer */
-static _Atomic int64_t ask_at;		/* not before */
-static atomic_uint turn;		/* as in master */
+static atomic_bool believed;
+static size_t first_sentinel;		/* the Sentinel to ask first */
+static int64_t logged_at;		/* 0: they reply */
+static _Atomic int64_t next_ask_at;	/* not before */
+static atomic_uint current_epoch;	/* as in master */
 static _Atomic int64_t left_at;
 
 static int64_t earliest(int64_t a, int64_t b)
@@ -41,27 +43,27 @@ static int64_t earliest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* What is left until then; hiredis takes 0 for no limit. */
-static struct timeval left(int64_t until)
+/* An equal share of the time left; 0 would be no limit to hiredis. */
+static struct timeval time_share(int64_t deadline, size_t parts)
 {
-	int64_t ms = until - clock_ms();
+	int64_t ms = (deadline - clock_ms()) / (int64_t)parts;
 
 	if (ms < 1)
 		ms = 1;
 	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
 }
 
-static redisReply *answer(redisContext *c, int64_t until)
+static redisReply *await_reply(redisContext *c, int64_t deadline)
 {
 	redisReply *r = NULL;
 
-	redisSetTimeout(c, left(until));
+	redisSetTimeout(c, time_share(deadline, 1));
 	redisGetReply(c, (void **)&r);
 	return r;
 }
 
-/* The answer is an address, or nothing where the name is unknown. */
-static bool take_address(const redisReply *r, struct master *to)
+/* The reply is an address, or nil where the name is unknown. */
+static bool parse_address(const redisReply *r, struct master *to)
 {
 	const redisReply *host, *port;
 
@@ -77,8 +79,8 @@ static bool take_address(const redisReply *r, struct master *to)
 	return *to->host && to->port > 0;
 }
 
-static bool question(redisContext *c, const struct redis_url *url,
-		     int64_t until, struct master *to, struct buf *why)
+static bool query_sentinel(redisContext *c, const struct redis_url *url,
+			   int64_t deadline, struct master *to, struct buf *why)
 {
 	redisReply *r = NULL;
 	bool good = true;
@@ -88,14 +90,14 @@ static bool question(redisContext *c, const struct redis_url *url,
 	redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s",
 			   url->master);
 	if (url->sentinel_password) {
-		r = answer(c, until);
+		r = await_reply(c, deadline);
 		good = r && r->type != REDIS_REPLY_ERROR;
 	}
 	if (good) {
 		if (r)
 			freeReplyObject(r);
-		r = answer(c, until);
-		good = r && take_address(r, to);
+		r = await_reply(c, deadline);
+		good = r && parse_address(r, to);
 	}
 	if (!r)
 		buf_str(why, "no answer");
@@ -108,27 +110,65 @@ static bool question(redisContext *c, const struct redis_url *url,
 	return good;
 }
 
-static bool ask_one(const struct redis_url *url, const struct redis_host *host,
-		    int64_t until, struct master *to, struct buf *why)
+/* To one address of that host. Its error is the context's. NULL: out of memory. */
+static redisContext *connect_address(const struct redis_url *url, const char *address,
+				     const struct redis_host *host, struct timeval limit)
 {
-	redisContext *c = redisConnectWithTimeout(host->name, host->port,
-						  left(until));
+	int64_t deadline = clock_ms() + limit.tv_sec * 1000 + limit.tv_usec / 1000;
+	redisContext *c = redisConnectWithTimeout(address, host->port, limit);
+
+	if (url->tls && c && !c->err) {
+		tls_start(c, host->name);
+		tls_handshake(c, deadline);
+	}
+	return c;
+}
+
+/* To the first of its addresses that there is an answer from. NULL: why says it. */
+static redisContext *connect_sentinel(const struct redis_url *url,
+				      const struct redis_host *host,
+				      int64_t deadline, struct buf *why)
+{
+	struct addresses a;
+	const char *unresolved = resolve(host->name, deadline, &a);
+	redisContext *c = NULL;
+
+	if (unresolved) {
+		buf_str(why, unresolved);
+		return NULL;
+	}
+	for (size_t i = 0; i < a.count; i++) {
+		c = connect_address(url, a.text[i], host,
+				    time_share(deadline, a.count - i));
+		if (c && !c->err)
+			return c;
+		if (i + 1 == a.count)
+			buf_str(why, c && c->errstr[0] ? c->errstr : "no answer");
+		if (c)
+			redisFree(c);
+	}
+	return NULL;
+}
+
+static bool ask_sentinel(const struct redis_url *url, const struct redis_host *host,
+			 int64_t deadline, struct master *to, struct buf *why)
+{
+	redisContext *c;
 	bool good = false;
 
 	buf_fmt(why, "%s%s:%d ", why->len ? ", " : "", host->name, host->port);
-	if (!c || c->err)
-		buf_str(why, c && c->errstr[0] ? c->errstr : "no answer");
-	else
-		good = question(c, url, until, to, why);
+	c = connect_sentinel(url, host, deadline, why);
+	if (c)
+		good = query_sentinel(c, url, deadline, to, why);
 	if (c)
 		redisFree(c);
 	return good;
 }
 
-static void take(const struct master *named)
+static void adopt_master(const struct master *named)
 {
 	if (strcmp(named->host, master.host) || named->port != master.port) {
-		if (master.turn) {
+		if (master.epoch) {
 			log_warn("sentinel.ask", "master=%s:%d was=%s:%d",
 				 named->host, named->port, master.host,
 				 master.port);
@@ -138,16 +178,16 @@ static void take(const struct master *named)
 				 named->port);
 		}
 		master = *named;
-		master.turn = atomic_fetch_add(&turn, 1) + 1;
+		master.epoch = atomic_fetch_add(&current_epoch, 1) + 1;
 	}
 	if (logged_at)
 		log_info("sentinel.ask", "sentinel=back");
 	logged_at = 0;
 	believed = true;
-	atomic_store(&ask_at, clock_ms() + FRESH_MS);
+	atomic_store(&next_ask_at, clock_ms() + FRESH_MS);
 }
 
-static void none(const struct buf *why)
+static void note_silence(const struct buf *why)
 {
 	int64_t now = clock_ms();
 
@@ -155,57 +195,57 @@ static void none(const struct buf *why)
 		log_warn("sentinel.ask", "sentinel=lost why=%s", why->data);
 		logged_at = now;
 	}
-	atomic_store(&ask_at, now + (believed ? SILENT_MS : AGAIN_MS));
+	atomic_store(&next_ask_at, now + (believed ? SILENT_MS : AGAIN_MS));
 }
 
-/* With the lock. Where time does not suffice for all, the next time begins
- * where this one ended. */
-static void ask(const struct redis_url *url, int64_t until)
+/* With the lock. Where time does not suffice for all, the next round starts where this one
+ * ended. */
+static void ask_sentinels(const struct redis_url *url, int64_t deadline)
 {
-	struct buf why = BUF_INIT(WHY_MOST);
+	struct buf why = BUF_INIT(WHY_MAX);
 	struct master named = { .port = 0 };
 	bool good = false;
 
 	for (size_t i = 0; i < url->sentinel_count && !good; i++) {
 		int64_t now = clock_ms();
 
-		if (now >= until)
+		if (now >= deadline)
 			break;
-		first %= url->sentinel_count;
-		good = ask_one(url, &url->sentinels[first],
-			       earliest(until, now + ONE_MS), &named, &why);
-		first += !good;
+		first_sentinel %= url->sentinel_count;
+		good = ask_sentinel(url, &url->sentinels[first_sentinel],
+				    earliest(deadline, now + ONE_MS), &named, &why);
+		first_sentinel += !good;
 	}
 	if (good)
-		take(&named);
+		adopt_master(&named);
 	else
-		none(&why);
+		note_silence(&why);
 	buf_free(&why);
 }
 
 bool sentinel_master(const struct redis_url *url, struct master *to)
 {
-	int64_t until = clock_ms() + SENTINEL_MS;
+	int64_t deadline = clock_ms() + SENTINEL_MS;
 	bool good;
 
-	pthread_mutex_lock(&lock);
-	if (clock_ms() >= atomic_load(&ask_at))
-		ask(url, until);
+	pthread_mutex_lock(&sentinel_lock);
+	if (clock_ms() >= atomic_load(&next_ask_at))
+		ask_sentinels(url, deadline);
 	good = believed;
 	*to = master;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&sentinel_lock);
 	return good;
 }
 
-void sentinel_wrong(unsigned master_turn)
+void sentinel_reject(unsigned epoch)
 {
-	pthread_mutex_lock(&lock);
-	if (believed && master_turn == master.turn) {
+	pthread_mutex_lock(&sentinel_lock);
+	if (believed && epoch == master.epoch) {
 		believed = false;
-		first++;
-		atomic_store(&ask_at, clock_ms() + AGAIN_MS);
+		first_sentinel++;
+		atomic_store(&next_ask_at, clock_ms() + AGAIN_MS);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&sentinel_lock);
 }
 
 int64_t sentinel_left_at(void)
@@ -213,13 +253,36 @@ int64_t sentinel_left_at(void)
 	return atomic_load(&left_at);
 }
 
-bool sentinel_moved(const struct redis_url *url, unsigned of)
+bool sentinel_is_stale(void)
 {
-	if (clock_ms() >= atomic_load(&ask_at) &&
-	    !pthread_mutex_trylock(&lock)) {
-		if (believed)
-			ask(url, clock_ms() + GLANCE_MS);
-		pthread_mutex_unlock(&lock);
+	return believed && clock_ms() >= atomic_load(&next_ask_at);
+}
+
+bool sentinel_master_replaced(unsigned epoch)
+{
+	return atomic_load(&current_epoch) != epoch;
+}
+
+/* With the lock. */
+static void refresh(const struct redis_url *url)
+{
+	if (sentinel_is_stale())
+		ask_sentinels(url, clock_ms() + GLANCE_MS);
+}
+
+bool sentinel_master_changed(const struct redis_url *url, unsigned epoch)
+{
+	if (sentinel_is_stale() && !pthread_mutex_trylock(&sentinel_lock)) {
+		refresh(url);
+		pthread_mutex_unlock(&sentinel_lock);
 	}
-	return atomic_load(&turn) != of;
+	return sentinel_master_replaced(epoch);
+}
+
+/* Also waits for another thread that asks just now. */
+void sentinel_refresh(const struct redis_url *url)
+{
+	pthread_mutex_lock(&sentinel_lock);
+	refresh(url);
+	pthread_mutex_unlock(&sentinel_lock);
 }

@@ -12,31 +12,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/redis_url.h"
+#include "conf/redis_url.h"
 
 enum { SENTINEL_MS = 300 };	/* the most that sentinel_master() takes */
 
 struct master {
 	char host[256];
 	int port;
-	unsigned turn;		/* counts the masters that there were */
+	unsigned epoch;		/* rises with each failover */
 };
 
-/* False: none of url's Sentinels names one; the log says why. */
+/* False: no Sentinel of the URL names one; the log says why. */
 bool sentinel_master(const struct redis_url *url, struct master *to);
 
-/* The master of this turn cannot be reached or is none: the next time another
- * Sentinel is asked. */
-void sentinel_wrong(unsigned master_turn);
+/* The master of this epoch cannot be reached, or is none: the next time another Sentinel
+ * is asked. */
+void sentinel_reject(unsigned epoch);
 
 /*
- * Whether another master has taken the turn of this one. A connection to a
- * master that stood still and goes on would not notice: what it wrote would be
- * lost. Asks, too, where nobody did for a second.
+ * Whether there is another master than that of this epoch. A connection to a master that
+ * was stopped and goes on would not notice: what it wrote would be lost. Asks the
+ * Sentinels, where no thread has for a second.
  */
-bool sentinel_moved(const struct redis_url *url, unsigned turn);
+bool sentinel_master_changed(const struct redis_url *url, unsigned epoch);
 
-/* Of clock_ms(): by then every program has left the master before this one. */
+/* The same for a thread that must not block, by what is known. Where it is stale, another
+ * thread refreshes it first, which asks the Sentinels. */
+bool sentinel_master_replaced(unsigned epoch);
+bool sentinel_is_stale(void);
+void sentinel_refresh(const struct redis_url *url);
+
+/* On clock_ms(): by then every program has left the previous master. */
 int64_t sentinel_left_at(void);
 
 #endif

@@ -1,6 +1,15 @@
 /*
- * subscription.h - a connection to Redis that is subscribed to one channel.
- * Whoever holds it waits on its descriptor together with others, then reads.
+ * subscription.h - subscriptions to many channels of Redis over few connections: a channel
+ * costs some bytes here and there, and no connection of its own.
+ * Protocol: RESP2, SUBSCRIBE and pushed messages.
+ *
+ * Redis counts connections (PUBSUB NUMSUB). So that it counts each subscription, two to the
+ * same channel are on different ones: there are as many as one channel has subscriptions at
+ * once.
+ *
+ * All is one thread's, which waits with the epoll of subscription_init(), and is never
+ * blocked. What has come for a subscription, an answer, its loss or messages, makes it
+ * ready; messages wait in it, up to SUBSCRIPTION_HELD_MAX bytes.
  */
 #ifndef STORE_SUBSCRIPTION_H
 #define STORE_SUBSCRIPTION_H
@@ -11,41 +20,68 @@
 
 #include "base/err.h"
 
+enum { SUBSCRIPTION_HELD_MAX = 48 * 1024 };
+
 struct subscription;
 
-/* Begins to connect: of many, all side by side. */
-enum err subscription_start(const char *channel, struct subscription **to);
-/* Waits until it is connected, and asks for it, unless it has. ERR_STORE: it is of no
- * use any more. */
-enum err subscription_ask(struct subscription *s);
-/* Waits until Redis has confirmed it: nothing published from now on is missed.
- * ERR_STORE: it is of no use any more; without waits, if that is not there. */
-enum err subscription_confirm(struct subscription *s, bool waits);
-/* All of it. *to is NULL, and stays so where it fails. */
-enum err subscription_open(const char *channel, struct subscription **to);
+/* Call once. The connections are in this epoll, with an odd data.u64. */
+void subscription_init(int epoll_fd);
+
+/* Begins to subscribe to a channel; connects first, if there is no connection for it. arg is
+ * for subscription_ready(). NULL: Redis is away, and was just tried. */
+struct subscription *subscription_start(const char *channel, void *arg);
+
+enum subscription_state {
+	SUBSCRIPTION_STARTING,		/* Redis has not answered yet */
+	SUBSCRIPTION_CONFIRMED,		/* no message is missed that is published since */
+	SUBSCRIPTION_STOPPING,		/* likewise */
+	SUBSCRIPTION_STOPPED,		/* Redis does not count it any more */
+	SUBSCRIPTION_LATE,		/* Redis did not answer in time, and may yet */
+	SUBSCRIPTION_LOST,		/* its connection is gone, or was never made: see
+					 * subscription_error() */
+};
+enum subscription_state subscription_state(const struct subscription *s);
+
+/* Why it was lost: ERR_STORE, ERR_STORE_VERSION. */
+enum err subscription_error(const struct subscription *s);
 
 /*
- * Of clock_ms(). Where Sentinels have just named another master, other programs
- * write to the old one until then. Who was told here meanwhile that all is lost
- * would join there, and that were lost without a word.
+ * On clock_ms(). Where Sentinels have just named another master, other programs may write to
+ * the old one until then. A client that was told before that its rooms are lost would join
+ * them there, and that would be lost silently.
  */
 int64_t subscription_settles_at(void);
 
-int subscription_fd(const struct subscription *s);
+/* Sends what was begun; call it before you wait. */
+void subscription_flush(void);
 
-/* Once the descriptor is readable; never blocks then. ERR_STORE: it is lost.
- * What was read before can still be taken. */
-enum err subscription_read(struct subscription *s);
+/* Handles an event with this data.u64. */
+void subscription_receive(uint64_t data);
 
-/* The next message, which lives until the next call. False: none is left. */
-bool subscription_next(struct subscription *s, const char **message,
-		       size_t *len);
+/* When an answer is late, or a connection was not used for long, on clock_ms() (INT64_MAX:
+ * there is none), and what is to be called then. */
+int64_t subscription_deadline(void);
+void subscription_expire(void);
 
-void subscription_free(struct subscription *s);
+/* Whether one is ready; and the arg of it, which is then ready no more. NULL: none is. */
+bool subscription_has_ready(void);
+void *subscription_ready(void);
 
-/* The same, once Redis does not count it any more: asks for that, and then waits
- * for it. */
+/* The next message, which lives until the next call. False: none is left. Where the
+ * subscription is lost, those that came before are still returned. */
+bool subscription_next(struct subscription *s, const char **message, size_t *len);
+
+/* Whether messages were dropped since this was asked, as too many waited: they came after
+ * all that subscription_next() has returned, and before all that come from now on. */
+bool subscription_missed(struct subscription *s);
+
+/* Redis does not count it, though it was confirmed: closes its connection. */
+void subscription_distrust(struct subscription *s);
+
+/* Unsubscribes. Where Redis is away this is not waited for: it counts as stopped. */
 void subscription_stop(struct subscription *s);
-void subscription_end(struct subscription *s);
+
+/* Unsubscribes, if that is not done. NULL is fine. */
+void subscription_free(struct subscription *s);
 
 #endif

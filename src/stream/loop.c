@@ -1,15 +1,14 @@
 /*
- * The loop's thread has all nodes but those that are busy: a worker has these, by
- * way of the queue, and gives them back by the inbox. The lock guards both.
+ * The thread of loop_run() owns all nodes, and their streams. New ones come by the inbox,
+ * which the lock guards.
  *
- * Each node that is not busy is in timers, with the time at which something is to be
- * done for its stream; so a stream is visited when that has come, or when one of its
- * descriptors has something, and costs nothing else. No step is over all streams,
- * but the one at SIGTERM, which is the last of each.
+ * Each node is in the timers, with the time of its stream's next step. A stream is advanced
+ * when that has come, when its descriptor has something, or its session (session.h), and
+ * costs nothing otherwise. No round visits all streams, but for the one after SIGTERM.
  *
- * A round is what epoll has told, then the inbox, which frees nodes that epoll may
- * have told of, then the timers, then what is left for the workers, who so find a
- * batch and not one after the other.
+ * The order of a round: the events of epoll, of which those of Redis are only noted; the
+ * inbox; what has come from Redis, which is all that may end a stream and so free its node,
+ * which an event may have named; timers; then all that was begun goes out to Redis together.
  */
 #include "config.h"
 
@@ -17,7 +16,6 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,222 +23,96 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fifo.h"
-#include "base/log.h"
-#include "base/metric.h"
-#include "base/thread.h"
 #include "base/timers.h"
-#include "store/pool.h"
+#include "shared/metric.h"
 #include "stream/loop.h"
+#include "stream/session.h"
 
-enum {
-	EVENTS_AT_ONCE = 64, TIMERS_AT_ONCE = 64,
-	WORKERS_MOST = 2,		/* Redis has one thread, and what waits
-					 * meanwhile is done together */
-};
-
-struct watch {
-	int fd;				/* -1: none */
-	uint32_t events;
-};
+enum { EVENTS_AT_ONCE = 64, TIMERS_AT_ONCE = 64 };
 
 struct node {
-	struct link link;		/* in one of the queues below */
-	struct timer timer;		/* of a busy one: in none */
-	struct stream *stream;		/* NULL: it is over */
-	struct watch web, redis;	/* as epoll has them */
-	bool busy;			/* a worker has it */
+	struct link link;		/* in the inbox, or in that of stop_streams() */
+	struct timer timer;
+	struct stream *stream;
+	int web_fd;			/* in the epoll; -1: none */
+	uint32_t web_events;
 };
 
 /* The loop's own. */
-static int epoll;
-static struct timers timers;
-static struct fifo handed;		/* in this round; to go into the queue */
-static int handed_count, workers;
-static bool stopping;
+static int loop_epoll;
+static struct timers node_timers;
+static bool loop_stopping;
+static int64_t loop_stop_at = INT64_MAX;
 
 /* Between the threads. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
-static struct fifo inbox, queue;
-static int bell, idle;
+static pthread_mutex_t inbox_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fifo inbox;
+static int loop_wakeup_fd;
 
-/* Workers */
-
-/* As many as there are, up to a batch: what they ask Redis goes out together. */
-static int take_batch(struct node *nodes[])
-{
-	int count = 0;
-
-	while (count < STREAMS_AT_ONCE && (nodes[count] = fifo_take(&queue)))
-		count++;
-	return count;
-}
-
-static void do_work(struct node *nodes[], int count)
-{
-	struct stream *streams[STREAMS_AT_ONCE];
-
-	for (int i = 0; i < count; i++)
-		streams[i] = nodes[i]->stream;
-	stream_work(streams, count);
-	pthread_mutex_lock(&lock);
-	for (int i = 0; i < count; i++) {
-		nodes[i]->stream = streams[i];
-		fifo_put(&inbox, &nodes[i]->link);
-	}
-	pthread_mutex_unlock(&lock);
-	eventfd_write(bell, 1);
-}
-
-static void *work(void *unused)
-{
-	(void)unused;
-	for (;;) {
-		struct node *nodes[STREAMS_AT_ONCE];
-		int count;
-
-		pthread_mutex_lock(&lock);
-		while (!(count = take_batch(nodes))) {
-			idle++;
-			pthread_cond_wait(&queued, &lock);
-			idle--;
-		}
-		pthread_mutex_unlock(&lock);
-		do_work(nodes, count);
-	}
-	return NULL;
-}
-
-/* More of them only where all have something to do. */
-static bool start_worker(void)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int e;
-
-	thread_attr_detached(&attr);
-	e = thread_start(&thread, &attr, work, NULL);
-	pthread_attr_destroy(&attr);
-	if (e)
-		log_error("stream.thread", "why=%s", strerror(e));
-	return !e;
-}
-
-/* Where there is no worker, and none can be started. */
-static void work_here(void)
-{
-	struct node *nodes[STREAMS_AT_ONCE];
-	int count;
-
-	do {
-		pthread_mutex_lock(&lock);
-		count = take_batch(nodes);
-		pthread_mutex_unlock(&lock);
-		if (count)
-			do_work(nodes, count);
-	} while (count);
-}
-
-static void wake_worker(void)
-{
-	struct node *n;
-	bool start;
-
-	if (!handed_count)
-		return;
-	handed_count = 0;
-	pthread_mutex_lock(&lock);
-	while ((n = fifo_take(&handed)))
-		fifo_put(&queue, &n->link);
-	start = !idle && workers < WORKERS_MOST;
-	pthread_mutex_unlock(&lock);
-	/* Not before, or it would wait for the lock first. */
-	pthread_cond_signal(&queued);
-	workers += start && start_worker();
-	if (!workers)
-		work_here();
-}
-
-static void hand_over(struct node *n)
-{
-	n->busy = true;
-	timers_remove(&timers, &n->timer);
-	fifo_put(&handed, &n->link);
-	if (++handed_count == STREAMS_AT_ONCE)
-		wake_worker();
-}
-
-/* Watching */
-
-static void watch(struct node *n, struct watch *w, int fd, uint32_t events)
+static void watch_web(struct node *n, int fd, uint32_t events)
 {
 	struct epoll_event e = {
 		.events = events,
-		/* A node is aligned: its lowest bit says which of the two. */
-		.data.u64 = (uintptr_t)n | (w == &n->redis),
+		.data.ptr = n,
 	};
 
-	if (w->fd == fd && w->events == events)
+	if (n->web_fd == fd && n->web_events == events)
 		return;
-	if (w->fd == fd)
-		epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &e);
-	else if (w->fd >= 0)
-		epoll_ctl(epoll, EPOLL_CTL_DEL, w->fd, NULL);
-	if (fd >= 0 && w->fd != fd)
-		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
-	*w = (struct watch){ fd, events };
+	if (n->web_fd == fd)
+		epoll_ctl(loop_epoll, EPOLL_CTL_MOD, fd, &e);
+	else if (n->web_fd >= 0)
+		epoll_ctl(loop_epoll, EPOLL_CTL_DEL, n->web_fd, NULL);
+	if (fd >= 0 && n->web_fd != fd)
+		epoll_ctl(loop_epoll, EPOLL_CTL_ADD, fd, &e);
+	n->web_fd = fd;
+	n->web_events = events;
 }
 
-static void go_on(struct node *n, int64_t now)
+static void node_free(struct node *n)
 {
-	struct stream *s = n->stream;
-	int64_t until;
-	enum stream_work todo;
+	/* Its connection may live on, for another request. */
+	watch_web(n, -1, 0);
+	timers_remove(&node_timers, &n->timer);
+	stream_free(n->stream);
+	free(n);
+}
+
+static void advance_node(struct node *n, int64_t now)
+{
+	int64_t next_at;
+	int fd;
 
 	metric_add(METRIC_STREAM_STEPS, 0, 1);
-	/* Before it closes what is lost: the number may be another's at once. */
-	if (stream_redis_fd(s) < 0)
-		watch(n, &n->redis, -1, 0);
-	todo = stream_go_on(s, now, &until);
-	if (todo == WORK_END) {
-		/* The worker closes them. */
-		watch(n, &n->web, -1, 0);
-		watch(n, &n->redis, -1, 0);
-	} else {
-		watch(n, &n->web, stream_web_fd(s), stream_web_events(s));
-		watch(n, &n->redis, stream_redis_fd(s), EPOLLIN);
-	}
-	if (todo)
-		hand_over(n);
-	else
-		timers_set(&timers, &n->timer, until);
-}
-
-static void take(struct node *n, int64_t now)
-{
-	n->busy = false;
-	if (!n->stream) {
-		free(n);
+	if (!stream_advance(n->stream, now, &next_at)) {
+		node_free(n);
 		return;
 	}
-	if (stopping)
-		stream_stop(n->stream);
-	go_on(n, now);
+	fd = stream_web_fd(n->stream);
+	watch_web(n, fd, fd < 0 ? 0 : stream_web_events(n->stream));
+	timers_set(&node_timers, &n->timer, next_at);
 }
 
-static void take_inbox(void)
+static void receive_node(struct node *n)
+{
+	stream_start(n->stream, n);
+	if (loop_stopping)
+		stream_stop(n->stream);
+	advance_node(n, clock_ms());
+}
+
+static void receive_inbox(void)
 {
 	struct fifo taken;
 	struct node *n;
 	eventfd_t rung;
 
-	eventfd_read(bell, &rung);
-	pthread_mutex_lock(&lock);
+	eventfd_read(loop_wakeup_fd, &rung);
+	pthread_mutex_lock(&inbox_lock);
 	taken = inbox;
 	inbox.first = NULL;
-	pthread_mutex_unlock(&lock);
-	while ((n = fifo_take(&taken)))
-		take(n, clock_ms());
+	pthread_mutex_unlock(&inbox_lock);
+	while ((n = fifo_pop(&taken)))
+		receive_node(n);
 }
 
 static struct node *node_of(struct timer *t)
@@ -248,73 +120,67 @@ static struct node *node_of(struct timer *t)
 	return t ? (struct node *)((char *)t - offsetof(struct node, timer)) : NULL;
 }
 
-/* Not more of them than that before the descriptors are looked at again. */
+/* So many at most before descriptors are polled again. */
 static void run_timers(int64_t now)
 {
 	struct timer *t;
 
-	for (int i = 0; i < TIMERS_AT_ONCE && (t = timers_first(&timers)) &&
+	for (int i = 0; i < TIMERS_AT_ONCE && (t = timers_first(&node_timers)) &&
 	     t->at <= now; i++)
-		go_on(node_of(t), now);
+		advance_node(node_of(t), now);
 }
 
-/* Once for each stream, which ends by it: those that are busy when they are given
- * back. At one go, as nothing else is to be done meanwhile, while workers end the
- * first ones. */
-static void stop(void)
+/* All at one go, as nothing else is left to do. */
+static void stop_streams(void)
 {
 	struct fifo all = { .first = NULL };
 	struct node *n;
 
-	stopping = true;
-	epoll_ctl(epoll, EPOLL_CTL_DEL, fcgi_stop_fd(), NULL);
-	while ((n = node_of(timers_first(&timers)))) {
-		timers_remove(&timers, &n->timer);
-		fifo_put(&all, &n->link);
+	loop_stopping = true;
+	loop_stop_at = clock_ms() + LOOP_STOP_MS;
+	epoll_ctl(loop_epoll, EPOLL_CTL_DEL, fcgi_stop_fd(), NULL);
+	while ((n = node_of(timers_first(&node_timers)))) {
+		timers_remove(&node_timers, &n->timer);
+		fifo_push(&all, &n->link);
 	}
-	while ((n = fifo_take(&all))) {
+	while ((n = fifo_pop(&all))) {
 		stream_stop(n->stream);
-		go_on(n, clock_ms());
+		advance_node(n, clock_ms());
 	}
 }
 
-static void happen(const struct epoll_event *e, int64_t now)
+static void dispatch_web(struct node *n, uint32_t events, int64_t now)
 {
-	struct node *n = (struct node *)(uintptr_t)(e->data.u64 & ~(uint64_t)1);
-	bool redis = e->data.u64 & 1;
-
-	if (n->busy)
-		/* It is looked at again when the worker is done. */
-		watch(n, redis ? &n->redis : &n->web, -1, 0);
-	else if (redis)
-		stream_redis_event(n->stream);
-	else
-		stream_web_event(n->stream, e->events);
-	if (!n->busy)
-		go_on(n, now);
+	stream_web_event(n->stream, events);
+	advance_node(n, now);
 }
 
-static void add_fixed(int fd, void *name)
+/* In each round, as what is sent may fail at once. */
+static void dispatch_sessions(int64_t now)
+{
+	struct node *n;
+
+	sessions_receive();
+	while ((n = session_ready()))
+		advance_node(n, now);
+}
+
+static void watch_own_fd(int fd, void *name)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = name };
 
-	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+	epoll_ctl(loop_epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-static void ring(void)
+void loop_init(const struct conf *conf)
 {
-	eventfd_write(bell, 1);
-}
-
-void loop_init(void)
-{
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (epoll < 0 || bell < 0)
+	loop_epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop_wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop_epoll < 0 || loop_wakeup_fd < 0)
 		abort();
-	add_fixed(bell, &bell);
-	add_fixed(fcgi_stop_fd(), &stopping);
-	pool_on_first(ring);
+	watch_own_fd(loop_wakeup_fd, &loop_wakeup_fd);
+	watch_own_fd(fcgi_stop_fd(), &loop_stopping);
+	sessions_init(loop_epoll, conf);
 }
 
 static struct node *node_new(struct stream *s)
@@ -322,53 +188,73 @@ static struct node *node_new(struct stream *s)
 	struct node *n = xcalloc(1, sizeof *n);
 
 	n->stream = s;
-	n->busy = true;
-	n->web.fd = n->redis.fd = -1;
+	n->web_fd = -1;
 	return n;
 }
 
-void loop_add(struct stream *streams[], int count)
+void loop_add(struct stream *s)
 {
-	struct node *nodes[STREAMS_AT_ONCE];
+	struct node *n = node_new(s);
+	bool was_empty;
 
-	for (int i = 0; i < count; i++)
-		nodes[i] = node_new(streams[i]);
-	do_work(nodes, count);
+	pthread_mutex_lock(&inbox_lock);
+	was_empty = !inbox.first;
+	fifo_push(&inbox, &n->link);
+	pthread_mutex_unlock(&inbox_lock);
+	if (was_empty)
+		eventfd_write(loop_wakeup_fd, 1);
 }
 
-/* For epoll_wait: until the first timer, or until a connection of the pool is to go. */
-static int wait_ms(void)
+/* For epoll_wait(2). */
+static int next_timeout_ms(void)
 {
-	const struct timer *first = timers_first(&timers);
-	int64_t now = clock_ms(), at = pool_trim(now);
+	const struct timer *first = timers_first(&node_timers);
+	int64_t at = sessions_deadline(), now;
 
 	if (first && first->at < at)
 		at = first->at;
+	if (loop_stop_at < at)
+		at = loop_stop_at;
 	if (at == INT64_MAX)
 		return -1;
+	now = clock_ms();
 	return at < now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
+}
+
+static void run_round(void)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = epoll_wait(loop_epoll, events, EVENTS_AT_ONCE, next_timeout_ms());
+	int64_t now = clock_ms();
+	bool rung = false, stops = false;
+
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.ptr == &loop_wakeup_fd)
+			rung = true;
+		else if (events[i].data.ptr == &loop_stopping)
+			stops = true;
+		else if (!sessions_dispatch(&events[i]))
+			dispatch_web(events[i].data.ptr, events[i].events, now);
+	}
+	if (rung)
+		receive_inbox();
+	if (stops)
+		stop_streams();
+	dispatch_sessions(now);
+	run_timers(now);
+	sessions_flush();
+}
+
+static bool may_go_on(bool once)
+{
+	if (loop_stopping && clock_ms() >= loop_stop_at)
+		return false;
+	return (!once && !loop_stopping) || stream_count();
 }
 
 void loop_run(bool once)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
-
-	do {
-		bool rung = false;
-		int count = epoll_wait(epoll, events, EVENTS_AT_ONCE, wait_ms());
-		int64_t now = clock_ms();
-
-		for (int i = 0; i < count; i++) {
-			if (events[i].data.ptr == &bell)
-				rung = true;
-			else if (events[i].data.ptr == &stopping)
-				stop();
-			else
-				happen(&events[i], now);
-		}
-		if (rung)
-			take_inbox();
-		run_timers(now);
-		wake_worker();
-	} while (!once || stream_count());
+	do
+		run_round();
+	while (may_go_on(once));
 }

@@ -1,6 +1,5 @@
 /*
- * loop.h - waits for all streams of the process at once, on one thread; what
- * blocks is done by workers, which are started as they are needed.
+ * loop.h - serves all streams of the process on one thread, which never blocks.
  */
 #ifndef STREAM_LOOP_H
 #define STREAM_LOOP_H
@@ -10,14 +9,14 @@
 #include "stream/stream.h"
 
 /* Call once, before all else. */
-void loop_init(void);
+void loop_init(const struct conf *conf);
 
-/* From any thread: opens new streams, which are the loop's from now on. At most
- * STREAMS_AT_ONCE. */
-void loop_add(struct stream *streams[], int count);
+/* From any thread: a new stream, which the loop owns from now on. */
+void loop_add(struct stream *s);
 
-/* Follows the streams; with once until there is none, else for ever. From
- * SIGTERM on (fcgi_stop_fd) it ends them. */
+/* Serves the streams; with once until there is none. From SIGTERM on (fcgi_stop_fd()) it ends
+ * them, and returns when that is done, or after LOOP_STOP_MS. */
+enum { LOOP_STOP_MS = 700 };
 void loop_run(bool once);
 
 #endif

@@ -1,36 +1,32 @@
 /*
- * stream.fcgi - the event streams: one thread opens them, and one follows all.
+ * stream.fcgi - the event streams.
+ *
+ * The acceptor has the connections to the web server while their requests are read, checks
+ * these, and adds new streams to the loop. The main thread runs the loop (loop.c), which
+ * serves all open streams and never blocks: it asks Redis without waiting, and other threads
+ * connect for it (store/dialler.c). Signals come to it alone; after SIGTERM it ends all
+ * streams within LOOP_STOP_MS.
  */
 #include "config.h"
 
 #include <malloc.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "stream/loop.h"
+#include "stream/request.h"
 #include "web/program.h"
 
-enum {
-	STOP_MS = 700,		/* from SIGTERM to the end */
-};
+enum { REQUESTS_AT_ONCE = 16 };
 
-static struct conf conf;
+static struct conf stream_conf;
 
-static void *follow(void *unused)
+static bool refuses_stream(struct fcgi *f)
 {
-	(void)unused;
-	loop_run(false);
-	return NULL;
-}
-
-static bool refused(struct fcgi *f)
-{
-	return stream_refused(f, &conf);
+	return request_refused(f, &stream_conf);
 }
 
 static void raise_descriptors(void)
@@ -43,70 +39,56 @@ static void raise_descriptors(void)
 	}
 }
 
-/* Those that come while some are opened are opened together. */
-static void *open_all(void *unused)
+static void *accept_streams(void *unused)
 {
 	bool other;
 
 	(void)unused;
 	do {
-		struct stream *streams[STREAMS_AT_ONCE];
-		int count = 0;
+		struct stream *s;
 		struct fcgi *f;
 
-		while (count < STREAMS_AT_ONCE && (f = fcgi_take()))
-			streams[count++] = stream_new(f, &conf);
-		if (count)
-			loop_add(streams, count);
+		for (int i = 0; i < REQUESTS_AT_ONCE && (f = fcgi_accept()); i++)
+			if ((s = stream_open(f, &stream_conf)))
+				loop_add(s);
 	} while (fcgi_wait(INT64_MAX, &other));
 	return NULL;
 }
 
-static void serve(void)
+static void serve_streams(void)
 {
-	struct pollfd stop = { fcgi_stop_fd(), POLLIN, 0 };
-	pthread_t follower, opener;
-	pthread_attr_t detached;
-	int64_t end;
-
 	raise_descriptors();
 	mallopt(M_ARENA_MAX, 2);
-	loop_init();
-	thread_attr_detached(&detached);
-	if (thread_start(&follower, &detached, follow, NULL) ||
-	    thread_start(&opener, &detached, open_all, NULL))
+	loop_init(&stream_conf);
+	if (thread_start_detached(accept_streams, NULL))
 		abort();
-	pthread_attr_destroy(&detached);
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
-		 conf.streams);
-	/* Here, as an opening may wait for Redis. */
-	while (poll(&stop, 1, -1) <= 0)
-		;
-	for (end = clock_ms() + STOP_MS; stream_count() && clock_ms() < end;)
-		usleep(5000);
+		 stream_conf.streams);
+	loop_run(false);
 	log_info("stream.stop", "version=%s open=%u", PACKAGE_VERSION,
 		 stream_count());
 }
 
-static void serve_cgi(void)
+static void serve_cgi_stream(void)
 {
-	struct stream *s;
+	struct stream *s = stream_open(fcgi_accept_cgi(), &stream_conf);
 
-	loop_init();
-	s = stream_new(fcgi_cgi(), &conf);
-	loop_add(&s, 1);
+	if (!s)
+		return;
+	loop_init(&stream_conf);
+	loop_add(s);
 	loop_run(true);
 }
 
 int main(int argc, char **argv)
 {
-	bool listening = program_start(argc, argv, "stream.fcgi", &conf);
+	bool listening = program_start(argc, argv, "stream.fcgi", &stream_conf);
 
-	fcgi_on_head(refused);
+	fcgi_on_head(refuses_stream);
 	if (listening)
-		serve();
+		serve_streams();
 	else
-		serve_cgi();
-	/* Other threads may be at work: nothing that they use goes before them. */
+		serve_cgi_stream();
+	/* Other threads may be at work: nothing that they use is freed. */
 	_exit(0);
 }

@@ -1,11 +1,10 @@
 /*
- * message.h - what comes over a peer's channel, taken apart:
+ * message.h - parses what comes over a peer's channel:
  *
  *     {"id":"...","event":"...","data":...}
  *
- * The members stand in this order, without white space between them; the Node
- * application sends none with an id. A mailbox holds the same without id and
- * opening brace.
+ * The members are in this order, without white space between them; messages of the Node
+ * application have no id. A mailbox holds the same without id and opening brace.
  */
 #ifndef STREAM_MESSAGE_H
 #define STREAM_MESSAGE_H
@@ -24,12 +23,12 @@ struct message {
 
 bool message_parse(const char *text, size_t len, struct message *m);
 
-/* Is this id (ms-sequence, as of Redis' streams) above the other? One that is
- * none is below all. */
-bool id_above(const char *id, const char *other);
+/* Whether this id (ms-sequence, as those of Redis streams) is above the other. What is no
+ * id is below all. */
+bool id_is_above(const char *id, const char *other);
 
-/* The position that a client gives (Last-Event-ID). What is no id becomes "0",
- * which nobody knows; nothing stays nothing. */
-void position_take(const char *given, char to[ID_SIZE]);
+/* The position that a client sends (Last-Event-ID). What is no id becomes "0", which no
+ * mailbox has; an empty one stays empty. */
+void position_parse(const char *given, char to[ID_SIZE]);
 
 #endif

@@ -1,3 +1,18 @@
+/*
+ * All is the acceptor's, the thread of fcgi_accept() and fcgi_wait(), but for the list
+ * of connections that other threads return, which the lock guards.
+ *
+ * A connection is in one queue, by what is awaited from it:
+ *
+ *	head_queue	its parameters
+ *	early_queue	its body, which most often comes right after them
+ *	body_queue	its body, at BODY_RATE_MIN; or its end, once it was answered
+ *	ready_queue	fcgi_accept(); then it is in none, until conns_return()
+ *	send_queue	that it takes the rest of the answer
+ *	idle_queue	its next request
+ *
+ * Each queue but ready_queue has one time limit, so its first entry expires first.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -22,70 +37,69 @@
 #include "web/conns.h"
 
 enum {
-	HEAD_MS = 10000,		/* until the parameters are whole */
-	EARLY_MS = 20,			/* of a body, until its head is looked at alone */
+	HEAD_MS = 10000,		/* until the parameters are complete */
+	EARLY_MS = 20,			/* until the head is checked without the body */
 	SEND_MS = 30000,		/* until the answer is sent */
-	/* In which no request is given up for another: on a busy host a web server
-	 * may come to its next bytes late. */
-	FRESH_MS = 500,
+	/* A request this young is not abandoned for another: on a busy host a web
+	 * server may be late with its next bytes. */
+	YOUNG_MS = 500,
 	RETRY_MS = 10,			/* until a descriptor may be free */
-	STOP_MS = 500,			/* for what is under way, from SIGTERM on */
+	SHUTDOWN_MS = 500,		/* for what is under way, from SIGTERM on */
 	/* Of one that is kept: longer than web servers keep it (nginx: 60 s), so
 	 * that none is closed just when it is used. */
 	IDLE_MS = 75000,
 	IDLE_MAX = 256,			/* connections */
-	BODY_CHECKS = 3,		/* of its rate, in equal parts of its time */
-	DRAIN_MAX = 8 << 20,		/* bytes behind an answer */
-	HELD_MAX = 64 << 20,		/* bytes of memory, of all */
+	BODY_CHECKS = 3,		/* of its rate, at equal intervals */
+	DRAIN_MAX = 8 << 20,		/* bytes of a body, after its answer */
+	HELD_MAX = 64 << 20,		/* bytes of memory, over all connections */
 	READ_MAX = 32768, READS_AT_ONCE = 4,
-	ACCEPTS_AT_ONCE = 64, EVENTS_AT_ONCE = 64,
-	OTHER_CONNS = 2,		/* 1 in so many descriptors is for these */
+	ACCEPTS_AT_ONCE = 64, CONN_EVENTS_AT_ONCE = 64,
+	OTHER_CONNS = 2,		/* 1 in so many descriptors is for a connection */
 };
 
-/* Those in one have the same time, so the first is the next whose time is up. */
-TAILQ_HEAD(conns, fcgi);
+TAILQ_HEAD(conn_list, fcgi);
 struct queue {
-	struct conns all;
+	struct conn_list all;
 	unsigned count;
 };
 
 #define QUEUE(name) \
 	static struct queue name = { .all = TAILQ_HEAD_INITIALIZER((name).all) }
 
-QUEUE(heads);				/* parameters are on their way */
-QUEUE(early);				/* the body is, most often right behind them */
-QUEUE(bodies);				/* likewise, for longer; or it is dropped */
-QUEUE(idle);				/* kept */
-QUEUE(sending);				/* the answer is on its way */
-QUEUE(ready);				/* to be taken; without a deadline */
+QUEUE(head_queue);
+QUEUE(early_queue);
+QUEUE(body_queue);
+QUEUE(idle_queue);
+QUEUE(send_queue);
+QUEUE(ready_queue);
 
 enum { TIMED = 5 };
-static struct queue *const timed[TIMED] = {
-	&heads, &early, &bodies, &idle, &sending,
+static struct queue *const timed_queues[TIMED] = {
+	&head_queue, &early_queue, &body_queue, &idle_queue, &send_queue,
 };
 
-static size_t body_most, held;
+static size_t request_body_max, memory_held;
 static int64_t body_part_ms;
-static unsigned conns_max, queued;
+static unsigned conns_max, queued_conns;
 static uint64_t serials;
 static bool (*refused_by_head)(struct fcgi *f);
 
-static int waiter = -1;			/* epoll */
+static int conns_epoll = -1;
 static int listen_fd, stopped_fd;
-static bool stopping;
-static int64_t stop_until;
-static bool acceptable;			/* the listening socket has something */
-static int64_t accepts_at;		/* not before, as descriptors ran out */
+static bool conns_stopping;
+static int64_t stop_at;
+static bool acceptable;			/* a connection may be waiting */
+static int64_t accepts_at;		/* not before: descriptors ran out */
 
-/* What other threads have given back. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct conns returned = TAILQ_HEAD_INITIALIZER(returned);
-static int wakeup_fd = -1;
-static _Thread_local bool is_taker;
+/* By other threads. */
+static pthread_mutex_t returned_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct conn_list returned = TAILQ_HEAD_INITIALIZER(returned);
+static int conns_wakeup_fd = -1;
+static _Thread_local bool is_acceptor;
 
 void conns_init(size_t body_max, unsigned body_timeout, int stop_fd)
 {
-	body_most = body_max;
+	request_body_max = body_max;
 	body_part_ms = (int64_t)body_timeout * 1000 / BODY_CHECKS;
 	stopped_fd = stop_fd;
 }
@@ -102,57 +116,57 @@ bool conns_refused(struct fcgi *f)
 
 /* Queues */
 
-static void dequeue(struct fcgi *f)
+static void unqueue_conn(struct fcgi *f)
 {
 	if (!f->queue)
 		return;
 	TAILQ_REMOVE(&f->queue->all, f, entry);
 	f->queue->count--;
-	queued -= f->queue != &ready;
+	queued_conns -= f->queue != &ready_queue;
 	f->queue = NULL;
 }
 
-static void enqueue(struct fcgi *f, struct queue *q, int64_t ms)
+static void queue_conn(struct fcgi *f, struct queue *q, int64_t ms)
 {
-	dequeue(f);
+	unqueue_conn(f);
 	TAILQ_INSERT_TAIL(&q->all, f, entry);
 	q->count++;
-	queued += q != &ready;
+	queued_conns += q != &ready_queue;
 	f->queue = q;
-	f->deadline = q == &ready ? 0 : clock_ms() + ms;
+	f->deadline = q == &ready_queue ? 0 : clock_ms() + ms;
 }
 
-/* It is as old as its request. */
-static void begin(struct fcgi *f)
+/* The age of a connection is that of its request. */
+static void stamp_request(struct fcgi *f)
 {
 	f->serial = ++serials;
-	f->begun = clock_ms();
+	f->started_at = clock_ms();
 }
 
-/* An address of others in the same epoll is even. */
-static void watch(struct fcgi *f, uint32_t events)
+/* Odd: other things in this epoll are marked by an address, which is even. */
+static void watch_conn(struct fcgi *f, uint32_t events)
 {
 	struct epoll_event e = { .events = events,
 				 .data.u64 = (uintptr_t)f | 1 };
 
 	if (f->watched == events)
 		return;
-	epoll_ctl(waiter, !events ? EPOLL_CTL_DEL : f->watched ?
+	epoll_ctl(conns_epoll, !events ? EPOLL_CTL_DEL : f->watched ?
 		  EPOLL_CTL_MOD : EPOLL_CTL_ADD, f->fd, &e);
 	f->watched = events;
 }
 
-static void count_held(struct fcgi *f, size_t bytes)
+static void account_memory(struct fcgi *f, size_t bytes)
 {
-	held += bytes - f->held;
+	memory_held += bytes - f->held;
 	f->held = bytes;
 }
 
-static void hand_out(struct fcgi *f)
+static void make_ready(struct fcgi *f)
 {
-	watch(f, 0);
-	count_held(f, 0);
-	enqueue(f, &ready, 0);
+	watch_conn(f, 0);
+	account_memory(f, 0);
+	queue_conn(f, &ready_queue, 0);
 }
 
 void conns_close(struct fcgi *f)
@@ -163,25 +177,25 @@ void conns_close(struct fcgi *f)
 	free(f);
 }
 
-static void drop(struct fcgi *f)
+static void drop_conn(struct fcgi *f)
 {
-	count_held(f, 0);
-	dequeue(f);
+	account_memory(f, 0);
+	unqueue_conn(f);
 	conns_close(f);
 }
 
-static void give_up(struct fcgi *f)
+static void abandon_request(struct fcgi *f)
 {
 	log_debug("fcgi.slow", "received=%zu", f->received);
 	if (f->record.state == RECORD_BODY) {
 		f->record.body.slow = true;
-		hand_out(f);
+		make_ready(f);
 	} else {
-		drop(f);
+		drop_conn(f);
 	}
 }
 
-/* The next request of one that is kept may lie in it. */
+/* False: the next request may be waiting in it. */
 static bool is_silent(const struct fcgi *f)
 {
 	char byte;
@@ -191,30 +205,30 @@ static bool is_silent(const struct fcgi *f)
 
 static void drop_idle(void)
 {
-	while (idle.count > IDLE_MAX)
-		drop(TAILQ_FIRST(&idle.all));
+	while (idle_queue.count > IDLE_MAX)
+		drop_conn(TAILQ_FIRST(&idle_queue.all));
 }
 
-/* One that is idle; else of those that are not whole the one that began first, if
- * that was so long ago. */
-static bool give_up_oldest(int64_t min_ms)
+/* An idle connection; else the oldest request that is incomplete, if it is at least that
+ * old. */
+static bool evict_oldest(int64_t min_ms)
 {
-	struct queue *const unfinished[] = { &heads, &early, &bodies };
-	struct fcgi *oldest = TAILQ_FIRST(&idle.all);
+	struct queue *const unfinished[] = { &head_queue, &early_queue, &body_queue };
+	struct fcgi *oldest = TAILQ_FIRST(&idle_queue.all);
 
 	if (oldest && !is_silent(oldest))
 		oldest = NULL;
-	for (int i = 0; i < 3 && (!oldest || oldest->queue != &idle); i++) {
+	for (int i = 0; i < 3 && (!oldest || oldest->queue != &idle_queue); i++) {
 		struct fcgi *first = TAILQ_FIRST(&unfinished[i]->all);
 
 		if (first && (!oldest || first->serial < oldest->serial))
 			oldest = first;
 	}
 	if (!oldest ||
-	    (oldest->queue != &idle && clock_ms() - oldest->begun < min_ms))
+	    (oldest->queue != &idle_queue && clock_ms() - oldest->started_at < min_ms))
 		return false;
 	oldest->closes = true;
-	give_up(oldest);
+	abandon_request(oldest);
 	return true;
 }
 
@@ -232,7 +246,7 @@ static bool send_reply(struct fcgi *f)
 }
 
 /* False: the web server has closed it. */
-static bool receive(struct fcgi *f)
+static bool receive_bytes(struct fcgi *f)
 {
 	static char bytes[READ_MAX];
 
@@ -245,77 +259,77 @@ static bool receive(struct fcgi *f)
 			return false;
 		f->received += (size_t)n;
 		record_feed(&f->record, bytes, (size_t)n);
-		/* More is told of by epoll. */
-		if ((size_t)n < sizeof bytes || f->record.state == RECORD_WHOLE)
+		/* epoll reports what is left. */
+		if ((size_t)n < sizeof bytes || f->record.state == RECORD_COMPLETE)
 			return true;
 	}
 	return true;
 }
 
-/* It was answered, and is no more read for what it says; but the web server may
- * still write, which is to fail only after it has read the answer. */
+/* The answer was sent before the whole body came: the web server may still write it,
+ * and would not read the answer if that failed. */
 static void drain(struct fcgi *f)
 {
 	f->drains = true;
 	shutdown(f->fd, SHUT_WR);
-	record_lighten(&f->record);
-	enqueue(f, &bodies, body_part_ms);
+	record_release(&f->record);
+	queue_conn(f, &body_queue, body_part_ms);
 }
 
-/* What has come decides where it waits. replied: it was also answered. */
-static void sort(struct fcgi *f, bool replied)
+/* Into the queue of what is awaited next. replied: something was sent to it, too. */
+static void requeue(struct fcgi *f, bool replied)
 {
 	const struct record *r = &f->record;
 
-	if (f->queue == &idle && r->state != RECORD_IDLE)
-		begin(f);
+	if (f->queue == &idle_queue && r->state != RECORD_IDLE)
+		stamp_request(f);
 	switch (r->state) {
 	case RECORD_IDLE:
-		/* A fresh one has as much time as if its request had begun. */
-		if (f->queue != &idle && r->keep)
-			enqueue(f, &idle, IDLE_MS);
+		/* A new one has as much time as if its request had begun. */
+		if (f->queue != &idle_queue && r->keep)
+			queue_conn(f, &idle_queue, IDLE_MS);
 		else if (!f->queue)
-			enqueue(f, &heads, HEAD_MS);
+			queue_conn(f, &head_queue, HEAD_MS);
 		break;
 	case RECORD_HEAD:
-		if (f->queue != &heads)
-			enqueue(f, &heads, HEAD_MS);
+		if (f->queue != &head_queue)
+			queue_conn(f, &head_queue, HEAD_MS);
 		break;
 	case RECORD_BODY:
 		if (!buf_ok(&r->body.kept))
-			hand_out(f);
-		else if (f->queue != &early && f->queue != &bodies)
-			enqueue(f, &early, EARLY_MS);
+			make_ready(f);
+		else if (f->queue != &early_queue && f->queue != &body_queue)
+			queue_conn(f, &early_queue, EARLY_MS);
 		break;
-	case RECORD_WHOLE:
-		hand_out(f);
+	case RECORD_COMPLETE:
+		make_ready(f);
 		break;
 	case RECORD_ABORTED:
-	case RECORD_OVER:
+	case RECORD_CLOSING:
 		if (!replied) {
-			drop(f);
+			drop_conn(f);
 			return;
 		}
 		drain(f);
 		break;
 	}
-	if (f->queue != &ready) {
-		count_held(f, r->params.size + r->body.kept.size);
-		watch(f, EPOLLIN);
+	if (f->queue != &ready_queue) {
+		account_memory(f, r->params.size + r->body.kept.size);
+		watch_conn(f, EPOLLIN);
 	}
 }
 
-static void read_on(struct fcgi *f)
+static void read_more(struct fcgi *f)
 {
-	bool is_open = receive(f), replies = f->record.reply.len;
+	bool is_open = receive_bytes(f), replies = f->record.reply.len;
 
 	if (!is_open || !send_reply(f) || f->received > DRAIN_MAX + f->checked)
-		drop(f);
+		drop_conn(f);
 	else if (!f->drains)
-		sort(f, replies);
+		requeue(f, replies);
 }
 
-/* Fresh ones */
+/* New connections */
 
 /* Whether FCGI_WEB_SERVER_ADDRS has this address. */
 static bool is_web_server(const struct sockaddr_storage *from, socklen_t len)
@@ -337,7 +351,7 @@ static bool is_web_server(const struct sockaddr_storage *from, socklen_t len)
 	return found;
 }
 
-/* By TCP not everybody may connect, and an event is not to wait for the next. */
+/* By TCP not everybody may connect; and an event must not wait for the next (Nagle). */
 static bool admit(int fd, const struct sockaddr_storage *from, socklen_t len)
 {
 	const int on = 1;
@@ -348,35 +362,35 @@ static bool admit(int fd, const struct sockaddr_storage *from, socklen_t len)
 	return is_web_server(from, len);
 }
 
-static void watch_fixed(int fd, uint32_t events, void *what)
+static void watch_fd(int fd, uint32_t events, void *what)
 {
 	struct epoll_event e = { .events = events, .data.ptr = what };
 
-	epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &e);
+	epoll_ctl(conns_epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Whoever comes waits in the kernel, and others go on: one of those that there are may
- * soon be whole. */
+/* New connections wait in the kernel meanwhile: one of those that are here may soon be
+ * done. */
 static void pause_accepting(void)
 {
-	epoll_ctl(waiter, EPOLL_CTL_DEL, listen_fd, NULL);
+	epoll_ctl(conns_epoll, EPOLL_CTL_DEL, listen_fd, NULL);
 	acceptable = false;
 	accepts_at = clock_ms() + RETRY_MS;
 }
 
 static void resume_accepting(void)
 {
-	/* Of the processes that wait, the kernel wakes one. */
-	watch_fixed(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
+	/* The kernel wakes one of the processes that wait. */
+	watch_fd(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
 	acceptable = true;
 	accepts_at = INT64_MAX;
 }
 
 static void descriptors_ran_out(int e)
 {
-	static _Atomic int64_t next_at;	/* that it is logged */
+	static _Atomic int64_t next_at;	/* when it may be logged again */
 
-	if (give_up_oldest(FRESH_MS))
+	if (evict_oldest(YOUNG_MS))
 		return;
 	if (clock_due(&next_at, 1000))
 		log_warn("fcgi.accept", "why=%s", strerror(e));
@@ -404,66 +418,66 @@ static void accept_one(void)
 	}
 	f = xcalloc(1, sizeof *f);
 	f->fd = fd;
-	begin(f);
-	record_init(&f->record, body_most, conns_max);
-	read_on(f);
-	while (held > HELD_MAX && give_up_oldest(0))
+	stamp_request(f);
+	record_init(&f->record, request_body_max, conns_max);
+	read_more(f);
+	while (memory_held > HELD_MAX && evict_oldest(0))
 		;
 }
 
 /* Whether there is room for one more. */
 static bool make_room(void)
 {
-	if (queued < conns_max || give_up_oldest(FRESH_MS))
+	if (queued_conns < conns_max || evict_oldest(YOUNG_MS))
 		return true;
 	pause_accepting();
 	return false;
 }
 
-struct fcgi *fcgi_take(void)
+struct fcgi *fcgi_accept(void)
 {
 	struct fcgi *f;
 
-	is_taker = true;
-	for (int i = 0; i < ACCEPTS_AT_ONCE && acceptable && !stopping &&
-	     TAILQ_EMPTY(&ready.all) && make_room(); i++)
+	is_acceptor = true;
+	for (int i = 0; i < ACCEPTS_AT_ONCE && acceptable && !conns_stopping &&
+	     TAILQ_EMPTY(&ready_queue.all) && make_room(); i++)
 		accept_one();
-	f = TAILQ_FIRST(&ready.all);
+	f = TAILQ_FIRST(&ready_queue.all);
 	if (f)
-		dequeue(f);
+		unqueue_conn(f);
 	return f;
 }
 
-/* Those whose request was answered */
+/* After the answer */
 
-static void go_on(struct fcgi *f)
+static void advance_conn(struct fcgi *f)
 {
 	f->received = f->checked = 0;
-	begin(f);
-	count_held(f, f->unsent.size);
+	stamp_request(f);
+	account_memory(f, f->unsent.size);
 	if (f->unsent.len) {
-		enqueue(f, &sending, SEND_MS);
-		watch(f, EPOLLOUT);
+		queue_conn(f, &send_queue, SEND_MS);
+		watch_conn(f, EPOLLOUT);
 		return;
 	}
 	if (f->drains) {
 		drain(f);
 	} else if (f->record.state == RECORD_IDLE) {
-		enqueue(f, &idle, IDLE_MS);
+		queue_conn(f, &idle_queue, IDLE_MS);
 	} else {
-		drop(f);
+		drop_conn(f);
 		return;
 	}
-	watch(f, EPOLLIN);
+	watch_conn(f, EPOLLIN);
 }
 
-static void send_on(struct fcgi *f)
+static void send_more(struct fcgi *f)
 {
 	ssize_t n = fcgi_send(f, f->unsent.data + f->unsent_sent,
 			      f->unsent.len - f->unsent_sent);
 
 	if (n < 0) {
-		drop(f);
+		drop_conn(f);
 		return;
 	}
 	f->unsent_sent += (size_t)n;
@@ -471,82 +485,82 @@ static void send_on(struct fcgi *f)
 		return;
 	buf_free(&f->unsent);
 	f->unsent_sent = 0;
-	go_on(f);
+	advance_conn(f);
 }
 
 void conns_return(struct fcgi *f)
 {
 	bool was_empty;
 
-	if (is_taker) {
-		go_on(f);
+	if (is_acceptor) {
+		advance_conn(f);
 		return;
 	}
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&returned_lock);
 	was_empty = TAILQ_EMPTY(&returned);
 	TAILQ_INSERT_TAIL(&returned, f, entry);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&returned_lock);
 	if (was_empty)
-		eventfd_write(wakeup_fd, 1);
+		eventfd_write(conns_wakeup_fd, 1);
 }
 
-static void take_returned(void)
+static void collect_returned(void)
 {
 	eventfd_t unused;
-	struct conns all = TAILQ_HEAD_INITIALIZER(all);
+	struct conn_list all = TAILQ_HEAD_INITIALIZER(all);
 	struct fcgi *f;
 
-	eventfd_read(wakeup_fd, &unused);
-	pthread_mutex_lock(&lock);
+	eventfd_read(conns_wakeup_fd, &unused);
+	pthread_mutex_lock(&returned_lock);
 	TAILQ_CONCAT(&all, &returned, entry);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&returned_lock);
 	while ((f = TAILQ_FIRST(&all))) {
 		TAILQ_REMOVE(&all, f, entry);
-		go_on(f);
+		advance_conn(f);
 	}
 }
 
 /* Waiting */
 
-static void begin_body(struct fcgi *f)
+static void await_body(struct fcgi *f)
 {
 	if (conns_refused(f)) {
-		hand_out(f);
+		make_ready(f);
 		return;
 	}
 	f->checks = 0;
 	f->checked = f->received;
-	enqueue(f, &bodies, body_part_ms);
+	queue_conn(f, &body_queue, body_part_ms);
 }
 
-static void check_body(struct fcgi *f)
+static void check_body_rate(struct fcgi *f)
 {
-	size_t least = (size_t)(BODY_RATE * body_part_ms / 1000);
+	size_t least = (size_t)(BODY_RATE_MIN * body_part_ms / 1000);
 
 	if (++f->checks == BODY_CHECKS || f->received - f->checked < least) {
-		f->checks = BODY_CHECKS - 1;	/* once more, to read the answer */
-		give_up(f);
+		f->checks = BODY_CHECKS - 1;	/* one more interval, to read the answer */
+		abandon_request(f);
 	} else {
 		f->checked = f->received;
-		enqueue(f, &bodies, body_part_ms);
+		queue_conn(f, &body_queue, body_part_ms);
 	}
 }
 
-/* Returns when the next one's time is up. */
-static int64_t end_expired(void)
+/* Returns when the next one expires. */
+static int64_t expire_queues(void)
 {
 	int64_t now = clock_ms(), next = INT64_MAX;
 	struct fcgi *f;
 
 	for (int i = 0; i < TIMED; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): each leaves its queue */
-		while ((f = TAILQ_FIRST(&timed[i]->all)) && f->deadline <= now)
-			if (f->queue == &early)
-				begin_body(f);
-			else if (f->queue == &bodies)
-				check_body(f);
+		while ((f = TAILQ_FIRST(&timed_queues[i]->all)) && f->deadline <= now)
+			if (f->queue == &early_queue)
+				await_body(f);
+			else if (f->queue == &body_queue)
+				check_body_rate(f);
 			else
-				give_up(f);
+				abandon_request(f);
 		if (f && f->deadline < next)
 			next = f->deadline;
 	}
@@ -557,98 +571,98 @@ int fcgi_epoll(void)
 {
 	struct rlimit limit;
 
-	if (waiter >= 0)
-		return waiter;
-	waiter = epoll_create1(EPOLL_CLOEXEC);
-	wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (waiter < 0 || wakeup_fd < 0 || getrlimit(RLIMIT_NOFILE, &limit))
+	if (conns_epoll >= 0)
+		return conns_epoll;
+	conns_epoll = epoll_create1(EPOLL_CLOEXEC);
+	conns_wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (conns_epoll < 0 || conns_wakeup_fd < 0 || getrlimit(RLIMIT_NOFILE, &limit))
 		abort();
 	conns_max = limit.rlim_cur > 1 << 20 ? 1 << 20 :
 		(unsigned)limit.rlim_cur / OTHER_CONNS;
 	resume_accepting();
-	watch_fixed(stopped_fd, EPOLLIN, &stopped_fd);
-	watch_fixed(wakeup_fd, EPOLLIN, &wakeup_fd);
-	return waiter;
+	watch_fd(stopped_fd, EPOLLIN, &stopped_fd);
+	watch_fd(conns_wakeup_fd, EPOLLIN, &conns_wakeup_fd);
+	return conns_epoll;
 }
 
-/* For epoll_wait. */
-static int left_of(int64_t until)
+/* For epoll_wait(2). */
+static int ms_until(int64_t deadline)
 {
 	int64_t left;
 
-	if (until == INT64_MAX)
+	if (deadline == INT64_MAX)
 		return -1;
-	left = until - clock_ms();
+	left = deadline - clock_ms();
 	return left < 0 ? 0 : (int)left;
 }
 
-static void conn_event(struct fcgi *f)
+static void dispatch_conn(struct fcgi *f)
 {
-	if (f->queue == &sending)
-		send_on(f);
+	if (f->queue == &send_queue)
+		send_more(f);
 	else
-		read_on(f);
+		read_more(f);
 }
 
-/* What has begun may end; what has not does not begin. */
-static void stop(void)
+/* Requests that have begun may end; no other begins. */
+static void begin_shutdown(void)
 {
 	struct fcgi *f;
 
-	stopping = true;
-	stop_until = clock_ms() + STOP_MS;
-	epoll_ctl(waiter, EPOLL_CTL_DEL, stopped_fd, NULL);
-	epoll_ctl(waiter, EPOLL_CTL_DEL, listen_fd, NULL);
+	conns_stopping = true;
+	stop_at = clock_ms() + SHUTDOWN_MS;
+	epoll_ctl(conns_epoll, EPOLL_CTL_DEL, stopped_fd, NULL);
+	epoll_ctl(conns_epoll, EPOLL_CTL_DEL, listen_fd, NULL);
 	acceptable = false;
 	accepts_at = INT64_MAX;
-	while ((f = TAILQ_FIRST(&idle.all)))
-		drop(f);	/* NOLINT(clang-analyzer-unix.Malloc): likewise */
+	while ((f = TAILQ_FIRST(&idle_queue.all)))
+		drop_conn(f);	/* NOLINT(clang-analyzer-unix.Malloc): likewise */
 }
 
-/* Whether anything is under way that may end in time. */
-static bool is_busy(void)
+/* Whether a request may still end in time. */
+static bool has_work(void)
 {
-	return !TAILQ_EMPTY(&ready.all) || (clock_ms() < stop_until &&
-		(early.count || bodies.count || sending.count));
+	return !TAILQ_EMPTY(&ready_queue.all) || (clock_ms() < stop_at &&
+		(early_queue.count || body_queue.count || send_queue.count));
 }
 
-bool fcgi_wait(int64_t until, bool *other)
+bool fcgi_wait(int64_t deadline, bool *other)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
+	struct epoll_event events[CONN_EVENTS_AT_ONCE];
 	int epoll = fcgi_epoll(), n;
-	int64_t next = end_expired();
+	int64_t next = expire_queues();
 	bool returns = false, stops = false;
 
-	if (stopping && stop_until < next)
-		next = stop_until;
+	if (conns_stopping && stop_at < next)
+		next = stop_at;
 	if (accepts_at < next)
 		next = accepts_at;
 	*other = false;
-	n = epoll_wait(epoll, events, EVENTS_AT_ONCE,
-		       acceptable || !TAILQ_EMPTY(&ready.all) ? 0 :
-		       left_of(until < next ? until : next));
+	n = epoll_wait(epoll, events, CONN_EVENTS_AT_ONCE,
+		       acceptable || !TAILQ_EMPTY(&ready_queue.all) ? 0 :
+		       ms_until(deadline < next ? deadline : next));
 	if (n < 0 && errno != EINTR)
 		abort();
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64 & 1)
-			conn_event((void *)(uintptr_t)(events[i].data.u64 - 1));
+			dispatch_conn((void *)(uintptr_t)(events[i].data.u64 - 1));
 		else if (events[i].data.ptr == &listen_fd)
 			acceptable = true;
 		else if (events[i].data.ptr == &stopped_fd)
 			stops = true;
-		else if (events[i].data.ptr == &wakeup_fd)
+		else if (events[i].data.ptr == &conns_wakeup_fd)
 			returns = true;
 		else
 			*other = true;
 	if (clock_ms() >= accepts_at)
 		resume_accepting();
-	/* What follows may end others, of which an event told. */
+	/* After the events: what follows may free connections that they name. */
 	if (returns)
-		take_returned();
+		collect_returned();
 	if (stops)
-		stop();
+		begin_shutdown();
 	drop_idle();
-	while (held > HELD_MAX && give_up_oldest(0))
+	while (memory_held > HELD_MAX && evict_oldest(0))
 		;
-	return !stopping || is_busy();
+	return !conns_stopping || has_work();
 }

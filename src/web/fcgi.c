@@ -19,11 +19,11 @@
 
 enum {
 	WRITE_MS = 10000,		/* of CGI, without progress */
-	DRAIN_MOST = 8 << 20,		/* bytes of a body that is too large */
+	CGI_DRAIN_MAX = 8 << 20,	/* bytes of a body that is too large */
 };
 
-static size_t body_most;
-static int64_t body_ms;
+static size_t cgi_body_max;
+static int64_t cgi_body_ms;
 static int stop_pipe[2] = { -1, -1 };
 
 static void on_stop(int sig)
@@ -42,7 +42,7 @@ int fcgi_stop_fd(void)
 
 	if (stop_pipe[0] >= 0)
 		return stop_pipe[0];
-	/* Never drained: it wakes everybody who waits, and stays so. */
+	/* Never read: it stays readable for every thread that polls it. */
 	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK))
 		abort();
 	sigaction(SIGTERM, &stop, NULL);
@@ -50,14 +50,14 @@ int fcgi_stop_fd(void)
 	return stop_pipe[0];
 }
 
-bool fcgi_init(size_t most, unsigned body_timeout)
+bool fcgi_init(size_t body_max, unsigned body_timeout)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	bool listening;
 
-	body_most = most;
-	body_ms = (int64_t)body_timeout * 1000;
-	conns_init(most, body_timeout, fcgi_stop_fd());
+	cgi_body_max = body_max;
+	cgi_body_ms = (int64_t)body_timeout * 1000;
+	conns_init(body_max, body_timeout, fcgi_stop_fd());
 	if (FCGX_Init())
 		abort();
 	listening = !FCGX_IsCGI();
@@ -69,7 +69,7 @@ bool fcgi_init(size_t most, unsigned body_timeout)
 	return listening;
 }
 
-/* mod_cgid gives one socket as input and output, so that both do not block. */
+/* mod_cgid gives one socket as input and output, so neither blocks. */
 static bool wait_readable(int64_t deadline)
 {
 	int64_t left = deadline - clock_ms();
@@ -78,15 +78,15 @@ static bool wait_readable(int64_t deadline)
 }
 
 /* Its input does not end with the body. */
-static void read_cgi_body(struct fcgi_body *body)
+static void read_cgi_body(struct request_body *body)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	size_t left = length ? strtoul(length, NULL, 10) : 0;
-	int64_t deadline = clock_ms() + body_ms;
+	int64_t deadline = clock_ms() + cgi_body_ms;
 	char bytes[4096];
 	ssize_t n;
 
-	for (; left && body->len < DRAIN_MOST; left -= (size_t)n) {
+	for (; left && body->len < CGI_DRAIN_MAX; left -= (size_t)n) {
 		if (!wait_readable(deadline)) {
 			body->slow = true;
 			return;
@@ -102,16 +102,16 @@ static void read_cgi_body(struct fcgi_body *body)
 		buf_add(&body->kept, bytes, (size_t)n);
 		body->len += (size_t)n;
 	}
-	body->whole = true;
+	body->complete = true;
 }
 
-struct fcgi *fcgi_cgi(void)
+struct fcgi *fcgi_accept_cgi(void)
 {
 	struct fcgi *f = xcalloc(1, sizeof *f);
 
 	f->cgi = true;
 	f->fd = 1;
-	record_init(&f->record, body_most, 0);
+	record_init(&f->record, cgi_body_max, 0);
 	fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
 	if (!conns_refused(f))
 		read_cgi_body(&f->record.body);
@@ -120,19 +120,19 @@ struct fcgi *fcgi_cgi(void)
 
 const char *fcgi_env(const struct fcgi *f, const char *name)
 {
-	return f->light ? NULL : f->cgi ? getenv(name) :
+	return f->released ? NULL : f->cgi ? getenv(name) :
 		record_param(&f->record, name);
 }
 
-const struct fcgi_body *fcgi_body(const struct fcgi *f)
+const struct request_body *fcgi_body(const struct fcgi *f)
 {
 	return &f->record.body;
 }
 
-void fcgi_lighten(struct fcgi *f)
+void fcgi_release_request(struct fcgi *f)
 {
-	record_lighten(&f->record);
-	f->light = true;
+	record_release(&f->record);
+	f->released = true;
 }
 
 int fcgi_fd(const struct fcgi *f)
@@ -145,22 +145,22 @@ bool fcgi_is_cgi(const struct fcgi *f)
 	return f->cgi;
 }
 
-bool fcgi_gone(struct fcgi *f)
+bool fcgi_is_gone(struct fcgi *f)
 {
 	char bytes[64];
 	ssize_t n;
 
 	if (f->cgi)
-		return true;	/* a pipe that only tells of its end */
+		return true;	/* of a pipe there is an event at its end alone */
 	n = recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 	if (n > 0)
 		record_feed(&f->record, bytes, (size_t)n);
 	return !n || (n < 0 && errno != EAGAIN) ||
-		f->record.state != RECORD_WHOLE;
+		f->record.state != RECORD_COMPLETE;
 }
 
-void fcgi_put(struct fcgi *f, struct buf *wire, const char *data, size_t len,
-	      bool last)
+void fcgi_append(struct fcgi *f, struct buf *wire, const char *data, size_t len,
+		 bool last)
 {
 	struct buf *reply = &f->record.reply;
 	size_t before = wire->len;
@@ -169,13 +169,13 @@ void fcgi_put(struct fcgi *f, struct buf *wire, const char *data, size_t len,
 		buf_add(wire, data, len);
 		return;
 	}
-	if (reply->len)		/* to what came while this one was answered */
+	if (reply->len)		/* to records that came meanwhile */
 		buf_add(wire, reply->data, reply->len);
 	buf_free(reply);
 	record_append_output(wire, f->record.id, data, len);
 	if (last)
 		record_append_end(wire, f->record.id, FCGI_REQUEST_COMPLETE);
-	f->put += wire->len - before;
+	f->framed += wire->len - before;
 	f->ended = last && buf_ok(wire);
 }
 
@@ -199,7 +199,7 @@ ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len)
 	return (ssize_t)sent;
 }
 
-/* CGI has nobody else to wait for. */
+/* CGI has no other request to serve meanwhile. */
 static void send_rest(struct fcgi *f)
 {
 	struct pollfd p = { f->fd, POLLOUT, 0 };
@@ -220,7 +220,7 @@ void fcgi_answer(struct fcgi *f, const char *data, size_t len)
 	struct buf wire = BUF_INIT(len + len / 1024 + 1024 + REPLY_MAX);
 	ssize_t n;
 
-	fcgi_put(f, &wire, data, len, true);
+	fcgi_append(f, &wire, data, len, true);
 	n = fcgi_send(f, wire.data, wire.len);
 	if (n < 0 || (size_t)n == wire.len) {
 		buf_free(&wire);
@@ -232,23 +232,23 @@ void fcgi_answer(struct fcgi *f, const char *data, size_t len)
 		send_rest(f);
 }
 
-/* mod_cgid's one socket, closed while some of the body is unread in it, tells the web
- * server of an error, and the answer is lost. */
+/* Closing mod_cgid's one socket with unread bytes of the body in it resets it, and the
+ * answer is lost. */
 static void drain_cgi(struct fcgi *f)
 {
-	if (f->record.body.whole || f->record.body.slow)
+	if (f->record.body.complete || f->record.body.slow)
 		return;
 	shutdown(f->fd, SHUT_WR);
-	/* Emptied first: a limit below the length would be none. */
+	/* Emptied first: buf_add() expects len to be within max. */
 	buf_free(&f->record.body.kept);
-	f->record.body.kept.most = 0;
+	f->record.body.kept.max = 0;
 	read_cgi_body(&f->record.body);
 }
 
-/* Whether it was answered to the end, but for what is left to send. */
+/* Whether the answer is complete: all records are framed, and sent or in unsent. */
 static bool is_answered(const struct fcgi *f)
 {
-	return f->ended && f->put - f->sent == f->unsent.len - f->unsent_sent;
+	return f->ended && f->framed - f->sent == f->unsent.len - f->unsent_sent;
 }
 
 void fcgi_free(struct fcgi *f)
@@ -264,14 +264,14 @@ void fcgi_free(struct fcgi *f)
 		free(f);
 		return;
 	}
-	r->keep = r->keep && !f->closes && r->state != RECORD_OVER;
+	r->keep = r->keep && !f->closes && r->state != RECORD_CLOSING;
 	f->drains = !r->keep && !f->closes && r->state == RECORD_BODY;
 	if (!is_answered(f) || !(r->keep || f->drains || f->unsent.len)) {
-		/* The request was read to its end: this cuts nothing. */
+		/* The request was read to its end: closing resets nothing. */
 		conns_close(f);
 		return;
 	}
 	record_next(r);
-	f->light = f->ended = false;
+	f->released = f->ended = false;
 	conns_return(f);
 }

@@ -2,8 +2,8 @@
  * fcgi.h - one request from the web server: FastCGI 1.0 (responder), or CGI/1.1
  * (RFC 3875) where standard input is no listening socket.
  *
- * No connection keeps the thread that takes requests waiting: record.h makes
- * requests of what has come, and what is not whole in time is given up.
+ * No connection blocks the thread that accepts requests: record.h assembles requests from
+ * what has come, and what is incomplete when its time is up is abandoned.
  */
 #ifndef WEB_FCGI_H
 #define WEB_FCGI_H
@@ -17,78 +17,78 @@
 
 struct fcgi;
 
-enum { BODY_RATE = 512 };		/* bytes a second, the least of a body */
+enum { BODY_RATE_MIN = 512 };		/* bytes a second, the least of a body */
 
-/* Call once. Returns whether standard input is a listening socket; else there
- * is one request of CGI. Of a body no more than body_most bytes are kept; it has
- * so many seconds to come. */
-bool fcgi_init(size_t body_most, unsigned body_timeout);
+/* Call once. Returns whether standard input is a listening socket; otherwise there is
+ * one CGI request. At most body_max bytes of a body are kept; body_timeout is in
+ * seconds. */
+bool fcgi_init(size_t body_max, unsigned body_timeout);
 
-/* Asked once the parameters of a request are there and its body is not: is it
- * refused without it? Then it is handed out at once. */
+/* Called once the parameters of a request are there and its body is not: would it be
+ * refused whatever the body? Then fcgi_accept() returns it at once. */
 void fcgi_on_head(bool (*refused)(struct fcgi *f));
 
-/* Makes SIGTERM and SIGINT end fcgi_wait. Returns a descriptor that is
- * readable from then on, for whoever waits elsewhere. */
+/* Makes SIGTERM and SIGINT end fcgi_wait(). Returns a descriptor that is readable from
+ * the signal on, for threads that wait elsewhere. */
 int fcgi_stop_fd(void);
 
 /*
- * One thread takes all requests:
+ * One thread accepts all requests:
  *
  *	do {
- *		while ((f = fcgi_take()))
+ *		while ((f = fcgi_accept()))
  *			...
  *	} while (fcgi_wait(INT64_MAX, &other));
  */
 
-/* The next request, with its whole body, or what came of it where it was given up
- * (see fcgi_on_head, too). NULL: there is none now. */
-struct fcgi *fcgi_take(void);
+/* The next request with its body; or with the part of it that came, where it was
+ * abandoned or fcgi_on_head() refuses it. NULL: there is none now. */
+struct fcgi *fcgi_accept(void);
 
-/* Waits until there may be one; or until then (of clock_ms; INT64_MAX: for ever);
- * or, and says so in *other, for what others have put into the epoll. False: the
- * program is to stop. */
-bool fcgi_wait(int64_t until, bool *other);
+/* Waits until there may be one; until the deadline (on clock_ms(); INT64_MAX: none); or
+ * for what others have added to fcgi_epoll(), which *other says. False: the program is
+ * to stop. */
+bool fcgi_wait(int64_t deadline, bool *other);
 
-/* What fcgi_wait waits with. data.ptr of what is put there is an address of one's
- * own, of a thing that is aligned: odd ones are of connections. */
+/* The epoll(7) of fcgi_wait(). The data.ptr of what others add is an aligned address of
+ * their own: odd ones are those of connections. */
 int fcgi_epoll(void);
 
-/* The one request of CGI. */
-struct fcgi *fcgi_cgi(void);
+/* The one CGI request. */
+struct fcgi *fcgi_accept_cgi(void);
 
 /* A parameter, as REQUEST_URI; NULL: none. */
 const char *fcgi_env(const struct fcgi *f, const char *name);
-/* What came of the body; until the request is freed or lightened. */
-struct fcgi_body {
+/* What came of the body; valid until the request is freed or released. */
+struct request_body {
 	struct buf kept;		/* overflow: there was more */
-	size_t len;			/* of all */
-	bool whole;			/* else it is not all that was sent */
-	bool slow;			/* and was given up for that */
+	size_t len;			/* of all that came */
+	bool complete;			/* all that was sent is here */
+	bool slow;			/* it was abandoned as it came too slowly */
 };
-const struct fcgi_body *fcgi_body(const struct fcgi *f);
+const struct request_body *fcgi_body(const struct fcgi *f);
 
-/* Forgets the parameters and buffers: only writing is left. */
-void fcgi_lighten(struct fcgi *f);
+/* Frees the parameters and the body: from now on it can only be written to. */
+void fcgi_release_request(struct fcgi *f);
 
-/* The connection to the web server, to be waited on: see fcgi_gone. */
+/* The connection to the web server, to be polled: see fcgi_is_gone(). */
 int fcgi_fd(const struct fcgi *f);
 bool fcgi_is_cgi(const struct fcgi *f);
-/* Once the descriptor is readable: has the client, or the server, gone? */
-bool fcgi_gone(struct fcgi *f);
+/* Once the descriptor is readable: has the client or the web server closed it? */
+bool fcgi_is_gone(struct fcgi *f);
 
-/* Appends to wire the records of these bytes, and with last the request's end. */
-void fcgi_put(struct fcgi *f, struct buf *wire, const char *data, size_t len,
-	      bool last);
-/* Sends what the connection takes at once: how much of it. -1: it is gone. */
+/* Appends these bytes to wire as records, and with last the end of the request. */
+void fcgi_append(struct fcgi *f, struct buf *wire, const char *data, size_t len,
+		 bool last);
+/* Sends what the connection takes at once; returns how much. -1: it is closed. */
 ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len);
-/* A whole answer and the request's end: what the connection does not take at once
- * goes out later. */
+/* A complete answer and the end of the request. What the connection does not take at
+ * once is sent later. */
 void fcgi_answer(struct fcgi *f, const char *data, size_t len);
 
-/* By any thread. The connection may live on: for the next request, where the web
- * server asked for that; for the rest of the answer; or of the body, so that the
- * web server gets to read an answer that it did not wait for. */
+/* By any thread. The connection may live on: for the next request, where the web server
+ * asked for that (FCGI_KEEP_CONN); for the rest of the answer; or for the rest of the
+ * body, so that the web server reads an answer that it did not wait for. */
 void fcgi_free(struct fcgi *f);
 
 #endif

@@ -42,7 +42,7 @@ bool field_shift(struct field *rest, char separator, struct field *part)
 	return true;
 }
 
-/* Whether an odd number of backslashes stands before s[at]. */
+/* Whether an odd number of backslashes precedes s[at]. */
 static bool is_escaped(const char *s, size_t at)
 {
 	bool escaped = false;

@@ -26,8 +26,8 @@ static bool is_port(const char *s)
 	return digits && digits <= PORT_LEN_MAX && !s[digits];
 }
 
-/* 192.0.2.1, 192.0.2.1:443, [2001:db8::1], [2001:db8::1]:443, and 2001:db8::1,
- * which RFC 7239 wants in brackets and X-Forwarded-For has without them. */
+/* 192.0.2.1, 192.0.2.1:443, [2001:db8::1], [2001:db8::1]:443, and 2001:db8::1, which is in
+ * brackets in Forwarded, and without in X-Forwarded-For. */
 static bool parse_node(struct field node, char to[NETWORK_HOST_MAX])
 {
 	char text[NODE_MAX], *address = text, *end;
@@ -51,12 +51,12 @@ static bool parse_node(struct field node, char to[NETWORK_HOST_MAX])
 	return network_address(address, to);
 }
 
-static enum said read_x_forwarded_for(struct field element, char to[NETWORK_HOST_MAX])
+static enum said parse_x_forwarded_for(struct field element, char to[NETWORK_HOST_MAX])
 {
 	return parse_node(element, to) ? SAID_ADDRESS : SAID_NO_ADDRESS;
 }
 
-static enum said read_forwarded(struct field element, char to[NETWORK_HOST_MAX])
+static enum said parse_forwarded(struct field element, char to[NETWORK_HOST_MAX])
 {
 	char node[NODE_MAX];
 
@@ -69,9 +69,9 @@ static enum said read_forwarded(struct field element, char to[NETWORK_HOST_MAX])
 		SAID_ADDRESS : SAID_NO_ADDRESS;
 }
 
-/* From the right, for as long as who wrote an element is one of the proxies. */
+/* From the right, as long as the writer of an element is one of the proxies. */
 static enum said walk(char *const *proxies, const char *header,
-		      enum said read(struct field, char *),
+		      enum said parse(struct field, char *),
 		      char to[NETWORK_HOST_MAX])
 {
 	struct field rest = { header, header ? strlen(header) : 0 }, element;
@@ -86,7 +86,7 @@ static enum said walk(char *const *proxies, const char *header,
 			continue;	/* may be anywhere (RFC 9110, 5.6.1) */
 		if (hops++ == HOPS_MAX)
 			return SAID_NO_ADDRESS;
-		next = read(element, address);
+		next = parse(element, address);
 		if (next != SAID_ADDRESS)
 			return said == SAID_NOTHING ? next : SAID_NO_ADDRESS;
 		said = SAID_ADDRESS;
@@ -109,8 +109,8 @@ bool forwarded_client(char *const *proxies, const char *remote,
 	if (!network_any_has(proxies, to))
 		return !x_forwarded_for && !forwarded;
 	strcpy(other, to);
-	one = walk(proxies, x_forwarded_for, read_x_forwarded_for, to);
-	two = walk(proxies, forwarded, read_forwarded, other);
+	one = walk(proxies, x_forwarded_for, parse_x_forwarded_for, to);
+	two = walk(proxies, forwarded, parse_forwarded, other);
 	if (one == SAID_NOTHING && two == SAID_NOTHING)
 		return !x_forwarded_for && !forwarded;
 	if (one == SAID_NOTHING) {

@@ -7,18 +7,20 @@
 #include <string.h>
 #include <strings.h>
 
-#include "auth/known.h"
+#include "auth/token_cache.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/number.h"
+#include "base/percent.h"
 #include "room/json.h"
+#include "shared/metric.h"
+#include "store/store.h"
 #include "web/forwarded.h"
 #include "web/http.h"
 #include "web/refusals.h"
 
-enum { OUT_MOST = 4 * 1024 * 1024 };
+enum { RESPONSE_MAX = 4 * 1024 * 1024 };
 
 static const struct {
 	int status;
@@ -26,33 +28,33 @@ static const struct {
 } errors[ERR_COUNT] = {
 	[OK] = { 200, "OK", "" },
 	[ERR_ROUTE] = { 404, "Not Found", "There is nothing at this path." },
-	[ERR_METHOD] = { 405, "Method Not Allowed", "This path has the methods that Allow names." },
-	[ERR_NO_TOKEN] = { 401, "Unauthorized", "A token is needed, as Authorization: Bearer, ?token= or cookie." },
-	[ERR_TOKEN] = { 401, "Unauthorized", "The token is not valid here, or has expired." },
+	[ERR_METHOD] = { 405, "Method Not Allowed", "This method is not allowed; Allow lists those that are." },
+	[ERR_NO_TOKEN] = { 401, "Unauthorized", "A token is required, as Authorization: Bearer, ?token= or a cookie." },
+	[ERR_TOKEN] = { 401, "Unauthorized", "The token is invalid or has expired." },
 	[ERR_ROOM_DENIED] = { 403, "Forbidden", "The token does not cover this room." },
-	[ERR_ORIGIN] = { 403, "Forbidden", "A page of another origin cannot use the cookie." },
-	[ERR_ADDRESS] = { 403, "Forbidden", "Metrics are not for this address." },
-	[ERR_ACCEPT] = { 406, "Not Acceptable", "The answer is text/event-stream." },
-	[ERR_LENGTH] = { 411, "Length Required", "The body needs a Content-Length." },
+	[ERR_ORIGIN] = { 403, "Forbidden", "The cookie is not accepted from pages of other origins." },
+	[ERR_ADDRESS] = { 403, "Forbidden", "Metrics are not available to this address." },
+	[ERR_ACCEPT] = { 406, "Not Acceptable", "Only text/event-stream is available." },
+	[ERR_LENGTH] = { 411, "Length Required", "A Content-Length is required." },
 	[ERR_TOO_LARGE] = { 413, "Content Too Large", "The body is too large." },
-	[ERR_MEDIA] = { 415, "Unsupported Media Type", "A body is application/json, or text/plain that holds JSON." },
+	[ERR_MEDIA] = { 415, "Unsupported Media Type", "The body must be JSON, as application/json or text/plain." },
 	[ERR_INPUT] = { 400, "Bad Request", "The request is malformed." },
-	[ERR_NO_PEER] = { 404, "Not Found", "There is no such peer in a room that you share." },
-	[ERR_NOT_MEMBER] = { 404, "Not Found", "You are in no such room." },
+	[ERR_NO_PEER] = { 404, "Not Found", "There is no such peer in any of your rooms." },
+	[ERR_NOT_MEMBER] = { 404, "Not Found", "You are not in this room." },
 	[ERR_ROOM_FULL] = { 409, "Conflict", "The room is full." },
-	[ERR_MANY_ROOMS] = { 409, "Conflict", "You are in too many rooms: leave one." },
-	[ERR_RATE] = { 429, "Too Many Requests", "You are over the rate: wait as Retry-After says." },
-	[ERR_MAILBOX] = { 429, "Too Many Requests", "The peer is away, and as much is kept for it as may be: try again as Retry-After says." },
-	[ERR_BUSY] = { 503, "Service Unavailable", "This server holds as many streams as it may." },
-	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach its store; try again soon." },
-	[ERR_SLOW] = { 408, "Request Timeout", "The body was too long on its way." },
-	[ERR_GONE] = { 400, "Bad Request", "The request ended too early." },
+	[ERR_MANY_ROOMS] = { 409, "Conflict", "You are in too many rooms; leave one first." },
+	[ERR_RATE] = { 429, "Too Many Requests", "Rate limit exceeded; retry after the time in Retry-After." },
+	[ERR_MAILBOX] = { 429, "Too Many Requests", "The peer is away and its mailbox is full; retry after the time in Retry-After." },
+	[ERR_BUSY] = { 503, "Service Unavailable", "The limit of open streams is reached; try again later." },
+	[ERR_STORE] = { 503, "Service Unavailable", "The server cannot reach Redis; try again shortly." },
+	[ERR_STORE_VERSION] = { 503, "Service Unavailable", "The server's Redis is too old; " REDIS_VERSION_MIN " or later is required." },
+	[ERR_SLOW] = { 408, "Request Timeout", "The body took too long to arrive." },
+	[ERR_GONE] = { 400, "Bad Request", "The request ended prematurely." },
 };
 
 /* Routes */
 
-/* "{" begins a segment of a route that is any; a page is only where a room's
- * name is one. */
+/* A segment of a pattern in braces matches any; "{page}" one that is a valid name. */
 static bool route_fits(const char *pattern, const struct path *p)
 {
 	int i = 0;
@@ -81,7 +83,7 @@ static bool method_is(const char *method, const char *of_route)
 }
 
 /* "/draw" is "/draw/". Relative, since a proxy may have taken a prefix off. */
-static enum err add_slash(struct call *c, const char *method)
+static enum err redirect_to_slash(struct call *c, const char *method)
 {
 	const char *mount = c->conf->mount, *last = mount + strlen(mount) - 1;
 
@@ -94,36 +96,54 @@ static enum err add_slash(struct call *c, const char *method)
 	return OK;
 }
 
-static void put_allow(const struct route *routes, const struct path *p,
-		      const char *pattern, struct buf *head)
+/* A person asks for a room by a name that no room can have: a page explains the names,
+ * and suggests one. (With a dot it is taken for the name of a file.) */
+static enum err redirect_to_name_page(struct call *c, const char *method)
+{
+	const char *accept = fcgi_env(c->fcgi, "HTTP_ACCEPT");
+	const struct path *p = &c->path;
+
+	if (!method_is(method, "GET") || p->count != 1 ||
+	    memchr(p->segment[0], '.', p->len[0]) ||
+	    !accept || !strstr(accept, "text/html"))
+		return ERR_ROUTE;
+	c->status = 302;
+	buf_str(&c->head, "Location: static/name.html#");
+	percent_encode(p->segment[0], p->len[0], &c->head);
+	buf_str(&c->head, "\r\n");
+	return OK;
+}
+
+static void append_allow(const struct route *const *routes, const char *pattern,
+			 struct buf *head)
 {
 	buf_str(head, "Allow: OPTIONS");
-	for (const struct route *r = routes; r->method; r++)
-		if (!strcmp(r->path, pattern) && route_fits(r->path, p))
-			buf_fmt(head, ", %s%s", r->method,
-				strcmp(r->method, "GET") ? "" : ", HEAD");
+	for (; *routes; routes++)
+		if (!strcmp((*routes)->path, pattern))
+			buf_fmt(head, ", %s%s", (*routes)->method,
+				strcmp((*routes)->method, "GET") ? "" : ", HEAD");
 	buf_str(head, "\r\n");
 }
 
-/* The first path that fits decides, so literal ones stand before ids. */
-static enum err find_route(struct call *c, const struct route *routes,
+/* The first path that matches decides, so literal ones stand before ids. */
+static enum err find_route(struct call *c, const struct route *const *routes,
 			   const char *method)
 {
-	const struct route *r = routes;
+	const char *pattern;
 
 	if (c->path.count == PATH_NO_SLASH)
-		return add_slash(c, method);
-	while (r->method && !route_fits(r->path, &c->path))
-		r++;
-	if (c->path.count < 0 || !r->method)
-		return ERR_ROUTE;
-	for (const struct route *same = r; same->method; same++)
-		if (!strcmp(same->path, r->path) &&
-		    method_is(method, same->method)) {
-			c->route = same;
+		return redirect_to_slash(c, method);
+	while (*routes && !route_fits((*routes)->path, &c->path))
+		routes++;
+	if (c->path.count < 0 || !*routes)
+		return redirect_to_name_page(c, method);
+	pattern = (*routes)->path;
+	for (const struct route *const *r = routes; *r; r++)
+		if (!strcmp((*r)->path, pattern) && method_is(method, (*r)->method)) {
+			c->route = *r;
 			return OK;
 		}
-	put_allow(routes, &c->path, r->path, &c->head);
+	append_allow(routes, pattern, &c->head);
 	if (!strcmp(method, "OPTIONS")) {
 		c->status = 204;
 		return OK;
@@ -142,7 +162,7 @@ bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
 				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
 }
 
-static bool known_origin(const struct call *c, const char *origin)
+static bool is_known_origin(const struct call *c, const char *origin)
 {
 	for (size_t i = 0; i < c->conf->origins.count; i++)
 		if (!strcasecmp(c->conf->origins.words[i], origin))
@@ -150,17 +170,16 @@ static bool known_origin(const struct call *c, const char *origin)
 	return false;
 }
 
-/* Whether a page of another origin has made it, as the browser says: by Origin
- * (RFC 6454), which <img> and the like go without, or by Sec-Fetch-Site (Fetch
- * Metadata). Of ours but for the scheme is ours, as a proxy in front may have
- * changed that. */
-static bool foreign_origin(const struct call *c)
+/* Whether the request is from a page of another origin, as the browser says: by Origin
+ * (RFC 6454), which <img> and the like do not send, or by Sec-Fetch-Site (Fetch
+ * Metadata). The scheme may differ from ours, as a proxy in front may speak HTTPS. */
+static bool is_foreign_origin(const struct call *c)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 	const char *site = fcgi_env(c->fcgi, "HTTP_SEC_FETCH_SITE");
 	const char *host = fcgi_env(c->fcgi, "HTTP_HOST"), *at;
 
-	if (origin && known_origin(c, origin))
+	if (origin && is_known_origin(c, origin))
 		return false;
 	if (site && (!strcmp(site, "same-site") || !strcmp(site, "cross-site")))
 		return true;
@@ -172,22 +191,22 @@ static bool foreign_origin(const struct call *c)
 
 /* Who it is */
 
-bool http_bearer(const struct call *c, char to[BEARER_MOST])
+bool http_bearer(const struct call *c, char to[BEARER_SIZE])
 {
 	const char *header = fcgi_env(c->fcgi, "HTTP_AUTHORIZATION");
 
 	if (!header || strncasecmp(header, "Bearer ", 7))
 		return false;
 	header += 7 + strspn(header + 7, " ");
-	snprintf(to, BEARER_MOST, "%s", header);
+	snprintf(to, BEARER_SIZE, "%s", header);
 	return true;
 }
 
-/* Where none is in a header. One that is malformed decides too, or the request would
- * be that of the cookie's peer. */
-static enum err other_token(struct call *c, char token[BEARER_MOST], bool *cookie)
+/* In the query or the cookie, where there is none in a header. A malformed one in the
+ * query decides, too, or the request would be that of the cookie's peer. */
+static enum err find_token(struct call *c, char token[BEARER_SIZE], bool *cookie)
 {
-	switch (query_get(c->path.query, "token", token, BEARER_MOST)) {
+	switch (query_get(c->path.query, "token", token, BEARER_SIZE)) {
 	case QUERY_VALUE:
 		return OK;
 	case QUERY_MALFORMED:
@@ -197,39 +216,50 @@ static enum err other_token(struct call *c, char token[BEARER_MOST], bool *cooki
 		break;
 	}
 	*cookie = cookie_get(fcgi_env(c->fcgi, "HTTP_COOKIE"), "drawbridge", token,
-			     BEARER_MOST);
+			     BEARER_SIZE);
 	return *cookie ? OK : ERR_NO_TOKEN;
 }
 
 static enum err authenticate(struct call *c, const char *method)
 {
-	char token[BEARER_MOST];
+	char token[BEARER_SIZE];
 	bool cookie = false;
 	enum err e;
 
 	c->bearer = http_bearer(c, token);
-	if (c->route->token == TOKEN_NONE ||
-	    (c->route->token == TOKEN_RENEWS && !c->bearer))
+	if (c->route->token == TOKEN_IGNORED ||
+	    (c->route->token == TOKEN_OPTIONAL && !c->bearer))
 		return OK;
-	e = c->bearer ? OK : other_token(c, token, &cookie);
+	e = c->bearer ? OK : find_token(c, token, &cookie);
 	if (e)
 		return e;
-	if (known_verify(c->conf, token, c->now, &c->who, &c->why))
+	if (token_cache_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
-	/* The other two no browser adds by itself: who sends them knows the token. */
-	if (cookie && foreign_origin(c) && (!strcmp(method, "POST") ||
-			c->route->token == TOKEN_OF_OUR_PAGE))
+	/* No browser adds the others by itself: whoever sends them knows the token. */
+	if (cookie && is_foreign_origin(c) && (!strcmp(method, "POST") ||
+			c->route->token == TOKEN_SAME_ORIGIN))
 		return ERR_ORIGIN;
 	return OK;
 }
 
 /* Body */
 
-static bool media_ok(const char *type)
+/* Caddy passes a body without a type on as a form. A type that the client has sent is in
+ * HTTP_CONTENT_TYPE, too. */
+static bool type_is_made_up(const struct call *c)
 {
+	const char *server = fcgi_env(c->fcgi, "SERVER_SOFTWARE");
+
+	return server && !strncmp(server, "Caddy/", 6) &&
+		!fcgi_env(c->fcgi, "HTTP_CONTENT_TYPE");
+}
+
+static bool has_json_type(const struct call *c)
+{
+	const char *type = fcgi_env(c->fcgi, "CONTENT_TYPE");
 	size_t len;
 
-	if (!type || !*type)
+	if (!type || !*type || type_is_made_up(c))
 		return true;
 	len = strcspn(type, "; \t");
 	return (len == 16 && !strncasecmp(type, "application/json", len)) ||
@@ -251,18 +281,21 @@ static enum length body_length(const struct call *c, long *length)
 	if (text[digits])
 		return LENGTH_MALFORMED;
 	if (!number_parse(text, digits, 0, LONG_MAX, length))
-		*length = LONG_MAX;	/* more than a number can say */
+		*length = LONG_MAX;	/* more than a long can hold */
 	return LENGTH_KNOWN;
 }
 
-static enum err too_large(struct call *c)
+/* In place of what parse_ids() may have said of an invalid id. */
+static enum err refuse_body(struct call *c, enum err e)
 {
-	snprintf(c->detail, sizeof c->detail,
-		 "The body is larger than %u bytes.", c->conf->body_max);
-	return ERR_TOO_LARGE;
+	c->detail[0] = '\0';
+	if (e == ERR_TOO_LARGE)
+		snprintf(c->detail, sizeof c->detail,
+			 "The body is larger than %u bytes.", c->conf->body_max);
+	return e;
 }
 
-/* What its head says of it. */
+/* What the head of the request says of the body. */
 static enum err announced_body(struct call *c)
 {
 	const char *coding = fcgi_env(c->fcgi, "HTTP_TRANSFER_ENCODING");
@@ -272,41 +305,41 @@ static enum err announced_body(struct call *c)
 	/* Malformed: Caddy gives a body that is chunked the length -1. */
 	if (known == LENGTH_MALFORMED ||
 	    (known == LENGTH_NONE && coding && fcgi_is_cgi(c->fcgi)))
-		return ERR_LENGTH;
+		return refuse_body(c, ERR_LENGTH);
 	if (length > c->conf->body_max)
-		return too_large(c);
-	return length && !media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")) ?
-		ERR_MEDIA : OK;
+		return refuse_body(c, ERR_TOO_LARGE);
+	return length && !has_json_type(c) ? refuse_body(c, ERR_MEDIA) : OK;
 }
 
-static enum err take_body(struct call *c)
+static enum err attach_body(struct call *c)
 {
-	const struct fcgi_body *body = fcgi_body(c->fcgi);
+	const struct request_body *body = fcgi_body(c->fcgi);
 	long length;
 	bool known = body_length(c, &length) == LENGTH_KNOWN;
 
 	c->body = &body->kept;
 	if (!buf_ok(c->body))
-		return too_large(c);
+		return refuse_body(c, ERR_TOO_LARGE);
 	if (body->slow) {
 		snprintf(c->detail, sizeof c->detail,
-			 "The body was too long on its way: it has %u seconds, "
-			 "and each third of them must bring %d bytes a second.",
-			 c->conf->body_timeout, BODY_RATE);
+			 "The body took too long to arrive: it must be complete "
+			 "within %u seconds, and bring %d bytes a second in each "
+			 "third of them.",
+			 c->conf->body_timeout, BODY_RATE_MIN);
 		return ERR_SLOW;
 	}
-	return body->whole && (!known || body->len == (size_t)length) ? OK : ERR_GONE;
+	return body->complete && (!known || body->len == (size_t)length) ? OK : ERR_GONE;
 }
 
-static enum err check_body(struct call *c)
+static enum err check_json_body(struct call *c)
 {
 	json_t *json;
 
 	if (!c->body->len)
 		return OK;
-	if (!media_ok(fcgi_env(c->fcgi, "CONTENT_TYPE")))
+	if (!has_json_type(c))
 		return ERR_MEDIA;
-	json = json_read(c->body->data, c->body->len, c->detail);
+	json = json_parse(c->body->data, c->body->len, c->detail);
 	json_decref(json);
 	return json ? OK : ERR_INPUT;
 }
@@ -324,9 +357,9 @@ static bool event_valid(struct call *c, const char *s, size_t len)
 	for (size_t i = 0; i < sizeof server_events / sizeof *server_events; i++)
 		good = good && strcmp(server_events[i], s) != 0;
 	if (!good)
-		snprintf(c->detail, sizeof c->detail, "An event's name is 1 to "
-			 "64 of A-Z a-z 0-9 _ -, and none of the server's own "
-			 "events.");
+		snprintf(c->detail, sizeof c->detail, "Invalid event name: it "
+			 "must be 1 to 64 characters of A-Z a-z 0-9 _ -, and not "
+			 "that of one of the server's own events.");
 	return good;
 }
 
@@ -340,12 +373,13 @@ static bool name_valid(struct call *c, const char *s, size_t len)
 	bool good = id_valid_name(s, len);
 
 	if (!good)
-		snprintf(c->detail, sizeof c->detail, "An id is 1 to 64 of A-Z "
-			 "a-z 0-9 _ -, and no word of the server's own paths.");
+		snprintf(c->detail, sizeof c->detail, "Missing or invalid id: "
+			 "it must be 1 to 64 characters of A-Z a-z 0-9 _ -, and "
+			 "not a reserved word.");
 	return good;
 }
 
-static enum err take_ids(struct call *c)
+static enum err parse_ids(struct call *c)
 {
 	const char *pattern = c->route->path;
 
@@ -371,8 +405,8 @@ static enum err take_ids(struct call *c)
 	return OK;
 }
 
-/* All that needs no body. */
-static enum err begin_head(struct call *c, const struct route *routes)
+/* All checks that need no body. */
+static enum err check_head(struct call *c, const struct route *const *routes)
 {
 	const char *given = fcgi_env(c->fcgi, "REQUEST_METHOD");
 	const char *method = given ? given : "";
@@ -380,7 +414,7 @@ static enum err begin_head(struct call *c, const struct route *routes)
 	enum err e, ids;
 
 	c->now = clock_unix();
-	c->head.most = c->out.most = OUT_MOST;
+	c->head.max = c->out.max = RESPONSE_MAX;
 	path_parse(uri ? uri : "", c->conf->mount, &c->path);
 	e = find_route(c, routes, method);
 	if (e || c->status)
@@ -388,32 +422,32 @@ static enum err begin_head(struct call *c, const struct route *routes)
 	e = authenticate(c, method);
 	if (e)
 		return e;
-	ids = take_ids(c);
+	ids = parse_ids(c);
 	if (!ids && c->room && !token_covers(&c->who, c->room))
 		return ERR_ROOM_DENIED;
 	e = announced_body(c);
 	return e ? e : ids;
 }
 
-enum err http_begin(struct call *c, const struct route *routes)
+enum err http_prepare(struct call *c, const struct route *const *routes)
 {
-	enum err e = begin_head(c, routes);
+	enum err e = check_head(c, routes);
 
 	if (e || c->status)
 		return e;
-	e = take_body(c);
-	return e ? e : check_body(c);
+	e = attach_body(c);
+	return e ? e : check_json_body(c);
 }
 
 bool http_refused(struct fcgi *f, const struct conf *conf,
-		  const struct route *routes)
+		  const struct route *const *routes)
 {
 	struct call *c = xcalloc(1, sizeof *c);
 	bool refused;
 
 	c->conf = conf;
 	c->fcgi = f;
-	refused = begin_head(c, routes) || c->status;
+	refused = check_head(c, routes) || c->status;
 	http_call_free(c);
 	free(c);
 	return refused;
@@ -421,13 +455,13 @@ bool http_refused(struct fcgi *f, const struct conf *conf,
 
 /* Answers */
 
-void http_common_head(const struct call *c, struct buf *head)
+void http_append_cors(const struct call *c, struct buf *head)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 
 	if (c->conf->origins.count)
 		buf_str(head, "Vary: Origin\r\n");
-	if (!origin || !known_origin(c, origin))
+	if (!origin || !is_known_origin(c, origin))
 		return;
 	buf_fmt(head, "Access-Control-Allow-Origin: %s\r\n"
 		"Access-Control-Allow-Credentials: true\r\n"
@@ -439,12 +473,12 @@ void http_common_head(const struct call *c, struct buf *head)
 			"Access-Control-Max-Age: 600\r\n");
 }
 
-static void put_problem(struct call *c, enum err e)
+static void append_problem(struct call *c, enum err e)
 {
 	buf_clear(&c->out);
 	buf_fmt(&c->out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
 		"\"detail\":", errors[e].title, errors[e].status);
-	json_put_string(&c->out, c->detail[0] ? c->detail : errors[e].detail);
+	json_append_string(&c->out, c->detail[0] ? c->detail : errors[e].detail);
 	buf_char(&c->out, '}');
 	switch (errors[e].status) {
 	case 401:
@@ -461,7 +495,7 @@ static void put_problem(struct call *c, enum err e)
 	}
 }
 
-static void note_refusal(const struct call *c, enum err e)
+static void report_refusal(const struct call *c, enum err e)
 {
 	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], others[40] = "";
 	uint64_t not_logged;
@@ -486,16 +520,16 @@ void http_call_free(struct call *c)
 	claims_free(&c->who);
 }
 
-void http_finish(struct call *c, enum err e)
+void http_respond(struct call *c, enum err e)
 {
 	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
 	int status = c->status ? c->status : errors[e].status;
-	struct buf all = BUF_INIT(OUT_MOST);
+	struct buf all = BUF_INIT(RESPONSE_MAX);
 
 	if (e) {
 		status = errors[e].status;
-		note_refusal(c, e);
-		put_problem(c, e);
+		report_refusal(c, e);
+		append_problem(c, e);
 	}
 	buf_fmt(&all, "Status: %d %s\r\n", status,
 		e ? errors[e].title : status == 301 ? "Moved Permanently" :
@@ -510,7 +544,7 @@ void http_finish(struct call *c, enum err e)
 	buf_str(&all, "Cache-Control: no-store\r\n");
 	if (c->head.len)
 		buf_add(&all, c->head.data, c->head.len);
-	http_common_head(c, &all);
+	http_append_cors(c, &all);
 	buf_str(&all, "\r\n");
 	if (c->out.len && method && strcmp(method, "HEAD"))
 		buf_add(&all, c->out.data, c->out.len);
@@ -519,36 +553,36 @@ void http_finish(struct call *c, enum err e)
 	http_call_free(c);
 }
 
-void http_end(struct call *c, enum err e)
+void http_complete(struct call *c, enum err e)
 {
 	struct fcgi *f = c->fcgi;
 
-	http_finish(c, e);
+	http_respond(c, e);
 	fcgi_free(f);
 	free(c);
 }
 
-struct call *http_take(struct fcgi *f, const struct conf *conf,
-		       const struct route *routes)
+struct call *http_call_new(struct fcgi *f, const struct conf *conf,
+			   const struct route *const *routes)
 {
 	struct call *c = xcalloc(1, sizeof *c);
 	enum err e;
 
 	c->conf = conf;
 	c->fcgi = f;
-	e = http_begin(c, routes);
+	e = http_prepare(c, routes);
 	if (!e && !c->status)
 		return c;
-	http_end(c, e);
+	http_complete(c, e);
 	return NULL;
 }
 
-void http_run(struct call *c, struct redis *redis)
+void http_dispatch(struct call *c, struct redis *redis)
 {
 	enum err e;
 
 	c->redis = redis;
 	e = c->route->run(c);
-	if (e != LATER)
-		http_end(c, e);
+	if (e != ERR_PENDING)
+		http_complete(c, e);
 }

@@ -11,67 +11,68 @@
 
 #include "auth/token.h"
 #include "base/buf.h"
-#include "base/conf.h"
 #include "base/err.h"
 #include "base/fifo.h"
 #include "base/network.h"
+#include "conf/conf.h"
 #include "store/redis.h"
 #include "web/fcgi.h"
 
-enum { SEGMENTS_MOST = 4, SEGMENT_MOST = 200, BEARER_MOST = 5000 };
+enum { SEGMENTS_MAX = 4, SEGMENT_SIZE = 200, BEARER_SIZE = 5000 };
 
-/* Not below the mount; the mount itself, but for the slash at its end. */
+/* Not below the mount; the mount itself without its last slash. */
 enum { PATH_OUTSIDE = -1, PATH_NO_SLASH = -2 };
 
-/* What stands for a segment of a route's path that is any. */
+/* The path of a request below the mount, split at its slashes. */
 struct path {
 	int count;		/* or PATH_OUTSIDE, PATH_NO_SLASH */
-	char segment[SEGMENTS_MOST][SEGMENT_MOST];	/* decoded */
-	size_t len[SEGMENTS_MOST];
-	const char *query;	/* behind the '?', in the request's URI */
+	char segment[SEGMENTS_MAX][SEGMENT_SIZE];	/* decoded */
+	size_t len[SEGMENTS_MAX];
+	const char *query;	/* after the '?'; borrowed from the URI */
 };
 
 void path_parse(const char *request_uri, const char *mount, struct path *to);
 
-/* The decoded value of a name in a query. QUERY_MALFORMED: what is there is too
- * long, or has a NUL or half an escape in it. */
+/* The decoded value of a name in a query. QUERY_MALFORMED: it is too long, or has a NUL
+ * or an incomplete escape in it. */
 enum query { QUERY_NONE, QUERY_VALUE, QUERY_MALFORMED };
 enum query query_get(const char *query, const char *name, char *to, size_t size);
 
 /* The value of a cookie (RFC 6265, 5.4). */
 bool cookie_get(const char *header, const char *name, char *to, size_t size);
 
-/* Does this Accept header take event streams? Of the ranges that have them the most
- * specific decides (RFC 9110, 12.5.1). */
+/* Whether this Accept header allows event streams. The most specific range that matches
+ * decides (RFC 9110, 12.5.1). */
 bool accepts_event_stream(const char *accept);
 
 struct call;
 
 enum route_token {
-	TOKEN_NEEDED,		/* by header, query or cookie */
-	TOKEN_OF_OUR_PAGE,	/* likewise; a cookie only from a page of our origin
-				 * or of ORIGINS, as for all that is POSTed */
-	TOKEN_RENEWS,		/* none, or one by header that must be valid */
-	TOKEN_NONE,		/* not looked at */
+	TOKEN_REQUIRED,		/* by header, query or cookie */
+	TOKEN_SAME_ORIGIN,	/* likewise; a cookie only from a page of our origin
+				 * or of ORIGINS, which holds for every POST */
+	TOKEN_OPTIONAL,		/* one by header, if there is one, must be valid */
+	TOKEN_IGNORED,		/* not looked at */
 };
 
 struct route {
 	const char *method;	/* GET stands for HEAD too */
 	const char *path;	/* "/{room}/join": a part in braces is an id */
 	enum route_token token;
-	bool waits;		/* for Redis, while it runs */
-	enum err (*run)(struct call *c);	/* LATER: it calls http_end() */
+	bool blocks;		/* run() waits for Redis: only for a worker */
+	/* ERR_PENDING: it calls http_complete() itself, later. */
+	enum err (*run)(struct call *c);
 };
 
 struct call {
-	struct link link;		/* where it waits to be run */
+	struct link link;		/* while it is queued */
 	const struct conf *conf;
 	struct fcgi *fcgi;
 	struct redis *redis;		/* while its route runs */
 	const struct route *route;
 	int64_t now;			/* Unix seconds */
 	struct path path;
-	const char *room, *peer, *event;	/* from the path; or NULL */
+	const char *room, *peer, *event;	/* of the path; NULL: it has none */
 	struct claims who;
 	bool bearer;			/* there was an Authorization: Bearer */
 	const struct buf *body;		/* of the request */
@@ -85,41 +86,43 @@ struct call {
 	int wait_ms;			/* of ERR_RATE */
 };
 
-/* The address of who asks: see forwarded_client(). */
+/* The address of the client: see forwarded_client(). */
 bool http_client(const struct call *c, char to[NETWORK_HOST_MAX]);
 
 /* The token of Authorization: Bearer (RFC 6750, 2.1). False: there is none. */
-bool http_bearer(const struct call *c, char to[BEARER_MOST]);
+bool http_bearer(const struct call *c, char to[BEARER_SIZE]);
 
-/* May a peer relay an event of this name? Else c->detail says what may be. */
+/* Whether a peer may relay an event of this name. Else c->detail says what is allowed. */
 bool http_event_valid(struct call *c, const char *name);
 
-/* Takes one request to the point where its route can run: path, method, token,
- * rights, body, ids. routes end with a row without method. */
-enum err http_begin(struct call *c, const struct route *routes);
+/* Checks all that its route relies on: path, method, token, rights, body, ids. c has
+ * conf and fcgi. routes end with NULL. Answer the call where this
+ * fails, or has set c->status. */
+enum err http_prepare(struct call *c, const struct route *const *routes);
 
-/* Whether a request is answered without its body: see fcgi_on_head(). */
+/* Whether a request is answered whatever its body: see fcgi_on_head(). */
 bool http_refused(struct fcgi *f, const struct conf *conf,
-		  const struct route *routes);
+		  const struct route *const *routes);
 
-/* What a call holds, but for its request. http_finish does it too. */
+/* Frees what a call holds, but for its fcgi. http_respond() does it, too. */
 void http_call_free(struct call *c);
 
-/* Sends the answer: what the route made, or the error; frees the call. */
-void http_finish(struct call *c, enum err e);
+/* Sends the answer: the output of the route, or the error. Then http_call_free(). */
+void http_respond(struct call *c, enum err e);
 
-/* The answer's header lines that are the same for all: CORS. */
-void http_common_head(const struct call *c, struct buf *head);
+/* Appends the header lines that every answer has: CORS. */
+void http_append_cors(const struct call *c, struct buf *head);
 
-/* Takes a request up to where its route can run; NULL: it is answered, and freed. */
-struct call *http_take(struct fcgi *f, const struct conf *conf,
-		       const struct route *routes);
+/* A call for a request, which it owns, with http_prepare() done. NULL: the request was
+ * answered and freed. */
+struct call *http_call_new(struct fcgi *f, const struct conf *conf,
+			   const struct route *const *routes);
 
-/* Runs the route and answers; then call and request are freed: now, or in
- * http_end(). */
-void http_run(struct call *c, struct redis *redis);
+/* Runs the route and answers; then call and request are freed, now or by
+ * http_complete(). */
+void http_dispatch(struct call *c, struct redis *redis);
 
-/* The end of a call whose route said LATER. */
-void http_end(struct call *c, enum err e);
+/* Answers a call whose route returned ERR_PENDING, and frees it and its request. */
+void http_complete(struct call *c, enum err e);
 
 #endif

@@ -34,7 +34,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	while (uri < end) {
 		size_t len = strcspn(uri, "/?#"), *n;
 
-		if (to->count == SEGMENTS_MOST || !len || len >= SEGMENT_MOST) {
+		if (to->count == SEGMENTS_MAX || !len || len >= SEGMENT_SIZE) {
 			to->count = PATH_OUTSIDE;
 			return;
 		}
@@ -115,7 +115,7 @@ bool accepts_event_stream(const char *accept)
 {
 	struct field rest = { accept, accept ? strlen(accept) : 0 }, element, range;
 	bool accepted = false;
-	int most = -1;
+	int best = -1;
 
 	if (!rest.len)
 		return true;
@@ -125,12 +125,12 @@ bool accepts_event_stream(const char *accept)
 		char q[QVALUE_SIZE];
 		bool good;
 
-		if (specific < most || specific < 0)
+		if (specific < best || specific < 0)
 			continue;
 		good = field_parameter(element, "q", q, sizeof q) != 1 ||
 			strtod(q, NULL) > 0;
-		accepted = good || (accepted && specific == most);
-		most = specific;
+		accepted = good || (accepted && specific == best);
+		best = specific;
 	}
 	return accepted;
 }

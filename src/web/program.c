@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/shared.h"
+#include "base/log.h"
+#include "shared/shared.h"
 #include "store/store.h"
 #include "web/fcgi.h"
 #include "web/program.h"
@@ -24,16 +25,26 @@ static void answer_options(int argc, char **argv, const char *name)
 	fprintf(right ? stdout : stderr,
 		"usage: %s [--help | --version]\n"
 		"A FastCGI or CGI program: a web server starts it, with settings from the\n"
-		"environment and /etc/drawbridge/drawbridge.conf. See %s(8), and\n"
+		"environment and " CONF_FILE ". See %s(8), and\n"
 		"\"drawbridge check\" for the settings.\n", name, name);
 	exit(right ? 0 : 2);
+}
+
+static void init_store(const struct conf *conf)
+{
+	const char *wrong = store_init(conf);
+
+	if (wrong) {
+		log_error("conf.load", "DRAWBRIDGE_REDIS_URL: %s", wrong);
+		exit(1);
+	}
 }
 
 bool program_start(int argc, char **argv, const char *name, struct conf *conf)
 {
 	answer_options(argc, argv, name);
 	conf_load(conf);
-	store_init(conf);
+	init_store(conf);
 	shared_init(conf);
 	return fcgi_init(conf->body_max, conf->body_timeout);
 }

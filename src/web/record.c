@@ -9,19 +9,19 @@
 
 enum {
 	OUTPUT_MAX = 65528,		/* of one record: a multiple of 8 */
-	CONTENT_MAX = 1024,		/* of what is looked at as a whole */
+	CONTENT_MAX = 1024,		/* of a record that is parsed at its end */
 };
 
 void record_init(struct record *r, size_t body_max, unsigned conns_max)
 {
 	*r = (struct record){
-		.body.kept.most = body_max, .params.most = PARAMS_MAX,
-		.reply.most = REPLY_MAX, .content.most = CONTENT_MAX,
+		.body.kept.max = body_max, .params.max = PARAMS_MAX,
+		.reply.max = REPLY_MAX, .content.max = CONTENT_MAX,
 		.conns_max = conns_max,
 	};
 }
 
-void record_lighten(struct record *r)
+void record_release(struct record *r)
 {
 	buf_free(&r->params);
 	buf_free(&r->body.kept);
@@ -29,20 +29,20 @@ void record_lighten(struct record *r)
 
 void record_free(struct record *r)
 {
-	record_lighten(r);
+	record_release(r);
 	buf_free(&r->reply);
 	buf_free(&r->content);
 }
 
 void record_next(struct record *r)
 {
-	record_lighten(r);
+	record_release(r);
 	r->body.len = 0;
-	r->body.whole = r->body.slow = false;
+	r->body.complete = r->body.slow = false;
 	if (r->use == USE_PARAMS || r->use == USE_BODY)
 		r->use = USE_NONE;
 	r->id = 0;
-	r->state = r->keep ? RECORD_IDLE : RECORD_OVER;
+	r->state = r->keep ? RECORD_IDLE : RECORD_CLOSING;
 }
 
 /* What we send */
@@ -95,7 +95,7 @@ static bool parse_length(const char **at, const char *end, size_t *len)
 	return true;
 }
 
-/* The next name, and right behind it its value. */
+/* The next name; its value follows it. */
 static bool parse_pair(const char **at, const char *end, const char **name,
 		       size_t *name_len, size_t *value_len)
 {
@@ -143,15 +143,16 @@ static bool split_params(struct buf *b)
 const char *record_param(const struct record *r, const char *name)
 {
 	const char *at = r->params.data, *end = at + r->params.len;
+	const char *found = NULL;
 
 	while (at < end) {
 		const char *value = at + strlen(at) + 1;
 
 		if (!strcmp(at, name))
-			return value;
+			found = value;
 		at = value + strlen(value) + 1;
 	}
-	return NULL;
+	return found;
 }
 
 /* Records of no request */
@@ -218,7 +219,7 @@ static void begin_request(struct record *r, unsigned id)
 	int role = body[0] << 8 | body[1];
 
 	if (r->state != RECORD_IDLE && id == r->id) {
-		r->state = RECORD_OVER;
+		r->state = RECORD_CLOSING;
 	} else if (r->state != RECORD_IDLE) {
 		record_append_end(&r->reply, id, FCGI_CANT_MPX_CONN);
 	} else {
@@ -232,7 +233,7 @@ static void begin_request(struct record *r, unsigned id)
 
 static void abort_request(struct record *r)
 {
-	if (r->state == RECORD_WHOLE)
+	if (r->state == RECORD_COMPLETE)
 		r->state = RECORD_ABORTED;
 	else
 		end_request(r, FCGI_REQUEST_COMPLETE);
@@ -250,28 +251,21 @@ static void end_params(struct record *r)
 		r->keep = false;
 		end_request(r, FCGI_REQUEST_COMPLETE);
 	} else {
-		r->state = split_params(&r->params) ? RECORD_BODY : RECORD_OVER;
+		r->state = split_params(&r->params) ? RECORD_BODY : RECORD_CLOSING;
 	}
 }
 
-/* What a record of the request is for, by its header. An empty one ends a
- * stream of them. */
-static void begin_part(struct record *r, int type, size_t len)
+/* What a record of the request is for, by its header. */
+static void begin_part(struct record *r, int type)
 {
 	if (type == FCGI_ABORT_REQUEST) {
 		abort_request(r);
 	} else if (type == FCGI_PARAMS && r->state == RECORD_HEAD) {
 		r->use = USE_PARAMS;
-		if (!len)
-			end_params(r);
 	} else if (type == FCGI_STDIN && r->state == RECORD_BODY) {
 		r->use = USE_BODY;
-		if (!len) {
-			r->body.whole = true;
-			r->state = RECORD_WHOLE;
-		}
 	} else if (type == FCGI_PARAMS || type == FCGI_STDIN) {
-		r->state = RECORD_OVER;	/* it has none, or none any more */
+		r->state = RECORD_CLOSING;	/* it has none, or none any more */
 	}
 }
 
@@ -284,27 +278,55 @@ static void begin_record(struct record *r)
 	r->content_left = (size_t)h[4] << 8 | h[5];
 	r->padding_left = h[6];
 	if (h[0] != FCGI_VERSION_1)
-		r->state = RECORD_OVER;
+		r->state = RECORD_CLOSING;
 	else if (!id)
 		begin_management(r, h[1]);
 	else if (h[1] == FCGI_BEGIN_REQUEST)
 		r->use = USE_BEGIN;
 	else if (id == r->id)	/* others are of requests that we have ended */
-		begin_part(r, h[1], r->content_left);
+		begin_part(r, h[1]);
 }
 
+static void end_content(struct record *r)
+{
+	const unsigned char *h = r->header;
+	bool is_empty = !h[4] && !h[5];	/* the end of a stream of them */
+
+	switch (r->use) {
+	case USE_BEGIN:
+		if (r->content.len == sizeof(FCGI_BeginRequestBody))
+			begin_request(r, (unsigned)h[2] << 8 | h[3]);
+		else
+			r->state = RECORD_CLOSING;
+		break;
+	case USE_PARAMS:
+		if (is_empty)
+			end_params(r);
+		break;
+	case USE_BODY:
+		r->body.complete = is_empty;
+		if (is_empty)
+			r->state = RECORD_COMPLETE;
+		break;
+	case USE_VALUES:
+		answer_values(r);
+		break;
+	case USE_NONE:
+		break;
+	}
+}
+
+/* With its padding: who is answered before that, and finds the connection closed,
+ * still has it to write, and may not read the answer. */
 static void end_record(struct record *r)
 {
-	bool is_begin = r->use == USE_BEGIN;
-
-	if (is_begin && r->content.len == sizeof(FCGI_BeginRequestBody))
-		begin_request(r, (unsigned)r->header[2] << 8 | r->header[3]);
-	else if (is_begin || !buf_ok(&r->content))
-		r->state = RECORD_OVER;
-	else if (r->use == USE_VALUES)
-		answer_values(r);
+	if (buf_ok(&r->content))
+		end_content(r);
+	else
+		r->state = RECORD_CLOSING;
 	buf_free(&r->content);
 	r->use = USE_NONE;
+	r->header_len = 0;
 }
 
 static void feed_content(struct record *r, const char *bytes, size_t len)
@@ -326,44 +348,41 @@ static void feed_content(struct record *r, const char *bytes, size_t len)
 	}
 }
 
-static size_t least(size_t a, size_t b)
+static size_t size_min(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Takes a piece of the record under way: of its header, content or padding. */
+/* Consumes a piece of the current record: of its header, content or padding. */
 static size_t feed_piece(struct record *r, const char *bytes, size_t len)
 {
 	size_t n;
 
 	if (r->header_len < FCGI_HEADER_LEN) {
-		n = least(FCGI_HEADER_LEN - r->header_len, len);
+		n = size_min(FCGI_HEADER_LEN - r->header_len, len);
 		memcpy(r->header + r->header_len, bytes, n);
 		r->header_len += n;
 		if (r->header_len < FCGI_HEADER_LEN)
 			return n;
 		begin_record(r);
 	} else if (r->content_left) {
-		n = least(r->content_left, len);
+		n = size_min(r->content_left, len);
 		feed_content(r, bytes, n);
 		r->content_left -= n;
 	} else {
-		n = least(r->padding_left, len);
+		n = size_min(r->padding_left, len);
 		r->padding_left -= n;
 	}
-	/* Not of a piece of padding, which would end it again. */
-	if (!r->content_left && r->use)
-		end_record(r);
 	if (!r->content_left && !r->padding_left)
-		r->header_len = 0;
+		end_record(r);
 	if (!buf_ok(&r->reply))
-		r->state = RECORD_OVER;	/* it asks, and takes no answer */
+		r->state = RECORD_CLOSING;	/* it asks, and reads no answers */
 	return n;
 }
 
 void record_feed(struct record *r, const char *bytes, size_t len)
 {
-	while (len && r->state != RECORD_OVER) {
+	while (len && r->state != RECORD_CLOSING) {
 		size_t n = feed_piece(r, bytes, len);
 
 		bytes += n;

@@ -22,11 +22,11 @@ enum {
 
 enum record_state {
 	RECORD_IDLE,		/* no request has begun */
-	RECORD_HEAD,		/* its parameters are not whole */
-	RECORD_BODY,		/* they are, its body is not */
-	RECORD_WHOLE,
-	RECORD_ABORTED,		/* by the web server, after it was whole */
-	RECORD_OVER,		/* nothing more can come: send reply, and close */
+	RECORD_HEAD,		/* its parameters are incomplete */
+	RECORD_BODY,		/* its body is incomplete */
+	RECORD_COMPLETE,
+	RECORD_ABORTED,		/* by the web server, once complete */
+	RECORD_CLOSING,		/* nothing more is read: send reply, and close */
 };
 
 /* What the record under way is for. */
@@ -36,34 +36,35 @@ struct record {
 	enum record_state state;
 	unsigned id;		/* of the request */
 	bool keep;		/* the connection is to outlive it */
-	struct fcgi_body body;
-	struct buf reply;	/* whole records; to be cleared once sent */
+	struct request_body body;
+	struct buf reply;	/* records; to be cleared once sent */
 	struct buf params;	/* see record_param() */
 	/* of the record under way */
 	enum record_use use;
 	unsigned char header[8];
 	size_t header_len, content_left, padding_left;
-	struct buf content;	/* where it is looked at as a whole */
+	struct buf content;	/* where it is parsed at its end */
 	unsigned conns_max;
 };
 
-/* Of a body no more than body_max bytes are kept. conns_max is told to who asks
- * for FCGI_MAX_CONNS. */
+/* At most body_max bytes of a body are kept. conns_max is the answer to
+ * FCGI_GET_VALUES of FCGI_MAX_CONNS. */
 void record_init(struct record *r, size_t body_max, unsigned conns_max);
 void record_free(struct record *r);
 
-/* Takes all of these bytes. Those behind the end of a request that was not
- * answered yet cannot begin another: see record_next(). */
+/* Consumes all of these bytes. After the end of a request no other can begin before it
+ * is answered: see record_next(). */
 void record_feed(struct record *r, const char *bytes, size_t len);
 
-/* A parameter, once they are whole; NULL: none. */
+/* A parameter, once all are there; NULL: none. The last one of that name: nginx before
+ * 1.23 passes on each line of a header, and the nearest proxy has added the last. */
 const char *record_param(const struct record *r, const char *name);
 
-/* Forgets parameters and body. */
-void record_lighten(struct record *r);
+/* Frees parameters and body. */
+void record_release(struct record *r);
 
 /* The request was answered: the next may begin. What still comes of its body is
- * passed over. */
+ * skipped. */
 void record_next(struct record *r);
 
 /* Append records of a request: of its output; and of its end, with FCGI_REQUEST_COMPLETE

@@ -8,17 +8,17 @@
 
 enum { HOSTS = 256, INTERVAL_MS = 1000 };
 
-struct place {
+struct refusal_slot {
 	int64_t next_at;		/* of clock_ms() */
 	uint64_t not_logged;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct place table[ERR_COUNT][HOSTS];
+static pthread_mutex_t refusal_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct refusal_slot refusal_slots[ERR_COUNT][HOSTS];
 static uint32_t seed;		/* 0: not yet */
 
-/* FNV-1a. The seed is drawn, lest somebody choose the place of another. */
-static struct place *find(enum err e, const char *host)
+/* FNV-1a. The seed is random, so that nobody can aim at the slot of another. */
+static struct refusal_slot *slot_of_host(enum err e, const char *host)
 {
 	uint32_t hash;
 
@@ -27,24 +27,24 @@ static struct place *find(enum err e, const char *host)
 	hash = seed;
 	for (; *host; host++)
 		hash = (hash ^ (unsigned char)*host) * 0x01000193;
-	return &table[e][(hash ^ hash >> 16) % HOSTS];
+	return &refusal_slots[e][(hash ^ hash >> 16) % HOSTS];
 }
 
 bool refusal_is_logged(enum err e, const char *host, int64_t now,
 		       uint64_t *not_logged)
 {
-	struct place *p;
+	struct refusal_slot *p;
 	bool logged;
 
-	pthread_mutex_lock(&lock);
-	p = find(e, host);
+	pthread_mutex_lock(&refusal_lock);
+	p = slot_of_host(e, host);
 	logged = now >= p->next_at;
 	if (logged) {
 		*not_logged = p->not_logged;
-		*p = (struct place){ .next_at = now + INTERVAL_MS };
+		*p = (struct refusal_slot){ .next_at = now + INTERVAL_MS };
 	} else {
 		p->not_logged++;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&refusal_lock);
 	return logged;
 }

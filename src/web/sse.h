@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 
-/* id may be empty: then the event has none. name and id hold no line end; data
- * is any UTF-8, and may be empty. */
+/* Appends an event; without an id where id is empty. name and id have no line end in them;
+ * data is any UTF-8, and may be empty. */
 void sse_event(struct buf *out, const char *id, const char *name,
 	       const char *data, size_t len);
 

@@ -8,7 +8,7 @@
  * far end of the interface reaches who listens at the near one, on PORT. All that
  * the kernel's TCP says goes that way, handshakes and acknowledgements too, so that
  * nothing is imitated; packets keep their order, none waits for another's answer,
- * and none is lost but where QUEUE_MAX are on their way (told as "dropped").
+ * and none is lost but where PACKETS_MAX are on their way (told as "dropped").
  * Exchanged addresses leave the checksums right.
  *
  * A line on standard input is answered by one in JSON; at its end all ends.
@@ -44,7 +44,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET_MAX = 1500, QUEUE_MAX = 16384, LINE_MAX_BYTES = 64 };
+enum { PACKET_MAX = 1500, PACKETS_MAX = 16384, LINE_MAX_BYTES = 64 };
 enum way { TO_SERVER, TO_PROGRAM };
 
 struct packet {
@@ -56,31 +56,31 @@ struct packet {
 	unsigned char bytes[PACKET_MAX];
 };
 
-struct conn {
+struct far_conn {
 	uint32_t next[2];		/* sequence number of what would be new, each way */
 	unsigned stamp;			/* of what has reached the server */
 	bool asked;			/* and was not answered yet */
 };
 
-static struct packet queue[QUEUE_MAX];	/* a ring */
-static size_t first, count;
+static struct packet packets[PACKETS_MAX];	/* a ring */
+static size_t first, queued;
 static int64_t delay, last_due;
 
-static struct conn conns[65536];
+static struct far_conn conns[65536];
 static unsigned at_programs, at_server;	/* the clocks */
-static unsigned long connections, asks, dropped;
+static unsigned long connection_count, asks, dropped;
 static int64_t busy_at;			/* when anything new was last on its way */
 
 static uint16_t port;
 static int tun;
 
-static void die(const char *what)
+static void far_die(const char *what)
 {
 	fprintf(stderr, "far: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static int64_t now_ns(void)
+static int64_t far_now_ns(void)
 {
 	struct timespec t;
 
@@ -95,18 +95,18 @@ static void open_tun(const char *name)
 	strncpy(r.ifr_name, name, IFNAMSIZ - 1);
 	tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tun < 0 || ioctl(tun, TUNSETIFF, &r))
-		die("/dev/net/tun");
+		far_die("/dev/net/tun");
 }
 
 /* Counting */
 
-static void later(unsigned *clock, unsigned stamp)
+static void raise_clock(unsigned *clock, unsigned stamp)
 {
 	if (stamp > *clock)
 		*clock = stamp;
 }
 
-static unsigned stamp_of(struct conn *c, enum way way)
+static unsigned stamp_of(struct far_conn *c, enum way way)
 {
 	bool asked = c->asked;
 
@@ -123,7 +123,7 @@ static void look_at(struct packet *p)
 	const struct tcphdr *tcp = (const struct tcphdr *)(p->bytes + ip->ip_hl * 4);
 	size_t head = (size_t)ip->ip_hl * 4 + sizeof *tcp, len = ntohs(ip->ip_len);
 	uint32_t end;
-	struct conn *c;
+	struct far_conn *c;
 
 	p->stamp = 0;
 	if (p->len < head || ip->ip_v != 4 || ip->ip_p != IPPROTO_TCP || len > p->len)
@@ -137,8 +137,8 @@ static void look_at(struct packet *p)
 		if (c->next[p->way] == end)
 			return;
 		if (p->way == TO_SERVER) {
-			*c = (struct conn){ .asked = false };
-			connections++;
+			*c = (struct far_conn){ .asked = false };
+			connection_count++;
 		}
 	} else if (!len || (int32_t)(end - c->next[p->way]) <= 0) {
 		return;
@@ -147,18 +147,18 @@ static void look_at(struct packet *p)
 	p->stamp = stamp_of(c, p->way);
 }
 
-static void arrive(const struct packet *p)
+static void arrive_packet(const struct packet *p)
 {
-	struct conn *c = &conns[p->conn];
+	struct far_conn *c = &conns[p->conn];
 
 	if (!p->stamp)
 		return;
 	if (p->way == TO_PROGRAM) {
-		later(&at_programs, p->stamp);
+		raise_clock(&at_programs, p->stamp);
 		return;
 	}
-	later(&at_server, p->stamp);
-	later(&c->stamp, p->stamp);
+	raise_clock(&at_server, p->stamp);
+	raise_clock(&c->stamp, p->stamp);
 	asks += !c->asked;
 	c->asked = true;
 }
@@ -166,11 +166,11 @@ static void arrive(const struct packet *p)
 static void reset(void)
 {
 	at_programs = at_server = 0;
-	connections = asks = dropped = 0;
+	connection_count = asks = dropped = 0;
 	for (size_t i = 0; i < sizeof conns / sizeof *conns; i++)
 		conns[i].stamp = 0;
-	for (size_t i = 0; i < count; i++)
-		queue[(first + i) % QUEUE_MAX].stamp = 0;
+	for (size_t i = 0; i < queued; i++)
+		packets[(first + i) % PACKETS_MAX].stamp = 0;
 }
 
 /* Packets */
@@ -188,10 +188,10 @@ static void exchange_addresses(struct packet *p)
 static bool receive(void)
 {
 	static unsigned char lost[PACKET_MAX];
-	struct packet *p = &queue[(first + count) % QUEUE_MAX];
-	bool full = count == QUEUE_MAX;
+	struct packet *p = &packets[(first + queued) % PACKETS_MAX];
+	bool full = queued == PACKETS_MAX;
 	ssize_t n = read(tun, full ? lost : p->bytes, PACKET_MAX);
-	int64_t now = now_ns();
+	int64_t now = far_now_ns();
 
 	if (n <= 0)
 		return false;
@@ -207,36 +207,36 @@ static bool receive(void)
 	if (p->stamp)
 		busy_at = p->due;
 	exchange_addresses(p);
-	count++;
+	queued++;
 	return true;
 }
 
 static void send_due(void)
 {
-	while (count && queue[first].due <= now_ns()) {
-		struct packet *p = &queue[first];
+	while (queued && packets[first].due <= far_now_ns()) {
+		struct packet *p = &packets[first];
 
 		/* First, as what it causes may be there at once. */
-		arrive(p);
+		arrive_packet(p);
 		if (write(tun, p->bytes, p->len) < 0)
 			dropped++;
-		first = (first + 1) % QUEUE_MAX;
-		count--;
+		first = (first + 1) % PACKETS_MAX;
+		queued--;
 	}
 }
 
 /* Commands */
 
-static void answer(char *line)
+static void answer_command(char *line)
 {
-	int64_t now = now_ns();
+	int64_t now = far_now_ns();
 
 	if (!strncmp(line, "delay ", 6))
 		delay = (int64_t)(atof(line + 6) * 1e6);
 	else if (!strcmp(line, "reset"))
 		reset();
 	printf("{\"trips\":%u,\"connections\":%lu,\"asks\":%lu,\"dropped\":%lu,"
-	       "\"quiet_ms\":%lld}\n", (at_programs + 1) / 2, connections, asks,
+	       "\"quiet_ms\":%lld}\n", (at_programs + 1) / 2, connection_count, asks,
 	       dropped, (long long)(now > busy_at ? (now - busy_at) / 1000000 : 0));
 	fflush(stdout);
 }
@@ -255,18 +255,18 @@ static void read_commands(void)
 	}
 	line[len] = '\0';
 	len = 0;
-	answer(line);
+	answer_command(line);
 }
 
-static void wait_for(struct pollfd fds[2])
+static void wait_for_packet(struct pollfd fds[2])
 {
-	int64_t left = count ? queue[first].due - now_ns() : 0;
+	int64_t left = queued ? packets[first].due - far_now_ns() : 0;
 	struct timespec t = { 0, 0 };
 
 	if (left > 0)
 		t = (struct timespec){ left / 1000000000, left % 1000000000 };
-	if (ppoll(fds, 2, count ? &t : NULL, NULL) < 0 && errno != EINTR)
-		die("ppoll");
+	if (ppoll(fds, 2, queued ? &t : NULL, NULL) < 0 && errno != EINTR)
+		far_die("ppoll");
 }
 
 int main(int argc, char **argv)
@@ -282,9 +282,9 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1);
 	open_tun(argv[1]);
 	fds[0].fd = tun;
-	answer("");
+	answer_command("");
 	for (;;) {
-		wait_for(fds);
+		wait_for_packet(fds);
 		while (receive())
 			send_due();
 		send_due();

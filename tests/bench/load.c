@@ -13,6 +13,7 @@
  *	-n N	post so often, each client, instead
  *	-e	post again only when the messages have arrived, too
  *	-w MS	wait before each post
+ *	-p PORT	post to this port, if not to that of the streams
  *
  * The plan holds the requests as bytes: nothing here knows who is asked.
  *
@@ -45,15 +46,15 @@
 #include <unistd.h>
 
 enum {
-	POSTS_MOST = 2,			/* of a client */
-	GOT_MOST = 1024 * 1024,		/* of an answer, or of a stream's begin */
+	POSTS_MAX = 2,			/* of a client */
+	GOT_MAX = 1024 * 1024,		/* of an answer, or of a stream's begin */
 	SETTLE_MS = 300,		/* a subscription may come after the head */
 	WARM_MS = 500,
-	LATE_MS = 10000,		/* without anything: give up */
+	QUIET_MS = 10000,		/* without anything: give up */
 };
 
-struct conn {
-	struct client *client;
+struct load_conn {
+	struct load_client *client;
 	int fd;				/* -1: none */
 	char *got;
 	size_t len, room;
@@ -65,12 +66,12 @@ struct post {
 	unsigned messages;
 };
 
-struct client {
+struct load_client {
 	char *open;
 	size_t open_len;
-	struct post post[POSTS_MOST];
-	unsigned posts, turn, count;
-	struct conn stream, lane;
+	struct post post[POSTS_MAX];
+	unsigned posts, next_post, count;
+	struct load_conn stream, lane;
 	bool ready, answered;
 	unsigned missing;		/* messages that were posted and did not arrive */
 	uint64_t posted_at;
@@ -81,19 +82,19 @@ struct times {
 	size_t count, room;
 };
 
-static struct client *clients;
-static size_t count, next, opened, lost;
-static int epoll;
-static struct sockaddr_in to = { .sin_family = AF_INET };
+static struct load_client *clients;
+static size_t count, begun, opened, lost;
+static int load_epoll;
+static struct sockaddr_in to = { .sin_family = AF_INET }, posts_to;
 
 /* Options */
-static unsigned at_a_time = 16, duration_ms = 2000, posts_most, wait_ms;
-static bool wait_event, keep;
+static unsigned at_a_time = 16, duration_ms = 2000, posts_max, wait_ms;
+static bool wait_event, holds;
 static const char *ready_text = "\r\n\r\n";
 
 static bool posting, counting;
 static size_t all_posts, all_messages, posts, messages;
-static struct times answer_times[POSTS_MOST], event_times;
+static struct times answer_times[POSTS_MAX], event_times;
 
 static void die(const char *format, ...)
 {
@@ -135,7 +136,7 @@ static void add_time(struct times *t, uint64_t since)
 	t->ns[t->count++] = now_ns() - since;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_ns(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -146,13 +147,14 @@ static double median_us(struct times *t)
 {
 	if (!t->count)
 		return 0;
-	qsort(t->ns, t->count, sizeof *t->ns, compare);
+	qsort(t->ns, t->count, sizeof *t->ns, compare_ns);
 	return (double)t->ns[t->count / 2] / 1e3;
 }
 
 /* Connections */
 
-static void dial(struct conn *c, struct client *client)
+static void connect_to(struct load_conn *c, struct load_client *client,
+		       const struct sockaddr_in *address)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
 	int one = 1;
@@ -160,20 +162,20 @@ static void dial(struct conn *c, struct client *client)
 	c->client = client;
 	c->len = 0;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to))
-		die("connect to port %d: %s", ntohs(to.sin_port), strerror(errno));
+	if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)address, sizeof *address))
+		die("connect to port %d: %s", ntohs(address->sin_port), strerror(errno));
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e))
+	if (epoll_ctl(load_epoll, EPOLL_CTL_ADD, c->fd, &e))
 		die("epoll: %s", strerror(errno));
 }
 
-static void hang_up(struct conn *c)
+static void close_conn(struct load_conn *c)
 {
 	close(c->fd);
 	c->fd = -1;
 }
 
-static void send_all(struct conn *c, const char *bytes, size_t len)
+static void send_all(struct load_conn *c, const char *bytes, size_t len)
 {
 	while (len) {
 		ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
@@ -187,18 +189,18 @@ static void send_all(struct conn *c, const char *bytes, size_t len)
 
 /* Streams */
 
-static void be_ready(struct client *c)
+static void be_ready(struct load_client *c)
 {
 	c->ready = true;
 	opened++;
-	if (!keep)
-		hang_up(&c->stream);
+	if (!holds)
+		close_conn(&c->stream);
 }
 
 static void open_some(void)
 {
-	for (; next < count && next - opened < at_a_time; next++) {
-		struct client *c = &clients[next];
+	for (; begun < count && begun - opened < at_a_time; begun++) {
+		struct load_client *c = &clients[begun];
 
 		c->stream.fd = c->lane.fd = -1;
 		if (!c->open_len) {
@@ -206,20 +208,20 @@ static void open_some(void)
 			opened++;
 			continue;
 		}
-		dial(&c->stream, c);
+		connect_to(&c->stream, c, &to);
 		send_all(&c->stream, c->open, c->open_len);
 	}
 }
 
-static void post(struct client *c);
+static void post(struct load_client *c);
 
-static void go_on(struct client *c)
+static void post_next(struct load_client *c)
 {
 	if (posting && c->answered && (!wait_event || !c->missing))
 		post(c);
 }
 
-static void arrive(struct client *c)
+static void arrive_message(struct load_client *c)
 {
 	all_messages++;
 	messages += counting;
@@ -229,15 +231,15 @@ static void arrive(struct client *c)
 		return;
 	if (wait_event)
 		add_time(&event_times, c->posted_at);
-	go_on(c);
+	post_next(c);
 }
 
 /* Adds to what came; a NUL is behind it. */
-static void collect(struct conn *c, const char *bytes, size_t len)
+static void collect(struct load_conn *c, const char *bytes, size_t len)
 {
 	if (c->len + len >= c->room) {
 		c->room = c->len + len + 1024;
-		if (c->room > GOT_MOST)
+		if (c->room > GOT_MAX)
 			die("too long an answer: %.500s", c->got);
 		c->got = grow(c->got, c->room);
 	}
@@ -246,13 +248,13 @@ static void collect(struct conn *c, const char *bytes, size_t len)
 	c->got[c->len] = '\0';
 }
 
-static void read_stream(struct client *c, char *bytes, size_t len)
+static void read_stream(struct load_client *c, char *bytes, size_t len)
 {
 	const char *end = bytes + len;
 
 	if (c->ready) {
 		for (char *p = bytes; (p = memchr(p, '~', (size_t)(end - p))); p++)
-			arrive(c);
+			arrive_message(c);
 		return;
 	}
 	collect(&c->stream, bytes, len);
@@ -264,21 +266,21 @@ static void read_stream(struct client *c, char *bytes, size_t len)
 
 /* Posts */
 
-static void send_post(struct client *c)
+static void send_post(struct load_client *c)
 {
-	const struct post *p = &c->post[c->turn];
+	const struct post *p = &c->post[c->next_post];
 
 	if (c->lane.fd < 0)
-		dial(&c->lane, c);
+		connect_to(&c->lane, c, &posts_to);
 	c->lane.len = 0;
 	send_all(&c->lane, p->bytes, p->len);
 }
 
-static void post(struct client *c)
+static void post(struct load_client *c)
 {
-	const struct post *p = &c->post[c->turn];
+	const struct post *p = &c->post[c->next_post];
 
-	if (!c->posts || (posts_most && c->count == posts_most))
+	if (!c->posts || (posts_max && c->count == posts_max))
 		return;
 	c->count++;
 	if (wait_ms)
@@ -289,7 +291,7 @@ static void post(struct client *c)
 	send_post(c);
 }
 
-static bool is_whole(const struct conn *c)
+static bool is_whole(const struct load_conn *c)
 {
 	const char *body = strstr(c->got, "\r\n\r\n");
 	const char *length = strcasestr(c->got, "\r\ncontent-length:");
@@ -302,29 +304,29 @@ static bool is_whole(const struct conn *c)
 	return c->len > 5 && !strcmp(c->got + c->len - 5, "0\r\n\r\n");
 }
 
-static void read_answer(struct client *c, const char *bytes, size_t len)
+static void read_answer(struct load_client *c, const char *bytes, size_t len)
 {
 	collect(&c->lane, bytes, len);
 	if (!is_whole(&c->lane))
 		return;
 	if (c->lane.got[9] != '2')
 		die("a post was refused: %s", c->lane.got);
-	add_time(&answer_times[c->turn], c->posted_at);
+	add_time(&answer_times[c->next_post], c->posted_at);
 	all_posts++;
 	posts += counting;
-	c->turn = (c->turn + 1) % c->posts;
+	c->next_post = (c->next_post + 1) % c->posts;
 	c->answered = true;
 	if (strcasestr(c->lane.got, "\r\nconnection: close"))
-		hang_up(&c->lane);
-	go_on(c);
+		close_conn(&c->lane);
+	post_next(c);
 }
 
 /* The loop */
 
-static void take(struct conn *c)
+static void read_conn(struct load_conn *c)
 {
 	static char bytes[65536];
-	struct client *client = c->client;
+	struct load_client *client = c->client;
 	bool stream = c == &client->stream;
 	ssize_t n;
 
@@ -341,7 +343,7 @@ static void take(struct conn *c)
 		die("a stream was closed: %s", c->got ? c->got : "");
 	} else {
 		lost += stream;
-		hang_up(c);
+		close_conn(c);
 		/* It was kept, and closed just when the post was sent. */
 		if (!stream && !client->answered)
 			send_post(client);
@@ -349,22 +351,22 @@ static void take(struct conn *c)
 }
 
 /* False: nothing happened for so long. */
-static bool turn(int ms)
+static bool poll_once(int ms)
 {
 	struct epoll_event events[256];
-	int n = epoll_wait(epoll, events, 256, ms);
+	int n = epoll_wait(load_epoll, events, 256, ms);
 
 	for (int i = 0; i < n; i++)
-		take(events[i].data.ptr);
+		read_conn(events[i].data.ptr);
 	return n > 0;
 }
 
-static void turn_for(unsigned ms)
+static void poll_until_ms(unsigned ms)
 {
 	uint64_t end = now_ns() + (uint64_t)ms * 1000000;
 
 	for (uint64_t t; (t = now_ns()) < end;)
-		turn((int)((end - t) / 1000000) + 1);
+		poll_once((int)((end - t) / 1000000) + 1);
 }
 
 /* What the modes do */
@@ -374,7 +376,7 @@ static double open_all(void)
 	uint64_t start = now_ns();
 
 	for (open_some(); opened < count; open_some())
-		if (opened < next && !turn(LATE_MS))
+		if (opened < begun && !poll_once(QUIET_MS))
 			die("%zu of %zu streams are open, and the next does not come", opened, count);
 	return (double)(now_ns() - start) / 1e9;
 }
@@ -385,33 +387,33 @@ static void hold(void)
 	struct epoll_event events[256], e = { .events = EPOLLIN, .data.ptr = NULL };
 	bool held = true;
 
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e))
+	if (epoll_ctl(load_epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e))
 		die("standard input: %s", strerror(errno));
 	while (held) {
-		int n = epoll_wait(epoll, events, 256, -1);
+		int n = epoll_wait(load_epoll, events, 256, -1);
 
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr)
-				take(events[i].data.ptr);
+				read_conn(events[i].data.ptr);
 			else
 				held = false;
 	}
-	epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+	epoll_ctl(load_epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
 }
 
 /* All that was posted is answered, and has arrived; and as often as was asked for. */
 static bool is_done(void)
 {
 	for (size_t i = 0; i < count; i++)
-		if (clients[i].posts && (clients[i].count < posts_most ||
+		if (clients[i].posts && (clients[i].count < posts_max ||
 		    !clients[i].answered || clients[i].missing))
 			return false;
 	return true;
 }
 
-static void finish(void)
+static void finish_posts(void)
 {
-	while (!is_done() && turn(LATE_MS))
+	while (!is_done() && poll_once(QUIET_MS))
 		;
 }
 
@@ -421,22 +423,22 @@ static void post_all(void)
 	size_t missing = 0;
 	double seconds;
 
-	turn_for(SETTLE_MS);
+	poll_until_ms(SETTLE_MS);
 	posting = true;
-	counting = posts_most;
+	counting = posts_max;
 	for (size_t i = 0; i < count; i++)
 		post(&clients[i]);
-	if (!posts_most)
-		turn_for(WARM_MS);
+	if (!posts_max)
+		poll_until_ms(WARM_MS);
 	counting = true;
 	start = now_ns();
-	if (posts_most)
-		finish();
+	if (posts_max)
+		finish_posts();
 	else
-		turn_for(duration_ms);
+		poll_until_ms(duration_ms);
 	seconds = (double)(now_ns() - start) / 1e9;
 	counting = posting = false;
-	finish();
+	finish_posts();
 	for (size_t i = 0; i < count; i++)
 		missing += clients[i].missing;
 	printf("{\"seconds\":%.6f,\"posts\":%zu,\"messages\":%zu,\"all_posts\":%zu,"
@@ -460,11 +462,11 @@ static char *read_bytes(size_t len)
 	return bytes;
 }
 
-static void read_post(struct client *c, size_t len)
+static void read_post(struct load_client *c, size_t len)
 {
 	struct post *p;
 
-	if (!c || c->posts == POSTS_MOST)
+	if (!c || c->posts == POSTS_MAX)
 		die("the plan has a post too many");
 	p = &c->post[c->posts++];
 	p->bytes = read_bytes(len);
@@ -481,7 +483,7 @@ static void read_plan(void)
 	while (fgets(line, sizeof line, stdin) && strcmp(line, "go\n")) {
 		if (sscanf(line, "stream %zu", &len) == 1) {
 			clients = grow(clients, ++count * sizeof *clients);
-			clients[count - 1] = (struct client){
+			clients[count - 1] = (struct load_client){
 				.open = read_bytes(len), .open_len = len,
 			};
 		} else if (sscanf(line, "post %zu", &len) == 1) {
@@ -496,30 +498,34 @@ static void read_plan(void)
 
 int main(int argc, char **argv)
 {
-	const char *mode;
+	const char *mode, *posts_port = NULL;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:r:d:n:ew:")) != -1)
+	while ((option = getopt(argc, argv, "c:r:d:n:ew:p:")) != -1)
 		switch (option) {
 		case 'c': at_a_time = (unsigned)atoi(optarg); break;
 		case 'r': ready_text = optarg; break;
 		case 'd': duration_ms = (unsigned)atoi(optarg); break;
-		case 'n': posts_most = (unsigned)atoi(optarg); break;
+		case 'n': posts_max = (unsigned)atoi(optarg); break;
 		case 'e': wait_event = true; break;
 		case 'w': wait_ms = (unsigned)atoi(optarg); break;
+		case 'p': posts_port = optarg; break;
 		default: return 2;
 		}
 	if (optind + 2 != argc)
-		die("usage: load open|hold|post PORT [-c N] [-r TEXT] [-d MS] [-n N] [-e] [-w MS]");
+		die("usage: load open|hold|post PORT [-c N] [-r TEXT] [-d MS] [-n N] [-e] [-w MS] [-p PORT]");
 	mode = argv[optind];
 	to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	epoll = epoll_create1(EPOLL_CLOEXEC);
+	posts_to = to;
+	if (posts_port)
+		posts_to.sin_port = htons((uint16_t)atoi(posts_port));
+	load_epoll = epoll_create1(EPOLL_CLOEXEC);
 	read_plan();
-	keep = strcmp(mode, "open");
+	holds = strcmp(mode, "open");
 	printf("{\"streams\":%zu,\"seconds\":%.6f}\n", count, open_all());
 	fflush(stdout);
-	if (!keep)
+	if (!holds)
 		return 0;
 	hold();
 	if (!strcmp(mode, "post"))

@@ -12,7 +12,7 @@ const plan = (clients) => clients.map(({ stream, posts = [] }) =>
 
 /**
  * @param {'open' | 'hold' | 'post'} mode
- * @param {{name: string, port: number, ready?: string}} target
+ * @param {{name: string, port: number, postPort?: number, ready?: string}} target
  * @param {{stream: string, posts?: string[]}[]} clients  the bytes of their requests
  * @param {(string | number)[]} [options]  of load.c
  * @param {(pid: number) => Promise<object | void>} [meanwhile]  what is done once all streams are open; post begins after it;
@@ -20,8 +20,8 @@ const plan = (clients) => clients.map(({ stream, posts = [] }) =>
  * @returns {Promise<{[member: string]: any}>}  what it and load.c have said
  */
 export async function load(mode, target, clients, options = [], meanwhile = async () => {}) {
-  const ready = target.ready ? ['-r', target.ready] : [];
-  const child = spawn(PROGRAM, [mode, String(target.port), ...ready, ...options.map(String)],
+  const own = [...(target.ready ? ['-r', target.ready] : []), ...(target.postPort ? ['-p', target.postPort] : [])];
+  const child = spawn(PROGRAM, [mode, target.port, ...own, ...options].map(String),
     { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.on('error', () => {}); // its end tells why
   const ended = once(child, 'close');
@@ -34,9 +34,9 @@ export async function load(mode, target, clients, options = [], meanwhile = asyn
   try {
     child.stdin.write(plan(clients));
     const opened = await line();
-    const own = await meanwhile(child.pid);
+    const seen = await meanwhile(child.pid);
     child.stdin.end('\n');
-    return { ...opened, ...own, ...(mode === 'open' ? {} : await line()) };
+    return { ...opened, ...seen, ...(mode === 'open' ? {} : await line()) };
   } finally {
     child.kill();
     await ended;

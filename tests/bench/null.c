@@ -7,9 +7,9 @@
 
 #include <fcgiapp.h>
 
-enum { THREADS = 4 };
+enum { NULL_THREADS = 4 };
 
-static void *serve(void *unused)
+static void *serve_null(void *unused)
 {
 	FCGX_Request r;
 	char bytes[4096];
@@ -29,8 +29,8 @@ int main(void)
 	pthread_t thread;
 
 	FCGX_Init();
-	for (int i = 1; i < THREADS; i++)
-		pthread_create(&thread, NULL, serve, NULL);
-	serve(NULL);
+	for (int i = 1; i < NULL_THREADS; i++)
+		pthread_create(&thread, NULL, serve_null, NULL);
+	serve_null(NULL);
 	return 0;
 }

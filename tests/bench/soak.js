@@ -9,22 +9,22 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { Site } from '../http/lib/site.js';
-import { randomId } from '../http/lib/tokens.js';
+import { nowSeconds, randomId } from '../http/lib/tokens.js';
 import { processes } from '../http/lib/usage.js';
 import { pause, until } from '../http/lib/wait.js';
 
 const SERVER = process.env.SERVER || 'lighttpd';
 const MINUTES = Number(process.env.MINUTES) || 60;
-const STAY = Number(process.env.STREAMS) || { lighttpd: 100, 'apache-proxy': 50, apache: 20 }[SERVER];
+const STAY = Number(process.env.STREAMS) || { lighttpd: 100, nginx: 100, 'apache-proxy': 50, apache: 20 }[SERVER];
 const VISITORS = Number(process.env.VISITORS) || 30; // in a minute
 const COME_MS = 35_000, STAY_MS = 10_000, MINUTE_MS = 60_000; // the rest is for GRACE, and for what expires
-const SETTINGS = { PING: 2, GRACE: 3, MAILBOX_TTL: 6, ACCESS_RATE: 0 };
+const SETTINGS = { PING: 2, GRACE: 3, MAILBOX_TTL: 6, ACCESS_RATE: 0, STREAM_AGE: 86_400 };
 
 // What may be more in the last third. Memory: malloc gives back what it keeps now and then, and a page more of each of
 // some threads is no leak; of Apache's threads, 256 at its start, some serve for the first time after many minutes. All
 // else is counted: one may just have been in use.
 const MORE = { memory: 0.02, web: 0.05, memory_kib: 100, counted: 0.02, counted_n: 1 };
-const WEB = ['lighttpd', 'apache2'], REDIS = ['redis-server', 'valkey-server'];
+const WEB = ['lighttpd', 'apache2', 'nginx'], REDIS = ['redis-server', 'valkey-server'];
 
 // Once nobody is there. mod_fcgid looks every two minutes for processes that were idle for five (apache/drawbridge.conf).
 const GONE_MS = 75_000, IDLE_MS = 8 * 60_000;
@@ -152,7 +152,9 @@ async function soak() {
   const roots = [site.servers[0].pid, redis.pid];
   const sample = () => look(roots, redis.port);
   const hosts = [];
-  for (let i = 0; i < STAY; i += 2) hosts.push(...await site.room(randomId('r'), Math.min(2, STAY - i)));
+  // Tokens that last as long as they stay.
+  const exp = nowSeconds() + 2 * MINUTES * 60;
+  for (let i = 0; i < STAY; i += 2) hosts.push(...await site.room(randomId('r'), Math.min(2, STAY - i), () => ({ exp })));
   for (const host of hosts) host.stream.onEvent = () => {};
   const samples = [];
   for (let n = 1; n <= MINUTES; n++) {
@@ -177,7 +179,7 @@ async function soak() {
 }
 
 if (!STAY || MINUTES < 3) {
-  console.error('soak: SERVER is lighttpd, apache-proxy or apache, and MINUTES 3 at least');
+  console.error('soak: SERVER is lighttpd, nginx, apache-proxy or apache, and MINUTES 3 at least');
   process.exit(2);
 }
 console.log(`on ${SERVER}: ${STAY} streams stay, ${VISITORS} come and go in each of ${MINUTES} minutes\n\n| minute | keys | programs |\n| --- | --- | --- |`);

@@ -1,10 +1,12 @@
-// targets.js - what is measured. Each starts servers of its own, and says what its clients send.
+// targets.js - what is measured. Each starts servers of its own, and says what its clients send. missing() says, as a
+// sentence, what of it is not installed.
 import { spawn } from 'node:child_process';
 import {
   chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { request } from '../http/lib/http.js';
 import { descendants, isAlive, signal } from '../http/lib/processes.js';
 import { RedisServer, freePort } from '../http/lib/redis-server.js';
@@ -23,12 +25,45 @@ const get = (where, more = '') => `GET ${where} HTTP/1.1\r\nHost: bench\r\nAccep
 const post = (where, text = '', more = '') => `POST ${where} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n`
   + `Content-Length: ${text.length}\r\n${more}\r\n${text}`;
 
+/** @typedef {Drawbridge | Nchan | Pushpin | Original | InstanceType<typeof Null>} Target */
+
 /**
  * Clients, and what is done once their streams are open.
  * @typedef {{clients: {stream: string, posts?: string[]}[], meanwhile?: () => Promise<void>}} Load
  */
 
+// Drawbridge's peers, and the original's.
+
+function peersWithTokens(count, secret) {
+  return Array.from({ length: count }, () => {
+    const id = randomId('p');
+    const token = sign({ id, username: 'ann', exp: nowSeconds() + 3600 }, secret);
+    return { id, token, stream: get(`/connect?token=${token}`) };
+  });
+}
+
+const asPeer = (peer, where, text = '') => post(where, text, `Authorization: Bearer ${peer.token}\r\n`);
+
+async function ask(base, peer, where) {
+  const { status, text } = await request(new URL(where, base),
+    { method: 'POST', headers: { Authorization: `Bearer ${peer.token}` } });
+  if (status !== 200) throw new Error(`${where}: ${status} ${text}`);
+}
+
+/** Peers in rooms of two; so many of them are posted to, each by the other in its room.
+ *  @param {Drawbridge | Original} target
+ *  @returns {Load} */
+function pairsOf(target, count, batch = 0) {
+  const peers = target.peers(count + count % 2);
+  const text = batch ? JSON.stringify(Array(batch).fill({ event: 'e', data: JSON.parse(body) })) : body;
+  const clients = peers.map((peer, i) => ({ ...peer,
+    posts: i < count ? [asPeer(peers[i ^ 1], `/relay/${peer.id}${batch ? '' : '/e'}`, text)] : [] }));
+  return { clients, meanwhile: () => target.pair(peers) };
+}
+
 export class Drawbridge {
+  static missing() { return ''; }
+
   name = 'drawbridge';
   ready = '"rooms":['; // in `connected`
   secret = randomSecret();
@@ -36,11 +71,12 @@ export class Drawbridge {
   /** @type {number} */ port;
   /** @type {Redis} */ redis;
 
-  /** @param {{kind?: string, settings?: object, within?: string[], redis?: string}} [options]  redis: one that is there */
-  static async start({ kind = KIND, settings = {}, within, redis } = {}) {
+  /** @param {{kind?: string, ping?: number, settings?: object, within?: string[], redis?: string}} [options]
+   *    ping: seconds; redis: one that is there */
+  static async start({ kind = KIND, ping = 10, settings = {}, within, redis } = {}) {
     const one = new Drawbridge();
     one.server = await Server.start({ kind, mount: '/', within, redis,
-      settings: { SECRET: one.secret, RATE: 0, RATE_BYTES: 0, ACCESS_RATE: 0, ...settings } });
+      settings: { SECRET: one.secret, PING: ping, RATE: 0, RATE_BYTES: 0, ACCESS_RATE: 0, ...settings } });
     one.port = Number(one.server.base.port);
     one.redis = await Redis.open(one.server.redis);
     return one;
@@ -49,44 +85,23 @@ export class Drawbridge {
   /** Processes that, with their descendants, are all that it takes. */
   get roots() { return [this.server.pid]; }
 
-  peers(count) {
-    return Array.from({ length: count }, () => {
-      const id = randomId('p');
-      const token = sign({ id, username: 'ann', exp: nowSeconds() + 3600 }, this.secret);
-      return { id, token, stream: get(`/connect?token=${token}`) };
-    });
-  }
+  peers(count) { return peersWithTokens(count, this.secret); }
 
-  #asPeer(peer, where, text) { return post(where, text, `Authorization: Bearer ${peer.token}\r\n`); }
-
-  /** Peers in rooms of two; so many of them are posted to, each by the other in its room.
-   *  @returns {Load} */
-  pairs(count, batch = 0) {
-    const peers = this.peers(count + count % 2);
-    const text = batch ? JSON.stringify(Array(batch).fill({ event: 'e', data: JSON.parse(body) })) : body;
-    const clients = peers.map((peer, i) => ({ ...peer,
-      posts: i < count ? [this.#asPeer(peers[i ^ 1], `/relay/${peer.id}${batch ? '' : '/e'}`, text)] : [] }));
-    return { clients, meanwhile: () => this.pair(peers) };
-  }
+  /** @returns {Load} */
+  pairs(count, batch = 0) { return pairsOf(this, count, batch); }
 
   async pair(peers) {
     for (const [i, peer] of peers.entries()) await this.join(peer, `${peers[i & ~1].id}`);
   }
 
-  async #ask(peer, where) {
-    const { status, text } = await request(new URL(where, this.server.base),
-      { method: 'POST', headers: { Authorization: `Bearer ${peer.token}` } });
-    if (status !== 200) throw new Error(`${where}: ${status} ${text}`);
-  }
+  join(peer, room) { return ask(this.server.base, peer, `/${room}/join`); }
 
-  join(peer, room) { return this.#ask(peer, `/${room}/join`); }
-
-  leave(peer, room) { return this.#ask(peer, `/${room}/leave`); }
+  leave(peer, room) { return ask(this.server.base, peer, `/${room}/leave`); }
 
   /** One who joins a room and leaves it, in turn. */
   visitor(room) {
     const [peer] = this.peers(1);
-    return { ...peer, posts: [this.#asPeer(peer, `/${room}/join`), this.#asPeer(peer, `/${room}/leave`)] };
+    return { ...peer, posts: [asPeer(peer, `/${room}/join`), asPeer(peer, `/${room}/leave`)] };
   }
 
   async stop() {
@@ -94,6 +109,19 @@ export class Drawbridge {
     await this.server.stop();
   }
 }
+
+const NGINX = '/usr/sbin/nginx';
+
+/** What of these is not installed, as a sentence; each with the Debian package that has it.
+ *  @param {string} name
+ *  @param {{[file: string]: string}} files */
+function notInstalled(name, files) {
+  const packages = new Set(Object.entries(files).filter(([file]) => !existsSync(file)).map(([, debian]) => debian));
+  return packages.size ? `${name} is not installed (${[...packages].join(', ')}): nothing is compared with it` : '';
+}
+
+/** @type {Set<Plain>} */ const all = new Set();
+process.once('exit', () => all.forEach((one) => one.abandon()));
 
 /** Servers that quickstart does not know, and their folder. */
 class Plain {
@@ -104,16 +132,36 @@ class Plain {
 
   constructor() {
     chmodSync(this.folder, 0o755);
-    process.once('exit', () => {
-      this.#kill('SIGKILL');
-      rmSync(this.folder, { recursive: true, force: true });
-    });
+    all.add(this);
   }
 
   spawn([command, ...args]) {
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     child.once('error', () => {});
     if (child.pid) this.roots.push(child.pid);
+  }
+
+  /** The command that starts an nginx, which logs no requests.
+   *  @param {{modules?: string[], connections?: number, http: string}} conf  modules: their files; http: lines
+   *  @returns {[string, ...string[]]} */
+  nginx({ modules = [], connections = 4096, http }) {
+    const { folder } = this;
+    writeFileSync(`${folder}/nginx.conf`, `
+${modules.map((file) => `load_module ${file};`).join('\n')}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile ${connections};
+pid ${folder}/pid;
+error_log ${folder}/error.log warn;
+events { worker_connections ${connections}; }
+http {
+  access_log off;
+  keepalive_requests 100000000;
+${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
+  ${http}
+}
+`);
+    return [NGINX, '-p', folder, '-c', `${folder}/nginx.conf`];
   }
 
   /** Starts the web server, and waits until it answers. */
@@ -135,6 +183,12 @@ class Plain {
     return pids;
   }
 
+  /** Its end at once, without waiting. */
+  abandon() {
+    this.#kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   /** Its folder goes at the end of all. */
   async stop() {
     const pids = this.#kill('SIGTERM');
@@ -143,14 +197,15 @@ class Plain {
   }
 }
 
+const NCHAN_MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so';
+
 /** nchan, a channel for each peer, with a Redis behind it. */
 export class Nchan extends Plain {
   name = 'nchan';
   /** @type {RedisServer} */ redis;
 
   static missing() {
-    return existsSync('/usr/sbin/nginx') && existsSync('/usr/lib/nginx/modules/ngx_nchan_module.so') ? ''
-      : 'nchan is not installed (nginx, libnginx-mod-nchan): nothing is compared with it';
+    return notInstalled('nchan', { [NGINX]: 'nginx', [NCHAN_MODULE]: 'libnginx-mod-nchan' });
   }
 
   /** @param {{ping?: number, connections?: number}} [options]  ping: seconds; 0: it sends none */
@@ -159,27 +214,13 @@ export class Nchan extends Plain {
     one.redis = await RedisServer.start();
     one.roots.push(one.redis.pid);
     one.port = await freePort();
-    writeFileSync(`${one.folder}/nginx.conf`, `
-load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile ${connections};
-pid ${one.folder}/pid;
-error_log ${one.folder}/error.log warn;
-events { worker_connections ${connections}; }
-http {
-  access_log off;
-  keepalive_requests 100000000;
-${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${one.folder}/${name};`).join('\n')}
+    return one.begin(one.nginx({ modules: [NCHAN_MODULE], connections, http: `
   upstream redis { nchan_redis_server ${one.redis.url}; }
   server {
     listen 127.0.0.1:${one.port} backlog=4096;
     location = /pub { nchan_publisher; nchan_channel_id $arg_id; nchan_redis_pass redis; }
     location = /sub { nchan_subscriber eventsource; nchan_eventsource_ping_interval ${ping}; nchan_channel_id $arg_id; nchan_redis_pass redis; }
-  }
-}
-`);
-    return one.begin(['/usr/sbin/nginx', '-p', one.folder, '-c', `${one.folder}/nginx.conf`], '/pub?id=0');
+  }` }), '/pub?id=0');
   }
 
   peers(count) {
@@ -191,6 +232,119 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_
 
   /** @returns {Load} */
   pairs(count) { return { clients: this.peers(count) }; }
+
+  async stop() {
+    await super.stop();
+    await this.redis.remove();
+  }
+}
+
+/** Pushpin as Debian 12 has it, a channel for each peer. It holds the streams, of which its origin, an nginx, tells it
+ *  with fixed heads that it shall; what is published is posted to another port. */
+export class Pushpin extends Plain {
+  name = 'pushpin';
+  /** @type {number} */ postPort;
+
+  static missing() {
+    return notInstalled('pushpin', { [NGINX]: 'nginx', '/usr/bin/pushpin': 'pushpin', '/usr/bin/condure': 'condure', '/usr/bin/zurl': 'zurl' });
+  }
+
+  /** @param {{ping?: number, connections?: number}} [options]  ping: seconds; 0: it sends none */
+  static async start({ ping = 0, connections = 16000 } = {}) {
+    const one = new Pushpin();
+    const { folder } = one;
+    one.port = await freePort();
+    one.postPort = await freePort();
+    const origin = await freePort();
+    one.spawn(one.nginx({ http: `
+  server {
+    listen 127.0.0.1:${origin} backlog=4096;
+    location = / { return 204; }
+    location = /sub {
+      default_type text/event-stream;
+      add_header Grip-Hold stream;
+      add_header Grip-Channel $arg_id;
+      ${ping ? `add_header Grip-Keep-Alive ': ping\\\\n\\\\n; format=cstring; timeout=${ping}';` : ''}
+      return 200 "retry: 1000\\n\\n";
+    }
+  }` }));
+    mkdirSync(`${folder}/pushpin`);
+    writeFileSync(`${folder}/routes`, `* 127.0.0.1:${origin}\n`);
+    // It starts a zurl of its own. Rates that it presets would hold messages back.
+    writeFileSync(`${folder}/pushpin.conf`, `
+[global]
+include={libdir}/internal.conf
+rundir=${folder}/pushpin
+ipc_prefix=
+[runner]
+services=condure,zurl,pushpin-proxy,pushpin-handler
+http_port=127.0.0.1:${one.port}
+logdir=${folder}/pushpin
+log_level=0
+client_maxconn=${connections}
+[proxy]
+routesfile=${folder}/routes
+updates_check=off
+zurl_out_specs=ipc://{rundir}/zurl-in
+zurl_out_stream_specs=ipc://{rundir}/zurl-in-stream
+zurl_in_specs=ipc://{rundir}/zurl-out
+[handler]
+push_in_http_addr=127.0.0.1
+push_in_http_port=${one.postPort}
+message_rate=0
+`);
+    await one.begin(['/usr/bin/pushpin', '--config', `${folder}/pushpin.conf`], '/');
+    await until(() => one.#holds(), 'pushpin to hold a stream');
+    return one;
+  }
+
+  /** Its programs find each other one after the other. */
+  async #holds() {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/sub?id=0`);
+    await answer.body.cancel();
+    return answer.ok;
+  }
+
+  peers(count) {
+    return Array.from({ length: count }, () => {
+      const channel = randomId();
+      const item = { channel, formats: { 'http-stream': { content: `data: ${body}\n\n` } } };
+      return { stream: get(`/sub?id=${channel}`), posts: [post('/publish/', JSON.stringify({ items: [item] }))] };
+    });
+  }
+
+  /** @returns {Load} */
+  pairs(count) { return { clients: this.peers(count) }; }
+}
+
+/** What Drawbridge began from: original.js, with a Redis behind it. */
+export class Original extends Plain {
+  name = 'original';
+  secret = randomSecret();
+  /** @type {RedisServer} */ redis;
+
+  static missing() { return ''; }
+
+  /** @param {{ping?: number}} [options]  ping: seconds; 0: it sends none */
+  static async start({ ping = 0 } = {}) {
+    const one = new Original();
+    one.redis = await RedisServer.start();
+    one.roots.push(one.redis.pid);
+    one.port = await freePort();
+    const program = fileURLToPath(new URL('original.js', import.meta.url));
+    return one.begin([process.execPath, program, String(one.port), one.redis.url, one.secret, String(ping)], '/');
+  }
+
+  get base() { return `http://127.0.0.1:${this.port}`; }
+
+  peers(count) { return peersWithTokens(count, this.secret); }
+
+  /** @returns {Load} */
+  pairs(count) { return pairsOf(this, count); }
+
+  async pair(peers) {
+    for (const [i, peer] of peers.entries()) await ask(this.base, peer, `/${peers[i & ~1].id}/join`);
+  }
 
   async stop() {
     await super.stop();
@@ -210,8 +364,22 @@ export class Null extends Plain {
     mkdirSync(`${folder}/www`);
     mkdirSync(`${folder}/fcgid`);
     chmodSync(`${folder}/fcgid`, 0o777);
-    if (kind === 'apache-proxy') {
+    if (kind === 'apache-proxy' || kind === 'nginx') {
       one.spawn(['spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
+    }
+    if (kind === 'nginx') {
+      return one.begin(one.nginx({ http: `
+  upstream null { server unix:${folder}/socket; keepalive 16; }
+  server {
+    listen 127.0.0.1:${one.port};
+    location / {
+      fastcgi_keep_conn on;
+      fastcgi_param REQUEST_METHOD $request_method;
+      fastcgi_param REQUEST_URI $request_uri;
+      fastcgi_param CONTENT_LENGTH $content_length;
+      fastcgi_pass null;
+    }
+  }` }), '/');
     }
     writeFileSync(`${folder}/conf`, kind === 'lighttpd' ? `
 server.modules = ( "mod_fastcgi" )

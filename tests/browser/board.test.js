@@ -116,8 +116,8 @@ suite('board', { settings: { GRACE: seconds(10, 20), ROOM_PEERS: 3 }, allowed: K
   test('Redis forgets everything, and no channel notices', async (room) => {
     const boards = await room.people(3);
     for (const board of boards) await board.countAnew();
-    // A candidate may be on its way, to a peer of whom Redis knows nothing then.
-    for (const board of boards) board.allow(/\/relay\/.*\b404\b/);
+    // A candidate may be on its way, or a question: of a peer and a room of which Redis knows nothing then.
+    for (const board of boards) board.allow(/\/(relay\/.*|peers) .*\b404\b/);
     // The streams find out, and the pages join again.
     const joins = boards.map(({ page }) => page.waitForResponse((response) =>
       response.url().endsWith('/join') && response.status() === 200));
@@ -129,6 +129,25 @@ suite('board', { settings: { GRACE: seconds(10, 20), ROOM_PEERS: 3 }, allowed: K
     await undisturbed(boards);
     await boards[2].page.close();
     for (const board of boards.slice(0, 2)) await board.meets(1, SOON_MS);
+  });
+
+  test('a name that no room can have: a page offers one that is close to it', async (room) => {
+    const { base } = room.site.servers[0];
+    const page = await (await room.context()).newPage();
+    const isBoard = () => page.waitForFunction(() => document.documentElement.dataset.state === 'connected');
+    for (const [asked, offered] of [['Crème brûlée & Tee', 'Creme-brulee-Tee'], ['relay', 'relay-1'], ['日本', ''], ['%', ''], [`${'x'.repeat(64)}y`, 'x'.repeat(64)]]) {
+      await page.goto(new URL(encodeURIComponent(asked), base).href);
+      assert.equal(await page.textContent('h1'), 'No room can be called that');
+      assert.equal(await page.textContent('#offer a'), offered);
+      assert.equal(await page.isVisible('#offer'), Boolean(offered));
+    }
+    await page.goto(new URL('tea%20room', base).href);
+    await page.click('#offer a');
+    await page.waitForURL(new URL('tea-room', base).href);
+    await isBoard();
+    await page.goto(new URL('tea%20room', base).href);
+    await page.click('text=Begin a new room');
+    await isBoard();
   });
 
   test('two tabs of one browser are two people', async (room) => {

@@ -112,6 +112,31 @@ suite('client', {}, (test) => {
     }
   });
 
+  test('a tab that is busy is counted, too', async (room) => {
+    const context = await room.context();
+    const { base } = room.site.servers[0];
+    // As where the tab's thread is in the middle of something.
+    const prepare = () => {
+      const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, 'onmessage');
+      Object.defineProperty(BroadcastChannel.prototype, 'onmessage', {
+        set(heard) {
+          set.call(this, (event) => { setTimeout(() => heard(event), globalThis.busy ? 2_000 : 0); });
+        },
+      });
+    };
+    const tabs = [];
+    for (let i = 0; i < 5; i++) tabs.push(await room.guest(`tab${i}`, { context, host: INSECURE, base, prepare }));
+    for (const tab of tabs) await tab.meets(4);
+    for (const tab of tabs) await tab.run(() => { globalThis.busy = true; });
+    const last = await room.guest('last', { context, host: INSECURE, base, join: false });
+    await last.run((name) => { globalThis.bridge.join(name); }, room.name);
+    await last.inState('crowded');
+    for (const tab of tabs) await tab.run(() => { globalThis.busy = false; });
+    await tabs[2].page.close();
+    await last.meets(4);
+    for (const tab of tabs.filter((one) => one !== tabs[2])) await tab.meets(4);
+  });
+
   test('five at once', async (room) => {
     const all = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => room.guest(name)));
     await Promise.all(all.map((guest) => guest.meets(4)));

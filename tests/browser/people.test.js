@@ -150,6 +150,23 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await bob.until({ state: 'connected', strokes: 1 });
   });
 
+  test('many who join at once, and something that holds the stream back, are told of in a sentence', async (room) => {
+    const says = ({ page }, sentence) => page.waitForFunction((wanted) => document.getElementById('status').textContent === wanted, sentence);
+    const ann = await room.board({ viewport: { width: 360, height: 740 }, prepare: () => sessionStorage.clear() });
+    await ann.until({ state: 'connected' });
+    await ann.page.route('**/access', (route) => route.fulfill({ status: 429, headers: { 'Retry-After': '2' }, body: '{}' }));
+    const held = []; // of which nothing comes
+    await ann.page.route('**/connect?*', (route) => held.push(route));
+    ann.allow(/429/);
+    await ann.page.reload();
+    await says(ann, 'Connecting… Many are joining at once; trying again in 2 s.');
+    await ann.page.unroute('**/access');
+    await says(ann, 'Connecting… The server answers, but something between holds the stream back.');
+    await ann.page.unroute('**/connect?*');
+    for (const route of held) await route.continue().catch(() => {}); // the page has given some up
+    await ann.until({ state: 'connected' }, 2 * WAIT_MS);
+  });
+
   test('the link is there to be shared', async (room) => {
     const ann = await room.board({ viewport: { width: 1000, height: 700 }, permissions: ['clipboard-read', 'clipboard-write'] });
     await ann.until({ state: 'connected' });

@@ -301,7 +301,7 @@ suite('Redis that is lost', {
     // Also one who has a stream, and asks something of the server.
     await bob.run(() => globalThis.bridge.leave());
     await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
-    for (const guest of [bob, cat]) await guest.until(() => /store|reached/.test(globalThis.bridge.detail));
+    for (const guest of [bob, cat]) await guest.until(() => /cannot (be reached|reach Redis)/.test(globalThis.bridge.detail));
     assert.equal(await ann.state(), 'connected');
     await room.redis.start(); // empty
     await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 3 * WAIT_MS)));

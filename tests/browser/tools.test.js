@@ -307,6 +307,7 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     const boards = await room.people(5);
     await Promise.all(boards.map(async (board, n) => {
       const { page } = board;
+      /** @param {[number, number][]} points */
       const drag = async (...points) => {
         await page.mouse.move(...points[0]);
         await page.mouse.down();

@@ -7,7 +7,7 @@ import { unprivileged } from '../http/lib/netns.js';
 import { steps } from '../http/lib/pace.js';
 import { isRelayed } from '../http/lib/peer.js';
 import { missing } from '../http/lib/programs.js';
-import { SERVER, suite } from '../http/lib/suite.js';
+import { OUTSIDE, SERVER, suite } from '../http/lib/suite.js';
 import { randomId } from '../http/lib/tokens.js';
 import { timed, until } from '../http/lib/wait.js';
 import { WebServer } from '../http/lib/web-server.js';
@@ -15,7 +15,7 @@ import { WebServer } from '../http/lib/web-server.js';
 const IN_TIME_MS = 3_000 + steps(4);
 
 if (SERVER !== 'spread') {
-  const units = SERVER === 'apache-proxy';
+  const units = OUTSIDE;
   const allowed = [
     // The web server's, and lines of which the disk took a part, perhaps with the next behind it.
     /No space left on device/, /^\S+( \S*){0,2}( \[[^"]*("POST [^"]*)?)?$/, /^[ -~]*info at=http\.refuse status=401 /,
@@ -36,7 +36,7 @@ if (SERVER !== 'spread') {
       server.fillDisk();
       const before = accesses();
       const inTime = async (asked) => {
-        const { value, ms } = await timed(asked);
+        const { value, ms } = await timed(() => asked);
         assert.ok(ms < IN_TIME_MS, `${ms} ms`);
         return value;
       };
@@ -59,7 +59,7 @@ if (SERVER !== 'spread') {
 }
 
 // mod_fcgid gives each stream a process of its own.
-if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
+if (SERVER === 'lighttpd' || OUTSIDE) {
   const STREAMS = 30, OTHERS = 56, AT_ONCE = 300;
   suite('descriptors', { allowed: [/^warn at=(stream\.open .*RLIMIT_NOFILE|fcgi\.accept why=Too many open files$)/] }, (site, it) => {
     it('used up: one more stream is refused at once, with a line; who has one keeps it', async () => {
@@ -74,7 +74,7 @@ if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
       const streams = [];
       for (let i = 2; i < STREAMS; i++) streams.push(await site.peer().open());
 
-      const many = (path) => timed(Promise.all(Array.from({ length: AT_ONCE },
+      const many = (path) => timed(() => Promise.all(Array.from({ length: AT_ONCE },
         () => site.peer().ask('GET', path, undefined, {}, false)))); // each has a connection of its own
       const { ms: usual } = await many('/health/live');
       const { value, ms } = await many('/connect');

@@ -27,6 +27,7 @@ if (SERVER !== 'spread') {
     /\((connections|h1|response|request)\.c\.\d+\) .* -> (sending Status )?4\d\d\b/,
     /\((connections|h1)\.c\.\d+\) unexpected TLS ClientHello on clear port/,
     /AH10244: invalid URI path|AH00135: Invalid method in request|AH00036: access to .* failed/,
+    /client sent invalid chunked body while reading client request headers/,
     /AH01095: prefetch request body failed|AH02608: read request body failed/,
     /AH01075: Error dispatching request to .* \(reading input brigade\)|mod_fcgid: can't get data from http client/,
   ];

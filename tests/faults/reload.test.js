@@ -6,7 +6,7 @@ import { afterEach } from 'node:test';
 import { command } from '../http/lib/command.js';
 import { seconds } from '../http/lib/pace.js';
 import { missing } from '../http/lib/programs.js';
-import { SERVER, suite } from '../http/lib/suite.js';
+import { OUTSIDE, SERVER, suite } from '../http/lib/suite.js';
 import { Talk } from '../http/lib/talk.js';
 import { randomId } from '../http/lib/tokens.js';
 import { until, WAIT_MS } from '../http/lib/wait.js';
@@ -23,6 +23,8 @@ const allowed = [
   /AH00493: SIGUSR1 received|AH00492: caught SIGWINCH/,
   // It ends in order only when all streams have, of which it was told not to wait.
   /AH0004[56]: child process \d+ still did not exit/,
+  // nginx likewise.
+  /\[alert\] \d+#\d+: (\*\d+ open socket #\d+ left in connection \d+|aborting)$/,
 ];
 
 /** Relays in rooms of 50 while something is done to the server. Gives what requests got
@@ -45,7 +47,7 @@ async function during(site, what) {
   return { failures: talks.flatMap((talk) => talk.failures), ended };
 }
 
-const units = SERVER === 'apache-proxy';
+const units = OUTSIDE;
 const noUnits = missing('systemd-socket-activate');
 if (SERVER !== 'spread') {
   suite('web server', {
@@ -69,7 +71,7 @@ if (SERVER !== 'spread') {
   });
 }
 
-if (SERVER === 'lighttpd' || SERVER === 'apache-proxy') {
+if (SERVER === 'lighttpd' || OUTSIDE) {
   suite('socket units', {
     settings, allowed, skip: noUnits, through: (site) => WebServer.instead(site, { units: true }),
   }, (site, it) => {

@@ -1,4 +1,4 @@
-// HTTPS with HTTP/2, as README.md configures it: what works, and that programs may be killed.
+// HTTPS with HTTP/2, as lighttpd/README.md and apache/README.md configure it: what works, and that programs may be killed.
 // (The configuration for Apache stays with HTTP/1.1; here it is told otherwise.)
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';

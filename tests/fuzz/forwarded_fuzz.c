@@ -8,7 +8,7 @@
 enum { LINES = 3 };
 
 /* What is there up to the end of a line; NULL: nothing. */
-static void split(char *text, const char *line[LINES])
+static void split_lines(char *text, const char *line[LINES])
 {
 	for (int i = 0; i < LINES; i++) {
 		line[i] = text && *text != '\n' && *text ? text : NULL;
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *line[LINES];
 	bool certain;
 
-	split(text, line);
+	split_lines(text, line);
 	certain = forwarded_client(proxies, "10.0.0.1", line[0], line[1], to);
 	HOLDS(network_address(to, again) && !strcmp(to, again));
 	/* Who is no proxy of ours is believed by those who are, alone. */

@@ -8,12 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size), id[ID_SIZE];
 
-	position_take(text, id);
+	position_parse(text, id);
 	HOLDS(strlen(id) < sizeof id);
 	HOLDS(strspn(id, "0123456789-") == strlen(id));
-	HOLDS(!id_above(id, id));
-	HOLDS(!id_above(id, "5-5") || !id_above("5-5", id));
-	HOLDS(!id_above(text, text));
+	HOLDS(!id_is_above(id, id));
+	HOLDS(!id_is_above(id, "5-5") || !id_is_above("5-5", id));
+	HOLDS(!id_is_above(text, text));
 	free(text);
 	return 0;
 }

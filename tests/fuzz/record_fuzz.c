@@ -5,11 +5,11 @@
 #include "fuzz.h"
 #include "web/record.h"
 
-enum { BODY_MAX = 1024 };
+enum { KEPT_MAX = 1024 };
 
 static void feed(struct record *r, const uint8_t *data, size_t size, size_t piece)
 {
-	record_init(r, BODY_MAX, 100);
+	record_init(r, KEPT_MAX, 100);
 	while (size) {
 		size_t n = piece < size ? piece : size;
 
@@ -27,24 +27,24 @@ static bool same(const struct buf *a, const struct buf *b)
 				 (!a->len || !memcmp(a->data, b->data, a->len))));
 }
 
-static void compare(const struct record *a, const struct record *b)
+static void check_same(const struct record *a, const struct record *b)
 {
 	HOLDS(a->state == b->state);
 	HOLDS(a->id == b->id && a->keep == b->keep);
-	HOLDS(a->body.len == b->body.len && a->body.whole == b->body.whole);
+	HOLDS(a->body.len == b->body.len && a->body.complete == b->body.complete);
 	HOLDS(same(&a->body.kept, &b->body.kept));
 	HOLDS(same(&a->params, &b->params));
 	HOLDS(same(&a->reply, &b->reply));
 }
 
-static void look(const struct record *r)
+static void check_record(const struct record *r)
 {
-	HOLDS(r->body.kept.len <= BODY_MAX && r->params.len <= PARAMS_MAX);
+	HOLDS(r->body.kept.len <= KEPT_MAX && r->params.len <= PARAMS_MAX);
 	HOLDS(r->reply.len <= REPLY_MAX);
-	HOLDS(r->body.whole == (r->state == RECORD_WHOLE ||
-				r->state == RECORD_ABORTED) ||
-	      r->state == RECORD_OVER);
-	if (r->state == RECORD_BODY || r->state == RECORD_WHOLE) {
+	HOLDS(r->body.complete == (r->state == RECORD_COMPLETE ||
+				   r->state == RECORD_ABORTED) ||
+	      r->state == RECORD_CLOSING);
+	if (r->state == RECORD_BODY || r->state == RECORD_COMPLETE) {
 		const char *value = record_param(r, "A");
 
 		HOLDS(!value || strlen(value) < r->params.len);
@@ -52,19 +52,19 @@ static void look(const struct record *r)
 }
 
 /* The next one is not told by what is left of the one before. */
-static void answer(struct record *r)
+static void check_next(struct record *r)
 {
 	static const char next[] =
 		"\1\1\0\7\0\10\0\0\0\1\0\0\0\0\0\0"	/* begin */
 		"\1\4\0\7\0\4\0\0\1\1Ab" "\1\4\0\7\0\0\0\0"
 		"\1\5\0\7\0\1\0\0x" "\1\5\0\7\0\0\0\0";
 
-	if (r->state != RECORD_WHOLE || r->header_len || !r->keep)
+	if (r->state != RECORD_COMPLETE || r->header_len || !r->keep)
 		return;
 	record_next(r);
 	HOLDS(r->state == RECORD_IDLE);
 	record_feed(r, next, sizeof next - 1);
-	HOLDS(r->state == RECORD_WHOLE && r->id == 7 && !r->keep);
+	HOLDS(r->state == RECORD_COMPLETE && r->id == 7 && !r->keep);
 	HOLDS(!strcmp(record_param(r, "A"), "b"));
 	HOLDS(r->body.len == 1 && *r->body.kept.data == 'x');
 }
@@ -75,15 +75,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct record whole;
 
 	feed(&whole, data, size, size);
-	look(&whole);
+	check_record(&whole);
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
 		struct record split;
 
 		feed(&split, data, size, pieces[i]);
-		compare(&whole, &split);
+		check_same(&whole, &split);
 		record_free(&split);
 	}
-	answer(&whole);
+	check_next(&whole);
 	record_free(&whole);
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 
-enum { INPUT_MOST = 1024 * 1024 };
+enum { INPUT_MAX = 1024 * 1024 };
 
 static bool replay(const char *name)
 {
@@ -22,8 +22,8 @@ static bool replay(const char *name)
 		perror(name);
 		return false;
 	}
-	bytes = xmalloc(INPUT_MOST);
-	n = fread(bytes, 1, INPUT_MOST, f);
+	bytes = xmalloc(INPUT_MAX);
+	n = fread(bytes, 1, INPUT_MAX, f);
 	fclose(f);
 	/* Flushed before, so that a crash is of the last one named. */
 	printf("%s\n", name);

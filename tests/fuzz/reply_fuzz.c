@@ -3,44 +3,38 @@
 #include "config.h"
 
 #include "fuzz.h"
+#include "room/presence.h"
 #include "room/room.h"
 #include "store/store.h"
 
-static void read_all(const struct reply *r, int depth)
+static void read_reply(const struct reply *r, int depth)
 {
 	size_t len;
 
 	HOLDS(reply_string(r, &len));
 	reply_number(r);
 	for (size_t i = 0; depth && i < reply_count(r); i++)
-		read_all(reply_at(r, i), depth - 1);
+		read_reply(reply_at(r, i), depth - 1);
 }
 
-static void relayed(void *of, enum err e, int streams, int wait_ms)
+static void check_relayed(void *arg, enum err e, int streams, int wait_ms)
 {
-	(void)of;
+	(void)arg;
 	HOLDS(e || streams >= 0);
 	(void)wait_ms;
 }
 
-static void take_err(void *of, enum err e)
-{
-	*(enum err *)of = e;
-}
-
-static void beaten(void *arg, enum err e, bool live, const struct later *later)
-{
-	(void)arg;
-	HOLDS(!e || (!live && !later->moved && !later->more));
-}
-
-static void ask(struct redis *r, const struct conf *c, unsigned which)
+static void run_function(struct redis *r, const struct conf *c, unsigned which)
 {
 	static const struct peer p = { .id = "ann", .username = "Ann" };
 	static const struct item item = { .event = "x", .data = "1", .data_len = 1 };
 	struct buf out = BUF_INIT(1 << 20);
 	struct presence presence = { .reply = NULL };
-	struct later later;
+	struct beat beats[] = {
+		{ .peer = &p, .incarnation = "1-1" },
+		{ .peer = &p, .incarnation = "2-1" },
+	};
+	struct sweep sweep;
 	enum err e = ERR_STORE;
 	bool is;
 	int n, wait_ms;
@@ -48,30 +42,36 @@ static void ask(struct redis *r, const struct conf *c, unsigned which)
 	switch (which % 11) {
 	case 0: room_join(r, c, &p, "room", &out, &wait_ms); break;
 	case 1: room_leave(r, c, &p, "room"); break;
-	case 2: room_peers(r, c, &p, "room", &out); break;
-	case 3: room_relay(r, c, &p, "bob", &item, 1, relayed, NULL); break;
+	case 2: room_peers(r, c, &p, "room", &out, &wait_ms); break;
+	case 3: room_relay(r, c, &p, "bob", &item, 1, check_relayed, NULL); break;
 	case 4: room_broadcast(r, c, &p, "room", &item, &n, &wait_ms); break;
 	case 5: room_access(r, c, "127.0.0.1", &wait_ms); break;
 	case 6:
-		presence_connect(r, c, &p, "1-1", 0, &presence, take_err, &e);
-		redis_finish(r);
+		presence_connect(r, c, &p, "1-1", 0, &presence, presence_set_err, &e);
+		redis_drain(r);
 		if (!e) {
-			read_all(presence.rooms, 2);
-			read_all(presence.missed, 3);
+			read_reply(presence.rooms, 2);
+			read_reply(presence.missed, 3);
 		}
 		reply_free(presence.reply);
 		break;
 	case 7:
-		presence_beat(r, c, &p, "1-1", true, beaten, NULL);
-		redis_finish(r);
+		presence_beat(r, c, beats, 2, &sweep, presence_set_err, &e);
+		redis_drain(r);
 		break;
-	case 8: presence_end(r, c, &p, 0, &is); break;
-	case 9: presence_due(r, c, &later); break;
+	case 8:
+		presence_leave(r, c, &p, 0, &is, presence_set_err, &e);
+		redis_drain(r);
+		break;
+	case 9:
+		presence_sweep(r, c, &sweep, presence_set_err, &e);
+		redis_drain(r);
+		break;
 	case 10:
-		presence_replay(r, c, &p, "1-1", &presence, take_err, &e);
-		redis_finish(r);
+		presence_replay(r, c, &p, "1-1", &presence, presence_set_err, &e);
+		redis_drain(r);
 		if (!e)
-			read_all(presence.missed, 3);
+			read_reply(presence.missed, 3);
 		reply_free(presence.reply);
 		break;
 	}
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	r = redis_new(-1);
 	fuzz_redis(data + 1, size - 1);
-	ask(r, fuzz_conf(), data[0]);
+	run_function(r, fuzz_conf(), data[0]);
 	redis_free(r);
 	return 0;
 }

@@ -10,24 +10,14 @@
 #include "signal/routes.h"
 #include "store/store.h"
 
-enum { PARAMETERS_MOST = 32 };
+enum { PARAMETERS_MAX = 32 };
 
 struct fcgi {
 	char *head;
-	char *name[PARAMETERS_MOST], *value[PARAMETERS_MOST];
+	char *name[PARAMETERS_MAX], *value[PARAMETERS_MAX];
 	size_t count;
-	struct fcgi_body body;
+	struct request_body body;
 	int answers;
-};
-
-static const struct route routes[] = {
-	{ "POST", "/access", TOKEN_RENEWS, false, run_access },
-	{ "POST", "/relay/{peer}/{event}", TOKEN_NEEDED, false, run_relay },
-	{ "POST", "/relay/{peer}", TOKEN_NEEDED, false, run_relay_many },
-	{ "POST", "/{room}/join", TOKEN_NEEDED, false, run_join },
-	{ "GET", "/{room}/peers", TOKEN_NEEDED, false, run_peers },
-	{ "POST", "/{room}/broadcast/{event}", TOKEN_NEEDED, false, run_broadcast },
-	{ NULL, NULL, TOKEN_NONE, false, NULL },
 };
 
 /* web/fcgi.c's place */
@@ -40,7 +30,7 @@ const char *fcgi_env(const struct fcgi *f, const char *name)
 	return NULL;
 }
 
-const struct fcgi_body *fcgi_body(const struct fcgi *f)
+const struct request_body *fcgi_body(const struct fcgi *f)
 {
 	return &f->body;
 }
@@ -66,7 +56,7 @@ void fcgi_free(struct fcgi *f)
 
 /* The request */
 
-static const char *token(void)
+static const char *valid_token(void)
 {
 	static char *text;
 	struct claims claims = { .peer = { "ann", "Ann" },
@@ -84,15 +74,15 @@ static char *with_token(const char *value, const char *before)
 
 	if (strncmp(value, before, len) || strcmp(value + len, "T"))
 		return xstrdup(value);
-	buf_fmt(&b, "%s%s", before, token());
+	buf_fmt(&b, "%s%s", before, valid_token());
 	return b.data;
 }
 
-static void take_head(struct fcgi *f)
+static void parse_head(struct fcgi *f)
 {
 	char *line = f->head, *next, *eq;
 
-	for (; line && *line && f->count < PARAMETERS_MOST; line = next) {
+	for (; line && *line && f->count < PARAMETERS_MAX; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
@@ -118,17 +108,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		store_init(fuzz_conf());
 		redis = redis_new(-1);
 	}
-	f.body.whole = true;
-	f.body.kept.most = fuzz_conf()->body_max;
+	f.body.complete = true;
+	f.body.kept.max = fuzz_conf()->body_max;
 	if (blank) {
 		f.body.len = size - head - 2;
 		buf_add(&f.body.kept, (const char *)blank + 2, f.body.len);
 	}
-	take_head(&f);
-	c = http_take(&f, fuzz_conf(), routes);
+	parse_head(&f);
+	c = http_call_new(&f, fuzz_conf(), signal_routes);
 	if (c)
-		http_run(c, redis);
-	redis_finish(redis);
+		http_dispatch(c, redis);
+	redis_drain(redis);
 	HOLDS(f.answers == 1);
 	for (size_t i = 0; i < f.count; i++)
 		free(f.value[i]);

@@ -43,7 +43,7 @@ if (FULL) {
       return Object.assign(Object.fromEntries(answer.out.split('\n')
         .map((line) => /^DRAWBRIDGE_(\w+) +(\S.*?) {2,}(\S.*)$/.exec(line))
         .filter(Boolean).map(([, name, value, source]) => [name, [value, source]])),
-      { out: answer.out, wrong: answer.out.match(/^wrong: .*$/gm) ?? [] });
+      { out: answer.out, wrong: answer.out.match(/^error: .*$/gm) ?? [] });
     }
 
     it('check: each setting, and where it came from', async () => {
@@ -73,15 +73,16 @@ if (FULL) {
         ['redis+sentinel://u:hidden@a:1,b/m/2?sentinel_password=hidden', 'redis+sentinel://(not shown)@a:1,b/m/2?sentinel_password=(not shown)'],
         ['redis+sentinel://a/m?sentinel_password=hid@den', 'redis+sentinel://a/m?sentinel_password=(not shown)'],
         ['unix://u:hidden@/run/r.sock?db=1', 'unix://(not shown)@/run/r.sock?db=1'],
+        ['redis://u:hid@den@h:1/2', 'redis://(not shown)@h:1/2'],
         ['unix:///run/r.sock', 'unix:///run/r.sock'],
       ]) assert.deepEqual((await check({ ...NO_FILE, SECRET, REDIS_URL: url }, 0)).REDIS_URL, [shown, 'environment']);
     });
 
-    it('check: names every setting of the README', async () => {
-      const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    it('check: names every setting of signal.fcgi(8)', async () => {
+      const page = readFileSync(new URL('../../src/man/signal.fcgi.8.in', import.meta.url), 'utf8');
       const { out } = await check({ ...NO_FILE, SECRET }, 0);
       for (const [, name] of out.matchAll(/^DRAWBRIDGE_(\w+)/gm)) {
-        assert.match(readme, new RegExp(`\\b${name}\\b`), name);
+        assert.match(page, new RegExp(`^\\.It (?:.* )?Ev DRAWBRIDGE_${name}\\b`, 'm'), name);
       }
     });
 
@@ -89,19 +90,21 @@ if (FULL) {
       const conf = file('b.conf', 'DRAWBRIDGE_NOTHING=1\nPING=5\nDRAWBRIDGE_GRACE=601\n');
       const { wrong, out } = await check({ CONF: conf, SECRET: 'too-short', LOG: 'loud', REDIS_URL: 'redis://u:hidden' }, 1);
       assert.deepEqual(wrong.map((line) => line.slice(7)).sort(), [
-        `${conf}:1: DRAWBRIDGE_NOTHING is no setting`,
-        `${conf}:2: lines are DRAWBRIDGE_NAME=value`,
-        'DRAWBRIDGE_GRACE=601: allowed is a number from 1 to 600',
-        'DRAWBRIDGE_LOG=loud: allowed is error, warn, info or debug',
+        `${conf}:1: unknown setting DRAWBRIDGE_NOTHING`,
+        `${conf}:2: must be DRAWBRIDGE_NAME=value`,
+        'DRAWBRIDGE_GRACE=601: must be a number from 1 to 600',
+        'DRAWBRIDGE_LOG=loud: must be error, warn, info or debug',
         wrong.find((line) => line.includes('REDIS_URL'))?.slice(7),
-        'DRAWBRIDGE_SECRET=(not shown): allowed is keys of at least 32 bytes each, one a line or separated by commas',
+        'DRAWBRIDGE_SECRET=(not shown): must be one or more keys of at least 32 bytes, separated by commas or newlines',
       ].sort());
       assert.doesNotMatch(out, /hidden|too-short/);
     });
 
-    it('check: nothing is set; an unknown name in the environment; a file that cannot be read', async () => {
+    it('check: nothing is set; an unknown name in the environment; a Redis that is away; a file that cannot be read', async () => {
       assert.match((await check(NO_FILE, 1)).wrong[0], /DRAWBRIDGE_SECRET is required/);
-      assert.match((await check({ ...NO_FILE, SECRET, OTHER: 1 }, 0)).out, /^warning: DRAWBRIDGE_OTHER in the environment is no setting$/m);
+      assert.match((await check({ ...NO_FILE, SECRET, OTHER: 1 }, 0)).out, /^warning: unknown setting DRAWBRIDGE_OTHER in the environment$/m);
+      assert.match((await check({ ...NO_FILE, SECRET, REDIS_URL: 'redis://127.0.0.1:1' }, 0)).out, /^warning: DRAWBRIDGE_REDIS_URL: Connection refused$/m);
+      assert.doesNotMatch((await ask(['check', '--settings'], { ...NO_FILE, SECRET, REDIS_URL: 'redis://127.0.0.1:1' })).out, /^warning/m);
       assert.match((await check({ CONF: folder, SECRET }, 1)).wrong[0], /CONF=.*: Is a directory/);
       assert.match((await check({ ...NO_FILE, SECRET_FILE: '/nowhere/secret' }, 1)).wrong[0], /SECRET_FILE=\/nowhere\/secret: No such file/);
     });
@@ -130,9 +133,9 @@ if (FULL) {
     it('token: what no server of ours would take is refused', async () => {
       const named = ['token', '--id', 'ann', '--name', 'ann'];
       for (const [args, why] of /** @type {[string[], RegExp][]} */ ([
-        [['token'], /needs --id and --name/],
-        [['token', '--id', 'ann'], /needs --id and --name/],
-        [['token', '--id', 'a/b', '--name', 'ann'], /--id: 1 to 64/],
+        [['token'], /requires --id and --name/],
+        [['token', '--id', 'ann'], /requires --id and --name/],
+        [['token', '--id', 'a/b', '--name', 'ann'], /--id: must be 1 to 64/],
         [['token', '--id', 'access', '--name', 'ann'], /--id/],
         [['token', '--id', 'a'.repeat(65), '--name', 'ann'], /--id/],
         [['token', '--id', 'ann', '--name', 'a\nb'], /--name/],
@@ -140,9 +143,9 @@ if (FULL) {
         [[...named, '--room', 'a b'], /--room/],
         [[...named, '--room', 'a*b'], /--room/],
         [[...named, '--room', ''], /--room/],
-        [[...named, '--ttl', '5'], /--ttl: seconds, from 10/],
+        [[...named, '--ttl', '5'], /--ttl: must be a number of seconds from 10/],
         [[...named, '--ttl', '1h'], /--ttl/],
-        [[...named, 'more'], /options alone/],
+        [[...named, 'more'], /only options/],
         [[...named, '--secret', 'x'], /unrecognized option '--secret'/],
         [[...named, ...Array.from({ length: 100 }, (_, i) => ['--room', `${'r'.repeat(60)}${i}`]).flat()], /too many/],
         [[...named, ...Array.from({ length: 50 }, (_, i) => ['--room', `${'r'.repeat(60)}${i}`]).flat()], /would be refused: too long/],
@@ -166,7 +169,19 @@ if (FULL) {
       }
       const { status, out } = await ask(['doctor', 'http://127.0.0.1:1']);
       assert.equal(status, 1);
-      assert.match(out, /^WRONG +answers: .*(refused|connect)/m);
+      assert.match(out, /^FAIL +answers: .*(refused|connect)/m);
+    });
+
+    it('health: ready; not so where nothing answers, or something else; a URL that is none', async () => {
+      assert.deepEqual(await ask(['health', '--wait', '60', site.servers[0].base.href]), { status: 0, out: 'ready\n', err: '' });
+      const away = await ask(['health', 'http://127.0.0.1:1']);
+      assert.equal(away.status, 1);
+      assert.match(away.out, /^not ready: .*(refused|connect)/);
+      assert.deepEqual(await ask(['health', new URL('static/', site.servers[0].base).href]), { status: 1, out: 'not ready: status 404\n', err: '' });
+      for (const args of [[], ['a', 'b'], ['ftp://a'], ['--wait', '0', 'http://a'], ['--nothing', 'http://a']]) {
+        const { status, out } = await ask(['health', ...args]);
+        assert.deepEqual({ status, out }, { status: 2, out: '' }, args.join(' '));
+      }
     });
 
     it('--version and --help of each program; what is no command', async () => {
@@ -184,7 +199,7 @@ if (FULL) {
         assert.equal(wrong.out, '');
         assert.notEqual(wrong.err, '');
       }
-      for (const name of ['check', 'token', 'doctor']) {
+      for (const name of ['check', 'token', 'doctor', 'health']) {
         const { status, out } = await ask([name, '--help']);
         assert.equal(status, 0);
         assert.ok(out.startsWith(`usage: drawbridge ${name} `), out);

@@ -1,5 +1,6 @@
 // crowd.test.js - rooms as large as they may be: who comes and goes is told to all, and no step takes Redis long.
 import assert from 'node:assert/strict';
+import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -7,6 +8,7 @@ import { until } from './lib/wait.js';
 
 const CROWD = 1_000, ROOMS = 16;
 const SCRIPT_MAX_US = 2_000;
+const STEPS_MAX = 50; // of Redis, of a request that is refused, and the pings meanwhile
 
 /** Members without a stream, as many joins would make them. ARGV: a number, rooms. */
 const MEMBERS = `for i = 1, ARGV[1] do
@@ -22,6 +24,11 @@ const members = Array.from({ length: CROWD }, (_, i) => ({ id: `m${i + 1}`, user
 
 // The programs are the same behind the others.
 if (FULL) {
+  const crowded = async (site, rooms) => {
+    await site.redis('FLUSHALL');
+    await site.redis('EVAL', MEMBERS, '0', String(CROWD), ...rooms);
+  };
+
   suite('crowd', { settings: { RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 1_024, PEER_ROOMS: ROOMS, GRACE: 2, PING: 1 } }, (site, it) => {
     /** Does something, and says of the scripts meanwhile how long they took: of ten one at least has to be short, as
      *  any may have had to wait for a processor. Gives how many there were. */
@@ -36,11 +43,6 @@ if (FULL) {
       t.diagnostic(`${what}: ${us.length} scripts, median ${us[us.length >> 1]} us, longest ${us.at(-1)}`);
       assert.ok(us[Math.floor(us.length / 10)] < SCRIPT_MAX_US, `${what}: ${us.join(' ')}`);
       return us.length;
-    }
-
-    async function crowded(rooms) {
-      await site.redis('FLUSHALL');
-      await site.redis('EVAL', MEMBERS, '0', String(CROWD), ...rooms);
     }
 
     /** The next events of a stream, by peer. */
@@ -58,7 +60,7 @@ if (FULL) {
 
     it('a room is entered and left in parts: each is told once, and who enters is to offer', async (t) => {
       const room = randomId('r');
-      await crowded([room]);
+      await crowded(site, [room]);
       const [ann, bob] = [site.peer({ id: 'm9998', username: 'M' }), site.peer({ id: 'm9999', username: 'M' })];
       bob.stream = await bob.open();
       ann.stream = await ann.open();
@@ -77,6 +79,7 @@ if (FULL) {
       await measured(t, 'join again', async () => { others = await ann.join(room); });
       assert.equal(others.length, CROWD + 1);
       (await nextOf(ann.stream, CROWD + 1)).forEach((event, i) => isAdded(event, [...members, bob][i], room, true));
+      await measured(t, 'who is there', async () => { for (let i = 0; i < 10; i++) assert.equal((await ann.others(room)).length, CROWD + 1); });
       await measured(t, 'leave', () => ann.leave(room));
       isRemoved(await bob.stream.next(), ann, room); // of the repeated join it heard nothing
       for (const member of [members[0], members.at(-1)]) {
@@ -87,7 +90,7 @@ if (FULL) {
 
     it('a broadcast goes to all of them in parts, long or short', async (t) => {
       const room = randomId('r');
-      await crowded([room]);
+      await crowded(site, [room]);
       const [ann, bob] = await site.room(room, 1).then(([one]) => [one, site.peer()]);
       await nextOf(ann.stream, CROWD);
       bob.stream = await bob.open();
@@ -106,7 +109,7 @@ if (FULL) {
 
     it('whoever begins anew, or is gone, leaves 16 such rooms in parts, and all hear it', async (t) => {
       const rooms = Array.from({ length: ROOMS }, (_, i) => `r${i}`);
-      await crowded(rooms);
+      await crowded(site, rooms);
       const ann = site.peer();
       ann.stream = await ann.open();
       const enter = async () => { for (const room of rooms) await ann.join(room); };
@@ -123,7 +126,7 @@ if (FULL) {
       assert.equal(await sum('remove-peer'), 2 * ROOMS);
       await site.redis('FLUSHALL');
       ann.stream.cut();
-      await crowded(rooms);
+      await crowded(site, rooms);
       ann.stream = await ann.open();
       await enter();
       const other = site.peer();
@@ -133,6 +136,25 @@ if (FULL) {
         await until(async () => await site.redis('EXISTS', `peer:${ann.id}`, `telling:${ann.id}`) === 0, 'it to be gone');
       });
       assert.equal(await sum('remove-peer'), 2 * ROOMS);
+    });
+  });
+
+  suite('crowd over its rate', { settings: { ROOM_PEERS: 1_024 } }, (site, it) => {
+    it('what is refused takes as few steps in a crowd as alone, and costs no rate', async () => {
+      const room = randomId('r');
+      await crowded(site, [room]);
+      const ann = site.peer();
+      ann.stream = await ann.open();
+      await ann.join(room); // a whole window's
+      const used = await site.redis('GET', `rate:${ann.id}`);
+      for (const [method, where] of [['POST', 'join'], ['GET', 'peers'], ['POST', 'broadcast/x']]) {
+        await site.redis('CONFIG', 'RESETSTAT');
+        refused(await ann.ask(method, `/${room}/${where}`, method === 'POST' ? '1' : undefined), 429);
+        const stats = await site.redis('INFO', 'commandstats');
+        const steps = [...stats.matchAll(/calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+        assert.ok(steps < STEPS_MAX, `${where}: ${stats}`);
+        assert.equal(await site.redis('GET', `rate:${ann.id}`), used, where);
+      }
     });
   });
 }

@@ -9,7 +9,7 @@ import { after, describe, it } from 'node:test';
 import { command } from './lib/command.js';
 import { Front, missingFront } from './lib/fronts.js';
 import { seconds, steps } from './lib/pace.js';
-import { proxyLines } from './lib/readme.js';
+import { proxyLines } from './lib/documents.js';
 import { Server } from './lib/server.js';
 import { SERVER } from './lib/suite.js';
 import { randomSecret } from './lib/tokens.js';
@@ -64,27 +64,27 @@ async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, a
 /** All is right. */
 function well({ status, out, err }) {
   assert.equal(err, '');
-  assert.doesNotMatch(out, /^WRONG/m);
-  assert.match(out, /\n\d+ right, 0 wrong\n$/);
+  assert.doesNotMatch(out, /^FAIL/m);
+  assert.match(out, /\n\d+ passed, 0 failed\n$/);
   assert.equal(status, 0, out);
 }
 
 /** It found this, names this line, and found nothing else. */
 function found({ status, out, err }, what, line) {
   assert.equal(err, '');
-  const wrong = out.split('\n').filter((text) => text.startsWith('WRONG'));
+  const wrong = out.split('\n').filter((text) => text.startsWith('FAIL'));
   assert.equal(wrong.length, 1, out);
   assert.match(wrong[0], what, out);
   assert.ok(out.includes(line), `${line}:\n${out}`);
   assert.equal(status, 1);
 }
 
-/** Something in between, which cuts whatever is older than that. */
+/** Something in between, which cuts whatever is older than that, with the next that comes: so it is not silence. */
 function cutter(port) {
   const front = net.createServer((client) => {
     const server = net.connect({ host: '127.0.0.1', port: Number(port) });
     const end = () => { client.destroy(); server.destroy(); };
-    const timer = setTimeout(end, CUT_MS);
+    const timer = setTimeout(() => server.once('data', end), CUT_MS);
     client.pipe(server).pipe(client);
     for (const one of [client, server]) {
       one.on('error', end);
@@ -112,6 +112,12 @@ const streamProxy = (parameters) => `<Proxy "unix:\${drawbridge_sockets}/stream.
     </Files>
   </Directory>`;
 
+// The site's own location comes first.
+const nginxStream = (lines, mount = '/') => `location ~ "^${mount}connect$" {
+  include nginx/drawbridge-common.conf;
+  location ~ "connect$" { fastcgi_pass drawbridge_stream; ${lines} }
+}`;
+
 // No ping tells what the doctor is to tell.
 const QUIET = { settings: { ...QUICK, PING: LONG_PING }, args: ['--hold', String(2 * LONG_PING + 1)] };
 
@@ -120,7 +126,7 @@ const behind = (name, run) => Object.assign(run, { skip: missingFront(name) });
 
 const CASES = {
   lighttpd: {
-    'behind nginx, as README.md has it': behind('nginx', async () => well(await doctor({ ...QUIET, front: ['nginx', proxyLines('nginx')] }))),
+    'behind nginx, as drawbridge-operations(7) has it': behind('nginx', async () => well(await doctor({ ...QUIET, front: ['nginx', proxyLines('nginx')] }))),
 
     'behind nginx that passes on the host without its port': behind('nginx', async () => found(await doctor({
       front: ['nginx', 'proxy_set_header Host $host;'],
@@ -128,12 +134,12 @@ const CASES = {
 
     'behind nginx that does not say who asks, with /metrics for this host': behind('nginx', async () => found(await doctor({
       front: ['nginx', 'proxy_set_header Host $http_host;'], settings: { ...QUICK, METRICS_FROM: '127.0.0.1 ::1' },
-    }), /metrics: whoever asks from here may read them/, 'DRAWBRIDGE_METRICS_FROM: without')),
+    }), /metrics: anyone can read them from here/, 'DRAWBRIDGE_METRICS_FROM: without')),
 
     'behind HAProxy, as it comes': behind('haproxy', async () => found(await doctor({ ...QUIET, front: ['haproxy'] }),
       /closed is only noticed when something is sent/, 'HAProxy: option abortonclose')),
 
-    'behind HAProxy, as README.md has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
+    'behind HAProxy, as drawbridge-operations(7) has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
 
     'behind HAProxy what a client does not read is in the connection between': behind('haproxy', async () => {
       const answer = await doctor({ settings: { ...QUICK, SEND_TIMEOUT: 2 }, args: [...HOLD, '--unread', '6'], front: ['haproxy', proxyLines('HAProxy')] });
@@ -146,7 +152,7 @@ const CASES = {
     'behind mod_proxy, which tells the end of a client late: a note': behind('mod_proxy', async () => {
       const answer = await doctor({ ...QUIET, front: ['mod_proxy', proxyLines('Apache')] });
       well(answer);
-      assert.match(answer.out, /^note +return: .*: mod_proxy tells no sooner$/m);
+      assert.match(answer.out, /^note +return: .*: mod_proxy reports it no sooner$/m);
     }),
 
     'stream-response-body = 0 buffers': async () => found(await doctor({
@@ -164,7 +170,7 @@ const CASES = {
       lines: '$HTTP["url"] =~ "connect$" { server.max-write-idle = 3 }', settings: SLOW, args: ['--hold', '12'],
     }), /the stream was cut .* s of silence/, 'server.max-write-idle = 360'),
 
-    'what cuts by age is told from what cuts by silence': async () => found(await doctor({ proxy: cutter, args: ['--hold', String(Math.ceil(CUT_MS / 1000) + 1)] }),
+    'what cuts by age is told from what cuts by silence': async () => found(await doctor({ proxy: cutter, args: ['--hold', String(Math.ceil(CUT_MS / 1000) + 2 * LONG_PING)] }),
       /the stream was cut \d+\.\d s after it began/, 'DRAWBRIDGE_STREAM_AGE below what cuts the stream'),
 
     'mod_deflate leaves streams alone': async () => well(await doctor({
@@ -174,8 +180,8 @@ const CASES = {
 
     'too few connections': async () => {
       const { status, out } = await doctor({ lines: 'server.max-connections := 12' });
-      assert.match(out, /^WRONG +processes: of 20 streams at a time \d+ are open/m);
-      assert.match(out, /^WRONG +processes: a request beside them is not answered/m);
+      assert.match(out, /^FAIL +processes: of 20 streams at a time \d+ are open/m);
+      assert.match(out, /^FAIL +processes: no other request is answered meanwhile/m);
       assert.ok(out.includes('lighttpd: server.max-connections = '), out);
       assert.equal(status, 1);
     },
@@ -249,6 +255,26 @@ const CASES = {
       lines: streamProxy('flushpackets=on timeout=3'),
       settings: SLOW, args: ['--hold', '12'],
     }), /the stream was cut .* s of silence/, 'ProxySet timeout=180'),
+  },
+
+  nginx: {
+    'as it is shipped': shipped,
+
+    'gzip compresses, and all else is right': async () => found(await doctor({
+      mount: '/draw/', lines: nginxStream('fastcgi_buffering off; gzip on; gzip_types text/event-stream;', '/draw/'),
+    }), /stream: it is compressed \(gzip\)/, 'nginx: gzip off;   (where "/draw/connect" is handled)'),
+
+    'fastcgi_read_timeout shorter than the ping cuts': async () => found(await doctor({
+      lines: nginxStream('fastcgi_buffering off; fastcgi_read_timeout 3s;'), settings: SLOW, args: ['--hold', '12'],
+    }), /the stream was cut .* s of silence/, 'nginx: fastcgi_read_timeout 180s;'),
+
+    'a page that answers POST': async () => found(await doctor({
+      lines: `location ~ "^/[A-Za-z0-9_-]{20}$" { 
+        alias install/usr/local/share/drawbridge/page/index.html; default_type text/html; error_page 405 =200 $uri; }`,
+    }), /page: status 200 for a POST on it, not 405/, 'nginx: error_page 404 405 = '),
+
+    'another mount': async () => found(await doctor({ mount: '/draw/', at: '/sketch/' }),
+      /answers: health\/live: status 404, from what stands before the program/, 'nginx: location ~ "^/sketch/..."'),
   },
 };
 

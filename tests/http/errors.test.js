@@ -1,6 +1,7 @@
 // What is refused, with which status, and that nothing is lost or half done by it.
 import assert from 'node:assert/strict';
 import { before } from 'node:test';
+import { OPERATIONS } from './lib/api.js';
 import { refused, refusedBySome } from './lib/http.js';
 import { isRelayed } from './lib/peer.js';
 import { SERVER, suite } from './lib/suite.js';
@@ -9,8 +10,8 @@ import { nowSeconds, randomId, randomSecret, sign } from './lib/tokens.js';
 
 const BODY_MAX = 65536;
 
-// Who asks these needs no token. It is said here and not read, as all else must need one.
-const OPEN = ['/', '/access', '/health/live', '/health/ready', '/metrics', '/static/{file}', '/{page}'];
+// Who asks these needs no token. The document says so and not the table, as all else must need one.
+const OPEN = OPERATIONS.filter(({ isOpen }) => isOpen).map(({ path }) => path);
 
 /** What the programs have, so that none is left out: paths and their methods.
  *  @type {[string, string[]][]} */
@@ -46,7 +47,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   const here = (path, ids = {}) => path.replace(/\{(\w+)\}/g,
-    (_, name) => ({ room, peer: bob.id, event: 'x', page: room, file: 'board.js', ...ids })[name]);
+    (_, name) => ({ room, peer: bob.id, event: 'x', page: room, folder: 'board', file: path.includes('{folder}') ? 'board.js' : 'drawbridge.js', ...ids })[name]);
   /** @type {(body: string | Buffer, more?: {event?: string, [header: string]: string}) => ReturnType<typeof ann.ask>} */
   const relay = (body, { event = 'x', ...headers } = {}) => ann.ask('POST', `/relay/${bob.id}/${event}`, body, headers);
 
@@ -238,8 +239,8 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   it('411: a body without a length', async () => {
     for (const path of [`/relay/${bob.id}/x`, `/relay/${bob.id}`, `/${room}/broadcast/x`]) {
       refusedBySome(await site.raw('POST', path, { token: ann.token }),
-        // mod_fcgid counts the body itself, and finds that it is empty.
-        SERVER === 'apache' ? [400] : [411], path);
+        // mod_fcgid and nginx pass it on as a body that is empty.
+        ['apache', 'nginx'].includes(SERVER) ? [400] : [411], path);
     }
     await nothingHappened();
   });
@@ -470,6 +471,14 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
     assert.deepEqual(answers.slice(2), [...answers.slice(0, 2), ...answers.slice(0, 2)]);
     await other.leave((await site.redis('SMEMBERS', `${other.id}:channels`))[0]);
     await nothingHappened();
+  });
+
+  it('the detail is of the error that is told, and of no other', async () => {
+    const batch = await ann.ask('POST', '/relay/nobody', [{ event: 'x', data: 1 }]);
+    assert.equal(refused(batch, 404).json.detail, refused(await ann.ask('POST', '/relay/nobody/x', '1'), 404).json.detail);
+    const html = { 'Content-Type': 'text/html' };
+    const both = await ann.ask('POST', '/a.b/join', '1', html);
+    assert.equal(refused(both, 415).json.detail, refused(await ann.ask('POST', '/room/join', '1', html), 415).json.detail);
   });
 
   it('404: peers and broadcast are for members', async () => {

@@ -30,9 +30,9 @@ if (FULL) {
     });
 
     it('answers after twice the delay, a connection after that of its handshake; the delay can be changed', async () => {
-      const { value: redis, ms } = await timed(open());
+      const { value: redis, ms } = await timed(() => open());
       assert.ok(ms >= 4 * MS, `opened in ${ms} ms`);
-      const ping = async () => (await timed(redis.ask('PING'))).ms;
+      const ping = async () => (await timed(() => redis.ask('PING'))).ms;
       assert.ok(await ping() >= 2 * MS);
       await far.delay(1);
       await until(async () => await ping() < 2 * MS, 'an answer that comes sooner');
@@ -42,7 +42,7 @@ if (FULL) {
 
     it('lets none wait for another: many connections and commands side by side take what one takes', async () => {
       const MANY = 20;
-      const { ms } = await timed(Promise.all(Array.from({ length: MANY }, async () => {
+      const { ms } = await timed(() => Promise.all(Array.from({ length: MANY }, async () => {
         const redis = await open();
         await Promise.all(Array.from({ length: MANY }, () => redis.ask('PING')));
       })));

@@ -1,8 +1,9 @@
 // The way in: a fresh room, the page and its files, health, and who answers which path.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { refused, refusedBySome, request } from './lib/http.js';
 import { MOUNT, suite } from './lib/suite.js';
+import { pageFiles, pageFolders } from './lib/tables.js';
 
 const PAGE = new URL('../../src/page/', import.meta.url);
 
@@ -47,6 +48,23 @@ suite('front', {}, (site, it) => {
     refusedBySome(await request(new URL(`${bare}x`)), [404]);
   });
 
+  it('a browser at a name that no room can have is led to the page that says so; others are told in JSON', async () => {
+    const browser = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    for (const name of ['%C3%A9t%C3%A9', 'tea%20room', 'a%2Bb', 'channels', 'relay', 'x'.repeat(65), '%22%3E%3Cscript%3E']) {
+      const { status, headers } = await site.request('GET', `/${name}`, { headers: browser });
+      assert.equal(status, 302, name);
+      const [page, fragment] = headers.location.split('#');
+      assert.equal(page, 'static/name.html');
+      assert.match(fragment, /^[\w.~%-]+$/);
+      assert.equal(decodeURIComponent(fragment), decodeURIComponent(name));
+      refused(await site.request('GET', `/${name}`), 404);
+      refused(await site.request('POST', `/${name}`, { headers: browser }), 404);
+    }
+    for (const name of ['robots.txt', 'a/b']) {
+      refused(await site.request('GET', `/${name}`, { headers: browser }), 404);
+    }
+  });
+
   it('a room is the page, whatever its name, and the page may load only what is ours', async () => {
     const html = readFileSync(new URL('index.html', PAGE), 'utf8');
     for (const room of ['r', 'tea_room-1', 'x'.repeat(64), 'index', 'connected', 'Relay']) {
@@ -63,7 +81,7 @@ suite('front', {}, (site, it) => {
   });
 
   it('HEAD of the page and of a file says the same, and sends nothing', async () => {
-    for (const path of ['/room', '/static/board.js']) {
+    for (const path of ['/room', '/static/drawbridge.js', '/static/board/board.js']) {
       const get = await site.request('GET', path);
       const head = await site.request('HEAD', path);
       assert.equal(head.status, 200);
@@ -74,7 +92,7 @@ suite('front', {}, (site, it) => {
   });
 
   it('each file of the page is there, as it is and with its type', async () => {
-    for (const name of readdirSync(PAGE)) {
+    for (const name of pageFiles()) {
       const answer = await site.request('GET', `/static/${name}`);
       assert.equal(answer.status, 200, name);
       assert.deepEqual(answer.bytes, readFileSync(new URL(name, PAGE)), name);
@@ -84,8 +102,10 @@ suite('front', {}, (site, it) => {
   });
 
   it('nothing but these files is under /static/', async () => {
-    for (const path of ['/static/', '/static', '/static/nothing.js', '/static/../../../../etc/passwd',
-      '/static/%2e%2e/%2e%2e/etc/passwd', '/static/..%2f..%2fetc/passwd', '/static/.', '/static/%00']) {
+    const inFolders = pageFolders().flatMap((name) => [`/static/${name}`, `/static/${name}/`, `/static/${name}/nothing.js`, `/static/${name}/..`]);
+    for (const path of ['/static/', '/static', '/static/nothing.js', '/static/nothing/board.js', '/static/board/board/board.js', ...inFolders,
+      '/static/../../../../etc/passwd', '/static/%2e%2e/%2e%2e/etc/passwd', '/static/..%2f..%2fetc/passwd',
+      '/static/board/../../../../etc/passwd', '/static/.', '/static/%00']) {
       const answer = await site.request('GET', path);
       refusedBySome(answer, [400, 403, 404], path);
       assert.doesNotMatch(answer.text, /root:|board\.js|href/, path);
@@ -94,7 +114,7 @@ suite('front', {}, (site, it) => {
 
   it('what is no GET of a page or a file is answered by the program, not with the page', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
-      for (const path of ['/room', '/static/board.js', '/']) {
+      for (const path of ['/room', '/static/drawbridge.js', '/static/board/board.js', '/']) {
         const answer = refused(await site.request(method, path), 405, `${method} ${path}`);
         assert.match(answer.headers.allow, /\bGET\b/);
       }

@@ -36,7 +36,7 @@ if (FULL) {
       const after = await read();
       const ms = performance.now() - start;
       const grown = (name) => after[`drawbridge_${name}_total`] - before[`drawbridge_${name}_total`];
-      // Its ping, its beat, and the return from the worker; one more of each at the ends.
+      // Its ping, its beat, and the answer to that; one more of each at the ends.
       const most = STREAMS * 3 * (ms / (PING * 1000) + 1);
       assert.ok(grown('stream_steps') <= most, `${grown('stream_steps')} visits of ${STREAMS} streams in ${ms} ms`);
       assert.ok(grown('beats') >= STREAMS, `${grown('beats')} beats of ${STREAMS} streams in ${ms} ms`);
@@ -52,6 +52,20 @@ if (FULL) {
       assert.equal(tenths.reduce((sum, n) => sum + n), STREAMS);
       assert.ok(Math.max(...tenths) < STREAMS / 3, `beats in each tenth of PING: ${tenths}`);
       assert.equal(streams.filter((stream) => stream.ended).length, 0);
+      for (const stream of streams) stream.cut();
+    });
+  });
+
+  suite('idle mailboxes', { settings: { PING: 1, GRACE: 1, MAILBOX_TTL: 6 } }, (site, it) => {
+    const trims = async () => Number(/^cmdstat_xtrim:calls=(\d+)/m.exec(await site.redis('INFO', 'commandstats'))?.[1] ?? 0);
+
+    it('each is trimmed once, when what it holds is too old, and not with each beat', async () => {
+      const peers = Array.from({ length: 10 }, () => site.peer());
+      const before = await trims();
+      const streams = await Promise.all(peers.map((peer) => peer.open()));
+      await until(async () => await trims() - before >= streams.length, 'each to be trimmed', 60_000);
+      await Promise.all(streams.map((stream) => stream.ping(3)));
+      assert.equal(await trims() - before, streams.length);
       for (const stream of streams) stream.cut();
     });
   });

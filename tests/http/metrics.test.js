@@ -215,7 +215,7 @@ suite('metrics after kill -9', { settings: { STREAMS: 6 }, allowed: [...KILLED, 
     const streams = [];
     for (let i = 0; i < 6; i++) streams.push(await site.peer().open());
     const late = site.peer();
-    const { value, ms } = await timed(late.ask('GET', '/connect'));
+    const { value, ms } = await timed(() => late.ask('GET', '/connect'));
     refused(value, 503);
     assert.ok(ms < 3_000 + steps(4), `${ms} ms`);
     await grown(site, before, { drawbridge_streams: 6, [refusals('busy')]: 1 });

@@ -43,7 +43,7 @@ if (FULL && !SANITIZED) {
         { env: { ...process.env, PATH: `${folder}:${process.env.PATH}` }, encoding: 'utf8' });
       const lines = stderr.split('\n').filter((line) => !line.includes('building'));
       assert.deepEqual({ status, stdout, lines }, { status: 1, stdout: '', lines: [
-        'quickstart: apt has no chromium here: its tests are skipped',
+        'quickstart: apt has no package chromium; tests that need it are skipped',
         'quickstart: npm could not install what the tests need', ''] });
     });
 

@@ -14,7 +14,7 @@ suite('presence', { settings: { PING, RATE: 0 }, together: true }, (site, it) =>
   it('a client that closes is gone for the others after the grace, not before', async () => {
     const room = randomId('r');
     const [ann, bob, cat] = await site.room(room, 3);
-    const told = timed(ann.stream.next());
+    const told = timed(() => ann.stream.next());
     bob.stream.cut();
     const { value, ms } = await told;
     isRemoved(value, bob, room);
@@ -147,10 +147,10 @@ suite('presence', { settings: { PING, RATE: 0 }, together: true }, (site, it) =>
     isAdded(await ann.stream.next(), dan, room, false);
   });
 
-  it('every key expires, at most a day after', async () => {
+  it('every key expires, at most two days after', async () => {
     for (const key of await site.redis('KEYS', '*')) {
       const left = await site.redis('PTTL', key);
-      assert.ok(left === -2 || (left > 0 && left <= 86_400_000), `${key}: ${left} ms`);
+      assert.ok(left === -2 || (left > 0 && left <= 2 * 86_400_000), `${key}: ${left} ms`);
     }
   });
 });

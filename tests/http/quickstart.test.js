@@ -122,9 +122,9 @@ describe(`quickstart (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
   it('an address of another machine, and a name that nobody has', async () => {
     for (const port of ['0', '8080']) {
       for (const host of ['192.0.2.1', '2001:db8::1']) {
-        assert.match(await start('--port', port, '--host', host), new RegExp(`--host ${host} is no address of this machine$`));
+        assert.match(await start('--port', port, '--host', host), new RegExp(`--host ${host} is not an address of this machine$`));
       }
-      assert.match(await start('--port', port, '--host', 'nobody.invalid'), /no address is known for that name$/);
+      assert.match(await start('--port', port, '--host', 'nobody.invalid'), /unknown host name$/);
     }
   });
 
@@ -165,12 +165,13 @@ if (FULL) {
       const redis = await RedisServer.start('not-a-secret-of-anybody');
       assert.match(await refused('--port', '0', '--redis', 'unix:///nowhere.sock'), /No such file/);
       assert.match(await refused('--port', '0', '--redis', 'redis://127.0.0.1:1'), /refused/);
-      assert.match(await refused('--port', '0', '--redis', 'http://127.0.0.1'), /allowed is redis:/);
+      assert.match(await refused('--port', '0', '--redis', 'http://127.0.0.1'), /must be redis:/);
       const wrong = redis.url.replace(':not-a-', ':indeed-a-');
       assert.notEqual(wrong, redis.url);
       const line = await refused('--port', '0', '--redis', wrong);
       assert.match(line, /WRONGPASS/);
       assert.doesNotMatch(line, /indeed/, 'the password is not shown');
+      assert.doesNotMatch(await refused('--port', '0', '--redis', redis.url.replace(':not-a-', ':in@deed-a-')), /deed/, 'nor what stands behind an @ in it');
       await redis.remove();
     });
 
@@ -201,8 +202,8 @@ if (FULL) {
 
     it('two of one checkout side by side, the second within 3 s', async () => {
       // Either waits for its turn where others of this checkout start, too.
-      const { value: first, ms: usual } = await timed(Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
-      const { value: second, ms } = await timed(Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
+      const { value: first, ms: usual } = await timed(() => Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
+      const { value: second, ms } = await timed(() => Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));
       for (const { base } of [first, second]) assert.equal((await fetch(base)).status, 200);
       await first.stop();
       assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
@@ -214,22 +215,22 @@ if (FULL) {
       const within = ['unshare', '--net', 'sh', '-c',
         'sysctl -qw net.ipv6.conf.all.disable_ipv6=1; ip link set lo up; exec "$0" "$@"'];
       assert.match(await refusedIn({ within }, '--port', '0', '--host', '::'), /no IPv6; --host 0\.0\.0\.0 is every/);
-      assert.match(await refusedIn({ within }, '--port', '0', '--host', '::1'), /is no address of this machine/);
+      assert.match(await refusedIn({ within }, '--port', '0', '--host', '::1'), /is not an address of this machine/);
     });
 
     it('settings that are wrong are told as "drawbridge check" does, before anything is started', async () => {
       const env = { DRAWBRIDGE_PING: 'abc', DRAWBRIDGE_LOG: 'loud' };
       assert.deepEqual(await refusedHow({ env }, '--port', '0'), [
-        'quickstart: wrong: DRAWBRIDGE_PING=abc: allowed is a number from 1 to 60',
-        'quickstart: wrong: DRAWBRIDGE_LOG=loud: allowed is error, warn, info or debug',
+        'quickstart: error: DRAWBRIDGE_PING=abc: must be a number from 1 to 60',
+        'quickstart: error: DRAWBRIDGE_LOG=loud: must be error, warn, info or debug',
       ]);
     });
 
     it('a file of settings that is wrong, or not there', async () => {
       const conf = file('# mine', 'DRAWBRIDGE_OTHER=1', 'DRAWBRIDGE_PING=61');
       assert.deepEqual(await refusedHow({ env: { DRAWBRIDGE_CONF: conf } }, '--port', '0'), [
-        `quickstart: wrong: ${conf}:2: DRAWBRIDGE_OTHER is no setting`,
-        'quickstart: wrong: DRAWBRIDGE_PING=61: allowed is a number from 1 to 60',
+        `quickstart: error: ${conf}:2: unknown setting DRAWBRIDGE_OTHER`,
+        'quickstart: error: DRAWBRIDGE_PING=61: must be a number from 1 to 60',
       ]);
       assert.match(await refusedIn({ env: { DRAWBRIDGE_CONF: '/nowhere' } }, '--port', '0'), /CONF=\/nowhere: there is no such file$/);
       assert.match(await refusedIn({ env: { DRAWBRIDGE_CONF: '/' } }, '--port', '0'), /CONF=\/: there is no such file$/);
@@ -239,7 +240,7 @@ if (FULL) {
       const secret = file('a-secret-of-at-least-32-bytes-0123456789');
       chmodSync(secret, 0o600);
       const line = await refusedIn({ env: { DRAWBRIDGE_SECRET_FILE: secret } }, '--port', '0');
-      assert.equal(line, `quickstart: wrong: DRAWBRIDGE_SECRET_FILE=${secret}: Permission denied`);
+      assert.equal(line, `quickstart: error: DRAWBRIDGE_SECRET_FILE=${secret}: Permission denied`);
     });
 
     it('an unknown name in the environment is a warning; what is set there comes before the file', async () => {
@@ -249,7 +250,7 @@ if (FULL) {
       const server = await Server.start({ kind: 'lighttpd', mount: '/', settings });
       try {
         assert.deepEqual(server.said.match(/.*DRAWBRIDGE_OTHER.*/g),
-          ['quickstart: warning: DRAWBRIDGE_OTHER in the environment is no setting']);
+          ['quickstart: warning: unknown setting DRAWBRIDGE_OTHER in the environment']);
         const { out } = await command(server.drawbridge, ['check'], { CONF: server.conf });
         const value = (name) => new RegExp(`^DRAWBRIDGE_${name} +(\\S+|\\(.*?\\)) +${server.conf}:\\d+$`, 'm').exec(out)?.[1];
         assert.deepEqual(['PING', 'GRACE', 'RATE', 'SECRET'].map(value), ['7', '11', '9', '(not shown: 1)'], out);
@@ -269,11 +270,11 @@ if (FULL) {
     });
 
     it('no Debian', async () => {
-      assert.match(await refusedIn({ env: bare({}) }, '--port', '0'), /needs Debian/);
+      assert.match(await refusedIn({ env: bare({}) }, '--port', '0'), /requires Debian/);
     });
 
     it('a checkout that cannot be built', async () => {
-      assert.match(await refusedIn({ script: checkout('a b') }), /the checkout is .*\/a b: .* no blanks; move it$/);
+      assert.match(await refusedIn({ script: checkout('a b') }), /the checkout is .*\/a b: .* without spaces; move it$/);
 
       const inside = checkout();
       writeFileSync(path.join(path.dirname(inside), 'config.status'), '');
@@ -281,8 +282,8 @@ if (FULL) {
 
       const closed = checkout();
       chmodSync(path.dirname(closed), 0o555);
-      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }), /you may not write to .*copy /);
-      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }, 'check'), /you may not write to .*copy /);
+      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }), /cannot write to .*copy /);
+      assert.match(await refusedIn({ script: closed, within: PLAIN_USER }, 'check'), /cannot write to .*copy /);
     });
 
     it('an autoreconf that was interrupted is begun again', async () => {
@@ -299,11 +300,11 @@ if (FULL) {
       const script = checkout();
       const tmp = (TMPDIR, within) => refusedIn({ env: { TMPDIR }, script, within }, '--port', '0');
       assert.match(await tmp('/nowhere'), /TMPDIR is \/nowhere: there is no such folder$/);
-      assert.match(await tmp(folder('long'.repeat(20))), /may have 57 bytes/);
-      assert.match(await tmp(folder('a b')), /no blanks; choose another$/);
+      assert.match(await tmp(folder('long'.repeat(20))), /must be at most 57 bytes/);
+      assert.match(await tmp(folder('a b')), /without spaces; choose another$/);
       const closed = folder('closed');
       chmodSync(closed, 0o555);
-      assert.match(await tmp(closed, PLAIN_USER), /you may not write there$/);
+      assert.match(await tmp(closed, PLAIN_USER), /cannot write there$/);
     });
 
     it('a TMPDIR where programs cannot be started', { skip: unprivileged }, async () => {
@@ -314,7 +315,7 @@ if (FULL) {
 
     it('64 descriptors', async () => {
       const within = ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"', ...PLAIN_USER];
-      assert.match(await refusedIn({ script: checkout(), within }), /may have 64 files open here .* 256 are the least/);
+      assert.match(await refusedIn({ script: checkout(), within }), /can open only 64 files here .* at least 256 are required/);
     });
 
     it('an option or a server that it does not know', async () => {

@@ -1,14 +1,16 @@
 // Redis goes away, comes back empty, stands still, or refuses: what is told, and what lives on.
 import assert from 'node:assert/strict';
+import { command } from './lib/command.js';
 import { Door } from './lib/door.js';
 import { refused } from './lib/http.js';
 import { steps, stepsNow } from './lib/pace.js';
 import { isAdded, isRelayed, isRemoved, Peer } from './lib/peer.js';
-import { redisUser } from './lib/readme.js';
+import { parse } from './lib/prometheus.js';
+import { redisUser } from './lib/documents.js';
 import { RedisServer } from './lib/redis-server.js';
-import { GRACE, SERVER, suite } from './lib/suite.js';
+import { FULL, GRACE, SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { timed, until } from './lib/wait.js';
+import { pause, timed, until } from './lib/wait.js';
 
 const PING = 1; // seconds
 /** Until everything works again. */
@@ -43,7 +45,7 @@ suite('redis', {
       ['GET', '/health/ready'],
       ['GET', '/connect'],
     ]) {
-      const { value, ms } = await timed(site.request(method, path, { token: ann.token, body }));
+      const { value, ms } = await timed(() => site.request(method, path, { token: ann.token, body }));
       refused(value, 503, `${method} ${path}`);
       assert.ok(ms < 2_100 + steps(4), `${method} ${path}: after ${ms} ms`);
     }
@@ -55,7 +57,7 @@ suite('redis', {
 
   /** Many at once are all told in time: nobody waits behind another. */
   async function crowdRefused([ann, bob]) {
-    const { value, ms } = await timed(Promise.all(Array.from({ length: 60 }, () =>
+    const { value, ms } = await timed(() => Promise.all(Array.from({ length: 60 }, () =>
       ann.ask('POST', `/relay/${bob.id}/x`, '1'))));
     assert.deepEqual(new Set(value.map((answer) => answer.status)), new Set([503]));
     assert.ok(ms < 4_000 + steps(10), `the last of 60 after ${ms} ms`);
@@ -135,6 +137,31 @@ suite('redis', {
     // What was given up on may have run; what was not refused came once.
     assert.equal(ann.stream.ended ?? bob.stream.ended, undefined);
   });
+
+  // mod_fcgid gives a process one request at a time.
+  if (SERVER !== 'apache') {
+    it('stands still: who is to wait until a process has connected does not hold up others', async () => {
+      const [ann, bob] = await site.room(randomId('r'), 2);
+      const relay = () => ann.ask('POST', `/relay/${bob.id}/x`, '1');
+      site.server.stall();
+      try {
+        refused(await relay(), 503); // on the connection that there was
+        await until(async () => {
+          let isOver = false;
+          const late = relay().finally(() => { isOver = true; }); // unless it is refused at once
+          await pause(100); // so that it has come before
+          // More than one: two answers that are sent together may be read in any order.
+          for (let i = 0; i < 3; i++) assert.equal((await site.request('GET', '/health/live')).status, 200);
+          const wasFirst = !isOver;
+          refused(await late, 503);
+          return wasFirst;
+        }, 'an answer while a process connects');
+      } finally {
+        site.server.goOn();
+      }
+      await works([ann, bob]);
+    });
+  }
 
   it('all its connections cut: what is relayed meanwhile comes once and in order', async () => {
     const [ann, bob] = await site.room(randomId('r'), 2);
@@ -279,6 +306,111 @@ suite('redis that closes connections', {
   });
 });
 
+suite('redis that is older than 7.0', {
+  redis: () => Door.start(),
+  allowed: [/^warn at=redis\.(ask|subscribe) redis=closed /, /^error at=redis\.greet redis=refuses why=Redis at 127\.0\.0\.1:\d+ has version 6\.0\.16, but 7\.0 or later is needed, or Valkey$/],
+}, (site, it) => {
+  it('is refused, and who looks for the reason is told it; once it is new enough all works', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const begin = performance.now();
+    site.server.version = '6.0.16';
+    site.server.clear({ listeners: true });
+    for (let i = 0; i < 10; i++) {
+      for (const [method, path, body] of [
+        ['POST', `/relay/${bob.id}/x`, '1'],
+        ['POST', `/${randomId('r')}/join`],
+        ['GET', '/connect'],
+        ['GET', '/health/ready'],
+      ]) refused(await site.request(method, path, { token: ann.token, body }), 503, path);
+    }
+    assert.match((await site.request('GET', '/health/ready')).json.detail, /too old; 7\.0 or later is required/);
+    const lines = site.servers.flatMap((server) => server.read().flatMap(([, text]) => text.match(/redis=refuses/g) ?? []));
+    const most = [...site.processes('signal.fcgi'), ...site.processes('stream.fcgi')].length * Math.ceil((performance.now() - begin) / 1_000);
+    assert.ok(lines.length >= 1 && lines.length <= most, `${lines.length} lines, not ${most}`);
+
+    const { drawbridge, base, conf } = /** @type {import('./lib/server.js').Server} */ (site.servers[0]);
+    const check = await command(drawbridge, ['check'], { CONF: conf, REDIS_URL: site.server.url });
+    assert.match(check.out, /^error: DRAWBRIDGE_REDIS_URL: Redis at \S+ has version 6\.0\.16, but 7\.0 or later is needed, or Valkey$/m);
+    assert.equal(check.status, 1);
+    const doctor = await command(drawbridge, ['doctor', base.href]);
+    assert.match(doctor.out, /^FAIL +redis: health\/ready: status 503: The server's Redis is too old; 7\.0 or later is required\.$/m);
+    assert.equal(doctor.status, 1);
+
+    site.server.version = undefined;
+    for (const path of [`/${ann.room}/join`, '/health/ready', '/connect']) {
+      await until(async () => {
+        const stream = path === '/connect' ? await site.peer().try() : undefined;
+        stream?.cut();
+        return (stream ?? await site.request(path.endsWith('join') ? 'POST' : 'GET', path, { token: ann.token })).status === 200;
+      }, `${path} to work`, await backMs());
+    }
+    const { out, status } = await command(drawbridge, ['check'], { CONF: conf, REDIS_URL: site.server.url });
+    assert.doesNotMatch(out, /^(wrong|warning):/m);
+    assert.equal(status, 0);
+  });
+});
+
+// What is asked for here is the same behind each web server.
+if (FULL) suite('redis that throws keys away', {
+  redis: async () => {
+    const redis = await RedisServer.start();
+    await redis.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    return redis;
+  },
+  allowed: [/^warn at=redis\.greet redis=evicts why=maxmemory-policy is allkeys-lru: Redis (would throw keys of ours away if it had a maxmemory|throws keys of ours away once it holds maxmemory \(100000000 bytes\)); noeviction is needed$/,
+    /^warn at=redis\.(ask|subscribe) redis=closed /],
+}, (site, it) => {
+  const gauges = async () => {
+    const values = parse((await site.request('GET', '/metrics')).text);
+    return [values.drawbridge_redis_evicts, values.drawbridge_redis_maxmemory_bytes];
+  };
+
+  /** A connection is made anew, by /health/ready. */
+  async function ready() {
+    await site.server.ask('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {});
+    await pause(1_100); // its answer counts for a second
+    return (await until(async () => {
+      const answer = await site.request('GET', '/health/ready');
+      return answer.status === 200 && answer;
+    }, 'Redis to be found')).json;
+  }
+
+  /** What check and the doctor say of Redis. */
+  async function told() {
+    const { drawbridge, base, conf } = /** @type {import('./lib/server.js').Server} */ (site.servers[0]);
+    const check = await command(drawbridge, ['check'], { CONF: conf, REDIS_URL: site.server.url });
+    assert.equal(check.status, 0);
+    const doctor = await command(drawbridge, ['doctor', '--hold', '2', base.href]);
+    return [check.out.match(/^(warning|error): .*$/gm) ?? [], doctor.out.match(/^(note|FAIL) +redis: .*\n.*$/gm) ?? []];
+  }
+
+  it('with no maxmemory it might: a warning in the log and check, a note of the doctor', async () => {
+    assert.deepEqual(await ready(), { status: 'ok', redis: 'may-evict' });
+    assert.deepEqual(await gauges(), [1, 0]);
+    assert.match(site.logs(), /^warn at=redis\.greet redis=evicts /m);
+    const [check, doctor] = await told();
+    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis would throw keys of ours away if it had a maxmemory; noeviction is needed']);
+    assert.deepEqual(doctor, ['note    redis: its maxmemory-policy is not noeviction: it would evict keys if it had a maxmemory\n'
+      + '        maxmemory-policy noeviction   (in redis.conf; then restart Redis)']);
+  });
+
+  it('with one it does: the doctor says that it is wrong', async () => {
+    await site.server.ask('CONFIG', 'SET', 'maxmemory', '100000000');
+    assert.deepEqual(await ready(), { status: 'ok', redis: 'evicts' });
+    assert.deepEqual(await gauges(), [1, 100_000_000]);
+    const [check, doctor] = await told();
+    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis throws keys of ours away once it holds maxmemory (100000000 bytes); noeviction is needed']);
+    assert.match(doctor[0], /^FAIL +redis: it evicts keys once it reaches maxmemory/);
+  });
+
+  it('with noeviction it does not, and nothing is said of it', async () => {
+    await site.server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    assert.deepEqual(await ready(), { status: 'ok' });
+    assert.deepEqual(await gauges(), [0, 100_000_000]);
+    assert.deepEqual(await told(), [[], []]);
+  });
+});
+
 // A process of mod_fcgid asks one question at a time, and so hears of no other answer.
 if (SERVER !== 'apache') suite('redis that answers one question late', {
   settings: { RATE: 0 },
@@ -305,7 +437,7 @@ if (SERVER !== 'apache') suite('redis that answers one question late', {
 });
 
 for (const prefix of ['', 'draw:']) {
-  suite(`redis as the user of README.md, with the prefix "${prefix}"`, {
+  suite(`redis as the user of drawbridge-operations(7), with the prefix "${prefix}"`, {
     settings: { PING, PREFIX: prefix },
     redis: () => RedisServer.start(PASSWORD, { user: redisUser(prefix) }),
   }, (site, it) => {

@@ -13,12 +13,12 @@ import { randomId } from './lib/tokens.js';
 import { memory } from './lib/usage.js';
 import { until } from './lib/wait.js';
 
-const MAILBOX = 256, LONG = 'x'.repeat(60_000); // the preset, and what nearly fills BODY_MAX
+const MAILBOX = 256, LONG = 'x'.repeat(60_000); // as much as one may leave, and what nearly fills BODY_MAX
 const STREAM_MAX_KIB = 128; // of ours, for a stream that does not read
 const SCRIPT_MAX_US = 2_000;
 const SEND_TIMEOUT = 2; // seconds; in which a client has to take 8 KiB
 
-const settings = { RATE: 0, RATE_BYTES: 0, MAILBOX, MAILBOX_TTL: 600, GRACE: 60, SEND_TIMEOUT: 60,
+const settings = { RATE: 0, RATE_BYTES: 0, MAILBOX: 2 * MAILBOX, MAILBOX_TTL: 600, GRACE: 60, SEND_TIMEOUT: 60,
   PEER_STREAMS: 100 };
 
 // The programs are the same behind the others.

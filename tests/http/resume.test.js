@@ -7,7 +7,7 @@ import { FULL, GRACE, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause, until } from './lib/wait.js';
 
-const settings = { RATE: 0, MAILBOX: 64, MAILBOX_TTL: 2 * GRACE };
+const settings = { RATE: 0, MAILBOX: 128, MAILBOX_TTL: 2 * GRACE };
 
 suite('resume', { settings, together: true }, (site, it) => {
   it('what was missed follows, once and in order, after the client’s own position', async () => {

@@ -132,7 +132,7 @@ suite('stream', { together: true }, (site, it) => {
 });
 
 // As many as each way is for.
-const MANY = { lighttpd: 2000, 'apache-proxy': 2000, apache: 300 }[SERVER];
+const MANY = { lighttpd: 2000, 'apache-proxy': 2000, nginx: 2000, apache: 300 }[SERVER];
 suite('many', { settings: { PING: 5, GRACE: 60, RATE: 0 } }, (site, it) => {
   it(`${MANY} streams at the same time, each with its pings and its events`, async () => {
     const peers = Array.from({ length: MANY }, () => site.peer());

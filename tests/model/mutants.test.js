@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { RedisServer } from '../http/lib/redis-server.js';
 import { simulate } from './lib/simulation.js';
 
-const SEED = 1;
+const SEED = 1; // where its row says no other
 
 /** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
 const MUTANTS = [
@@ -21,7 +21,7 @@ const MUTANTS = [
     file: 'join', from: "if told and told ~= room then return begun == '1' and -4 or -3 end", to: '' },
   { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
     file: 'relay', from: 'not has_met(peer, to) and not has_met(to, peer)', to: 'true' },
-  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill',
+  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 6,
     file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
 ];
 
@@ -32,7 +32,7 @@ describe('a step that is broken on purpose', () => {
 
   for (const mutant of MUTANTS) {
     it(`is found: ${mutant.why}`, async () => {
-      const { violations } = await simulate(server, { seed: SEED, mode: mutant.mode, mutant });
+      const { violations } = await simulate(server, { seed: mutant.seed ?? SEED, mode: mutant.mode, mutant });
       assert.match(violations[0] ?? 'nothing was violated', mutant.found);
     });
   }

@@ -21,7 +21,7 @@ describe('a race', () => {
   });
   afterEach(() => world.close());
 
-  const run = (step, peer, more) => world.run(step, { peer, user: user(peer), server: world.runId, room: 'r', ...more });
+  const run = (step, peer, more) => world.run(step, { peer, user: user(peer), room: 'r', ...more });
   const connect = (peer, position) => run('connect', peer, { position });
   const beat = ({ peer, life }) => run('beat', peer, { life });
   const members = async () => (await world.redis.ask('SMEMBERS', 'channels:r')).sort();
@@ -64,6 +64,17 @@ describe('a race', () => {
     assert.deepEqual(await heard(a), ['add-peer b', 'remove-peer b']);
   });
 
+  it('a stream that lost its life with all that Redis knew hears of the one that a join begins, before what is of it', async () => {
+    const a = await open('a');
+    await world.wipe();
+    world.now += 1; // or the lives have the same id
+    await run('join', 'b');
+    await run('join', 'a');
+    assert.deepEqual(await heard(a), ['ping', 'add-peer b']);
+    const { resumed, rooms } = await connect('a', a.position);
+    assert.deepEqual({ resumed, rooms }, { resumed: false, rooms: [] });
+  });
+
   it('a message in the millisecond of connect has an id above its own', async () => {
     const a = await open('a');
     await run('join', 'a');
@@ -74,6 +85,55 @@ describe('a race', () => {
     assert.deepEqual([resumed, missed.length], [true, 1]);
     assert.notEqual(missed[0][0], a.position);
     assert.equal(missed[0][0].split('-')[0], a.position.split('-')[0], 'the same millisecond');
+  });
+
+  it('what was kept is so until the client has it, though its process is killed then', async () => {
+    const [, b] = await enter('a', 'b', 'c');
+    const { position } = b;
+    await b.subscription.close();
+    const message = (peer) => `"event":"x","data":{"peer":${user(peer)}}}`;
+    for (let i = 0; i < 100; i++) await run('relay', 'a', { to: 'b', most: 0, messages: [message('a')] });
+    for (let i = 0; i < 200; i++) await run('broadcast', 'c', { message: message('c'), most: 0 });
+    for (let round = 0; round < 2; round++) { // the second time another process, whose client takes it
+      await world.subscribe('b');
+      let page = await connect('b', position);
+      assert.equal(page.resumed, true);
+      for (let at = position; page.missed.length; page = await run('replay', 'b', { position: at })) {
+        at = page.missed.at(-1)[0];
+        if (!round && !(await world.redis.ask('XRANGE', 'mailbox:b', `(${at}`, '+')).length) break;
+      }
+      await run('broadcast', 'c', { message: message('c'), most: 0 });
+      assert.equal(await world.redis.ask('EXISTS', 'kept:b'), 1 - round);
+    }
+  });
+
+  it('who comes back again and again, and has a part each time, is sent as much as ever', async () => {
+    const [, b] = await enter('a', 'b');
+    let { subscription } = b;
+    let position = world.published.b.at(-1);
+    let sent = 0, had = 0;
+    const message = () => `"event":"x","data":{"peer":${user('a')},"data":${++sent}}}`;
+    for (let round = 0; round < 20; round++) {
+      await subscription.close();
+      // Ten are always left.
+      for (let i = round ? 0 : -10; i < 30; i++) assert.equal(typeof await run('relay', 'a', { to: 'b', most: 0, messages: [message()] }), 'number');
+      subscription = await world.subscribe('b');
+      let page = await connect('b', position);
+      assert.equal(page.resumed, true);
+      for (let got = 0; got < 30; page = await run('replay', 'b', { position })) {
+        for (const [id, text] of page.missed.slice(0, 30 - got)) {
+          assert.match(text, new RegExp(`"data":${++had}}`));
+          position = id;
+          got++;
+        }
+      }
+    }
+    // Who does not come for them is not sent more than a half by one.
+    await subscription.close();
+    let answer;
+    for (let i = 0; i < 200 && answer !== 'mailbox full'; i++) answer = await run('relay', 'a', { to: 'b', most: 0, messages: [message()] });
+    assert.equal(answer, 'mailbox full');
+    assert.equal(sent - 1 - had, SETTINGS.MAILBOX / 2);
   });
 
   it('a clock an hour forward, and the next beats are late: nobody with a stream loses the room', async () => {
@@ -134,19 +194,196 @@ describe('a race', () => {
     assert.ok(isAbove(life, last), `${life} is not above ${last}`);
   });
 
-  it('a beat tells the rest of a join while its next part is on the way: each is told once', async () => {
-    await world.close();
-    world = await World.open(server, 1, { ROOM_PEERS: 1000, TELL_AT_ONCE: 4 });
-    world.afterScript = () => {};
-    const [a] = await enter('a', 'b', 'c');
-    const d = await open('d');
-    const { again } = await run('join', 'd');
-    assert.deepEqual(again, { begun: 1 });
-    await heard(a);
-    await beat(d);
-    assert.deepEqual(await run('join', 'd', again), []);
-    assert.deepEqual((await heard(d)).sort(), ['add-peer a', 'add-peer b', 'add-peer c']);
-    // A join that was not begun goes on as one.
-    assert.deepEqual(await run('join', 'd', { begun: 0 }), { again: { begun: 1 } });
+  describe('in parts', () => {
+    beforeEach(async () => {
+      await world.close();
+      world = await World.open(server, 1, { ROOM_PEERS: 1000, PEER_ROOMS: 64, TELL_AT_ONCE: 4 });
+      world.afterScript = () => {};
+    });
+
+    const BEGUN = { again: { begun: 1 } };
+
+    /** Until all are told; gives what was answered last. */
+    async function all(step, peer, more) {
+      for (let answer; ; more = { ...more, ...answer.again }) {
+        answer = await run(step, peer, more);
+        if (!answer?.again) return answer;
+      }
+    }
+
+    /** As enter(), where more are told than by one script. */
+    async function gather(...peers) {
+      const streams = [];
+      for (const peer of peers) streams.push(await open(peer));
+      for (const peer of peers) await all('join', peer);
+      for (const stream of streams) await heard(stream);
+      return streams;
+    }
+
+    it('a beat tells the rest of a join while its next part is on the way: each is told once', async () => {
+      const [a] = await enter('a', 'b', 'c');
+      const d = await open('d');
+      assert.deepEqual(await run('join', 'd'), BEGUN);
+      await heard(a);
+      assert.equal((await beat(d)).again, true);
+      assert.equal((await beat(d)).again, false);
+      assert.deepEqual(await run('join', 'd', BEGUN.again), []);
+      assert.deepEqual((await heard(d)).sort(), ['add-peer a', 'add-peer b', 'add-peer c']);
+      // A join that was not begun goes on as one.
+      assert.deepEqual(await run('join', 'd', { begun: 0 }), BEGUN);
+    });
+
+    it('a join between two parts of a leave is not undone by the second', async () => {
+      const [a] = await gather('a', 'b', 'c', 'd');
+      assert.deepEqual(await run('leave', 'd'), BEGUN);
+      await all('join', 'd');
+      assert.equal(await all('leave', 'd', BEGUN.again), true);
+      assert.deepEqual(await members(), ['a', 'b', 'c', 'd']);
+      assert.deepEqual(await heard(a), ['remove-peer d', 'add-peer d']);
+    });
+
+    it('who leaves between two parts of a broadcast is heard by nobody afterwards', async () => {
+      const streams = await gather('a', 'b', 'c', 'd', 'e', 'f');
+      const message = `"event":"x","data":{"peer":${user('a')}}}`;
+      const { again } = await run('broadcast', 'a', { message, most: 0 });
+      await all('leave', 'a');
+      assert.equal(await run('broadcast', 'a', { message, most: 0, ...again }), 0);
+      for (const stream of streams.slice(1)) {
+        const lines = await heard(stream);
+        assert.equal(lines.at(-1), 'remove-peer a', lines.join());
+      }
+    });
+
+    it('who enters again, as it was away, hears of who leaves and what is said meanwhile', async () => {
+      const [a, b, c, d] = await gather('a', 'b', 'c', 'd');
+      await run('end', 'd'); // its other stream lives, as when it has come back just now
+      await world.redis.ask('ZREM', 'present', 'd');
+      assert.deepEqual(await run('join', 'd'), BEGUN);
+      const met = (await heard(d)).map((line) => line.split(' ')[1]);
+      const { peer } = [a, b, c].find((stream) => !met.includes(stream.peer));
+      const message = `"event":"x","data":{"peer":${user(peer)}}}`;
+      await all('broadcast', peer, { message, most: 0 });
+      await all('broadcast', 'd', { message, most: 0 });
+      await all('leave', peer);
+      assert.deepEqual(await heard(d), [`x ${peer}`, `remove-peer ${peer}`]);
+      await all('join', 'd', BEGUN.again);
+      assert.deepEqual(await members(), ['a', 'b', 'c', 'd'].filter((id) => id !== peer));
+    });
+
+    it('who enters again, having lost its place beside another stream, is reached by who came meanwhile', async () => {
+      await gather('b', 'c', 'd', 'e');
+      await open('a');
+      assert.deepEqual(await run('join', 'a'), BEGUN);
+      await world.subscribe('a');
+      assert.equal((await connect('a', '1-1')).resumed, false);
+      const f = await open('f');
+      assert.deepEqual(await run('join', 'f'), BEGUN);
+      assert.deepEqual(await heard(f), ['add-peer a', 'add-peer b']);
+      await run('join', 'a', BEGUN.again); // the rest of the first time
+      assert.deepEqual(await run('join', 'a', BEGUN.again), BEGUN); // and the second time begins
+      const message = `"event":"x","data":{"peer":${user('f')}}}`;
+      assert.equal(await run('relay', 'f', { to: 'a', most: 0, messages: [message] }), 2);
+    });
+
+    it('one breaks while another enters: the rest are told, and the one that enters can leave', async () => {
+      const streams = await gather('a', 'b', 'c', 'd', 'e');
+      const f = await open('f');
+      assert.deepEqual(await run('join', 'f'), BEGUN);
+      const met = (await heard(f)).map((line) => line.split(' ')[1]);
+      const { peer } = streams.find((stream) => !met.includes(stream.peer));
+      await world.redis.ask('SET', `peer:${peer}`, 'foreign');
+      await all('join', 'f', BEGUN.again);
+      assert.deepEqual([...met, ...(await heard(f)).map((line) => line.split(' ')[1])].sort(),
+        ['a', 'b', 'c', 'd', 'e'].filter((id) => id !== peer));
+      assert.equal(await all('leave', 'f'), true);
+      assert.ok(!(await members()).includes('f'));
+    });
+
+    it('who is entering breaks: the others say and leave as before', async () => {
+      const [a, b] = await gather('a', 'b', 'c', 'd');
+      await open('e');
+      assert.deepEqual(await run('join', 'e'), BEGUN);
+      for (const stream of [a, b]) await heard(stream);
+      await world.redis.ask('DEL', 'peer:e');
+      await world.redis.ask('SET', 'peer:e', 'foreign');
+      assert.equal(typeof await all('broadcast', 'a', { message: `"event":"x","data":{"peer":${user('a')}}}`, most: 0 }), 'number');
+      assert.equal(await all('leave', 'a'), true);
+      assert.deepEqual(await heard(b), ['x a', 'remove-peer a']);
+    });
+
+    it('a member has a broken key: who leaves, and who is gone, tells the others', async () => {
+      const [a] = await gather('a', 'b', 'c', 'd');
+      await world.redis.ask('DEL', 'mailbox:b');
+      await world.redis.ask('SET', 'mailbox:b', 'foreign');
+      await all('leave', 'c');
+      await world.redis.ask('ZADD', 'leaving', 0, 'd');
+      while ((await run('due', '')).more);
+      assert.deepEqual(await heard(a), ['remove-peer c', 'remove-peer d']);
+      assert.deepEqual(await members(), ['a', 'b']);
+    });
+
+    it('rooms that nobody else is in are left some at a time, too', async () => {
+      for (const peer of ['a', 'b']) {
+        await open(peer);
+        for (let i = 0; i < 40; i++) await run('join', peer, { room: `alone-${peer}${i}` });
+        await world.redis.ask('ZADD', 'leaving', 0, peer);
+      }
+      const left = async () => (await world.redis.ask('KEYS', 'channels:alone-*')).length;
+      for (const rooms of [64, 48]) assert.deepEqual([(await run('due', '')).more, await left()], [true, rooms]);
+      while ((await run('due', '')).more);
+      assert.equal(await left(), 0);
+    });
+
+    it('many rooms are left one after another: a list is never longer than one of them', async () => {
+      const names = Array.from({ length: 20 }, (_, i) => `m${i}`);
+      const rooms = Array.from({ length: 8 }, (_, i) => `r${i}`);
+      await world.redis.ask('EVAL', `for _, room in ipairs(ARGV) do for _, id in ipairs(KEYS) do
+        redis.call('SADD', 'channels:' .. room, id) end end`, names.length, ...names, ...rooms);
+      await open('a');
+      for (const room of rooms) await all('join', 'a', { room });
+      let longest = 0;
+      for (let more = {}; ;) {
+        const answer = await run('connect', 'a', more);
+        longest = Math.max(longest, await world.redis.ask('LLEN', 'telling:a'));
+        if (!answer.again) break;
+        more = answer.again;
+      }
+      assert.ok(longest < names.length + rooms.length, `${longest}`);
+    });
+
+    it('the list of who is entering breaks meanwhile: nothing is half done', async () => {
+      await gather('a', 'b', 'c', 'd');
+      await open('e');
+      assert.deepEqual(await run('join', 'e'), BEGUN);
+      await world.redis.ask('RENAME', 'entering:r', 'saved');
+      await world.redis.ask('SET', 'entering:r', 'foreign');
+      await assert.rejects(run('join', 'e', BEGUN.again), /WRONGTYPE entering:r is a string, not a set/);
+      await world.redis.ask('RENAME', 'saved', 'entering:r');
+      await all('join', 'e', BEGUN.again);
+      assert.deepEqual(await world.redis.ask('SMEMBERS', 'e:channels'), ['r']);
+      assert.deepEqual(await world.redis.ask('KEYS', '{entering,telling}:*'), []);
+    });
+
+    it('members whose ids are none of ours', async () => {
+      await gather('a', 'b', 'c');
+      await world.redis.ask('SADD', 'channels:r', 'with a space', '');
+      const e = await open('e');
+      await all('join', 'e');
+      assert.deepEqual((await heard(e)).sort(), ['add-peer a', 'add-peer b', 'add-peer c', 'add-peer with a space']);
+      assert.equal(await all('leave', 'e'), true);
+    });
+
+    it('as many are entering a room as may: one more comes again later', async () => {
+      await gather('a', 'b', 'c', 'd');
+      for (let i = 0; i < 16; i++) {
+        await open(`n${i}`);
+        assert.deepEqual(await run('join', `n${i}`), BEGUN);
+      }
+      await open('z');
+      assert.equal(await run('join', 'z'), 'rate');
+      assert.ok(!(await members()).includes('z'));
+      await all('join', 'n0', BEGUN.again);
+      assert.deepEqual(await run('join', 'z'), BEGUN);
+    });
   });
 });

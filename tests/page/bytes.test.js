@@ -1,7 +1,7 @@
 // bytes.test.js - messages as bytes, over ways that lose, double and reorder.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MESSAGE_MOST, Receiver, Sender, encode, fromBase64, toBase64 } from '../../src/page/bytes.js';
+import { MESSAGE_MAX, Receiver, Sender, encode, fromBase64, toBase64 } from '../../src/page/client/bytes.js';
 import { dice } from './lib/webrtc.js';
 
 const text = (message) => (typeof message === 'string' ? message : `bytes ${message.join()}`);
@@ -16,7 +16,7 @@ test('kinds and sizes come back as they were', () => {
     ['a DataView', new DataView(new Uint8Array([7]).buffer), 'bytes 7'],
     ['numbers of two bytes', new Uint16Array([257]), 'bytes 1,1'],
   ])) {
-    assert.deepEqual(new Receiver().take(0, encode(data)).map(text), [want], why);
+    assert.deepEqual(new Receiver().receive(0, encode(data)).map(text), [want], why);
   }
 });
 
@@ -33,7 +33,7 @@ test('whatever pieces, repetitions and gaps: each message once, in order', () =>
       next = Math.max(next, sender.acked);
       const piece = sender.slice(next, 1 + random(200));
       const lost = random(4) === 0;
-      if (!lost) got.push(...receiver.take(next, piece));
+      if (!lost) got.push(...receiver.receive(next, piece));
       next += piece.length;
       if (random(8) === 0) sender.ack(receiver.received);
       // Another way, or the same again: from somewhere that is not confirmed.
@@ -72,17 +72,17 @@ test('a piece in the middle of a message that is half confirmed', () => {
 
 test('strange offsets are nothing', () => {
   for (const offset of /** @type {any[]} */ ([-1, 1, 1e300, NaN, undefined, '1', {}, -Infinity])) {
-    assert.deepEqual(new Receiver().take(offset, new Uint8Array(0)), [], String(offset));
+    assert.deepEqual(new Receiver().receive(offset, new Uint8Array(0)), [], String(offset));
     const receiver = new Receiver();
-    receiver.take(0, encode('a'));
-    assert.deepEqual(receiver.take(offset === -1 ? 7 : offset, encode('b')), [], String(offset));
+    receiver.receive(0, encode('a'));
+    assert.deepEqual(receiver.receive(offset === -1 ? 7 : offset, encode('b')), [], String(offset));
   }
 });
 
 test('a message that is longer than any may be is an error, before it is here', () => {
   const head = new Uint8Array(5);
-  new DataView(head.buffer).setUint32(0, MESSAGE_MOST + 1);
-  assert.throws(() => new Receiver().take(0, head), RangeError);
+  new DataView(head.buffer).setUint32(0, MESSAGE_MAX + 1);
+  assert.throws(() => new Receiver().receive(0, head), RangeError);
 });
 
 test('base64 of any bytes, and of many', () => {

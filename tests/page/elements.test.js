@@ -2,9 +2,9 @@
 // ends are the same; and what a peer may send is bounded.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BUCKETS, ELEMENTS_MOST, Elements, PIECE_POINTS, POINTS_MOST } from '../../src/page/elements.js';
-import { MESSAGE_MOST } from '../../src/page/sync.js';
-import { COLOURS, COORDINATE_MOST, PRESSURE_MOST, RULES } from '../../src/page/shapes.js';
+import { BUCKETS, ELEMENTS_MAX, Elements, PIECE_POINTS, POINTS_MAX } from '../../src/page/board/elements.js';
+import { BOARD_MESSAGE_MAX } from '../../src/page/board/sync.js';
+import { COLOURS, COORDINATE_MAX, PRESSURE_MAX, RULES } from '../../src/page/board/shapes.js';
 import { dice } from './lib/webrtc.js';
 
 const good = { id: 'a-1', version: 1, by: 'a', at: 0, points: [0, 0, 50, 5, 5, 50],
@@ -169,8 +169,8 @@ for (const [why, change, taken = false] of /** @type {[string, any, boolean?][]}
   ['no number', { points: [1, '2', 3] }],
   ['not a number', { points: [1, NaN, 3] }],
   ['no list', { points: { length: 3 } }],
-  ['too far out', { points: [0, COORDINATE_MOST + 1, 0] }],
-  ['a pressure that breaks the pen', { points: [0, 0, PRESSURE_MOST + 1] }],
+  ['too far out', { points: [0, COORDINATE_MAX + 1, 0] }],
+  ['a pressure that breaks the pen', { points: [0, 0, PRESSURE_MAX + 1] }],
   ['too many at once', { points: Array(3 * PIECE_POINTS + 3).fill(0) }],
   ['a shape', { value: shape }, true],
   ['a shape without a size', { value: { ...shape, w: undefined } }],
@@ -205,27 +205,27 @@ test('refuses what is no piece at all', () => {
 test('a hostile peer fills a board, and no more', () => {
   const elements = new Elements(RULES);
   assert.equal(elements.full, false);
-  for (let i = 0; i < ELEMENTS_MOST + 2_000; i++) elements.merge({ ...good, id: `b-${i}`, points: [0, 0, 0] });
-  assert.equal(elements.list.length, ELEMENTS_MOST);
+  for (let i = 0; i < ELEMENTS_MAX + 2_000; i++) elements.merge({ ...good, id: `b-${i}`, points: [0, 0, 0] });
+  assert.equal(elements.list.length, ELEMENTS_MAX);
   assert.equal(elements.full, true);
   const long = new Elements(RULES);
   const far = Array.from({ length: 3 * PIECE_POINTS }, (_, i) => (i % 3 === 2 ? 100 : -49_999.9));
   for (let i = 0; i < 400; i++) {
     for (let at = 0; at < 5_000; at += PIECE_POINTS) long.merge({ ...good, id: `b-${i}`, at, points: far });
   }
-  assert.ok(long.points <= POINTS_MOST);
+  assert.ok(long.points <= POINTS_MAX);
   for (const stroke of long.list) {
     for (const piece of long.pieces(stroke)) assert.ok(JSON.stringify(piece).length < 16_384);
   }
   // With the longest names that there are, two that differ in everything can still ask each other.
   const asking = new Elements(RULES);
   const long32 = (i) => `${i}`.padStart(32, 'x');
-  for (let i = 0; i < ELEMENTS_MOST; i++) {
+  for (let i = 0; i < ELEMENTS_MAX; i++) {
     asking.merge({ ...good, id: long32(i), version: 1e9, by: long32(0), edit: 1e9, editor: long32(1) });
   }
   const want = JSON.stringify({ type: 'want', known: asking.known(Array.from({ length: BUCKETS }, (_, i) => i)) });
-  assert.equal(asking.list.length, ELEMENTS_MOST);
-  assert.ok(want.length < MESSAGE_MOST - 1_000, `${want.length} characters`);
+  assert.equal(asking.list.length, ELEMENTS_MAX);
+  assert.ok(want.length < BOARD_MESSAGE_MAX - 1_000, `${want.length} characters`);
   const holes = new Elements(RULES);
   for (let i = 0; i < 3_000; i++) holes.merge({ ...good, id: `b-${i}`, at: 1 + i % 3_000, points: [1, 1, 1] });
   assert.equal(holes.points, 0);

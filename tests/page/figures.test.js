@@ -1,13 +1,13 @@
 // figures.test.js - what elements look like, where they can be hit, and which part of the board is seen.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { figureOf, handlesOf, hits } from '../../src/page/figures.js';
-import { COORDINATE_MOST } from '../../src/page/shapes.js';
-import { View } from '../../src/page/view.js';
+import { figureOf, handlesOf, hits } from '../../src/page/board/figures.js';
+import { COORDINATE_MAX } from '../../src/page/board/shapes.js';
+import { View } from '../../src/page/board/view.js';
 
 const VERSION = { id: 'a-1', version: 1, by: 'a', edit: 0, editor: '' };
 const base = { order: 1, colour: 0, width: 3, x: 10, y: 20 };
-/** @typedef {import('../../src/page/elements.js').Present} Present */
+/** @typedef {import('../../src/page/board/elements.js').Present} Present */
 /** @type {(value: object, points?: number[]) => Present} */
 const element = (value, points = []) => ({ ...VERSION, value: { ...base, ...value }, points });
 const shape = (kind, w = 100, h = 60) => element({ kind, w, h });
@@ -86,7 +86,7 @@ test('nobody gets lost', () => {
   assert.equal(view.scale, 8);
   view.pan(1e12, -1e12);
   const { x, y } = view.toBoard(500, 350);
-  assert.deepEqual([Math.round(x), Math.round(y)], [-COORDINATE_MOST, COORDINATE_MOST]);
+  assert.deepEqual([Math.round(x), Math.round(y)], [-COORDINATE_MAX, COORDINATE_MAX]);
   for (let i = 0; i < 100; i++) view.zoom(0.5);
   assert.equal(view.scale, 0.1);
   view.fit({ left: 4_000, top: 4_000, right: 4_100, bottom: 4_100 });

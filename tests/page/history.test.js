@@ -1,7 +1,7 @@
 // history.test.js - what one did oneself is undone and done again, whatever others did meanwhile.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Drawing } from '../../src/page/drawing.js';
+import { Drawing } from '../../src/page/board/drawing.js';
 import { dice } from './lib/webrtc.js';
 
 const PEN = { kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };

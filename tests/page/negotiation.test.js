@@ -2,7 +2,7 @@
 // connected. Time is ours, and RTCPeerConnection what the specification says of its states.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Connection } from '../../src/page/connection.js';
+import { Connection } from '../../src/page/client/connection.js';
 import { FakeConnection, begin, end, makeConnectionsOf, net, tick, turns } from './lib/webrtc.js';
 
 class World {
@@ -21,7 +21,7 @@ class World {
     const end = { connection: null };
     this.#ends[name] = end;
     end.connection = new Connection({ offers, polite: name === 'ann' }, {
-      say: (event, data) => this.#queue.push({ to: other, from: end, event, data: structuredClone(data) }),
+      signal: (event, data) => this.#queue.push({ to: other, from: end, event, data: structuredClone(data) }),
       withdraw: () => { this.#queue = this.#queue.filter(({ from }) => from !== end); },
       iceServers: async () => [],
       changed() {},

@@ -1,8 +1,8 @@
 // outbox.test.js - the queue of what is to be relayed.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Outbox } from '../../src/page/outbox.js';
-import { Refusal } from '../../src/page/requests.js';
+import { Outbox } from '../../src/page/client/outbox.js';
+import { Refusal } from '../../src/page/client/requests.js';
 
 /** A server that answers when it is told to. */
 function server() {
@@ -89,7 +89,7 @@ test('what is dropped never goes out, and says so', async () => {
   await turn();
   const dropped = outbox.push('ann', 'a2');
   outbox.push('bob', 'b1');
-  outbox.drop((peer) => peer === 'ann');
+  outbox.discard((peer) => peer === 'ann');
   await assert.rejects(dropped, { status: 0 });
   posts[0].resolve();
   await turn();

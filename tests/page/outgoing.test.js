@@ -1,11 +1,11 @@
 // outgoing.test.js - what is told while one draws: at most one message a frame, and no old pointers.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Elements } from '../../src/page/elements.js';
-import { Emitter } from '../../src/page/events.js';
-import { Outgoing } from '../../src/page/outgoing.js';
-import { RULES } from '../../src/page/shapes.js';
-import { Sync } from '../../src/page/sync.js';
+import { Elements } from '../../src/page/board/elements.js';
+import { Emitter } from '../../src/page/client/events.js';
+import { Outgoing } from '../../src/page/board/outgoing.js';
+import { RULES } from '../../src/page/board/shapes.js';
+import { Sync } from '../../src/page/board/sync.js';
 import './lib/crypto.js';
 
 const PEN = { order: 1, kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };

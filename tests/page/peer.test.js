@@ -1,9 +1,9 @@
 // peer.test.js - data between two ends whose ways come and go: each message arrives once, in order.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encode } from '../../src/page/bytes.js';
-import { Peer, RELAYED } from '../../src/page/peer.js';
-import { Refusal } from '../../src/page/requests.js';
+import { encode } from '../../src/page/client/bytes.js';
+import { Peer, RELAYED } from '../../src/page/client/peer.js';
+import { Refusal } from '../../src/page/client/requests.js';
 import { begin, dice, end, net, tick, turns } from './lib/webrtc.js';
 
 const STEP_MS = 100;

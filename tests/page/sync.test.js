@@ -1,10 +1,10 @@
 // sync.test.js - who tells whom what: peers that come, go in the middle of it, and mean harm.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Elements } from '../../src/page/elements.js';
-import { Emitter } from '../../src/page/events.js';
-import { RULES } from '../../src/page/shapes.js';
-import { Sync } from '../../src/page/sync.js';
+import { Elements } from '../../src/page/board/elements.js';
+import { Emitter } from '../../src/page/client/events.js';
+import { RULES } from '../../src/page/board/shapes.js';
+import { Sync } from '../../src/page/board/sync.js';
 import { dice, turns } from './lib/webrtc.js';
 
 /** @typedef {import('../../src/page/drawbridge.js').Drawbridge} Drawbridge */

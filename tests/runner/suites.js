@@ -19,20 +19,21 @@ const ALONE = {
 
 /** Jobs of which one runs at a time: each keeps all processors busy by itself, so that together they only take longer. */
 const BUSY = ['lint', 'distcheck', 'unit', 'asan/build', 'tsan/build', 'asan/unit',
-  'faults:lighttpd/malformed', 'faults:apache/malformed', 'faults:apache-proxy/malformed'];
+  'faults:lighttpd/malformed', 'faults:apache/malformed', 'faults:apache-proxy/malformed', 'faults:nginx/malformed'];
 
 const MOUNTS = { apache: '/draw/' };
 
 // The suites that say most on programs with a sanitizer.
 const SANITIZERS = {
   asan: { list: 'address,undefined', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'errors', 'access', 'limits',
-    'metrics', 'redis', 'fastcgi'], unit: true },
+    'metrics', 'redis', 'redis-tls', 'fastcgi'], unit: true },
   tsan: { list: 'thread', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'fastcgi'] },
 };
 for (const name of Object.keys(SANITIZERS)) SANITIZERS[`${name}-all`] = { list: SANITIZERS[name].list };
 
-export const WHOLE = ['unit', 'page', 'model', 'lint', 'distcheck',
-  'smoke:lighttpd:/', 'smoke:lighttpd:/draw', 'smoke:apache:/', 'smoke:apache-proxy:/', 'smoke:lighttpd-cgi:/', 'smoke:apache-cgi:/',
+export const WHOLE = ['unit', 'page', 'model', 'bench', 'lint', 'distcheck', 'install',
+  'smoke:lighttpd:/', 'smoke:lighttpd:/draw', 'smoke:apache:/', 'smoke:apache-proxy:/', 'smoke:nginx:/', 'smoke:nginx:/draw', 'smoke:caddy:/',
+  'smoke:lighttpd-cgi:/', 'smoke:apache-cgi:/',
   'http:lighttpd', 'http:apache', 'http:apache-proxy', 'asan', 'tsan',
   'faults:lighttpd', 'faults:apache', 'faults:apache-proxy', 'browser'];
 
@@ -65,8 +66,10 @@ const KINDS = {
   unit: (suite, at, build) => [{ name: suite, suite, make: 'check', build }],
   lint: (suite, at, build) => [{ name: suite, suite, make: 'lint', build }],
   distcheck: (suite, at, build) => [{ name: suite, suite, make: 'distcheck', build }],
+  install: (suite) => ofFolder(suite, 'install'),
   page: (suite) => ofFolder(suite, 'page'),
   model: (suite) => ofFolder(suite, 'model'),
+  bench: (suite) => ofFolder(suite, 'bench'),
   browser: (suite) => ofFolder(suite, 'browser'),
   smoke: (suite, at) => [{ name: suite, suite, file: path.join(TESTS, 'smoke.test.js'), env: { SERVER: at.server, MOUNT: at.mount } }],
   http: (suite, at) => ofFolder(suite, 'http', { SERVER: at.server, MOUNT: at.mount }),
@@ -74,8 +77,8 @@ const KINDS = {
 };
 
 /** Which suites want a web server's name. */
-const SERVED = { smoke: ['lighttpd', 'apache', 'apache-proxy', 'lighttpd-cgi', 'apache-cgi'],
-  http: ['lighttpd', 'apache', 'apache-proxy'], faults: ['lighttpd', 'apache', 'apache-proxy'] };
+const SERVED = { smoke: ['lighttpd', 'apache', 'apache-proxy', 'nginx', 'caddy', 'lighttpd-cgi', 'apache-cgi'],
+  http: ['lighttpd', 'apache', 'apache-proxy', 'nginx'], faults: ['lighttpd', 'apache', 'apache-proxy', 'nginx'] };
 
 /** @returns {object[]}  the jobs that this word means */
 function jobsOf(word, build) {

@@ -2,31 +2,28 @@
 // same there. Prints a line for each that is not: which file, what of it, and what it should be.
 //
 // The code is right: its tables are read by tests/http/lib/tables.js. A list that is new gets a function
-// here, and a line in CHECKS.
-import { existsSync } from 'node:fs';
+// here, and a line in CHECKS. With --write the reserved words are set right wherever they are listed.
+import { existsSync, writeFileSync } from 'node:fs';
 import * as tables from '../http/lib/tables.js';
+import { complain, finish, same } from './complaints.js';
+import { MARKDOWN, brokenLinks } from './links.js';
 
-const { read, ROUTES, RESERVED, namesIn } = tables;
+const { read, ROUTES, namesIn, pageFiles, pageFolders } = tables;
 
 const README = read('README.md');
-const MAN = ['drawbridge.1', 'drawbridge.7', 'signal.fcgi.8', 'stream.fcgi.8'].map((name) => `src/man/${name}`);
-const [MAN_COMMAND, MAN_PROTOCOL, MAN_SIGNAL, MAN_STREAM] = MAN;
-
-const found = [];
-const complain = (file, text) => found.push(`${file}: ${text}`);
-
-/** Each of one is in the other. where: what of the file. */
-function same(file, where, has, wanted, source) {
-  for (const one of new Set(wanted)) if (!has.includes(one)) complain(file, `${where} lacks ${one}, which ${source} has`);
-  for (const one of new Set(has)) if (!wanted.includes(one)) complain(file, `${where} has ${one}, which ${source} has not`);
-}
+const README_LINES_MAX = 200; // for a newcomer; all else is in the document about it
+const PAGE = 'src/page/README.md';
+const MAN = namesIn('src/man').map((name) => `src/man/${name}`);
+const [MAN_COMMAND, MAN_PROTOCOL, MAN_OPERATIONS, MAN_SIGNAL, MAN_STREAM] = ['drawbridge.1', 'drawbridge.7', 'drawbridge-operations.7',
+  'signal.fcgi.8', 'stream.fcgi.8'].map((name) => `src/man/${name}.in`);
+const DOCUMENTS = [...MARKDOWN, ...MAN];
 
 const all = (text, pattern) => Array.from(text.matchAll(pattern), (match) => match[1]);
 
-/** The rows of README's tables with this head, each a list of cells. */
-function table(head) {
-  const at = README.split('\n').flatMap((line, i, lines) => (line.startsWith(head) ? [lines.slice(i + 2)] : []));
-  if (!at.length) complain('README.md', `no table begins with "${head}"; tests/style/docs.js reads it`);
+/** The rows of a Markdown file's tables with this head, each a list of cells. */
+function table(file, head) {
+  const at = read(file).split('\n').flatMap((line, i, lines) => (line.startsWith(head) ? [lines.slice(i + 2)] : []));
+  if (!at.length) complain(file, `no table begins with "${head}"; tests/style/docs.js reads it`);
   return at.flatMap((lines) => lines.slice(0, lines.findIndex((line) => !line.startsWith('|'))))
     .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
 }
@@ -39,11 +36,12 @@ const section = (text, head, rank) => text.split(`\n${rank} `).find((part) => pa
 /** mdoc as one reads it. */
 const plain = (mdoc) => mdoc.replace(/^\.(?:It|Li|Ev|Cm|Ar|Pa|Xr|Dl|Nm|Fl|Op|Sq) /gm, '').replace(/"([^"\n]*)"/g, '$1').replace(/\s+/g, ' ');
 
-/** .It of a section of a man page: {names, text}. */
+/** .It of a section of a man page: {names, text, words}, of which the words are those that stand literally. */
 function items(page, head, macro) {
   return section(read(page), head, '.Sh').split('\n.It ').slice(1).filter((item) => item.startsWith(`${macro} `)).map((item) => {
     const [first, ...rest] = item.split('\n');
-    return { names: first.split(' , ').map((name) => name.replace(`${macro} `, '')), text: plain(rest.join('\n')) };
+    const text = rest.join('\n');
+    return { names: first.split(' , ').map((name) => name.replace(`${macro} `, '')), text: plain(text), words: all(text, /^\.Li (\S+)/gm) };
   });
 }
 
@@ -51,25 +49,14 @@ function items(page, head, macro) {
 function checkRange(file, { name, least, most, above }, text) {
   for (const [told, from, to] of text.matchAll(/(\w+) to (\d+)\b(?! (?:%|percent))/g)) {
     const right = Number(to) === most && (Number(from) === least || (above && from === above));
-    if (!right && /^[\d_A-Z]+$/.test(from)) complain(file, `DRAWBRIDGE_${name}: says "${told}", the table in src/base/conf.c ${least} to ${most}`);
+    if (!right && /^[\d_A-Z]+$/.test(from)) complain(file, `DRAWBRIDGE_${name}: says "${told}", the table in src/conf/settings.c ${least} to ${most}`);
   }
 }
 
 function settings() {
   const known = tables.settings();
   const names = known.map(({ name }) => name);
-  const source = 'the table in src/base/conf.c';
-
-  const documented = table('| `DRAWBRIDGE_…` |');
-  same('README.md', 'the table of settings', documented.flatMap(([name]) => coded(name)), ['CONF', ...names], source);
-  for (const setting of known) {
-    const [, preset = '', text = ''] = documented.find(([name]) => coded(name)[0] === setting.name) ?? [];
-    const told = preset.replaceAll('`', '');
-    if (setting.preset === null ? !/^(none|empty|by )/.test(preset) : told !== setting.preset) {
-      complain('README.md', `the table of settings has "${preset}" as the default of ${setting.name}, which is ${setting.preset ?? 'none'}`);
-    }
-    if (setting.number) checkRange('README.md', setting, text);
-  }
+  const source = 'the table in src/conf/settings.c';
 
   for (const page of [MAN_SIGNAL, MAN_STREAM]) {
     const entries = items(page, 'ENVIRONMENT', 'Ev');
@@ -95,37 +82,37 @@ function settings() {
   }
 
   const may = ['CONF', 'NAME', ...names].flatMap((name) => [name, `${name}_FILE`]);
-  for (const file of ['README.md', 'quickstart', ...MAN, ...shipped('lighttpd'), ...shipped('apache'), ...shipped('src/systemd')]) {
+  for (const file of new Set(['quickstart', ...DOCUMENTS, ...shipped('lighttpd'), ...shipped('apache'), ...shipped('src/nginx'), ...shipped('src/caddy'), ...shipped('src/container'), ...shipped('src/debian'),
+    ...shipped('src/systemd')])) {
     for (const name of new Set(all(read(file), /\bDRAWBRIDGE_([A-Z][A-Z_]*[A-Z])\b/g))) {
       if (!may.includes(name)) complain(file, `names DRAWBRIDGE_${name}, which is no setting`);
     }
   }
 }
 
-/** Not all of them are packed. */
 const testFolders = () => namesIn('tests').filter((name) => name !== 'node_modules' && existsSync(new URL(`../${name}/`, import.meta.url)))
   .map((name) => `tests/${name}`);
 const shipped = (folder) => namesIn(folder).map((name) => `${folder}/${name}`);
 
 function metrics() {
   const known = tables.metrics();
-  const documented = table('| `drawbridge_…` |').flatMap(([names, type, text]) => coded(names).map((name) => ({ name, type, text })));
+  const documented = items(MAN_OPERATIONS, 'METRICS', 'Li').flatMap(({ names, text, words }) => names.map((head) => {
+    const [name, type] = head.split(' No ');
+    return { name, type: type?.slice(1, -1), text, words: words.filter((word) => /^[a-z-]+$/.test(word)) };
+  }));
   const full = ({ name, label }) => (label ? `${name}{${label}}` : name);
-  same('README.md', 'the table of metrics', documented.map(({ name }) => name), known.map(full), 'src/base/metric.c');
+  same(MAN_OPERATIONS, 'METRICS', documented.map(({ name }) => name), known.map(full), 'src/shared/metric.c');
   for (const metric of known) {
-    const { type, text } = documented.find(({ name }) => name === full(metric)) ?? {};
-    if (type !== undefined && type !== metric.type) {
-      complain('README.md', `the table of metrics has ${type} as the type of ${metric.name}, which is a ${metric.type}`);
-    }
-    if (!metric.words || !text) continue;
-    const told = coded(text).filter((word) => /^[a-z-]+$/.test(word));
-    // "…": not all of them.
-    same('README.md', `the table of metrics, ${full(metric)},`, told,
-      text.includes('…') ? metric.words.filter((word) => told.includes(word)) : metric.words, 'src/base/metric.c');
+    const told = documented.find(({ name }) => name === full(metric));
+    if (!told) continue;
+    if (told.type !== metric.type) complain(MAN_OPERATIONS, `METRICS has ${told.type} as the type of ${metric.name}, which is a ${metric.type}`);
+    if (!metric.words) continue;
+    same(MAN_OPERATIONS, `METRICS, ${full(metric)},`, told.words,
+      told.text.includes('and others') ? metric.words.filter((word) => told.words.includes(word)) : metric.words, 'src/shared/metric.c');
   }
   for (const page of MAN) {
     for (const name of new Set(all(read(page), /\bdrawbridge_(\w+)\b/g))) {
-      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is no metric of src/base/metric.c`);
+      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is no metric of src/shared/metric.c`);
     }
   }
 }
@@ -136,12 +123,10 @@ const request = (file) => ({ method, path }) => `${method} ${written(path, file)
 
 function routes() {
   const heads = (page, head, from) => all(section(read(page), head, from), /(?:^\.It|,) Li ((?:GET|POST|PUT|PATCH|DELETE) \/\S*)/gm);
-  same('README.md', 'the table of requests', table('| request |').flatMap(([cell]) => coded(cell)).filter((one) => /^[A-Z]+ \//.test(one)),
-    ROUTES.map(request('…')), 'a table routes[] of the programs');
-  same(MAN_PROTOCOL, '"Requests"', heads(MAN_PROTOCOL, 'Requests', '.Ss'), ROUTES.map(request('FILE')), 'a table routes[] of the programs');
+  same(MAN_PROTOCOL, '"Requests"', heads(MAN_PROTOCOL, 'Requests', '.Ss'), ROUTES.map(request('FILE')), 'a list of the programs, as src/signal/routes.c,');
   // Pages are the web server's: a row is there to refuse other methods.
   same(MAN_SIGNAL, 'DESCRIPTION', heads(MAN_SIGNAL, 'DESCRIPTION', '.Sh'),
-    ROUTES.filter(({ program, run }) => program === 'signal.fcgi' && run !== 'run_page').map(request('FILE')), 'src/signal/main.c');
+    ROUTES.filter(({ program, run }) => program === 'signal.fcgi' && run !== 'run_page').map(request('FILE')), 'src/signal/routes.c');
   const stream = plain(read(MAN_STREAM));
   for (const route of ROUTES.filter(({ program }) => program === 'stream.fcgi')) {
     if (!stream.includes(request('FILE')(route))) complain(MAN_STREAM, `DESCRIPTION lacks ${request('FILE')(route)}, which src/stream has`);
@@ -155,67 +140,94 @@ function routes() {
       if (!asked.test(text)) complain('tests/http', `no test but errors.test.js asks for ${method} ${path}`);
     }
   }
-
-  const first = new Set(ROUTES.map(({ path }) => path.split('/')[1]).filter((word) => word && !word.startsWith('{')));
-  for (const word of first) {
-    if (!RESERVED.includes(word)) complain('src/base/id.c', `reserved[] lacks ${word}: a room of that name would hide behind the route /${word}`);
-  }
 }
 
-/** Where web servers and people are told them; errors.test.js reads the table itself. */
-const RESERVED_IN = ['README.md', MAN_PROTOCOL, 'apache/drawbridge.conf', 'lighttpd/drawbridge.conf', 'lighttpd/drawbridge-cgi.conf'];
+/** What no room is called, or it would hide behind the route; the last is a key in Redis. */
+const RESERVED = [...new Set([...ROUTES.map(({ path }) => path.split('/')[1]).filter((word) => word && !word.startsWith('{')), 'channels'])];
+
+/** Where the programs, web servers and people are told them; errors.test.js reads the table itself. */
+const RESERVED_IN = ['src/base/id.c', 'src/doc/openapi.yaml', MAN_PROTOCOL, 'apache/drawbridge.conf.in', 'lighttpd/drawbridge.conf.in', 'lighttpd/drawbridge-cgi.conf.in',
+  'src/nginx/drawbridge-site.conf.in', 'src/caddy/README.md'];
+
+/** A list of them, as it should be: each is put before the last, as it is separated there. */
+function rightWords(list) {
+  const [, separator] = /([^a-z]+)[a-z]+$/.exec(list);
+  const words = list.match(/[a-z]+/g);
+  const kept = words.filter((word) => !RESERVED.includes(word)).reduce((text, word) => text.replace(new RegExp(`\\b${word}\\b[^a-z]*`), ''), list);
+  return RESERVED.filter((word) => !words.includes(word)).reduce((text, word) => text.replace(/[a-z]+$/, `${word}${separator}$&`), kept);
+}
 
 function reservedWords() {
-  const folders = ['apache', 'lighttpd', 'src/man', 'src/page', 'src/systemd', ...testFolders(), 'tests/http/lib'];
-  const files = ['README.md', 'quickstart', ...tables.sources(), ...folders.flatMap(shipped).filter((path) => /\.(js|c|h|conf|html|\d)$/.test(path))];
+  const folders = ['apache', 'lighttpd', 'src/caddy', 'src/doc', 'src/nginx', 'src/page', ...pageFolders().map((name) => `src/page/${name}`), 'src/systemd', ...testFolders(), 'tests/http/lib'];
+  const files = ['quickstart', ...DOCUMENTS, ...tables.sources(), ...folders.flatMap(shipped).filter((path) => /\.(js|c|h|conf\.in|conf|html|yaml)$/.test(path))];
   for (const file of files) {
     // A list of words, in which most of them are, is this one, wherever it stands.
-    const lists = all(read(file), /\b([a-z]+(?:(?:\||["',\s]{1,5})[a-z]+){3,})\b/g).map((text) => text.match(/[a-z]+/g))
-      .filter((words) => RESERVED.filter((word) => words.includes(word)).length > RESERVED.length / 2);
-    for (const words of lists) {
-      same(file, `the list of reserved words "${words.slice(0, 3).join(' ')} …"`, words, RESERVED, 'reserved[] of src/base/id.c');
+    const text = read(file);
+    const lists = all(text, /\b([a-z]+(?:(?:\||["',\s]{1,5})[a-z]+){3,})\b/g)
+      .filter((list) => RESERVED.filter((word) => list.match(/[a-z]+/g).includes(word)).length > RESERVED.length / 2);
+    if (process.argv.includes('--write')) {
+      const right = lists.reduce((whole, list) => whole.replace(list, rightWords(list)), text);
+      if (right !== text) writeFileSync(new URL(`../../${file}`, import.meta.url), right);
+      continue;
     }
-    if (RESERVED_IN.includes(file) && !lists.length) complain(file, `no list of the reserved words of src/base/id.c: ${RESERVED.join(' ')}`);
+    for (const words of lists.map((list) => list.match(/[a-z]+/g))) {
+      same(file, `the list of reserved words "${words.slice(0, 3).join(' ')} …" (tests/style/docs --write sets it right)`, words, RESERVED, 'a route, or Redis,');
+    }
+    if (RESERVED_IN.includes(file) && !lists.length) complain(file, `no list of the reserved words: ${RESERVED.join(' ')}`);
   }
 }
 
+/** What pages load by a script of their own. */
+const ENTRIES = ['board/board.js', 'name.js'];
+
+const folderOf = (name) => name.split('/').slice(0, -1).join('/');
+
 function modules() {
-  const there = namesIn('src/page').sort();
-  const packed = all(/^dist_page_DATA = ([^]*?[^\\])\n/m.exec(read('Makefile.am'))?.[1] ?? '', /src\/page\/(\S+)/g);
-  same('Makefile.am', 'dist_page_DATA', packed, there, 'src/page');
-  const described = table('| file | what it does |').flatMap(([names]) => coded(names));
-  same('README.md', 'the tables of files ("The board", "The client module")', described, there.filter((name) => name.endsWith('.js')), 'src/page');
-  for (const name of described.filter((one, i) => described.indexOf(one) < i)) complain('README.md', `${name} is in the tables of files twice`);
+  const there = pageFiles().sort();
+  // Each folder is a list of its own, which is installed into a folder of that name.
+  for (const folder of ['', ...pageFolders()]) {
+    const list = ['dist_page', folder && `_${folder}`, '_DATA'].join('');
+    const packed = all(new RegExp(`^${list} = ([^]*?[^\\\\])\n`, 'm').exec(read('Makefile.am'))?.[1] ?? '', /src\/page\/(\S+)/g);
+    same('Makefile.am', list, packed, there.filter((name) => folderOf(name) === folder), 'src/page');
+  }
+  const described = table(PAGE, '| file | what it does |').flatMap(([names]) => coded(names));
+  const scripts = there.filter((name) => name.endsWith('.js'));
+  same(PAGE, 'the tables of files ("The board", "The client module")', described, scripts, 'src/page');
+  const preloaded = all(read('src/page/index.html'), /<link rel="modulepreload" href="static\/([^"]+)">/g);
+  same('src/page/index.html', 'modulepreload', preloaded, scripts.filter((name) => !ENTRIES.includes(name)), 'src/page');
+  for (const name of described.filter((one, i) => described.indexOf(one) < i)) complain(PAGE, `${name} is in the tables of files twice`);
 }
 
 function client() {
   const methods = ['on', ...all(read('src/page/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor')];
-  const described = table('| method, property |').flatMap(([cell]) => all(cell, /`(\w+)[(`]/g));
-  same('README.md', 'the table of methods and properties', described, methods, 'src/page/drawbridge.js');
+  const described = table(PAGE, '| method, property |').flatMap(([cell]) => all(cell, /`(\w+)[(`]/g));
+  same(PAGE, 'the table of methods and properties', described, methods, 'src/page/drawbridge.js');
 }
 
-/** In README, in the help of the page; what only one of them has. */
+/** In the page's README, in its help, which the tools add theirs to; what only one of them has. */
 function keys() {
   const letters = (names) => names.filter((name) => /^[A-Z]$|^Ctrl\+./.test(name));
-  same('README.md', 'the table of keys', letters(table('| key |').flat().flatMap(coded)), letters(all(read('src/page/index.html'), /<kbd>([^<]+)<\/kbd>/g)),
-    'the help in src/page/index.html');
+  const tools = all(read('src/page/board/tools.js'), /\bkey: '(.)'/g).map((key) => key.toUpperCase());
+  const help = all(read('src/page/index.html'), /<kbd>([^<]+)<\/kbd>/g);
+  same(PAGE, 'the table of keys', letters(table(PAGE, '| key |').flat().flatMap(coded)), [...tools, ...letters(help)],
+    'src/page/board/tools.js and the help in src/page/index.html');
+  for (const key of tools.filter((one, i) => [...tools.slice(0, i), ...help].includes(one))) {
+    complain('src/page/board/tools.js', `the key ${key} is another one's, too`);
+  }
 }
 
 function errors() {
-  const statuses = tables.errorStatuses().map(String);
+  const statuses = tables.errors().map(({ status }) => String(status));
   const named = (text) => text.match(/\b[45]\d\d\b/g) ?? [];
-  same('README.md', 'the table of statuses', table('| status |').flatMap(([cell]) => named(cell)), statuses, 'errors[] of src/web/http.c');
   same(MAN_PROTOCOL, '"Errors"', all(section(read(MAN_PROTOCOL), 'Errors', '.Ss'), /^\.It (\d.*)$/gm).flatMap(named), statuses, 'errors[] of src/web/http.c');
   const events = ['any other', 'any other name'];
-  same('README.md', 'the table of events', table('| event | data |').map(([cell]) => coded(cell)[0]).filter(Boolean), tables.SERVER_EVENTS,
-    'server_events[] of src/web/http.c');
   same(MAN_PROTOCOL, '"The stream"', all(section(read(MAN_PROTOCOL), 'The stream', '.Ss'), /^\.It (?:Li )?(.+)$/gm).filter((name) => !events.includes(name)),
     tables.SERVER_EVENTS, 'server_events[] of src/web/http.c');
 }
 
 function logs() {
   const logged = new Set(tables.sources().flatMap((path) => all(read(path), /"([a-z]+\.[a-z_]+)"/g)));
-  for (const file of ['README.md', ...MAN]) {
+  for (const file of DOCUMENTS) {
     for (const name of new Set(all(read(file), /\bat=([a-z]+\.[a-z_]+)/g))) {
       if (name !== 'module.function' && !logged.has(name)) complain(file, `at=${name} is logged by no source`);
     }
@@ -225,7 +237,6 @@ function logs() {
 const options = (text) => [...new Set(all(text, /(?<![\w-])--([a-z][a-z-]*)/g))];
 
 function command() {
-  const common = ['help', 'version'];
   const source = tables.sources().filter((path) => path.startsWith('src/cli/'));
   const commands = source.flatMap((path) => all(read(path), /const struct command command_\w+ = \{\s*"(\w+)"/g).map((name) => {
     const code = read(path);
@@ -235,20 +246,18 @@ function command() {
   same(MAN_COMMAND, 'DESCRIPTION', all(section(read(MAN_COMMAND), 'DESCRIPTION', '.Sh'), /^\.It Cm (\w+)/gm), names, 'src/cli');
   same(MAN_COMMAND, 'SYNOPSIS', all(section(read(MAN_COMMAND), 'SYNOPSIS', '.Sh'), /^\.Cm (\w+)/gm), names, 'src/cli');
   const [main] = source.filter((path) => path.endsWith('/main.c'));
-  const allowed = /allowed is ([^"]*)/.exec(read(main))?.[1] ?? '';
-  same(main, `"allowed is ${allowed}"`, allowed.match(/(?<![\w-])[a-z]+/g).filter((word) => word !== 'or'), names, 'src/cli');
+  const expected = /; expected ([^"]*)/.exec(read(main))?.[1] ?? '';
+  same(main, `"expected ${expected}"`, expected.match(/(?<![\w-])[a-z]+/g).filter((word) => word !== 'or'), names, 'src/cli');
   for (const { name, path, usage, options: known } of commands) {
     const entry = section(read(MAN_COMMAND), 'DESCRIPTION', '.Sh').split(/^\.It Cm /m).find((part) => part.startsWith(`${name}\n`)) ?? '';
     same(MAN_COMMAND, `"${name}"`, all(entry, /^\.It.*\bFl Fl ([a-z-]+)/gm), known, path);
     // Usage has it as -k.
     same(path, 'the usage', options(usage).filter((option) => option !== 'insecure'), known.filter((option) => option !== 'insecure'), 'getopt_long()');
   }
-  const told = options(section(README, 'The command line', '##'));
-  for (const option of told.filter((one) => ![...common, ...commands.flatMap((one) => one.options)].includes(one))) {
-    complain('README.md', `"The command line" has --${option}, which is no option of drawbridge`);
-  }
-  for (const name of new Set(all(README, /^(?: {4}[#$] |.*`)drawbridge ([a-z]+)/gm))) {
-    if (!names.includes(name)) complain('README.md', `names "drawbridge ${name}", which is no command`);
+  for (const file of DOCUMENTS) {
+    for (const name of new Set(all(read(file), /(?:^(?: {4})?(?:[#$] )?|`|&& |^\.Dl |^\.Nm )drawbridge (?:Cm )?([a-z]+)/gm))) {
+      if (!names.includes(name)) complain(file, `names "drawbridge ${name}", which is no command`);
+    }
   }
 }
 
@@ -264,15 +273,37 @@ function quickstart() {
 }
 
 function tests() {
-  if (!namesIn('tests').includes('README.md')) return;
   const described = all(read('tests/README.md'), /^\| `([\w.]+)` \|/gm);
   for (const folder of testFolders()) {
     if (!described.includes(folder.replace('tests/', ''))) complain('tests/README.md', `the table of folders lacks ${folder}`);
   }
 }
 
-const CHECKS = [settings, metrics, routes, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests];
+/** All of them are packed and found from README, which is short; each link leads somewhere. */
+function documents() {
+  const packed = read('Makefile.am');
+  for (const file of DOCUMENTS) {
+    // automake packs that of the top folder by itself.
+    if (file === 'README.md') continue;
+    if (!new RegExp(`\\s${file.replace(/\.in$/, '')}\\s`).test(packed)) complain('Makefile.am', `packs no ${file}`);
+    if (!README.includes(`](${file})`)) complain('README.md', `links to no ${file}`);
+  }
+  const lines = README.split('\n').length - 1;
+  if (lines > README_LINES_MAX) complain('README.md', `has ${lines} lines, more than ${README_LINES_MAX}`);
+  const pages = MAN.map((page) => page.slice('src/man/'.length, -'.in'.length));
+  for (const page of MAN) {
+    for (const [, name, part] of read(page).matchAll(/^\.Xr (\S+) (\d)/gm)) {
+      const ours = pages.some((one) => one.replace(/\.\d$/, '') === name);
+      if (ours && !pages.includes(`${name}.${part}`)) complain(page, `refers to ${name}(${part}), which is not in src/man`);
+    }
+    for (const head of all(read(page), /(?:^\.| )Sx (\w+)/gm)) {
+      if (!section(read(page), head, '.Sh')) complain(page, `refers to a section ${head}, which it has not`);
+    }
+  }
+  for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which is not there`);
+}
+
+const CHECKS = [settings, metrics, routes, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];
 
 for (const check of CHECKS) check();
-for (const line of found) console.log(line);
-process.exit(found.length ? 1 : 0);
+finish();

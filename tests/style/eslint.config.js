@@ -6,7 +6,7 @@ import globals from 'globals';
 export default [
   js.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
-  { files: ['src/page/*.js'], languageOptions: { globals: globals.browser } },
+  { files: ['src/page/**/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['tests/**/*.js'], languageOptions: { globals: globals.node } },
   { files: ['tests/{browser,page}/**/*.js'], languageOptions: { globals: globals.browser } },
 ];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# layers.sh - includes and imports point one way, and a foreign library is named in
-# one folder. Prints what does not.
+# layers.sh - includes and imports point one way, a foreign library is named in one folder
+# or file, and a name of the page in one module. Prints what does not.
 set -u
 cd "${top_srcdir:-$(dirname "$0")/../..}/src" || exit 1
 bad=0
@@ -16,7 +16,9 @@ complain() {
 layer() {
 	complain "$(grep -rnE "#include \"($2)/" "$1" 2>/dev/null)"
 }
-layer base 'store|room|auth|web|signal|stream|cli'
+layer base 'conf|shared|store|room|auth|web|signal|stream|cli'
+layer conf 'shared|store|room|auth|web|signal|stream|cli'
+layer shared 'store|room|auth|web|signal|stream|cli'
 layer store 'room|auth|web|signal|stream|cli'
 layer room 'auth|web|signal|stream|cli'
 layer auth 'web|signal|stream|cli'
@@ -25,17 +27,24 @@ layer signal 'stream|cli'
 layer stream 'signal|cli'
 layer cli 'signal|stream'
 
-# LIBRARY'S HEADER, and the folder that may name it
+# What is in base can be read, and tested, alone: of these, a .c file and its header are one,
+# none includes another in a circle.
+complain "$(grep -rE '^#include "' base |
+	sed -E 's|^(.*)\.[ch]:#include "(.*)\.h".*|\1 \2|' |
+	tsort 2>&1 >/dev/null | sed 's/^tsort: -:/src: these include each other:/; s/^tsort: //')"
+
+# LIBRARY'S HEADER, and the folder or file that may name it
 library() {
-	complain "$(grep -rnE "#include <$1" . | grep -v "^\./$2/")"
+	complain "$(grep -rnE "#include <$1" . | grep -v "^\./$2[/:]")"
 }
 library 'fcgi' web
 library 'hiredis/' store
 library 'jansson' room
-library 'openssl/' base
+library 'nettle/' base
 library 'curl/' cli
+library 'openssl/' store/tls.c
 
-# MODULE... of src/page, which import from rows above theirs alone, types too. A module
+# FOLDER MODULE... of src/page, which import from rows above theirs alone, types too. A module
 # is a file and a word here.
 below='' listed=''
 imports() { # FILE: line and name of each
@@ -43,37 +52,51 @@ imports() { # FILE: line and name of each
 		sed "s/^\([0-9]*\):.*'\(.*\)'.*/\1 \2/"
 }
 row() {
+	folder=$1/ row=''
+	[ "$folder" = ./ ] && folder=''
+	shift
 	for module; do
-		listed="$listed $module.js"
-		[ -f "page/$module.js" ] || complain "page/$module.js: layers.sh names it, but there is none"
-		complain "$(imports "page/$module.js" | while read -r line name; do
+		file=$folder$module.js
+		row="$row $file"
+		[ -f "page/$file" ] || complain "page/$file: layers.sh names it, but there is none"
+		complain "$(imports "page/$file" | while read -r line name; do
+			case $name in
+			../*) named=${name#../} ;;
+			*) named=$folder${name#./} ;;
+			esac
 			case " $below " in
-			*" ${name#./} "*) ;;
-			*) printf 'page/%s.js:%s: imports %s\n' "$module" "$line" "$name" ;;
+			*" $named "*) ;;
+			*) printf 'page/%s:%s: imports %s\n' "$file" "$line" "$name" ;;
 			esac
 		done)"
 	done
-	for module; do below="$below $module.js"; done
+	below="$below$row" listed="$listed$row"
 }
-row bytes events ice random requests
-row connection outbox tabs tokens
-row peer stream
-row signaling
-row drawbridge
+row client bytes events random requests
+row client connection ice outbox tabs tokens
+row client peer stream
+row client signaling
+row . drawbridge
 # The board knows of the client what every page may know: its one module.
-below='drawbridge.js random.js'
-row elements memory
-row shapes
-row figures history store sync
-row brush drawing outgoing toolbar view
-row export paper people selection
-row tools
-row keys pointers text-field
-row board
-for file in page/*.js; do
+below=' drawbridge.js client/random.js'
+row board elements memory
+row board shapes
+row board figures history store sync
+row board brush drawing outgoing toolbar view
+row board export paper people selection
+row board tools
+row board keys pointers text-field
+row board board
+# A page of its own.
+row . name
+for file in page/*.js page/*/*.js; do
 	case " $listed " in
 	*" ${file#page/} "*) ;;
 	*) complain "$file: is in no row of layers.sh" ;;
 	esac
 done
+# Who searches for a name finds one.
+complain "$(for file in page/*.js page/*/*.js; do
+	sed -nE 's/^(export )?(async )?(function\*?|const|let|class) ([A-Za-z_0-9]+).*/\4/p' "$file" | sort -u
+done | sort | uniq -d | sed 's/.*/page: two modules define & at their top/')"
 exit $bad

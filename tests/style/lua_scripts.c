@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/script.h"
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
 	}
 	script_init(&conf);
 	for (int i = 0; i < SCRIPT_COUNT; i++) {
-		const char *text = script_text((enum script)i);
+		char *text = script_text((enum script)i);
 		char path[4096];
 		FILE *file;
 
@@ -39,6 +40,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		printf("%s %u\n", path, lines(text, strlen(text) - strlen(script_bodies[i])));
+		free(text);
 	}
 	return 0;
 }

@@ -2,21 +2,20 @@
  * The loop, with streams and a clock that are the test's own: what is done for many
  * of them, counted; and the order of what is done for one.
  *
- * Time passes while the loop waits and nothing is under way: epoll_wait() here then
- * lets as much pass as it was to wait for, and nobody sleeps.
+ * Time passes while the loop waits and nothing has come: epoll_wait() here then lets as
+ * much pass as it was to wait for, and nobody sleeps.
  */
 #include "config.h"
 
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,8 +23,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/metric.h"
+#include "shared/metric.h"
 #include "stream/loop.h"
+#include "stream/session.h"
 
 enum { MANY = 10000, PERIOD_MS = 10000, GRID_MS = 50, HOUR_MS = 3600 * 1000 };
 
@@ -54,48 +54,42 @@ int64_t clock_unix(void)
 	return now_ms / 1000;
 }
 
-static atomic_int under_way;		/* streams that workers have, or the inbox */
-static atomic_int epoll;
 static unsigned rounds;
-
-static int really_wait(struct epoll_event *events, int max, int timeout_ms)
-{
-	return (int)syscall(SYS_epoll_pwait, epoll, events, max, timeout_ms, NULL, 8);
-}
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
-	int count;
+	int count = (int)syscall(SYS_epoll_pwait, fd, events, max,
+				 timeout_ms < 0 ? -1 : 0, NULL, 8);
 
-	epoll = fd;
 	rounds++;
-	/* A worker that has freed a stream has yet to say so. */
-	count = really_wait(events, max, under_way || timeout_ms < 0 ? -1 : 0);
 	if (!count)
 		now_ms += timeout_ms;
 	return count;
 }
 
-/* Streams: each beats once in a time, and ends */
+/* Streams: each beats once in a time, and ends; in both it asks, which its session answers
+ * in the round after it was flushed */
 
 struct stream {
+	TAILQ_ENTRY(stream) entry;	/* while it asks, or has its answer */
 	int64_t beat_at, period_ms, end_at;
 	int fd;				/* an eventfd, or -1 */
-	enum stream_work todo;		/* while handed */
-	bool handed;			/* to a worker, until the next step */
-	atomic_bool works;		/* a worker is at it */
+	enum { IS_IDLE, IS_ASKING, IS_ANSWERED } state;
+	bool leaves;			/* it asks for its end */
 	bool stopped;
 	void (*visit)(struct stream *s);	/* also called by each step, */
-	void (*beat)(struct stream *s);		/* and by each beat, of a worker */
+	void (*beat)(struct stream *s);		/* and by each beat */
 	struct stream *other;		/* for these */
+	void *node;
 	unsigned events;
 };
 
-static atomic_uint alive, beats, batches, stops;
-static unsigned visits;
-static int stop_fd;
+static unsigned alive, beats, batches, stops, visits;
+static int test_stop_fd;
+static TAILQ_HEAD(stream_list, stream) asking = TAILQ_HEAD_INITIALIZER(asking);
+static struct stream_list with_answer = TAILQ_HEAD_INITIALIZER(with_answer);
+static struct stream *told;		/* something has come for it */
 
-/* It is begun by begin(). */
 static struct stream *stream(int64_t beat_at, int64_t end_at)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
@@ -109,12 +103,8 @@ static struct stream *stream(int64_t beat_at, int64_t end_at)
 
 static struct stream *begin(struct stream *s)
 {
-	struct stream *given = s;
-
 	alive++;
-	under_way++;
-	s->handed = true;
-	loop_add(&given, 1);
+	loop_add(s);
 	return s;
 }
 
@@ -126,7 +116,7 @@ static struct stream *with_fd(struct stream *s)
 
 int fcgi_stop_fd(void)
 {
-	return stop_fd;
+	return test_stop_fd;
 }
 
 unsigned stream_count(void)
@@ -141,19 +131,20 @@ int stream_web_fd(const struct stream *s)
 
 uint32_t stream_web_events(const struct stream *s)
 {
-	return s->fd < 0 ? 0 : EPOLLIN;
+	(void)s;
+	return EPOLLIN;
 }
 
-int stream_redis_fd(const struct stream *s)
+static void start_asking(struct stream *s)
 {
-	(void)s;
-	return -1;
+	s->state = IS_ASKING;
+	TAILQ_INSERT_TAIL(&asking, s, entry);
 }
 
-void stream_redis_event(struct stream *s)
+void stream_start(struct stream *s, void *arg)
 {
-	(void)s;
-	abort();
+	s->node = arg;
+	start_asking(s);
 }
 
 void stream_web_event(struct stream *s, uint32_t events)
@@ -161,66 +152,97 @@ void stream_web_event(struct stream *s, uint32_t events)
 	eventfd_t got;
 
 	(void)events;
-	if (s->handed)
-		abort();
 	eventfd_read(s->fd, &got);
 	s->events++;
 }
 
 void stream_stop(struct stream *s)
 {
-	if (s->works)
-		abort();
 	s->stopped = true;
 	stops++;
 }
 
-enum stream_work stream_go_on(struct stream *s, int64_t now, int64_t *until)
+static void beat_stream(struct stream *s)
 {
-	under_way -= s->handed;
-	visits++;
-	if (s->visit)
-		s->visit(s);
-	s->todo = s->stopped || now >= s->end_at ? WORK_END :
-		now >= s->beat_at ? WORK_BEAT : WORK_NONE;
-	s->handed = s->todo != WORK_NONE;
-	under_way += s->handed;
-	*until = s->beat_at < s->end_at ? s->beat_at : s->end_at;
-	return s->todo;
-}
-
-static void end(struct stream **s)
-{
-	if ((*s)->fd >= 0)
-		close((*s)->fd);
-	free(*s);
-	*s = NULL;
-	under_way--;
-	alive--;
-}
-
-static void beat(struct stream *s)
-{
-	s->works = true;
+	beats++;
 	s->beat_at += s->period_ms;
 	if (s->beat)
 		s->beat(s);
-	s->works = false;
+	start_asking(s);
 }
 
-void stream_work(struct stream *all[], int count)
+bool stream_advance(struct stream *s, int64_t now, int64_t *next_at)
 {
-	int n = 0;
+	visits++;
+	if (s->visit)
+		s->visit(s);
+	if (s->state == IS_ANSWERED) {
+		TAILQ_REMOVE(&with_answer, s, entry);
+		s->state = IS_IDLE;
+		if (s->leaves)
+			return false;
+	}
+	*next_at = INT64_MAX;
+	if (s->state == IS_ASKING)
+		return true;
+	if (s->stopped || now >= s->end_at) {
+		s->leaves = true;
+		start_asking(s);
+	} else if (now >= s->beat_at) {
+		beat_stream(s);
+	} else {
+		*next_at = s->beat_at < s->end_at ? s->beat_at : s->end_at;
+	}
+	return true;
+}
 
-	for (int i = 0; i < count; i++)
-		if (all[i]->todo == WORK_END) {
-			end(&all[i]);
-		} else if (all[i]->todo == WORK_BEAT) {
-			beat(all[i]);
-			n++;
-		}
-	beats += n;
-	batches += n > 0;
+void stream_free(struct stream *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+	alive--;
+}
+
+/* Sessions */
+
+void sessions_init(int epoll, const struct conf *conf)
+{
+	(void)epoll;
+	(void)conf;
+}
+
+bool sessions_dispatch(const struct epoll_event *e)
+{
+	(void)e;
+	return false;
+}
+
+void sessions_receive(void)
+{
+}
+
+void *session_ready(void)
+{
+	struct stream *s = told ? told : TAILQ_FIRST(&with_answer);
+
+	told = NULL;
+	return s ? s->node : NULL;
+}
+
+void sessions_flush(void)
+{
+	struct stream *s;
+
+	batches += !TAILQ_EMPTY(&asking);
+	TAILQ_FOREACH(s, &asking, entry)
+		s->state = IS_ANSWERED;
+	TAILQ_CONCAT(&with_answer, &asking, entry);
+}
+
+int64_t sessions_deadline(void)
+{
+	return told || !TAILQ_EMPTY(&with_answer) ? 0 : INT64_MAX;
 }
 
 /* Tests: each ends with no stream */
@@ -242,10 +264,11 @@ static void begin_many(void)
 		begin(stream(INT64_MAX, begun_at + HOUR_MS));
 }
 
-enum { VISITS_MANY = 2 * MANY };	/* when they have begun, and when they end */
+/* When they begin, which they ask for, and when they end. */
+enum { VISITS_ONE = 4, VISITS_MANY = VISITS_ONE * MANY };
 
-/* Ten seconds of streams that beat once in them: two steps each, one to hand it over
- * and one when it is back. Those of one moment go together. */
+/* Ten seconds of streams that beat once in them: two steps each, one that asks, one with the
+ * answer. Those of one moment go together. */
 static void test_idle(void **state)
 {
 	const unsigned at_once = MANY / (PERIOD_MS / GRID_MS);
@@ -259,8 +282,8 @@ static void test_idle(void **state)
 	loop_run(true);
 	assert_int_equal(beats, MANY);
 	assert_int_equal(visits, VISITS_MANY + 2 * MANY);
-	assert_in_range(batches, 1, MANY / at_once *
-			((at_once + STREAMS_AT_ONCE - 1) / STREAMS_AT_ONCE));
+	/* Of their begin, their beats and their ends. */
+	assert_in_range(batches, 1, 1 + 2 * (MANY / at_once));
 	assert_int_equal(metric_value(METRIC_STREAM_STEPS, 0), visits);
 }
 
@@ -269,62 +292,70 @@ static void ring_other(struct stream *s)
 	eventfd_write(s->other->fd, 1);
 }
 
+static void send_other(struct stream *s)
+{
+	told = s->other;
+}
+
 /* Two of many, of which one beats and tells the other: that costs the same as if
  * they were alone. */
-static void test_others_cost_nothing(void **state)
+static void check_others_cost_nothing(void (*tell)(struct stream *s))
 {
 	const unsigned count = PERIOD_MS / GRID_MS;
-	struct stream *told, *teller;
-	unsigned rounds_before;
+	struct stream *other, *teller;
 
-	(void)state;
 	begin_many();
-	told = begin(with_fd(stream(INT64_MAX, begun_at + HOUR_MS)));
+	other = begin(with_fd(stream(INT64_MAX, begun_at + HOUR_MS)));
 	teller = stream(begun_at + GRID_MS, begun_at + GRID_MS + PERIOD_MS);
 	teller->period_ms = GRID_MS;
-	teller->beat = ring_other;
-	teller->other = told;
-	rounds_before = rounds;
+	teller->beat = tell;
+	teller->other = other;
 	begin(teller);
 	loop_run(true);
 	assert_int_equal(beats, count);
-	assert_int_equal(visits, VISITS_MANY + 2 + 2 * count + 2 + count);
-	/* Of a beat: its time, the event, the worker. Of the hour at the end: as
-	 * many as there are timers, and workers. */
-	assert_in_range(rounds - rounds_before, 2 * count,
-			3 * count + 2 * MANY / STREAMS_AT_ONCE + 10);
+	assert_int_equal(visits, VISITS_MANY + 2 * VISITS_ONE + 2 * count + count);
+	/* Of a beat: its time, and the answer, which comes with the event. Of the hour at
+	 * the end: as many as there are timers. */
+	assert_in_range(rounds, 2 * count, 2 * count + MANY / 64 + 10);
 }
 
-/* What is written there while a worker has it is unread for as long. */
-static void write_and_wait(struct stream *s)
+static void test_others_cost_nothing(void **state)
 {
-	struct epoll_event event;
-
-	eventfd_write(s->fd, 1);
-	while (really_wait(&event, 1, 0) > 0)
-		sched_yield();
-	if (s->events)
-		abort();
+	(void)state;
+	check_others_cost_nothing(ring_other);
 }
 
-static unsigned events_at_end;
+static void test_messages(void **state)
+{
+	(void)state;
+	check_others_cost_nothing(send_other);
+}
+
+/* It is not deaf while it asks, and the event may come with the answer: one step for both. */
+static unsigned events_asking;
+
+static void ring_self(struct stream *s)
+{
+	eventfd_write(s->fd, 1);
+}
 
 static void note_events(struct stream *s)
 {
-	events_at_end = s->events;
+	if (s->state == IS_ANSWERED && !s->leaves)
+		events_asking = s->events;
 }
 
-static void test_busy(void **state)
+static void test_asking(void **state)
 {
 	struct stream *s = with_fd(stream(begun_at + 10, begun_at + 20));
 
 	(void)state;
-	s->beat = write_and_wait;
+	s->beat = ring_self;
 	s->visit = note_events;
 	begin(s);
 	loop_run(true);
-	assert_int_equal(events_at_end, 1);
-	assert_int_equal(visits, 5);
+	assert_int_equal(events_asking, 1);
+	assert_int_equal(visits, VISITS_ONE + 2);
 }
 
 static unsigned visits_at_event;
@@ -348,44 +379,42 @@ static void ring_once(struct stream *s)
 /* Where very many are due at once, what happens meanwhile does not wait for all. */
 static void test_many_due(void **state)
 {
-	struct stream *told = with_fd(stream(INT64_MAX, begun_at + 2 * HOUR_MS));
+	struct stream *other = with_fd(stream(INT64_MAX, begun_at + 2 * HOUR_MS));
 
 	(void)state;
-	told->visit = note_visits;
-	begin(told);
+	other->visit = note_visits;
+	begin(other);
 	for (int i = 0; i < MANY; i++) {
 		struct stream *s = stream(INT64_MAX, begun_at + HOUR_MS);
 
 		s->visit = ring_once;
-		s->other = told;
+		s->other = other;
 		begin(s);
 	}
 	loop_run(true);
 	assert_in_range(visits_at_event - visits_at_ring, 1, 64);
-	assert_int_equal(visits, VISITS_MANY + 3);
+	assert_int_equal(visits, VISITS_MANY + VISITS_ONE + 1);
 }
 
-/* All others are stopped while a worker has this one. */
-static void stop_and_wait(struct stream *s)
+static void stop_all(struct stream *s)
 {
 	(void)s;
-	eventfd_write(stop_fd, 1);
-	while (stops < MANY)
-		sched_yield();
+	eventfd_write(test_stop_fd, 1);
 }
 
-/* The last one: the loop stays stopped. */
+/* The last one: the loop stays stopped. One of them asks just then. */
 static void test_stop(void **state)
 {
 	struct stream *s = stream(begun_at + 10, INT64_MAX);
 
 	(void)state;
 	begin_many();
-	s->beat = stop_and_wait;
+	s->beat = stop_all;
 	begin(s);
 	loop_run(true);
 	assert_int_equal(stops, MANY + 1);
-	assert_int_equal(visits, VISITS_MANY + 3);
+	assert_int_equal(alive, 0);
+	assert_in_range(visits, VISITS_MANY, VISITS_MANY + VISITS_ONE + 2);
 	assert_true(now_ms < begun_at + HOUR_MS);
 }
 
@@ -394,13 +423,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_idle, begin_test),
 		cmocka_unit_test_setup(test_others_cost_nothing, begin_test),
-		cmocka_unit_test_setup(test_busy, begin_test),
+		cmocka_unit_test_setup(test_messages, begin_test),
+		cmocka_unit_test_setup(test_asking, begin_test),
 		cmocka_unit_test_setup(test_many_due, begin_test),
 		cmocka_unit_test_setup(test_stop, begin_test),
 	};
 
 	alarm(120);		/* if a stream is never done */
-	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	loop_init();
+	test_stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	loop_init(NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,10 @@
 #include "auth/jws.h"
 #include "auth/turn.h"
 #include "base/base64url.h"
-#include "base/conf.h"
 #include "base/id.h"
+#include "conf/conf.h"
 #include "room/json.h"
+#include "store/info.h"
 #include "stream/message.h"
 #include "web/forwarded.h"
 #include "web/http.h"
@@ -101,11 +102,11 @@ static void test_message(void **state)
 		assert_int_equal(m.len, strlen(rows[i].data));
 		assert_memory_equal(m.data, rows[i].data, m.len);
 	}
-	assert_true(id_above("10-0", "9-5"));
-	assert_true(id_above("9-10", "9-9"));
-	assert_false(id_above("9-9", "9-9"));
-	assert_true(id_above("9-9", ""));
-	assert_false(id_above("x", "1-1"));
+	assert_true(id_is_above("10-0", "9-5"));
+	assert_true(id_is_above("9-10", "9-9"));
+	assert_false(id_is_above("9-9", "9-9"));
+	assert_true(id_is_above("9-9", ""));
+	assert_false(id_is_above("x", "1-1"));
 }
 
 static void test_batch(void **state)
@@ -134,7 +135,8 @@ static void test_batch(void **state)
 	EACH(rows) {
 		struct item items[3];
 		char why[128];
-		int n = json_batch(rows[i].text, strlen(rows[i].text), items, 3, why);
+		int n = json_parse_batch(rows[i].text, strlen(rows[i].text), items, 3,
+					 why);
 
 		SAY(rows[i].why);
 		assert_int_equal(n, rows[i].want);
@@ -154,28 +156,28 @@ static void test_json(void **state)
 	json_t *json;
 
 	(void)state;
-	json_put_raw(&b, "{\r\n\"b\":1e2,\n\"a\":\"\\n\"}", 22);
+	json_append_raw(&b, "{\r\n\"b\":1e2,\n\"a\":\"\\n\"}", 22);
 	assert_string_equal(b.data, "{  \"b\":1e2, \"a\":\"\\n\"}");
 	buf_free(&b);
-	assert_null(json_read("1\0", 2, why));
-	assert_null(json_read("\"\xff\"", 3, why));
-	assert_null(json_read("1 2", 3, why));
+	assert_null(json_parse("1\0", 2, why));
+	assert_null(json_parse("\"\xff\"", 3, why));
+	assert_null(json_parse("1 2", 3, why));
 	memset(deep, '[', sizeof deep);
 	memset(deep + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
-	json = json_read(deep, 2 * JSON_DEPTH_MAX, why);
+	json = json_parse(deep, 2 * JSON_DEPTH_MAX, why);
 	assert_non_null(json);
 	json_decref(json);
-	assert_int_equal(json_value(deep, 2 * JSON_DEPTH_MAX), 2 * JSON_DEPTH_MAX);
+	assert_int_equal(json_value_len(deep, 2 * JSON_DEPTH_MAX), 2 * JSON_DEPTH_MAX);
 	deep[JSON_DEPTH_MAX] = '[';
 	memset(deep + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
-	assert_null(json_read(deep, sizeof deep, why));
-	assert_string_equal(why, "The body is nested deeper than 128.");
-	assert_int_equal(json_value(deep, sizeof deep), 0);
-	assert_int_equal(json_value("1,[", 3), 1);	/* of the first alone */
+	assert_null(json_parse(deep, sizeof deep, why));
+	assert_string_equal(why, "The body is nested deeper than 128 levels.");
+	assert_int_equal(json_value_len(deep, sizeof deep), 0);
+	assert_int_equal(json_value_len("1,[", 3), 1);	/* of the first alone */
 	memset(deep, '[', sizeof deep);
 	memcpy(deep, "\"\\\"", 3);
 	deep[sizeof deep - 1] = '"';
-	json = json_read(deep, sizeof deep, why);
+	json = json_parse(deep, sizeof deep, why);
 	assert_non_null(json);		/* brackets in a string are none */
 	json_decref(json);
 	assert_true(json_name_valid("Zo\xc3\xab", 4));
@@ -397,7 +399,7 @@ static void test_forwarded_https(void **state)
 	}
 }
 
-static void put_hosts(struct buf *b, const struct redis_url *url)
+static void append_hosts(struct buf *b, const struct redis_url *url)
 {
 	for (size_t i = 0; i < url->sentinel_count; i++)
 		buf_fmt(b, "%s%s %d", i ? ", " : "", url->sentinels[i].name,
@@ -410,13 +412,20 @@ static void put_hosts(struct buf *b, const struct redis_url *url)
 
 static void test_redis_url(void **state)
 {
-	/* hosts; master db user password sentinel_password, "-": none */
+	/* hosts; master db user password sentinel_password, "-": none; and with TLS its
+	 * files */
 	static const struct {
 		const char *why, *url, *want;	/* NULL: refused */
 	} rows[] = {
 		{ "a host", "redis://h", "h 6379; - 0 - - -" },
 		{ "all of it", "redis://u:p%40@h:1/2", "h 1; - 2 u p@ -" },
 		{ "no user", "redis://:p@h/", "h 6379; - 0 - p -" },
+		{ "an @ in the password", "redis://:p@ss@h", "h 6379; - 0 - p@ss -" },
+		{ "a colon and an @ in it", "redis://u:p:@ss@h:1/2", "h 1; - 2 u p:@ss -" },
+		{ "an @ in that of a socket", "unix://:p@ss@/r.sock", "/r.sock; - 0 - p@ss -" },
+		{ "a slash in it, which ends it", "redis://:p/ss@h", NULL },
+		{ "a slash in it, encoded", "redis://:p%2fss@h", "h 6379; - 0 - p/ss -" },
+		{ "a % without two digits", "redis://:p%ss@h", NULL },
 		{ "IPv6", "redis://[::1]:7", "::1 7; - 0 - - -" },
 		{ "no host", "redis://", NULL },
 		{ "port 0", "redis://h:0", NULL },
@@ -431,6 +440,8 @@ static void test_redis_url(void **state)
 		  "a 26379, ::1 2, c 3; m/ 4 u p ," },
 		{ "a comma in the password", "redis+sentinel://:p,q@a,b/m",
 		  "a 26379, b 26379; m 0 - p,q -" },
+		{ "an @ in each", "redis+sentinel://:p@q@a/m?sentinel_password=s@t",
+		  "a 26379; m 0 - p@q s@t" },
 		{ "no db", "redis+sentinel://a/m/?sentinel_password=s",
 		  "a 26379; m 0 - - s" },
 		{ "no master", "redis+sentinel://a", NULL },
@@ -447,6 +458,26 @@ static void test_redis_url(void **state)
 		{ "17 Sentinels",
 		  "redis+sentinel://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a/m", NULL },
 		{ "another scheme", "http://h", NULL },
+		{ "two parameters of one name", "redis+sentinel://a/m?"
+		  "sentinel_password=s&sentinel_password=s", NULL },
+		{ "TLS", "rediss://u:p@h:1/2", "h 1; - 2 u p - tls - - -" },
+		{ "its files", "rediss://h?ca=/a%20b&key=/k&cert=/c%26",
+		  "h 6379; - 0 - - - tls /a b /c& /k" },
+		{ "its files, behind a db", "rediss://h/1?ca=/a",
+		  "h 6379; - 1 - - - tls /a - -" },
+		{ "TLS to Sentinels", "rediss+sentinel://a,b/m/1?ca=/a&sentinel_password=s",
+		  "a 26379, b 26379; m 1 - - s tls /a - -" },
+		{ "a certificate without its key", "rediss://h?cert=/c", NULL },
+		{ "a key without its certificate", "rediss://h?key=/k", NULL },
+		{ "a file that is not absolute", "rediss://h?ca=ca.pem", NULL },
+		{ "an empty file", "rediss://h?ca=", NULL },
+		{ "a file with a NUL", "rediss://h?ca=/a%00", NULL },
+		{ "an empty parameter", "rediss://h?ca=/a&", NULL },
+		{ "an unknown one", "rediss://h?cafile=/a", NULL },
+		{ "files without TLS", "redis://h?ca=/a", NULL },
+		{ "a password of Sentinels where there are none",
+		  "rediss://h?sentinel_password=s", NULL },
+		{ "TLS over a socket", "unixs:///r.sock", NULL },
 	};
 
 	(void)state;
@@ -460,14 +491,63 @@ static void test_redis_url(void **state)
 		assert_int_equal(good, rows[i].want != NULL);
 		if (!good)
 			continue;
-		put_hosts(&b, &url);
+		append_hosts(&b, &url);
 		buf_fmt(&b, "; %s %d %s %s %s", url.master ? url.master : "-",
 			url.db, url.user ? url.user : "-",
 			url.password ? url.password : "-",
 			url.sentinel_password ? url.sentinel_password : "-");
+		if (url.tls)
+			buf_fmt(&b, " tls %s %s %s", url.ca ? url.ca : "-",
+				url.cert ? url.cert : "-", url.key ? url.key : "-");
 		assert_string_equal(b.data, rows[i].want);
 		redis_url_free(&url);
 		buf_free(&b);
+	}
+}
+
+static void test_info(void **state)
+{
+	static const char info[] = "# Server\r\nredis_version:7.2.4\r\n"
+		"server_name:valkey\r\nvalkey_version:8.0.1\r\nrun_id:0123456789ab\r\n\r\n"
+		"# Memory\nmaxmemory:0\nmaxmemory_policy:noeviction";
+	static const struct {
+		const char *why, *name, *want;
+	} rows[] = {
+		{ "a value", "redis_version", "7.2.4" },
+		{ "none whose name ends so", "version", "" },
+		{ "none whose name begins so", "redis", "" },
+		{ "nor a heading", "# Server", "" },
+		{ "one before another that begins so", "maxmemory", "0" },
+		{ "the last, without an end of line", "maxmemory_policy", "noeviction" },
+		{ "none", "maxclients", "" },
+		{ "too long", "run_id", "" },
+	};
+	static const struct {
+		const char *why, *version;
+		bool want;
+	} versions[] = {
+		{ "6", "6.0.16", false },
+		{ "the last of 6", "6.2.18", false },
+		{ "a candidate for 7.0", "6.9.241", false },
+		{ "7.0", "7.0.0", true },
+		{ "what Valkey says", "7.2.4", true },
+		{ "8", "8.0.1", true },
+		{ "two digits", "10.0.0", true },
+		{ "nothing", "", false },
+		{ "no number", "unstable", false },
+	};
+	char value[12];
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].why);
+		assert_string_equal(info_value(info, rows[i].name, value, sizeof value),
+				    rows[i].want);
+	}
+	EACH(versions) {
+		SAY(versions[i].why);
+		assert_int_equal(info_version_suffices(versions[i].version),
+				 versions[i].want);
 	}
 }
 
@@ -479,12 +559,12 @@ static void test_conf(void **state)
 		const char *setting, *want;	/* NULL: it is fine */
 	} rows[] = {
 		{ "DRAWBRIDGE_PING=5", NULL },
-		{ "DRAWBRIDGE_PING=0", "DRAWBRIDGE_PING=0: allowed is a number from 1 to 60" },
-		{ "DRAWBRIDGE_PING=1e1", "allowed is a number" },
-		{ "DRAWBRIDGE_GRACE=5", "at least 10 (1 times DRAWBRIDGE_PING)" },
-		{ "DRAWBRIDGE_MAILBOX=10", "at least 64 (2 times DRAWBRIDGE_ROOM_PEERS)" },
+		{ "DRAWBRIDGE_PING=0", "DRAWBRIDGE_PING=0: must be a number from 1 to 60" },
+		{ "DRAWBRIDGE_PING=1e1", "must be a number" },
+		{ "DRAWBRIDGE_GRACE=5", "at least 10 (1 * DRAWBRIDGE_PING)" },
+		{ "DRAWBRIDGE_MAILBOX=10", "at least 64 (2 * DRAWBRIDGE_ROOM_PEERS)" },
 		{ "DRAWBRIDGE_ROOM_PEERS=1000", NULL },
-		{ "DRAWBRIDGE_MOUNT=draw", "a path as /draw/" },
+		{ "DRAWBRIDGE_MOUNT=draw", "must be a path such as /draw/" },
 		{ "DRAWBRIDGE_ACCESS=yes", "on or off" },
 		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1/m", NULL },
 		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1", "redis+sentinel://" },
@@ -492,7 +572,7 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_REDIS_URL=http://x", "(not shown)" },
 		{ "DRAWBRIDGE_TURN_URLS=stun:x", "turn:host" },
 		{ "DRAWBRIDGE_TURN_URLS=turn:h:3478?transport=tls", "turn:host" },
-		{ "DRAWBRIDGE_TURN_URLS=turn:h:3478", "needs DRAWBRIDGE_TURN_SECRET" },
+		{ "DRAWBRIDGE_TURN_URLS=turn:h:3478", "requires DRAWBRIDGE_TURN_SECRET" },
 		{ "DRAWBRIDGE_STUN_URLS=stun:h stuns:h:5349,stun:[::1]:3478", NULL },
 		{ "DRAWBRIDGE_STUN_URLS=turn:h", "stun:host" },
 		{ "DRAWBRIDGE_STUN_URLS=stun", "stun:host" },
@@ -501,15 +581,15 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_STUN_URLS=stun://h", "stun:host" },
 		{ "DRAWBRIDGE_STUN_URLS=stun:[::1", "stun:host" },
 		{ "DRAWBRIDGE_STUN_URLS=stun:h?transport=udp", "stun:host" },
-		{ "DRAWBRIDGE_ORIGINS=https://a.example/b", "origins as" },
+		{ "DRAWBRIDGE_ORIGINS=https://a.example/b", "must be origins such as" },
 		{ "DRAWBRIDGE_METRICS_FROM=none", NULL },
 		{ "DRAWBRIDGE_METRICS_FROM=10.0.0.0/8, 2001:db8::1", NULL },
 		{ "DRAWBRIDGE_METRICS_FROM=localhost", "none, or addresses and networks" },
 		{ "DRAWBRIDGE_METRICS_FROM=none 10.0.0.1", "none, or addresses and networks" },
 		{ "DRAWBRIDGE_PROXIES=127.0.0.1 10.0.0.0/8,2001:db8::/32", NULL },
 		{ "DRAWBRIDGE_PROXIES=unix:", "none, or addresses and networks" },
-		{ "DRAWBRIDGE_METRICS_TOKEN=too-short", "(not shown): allowed is 16 to 1000" },
-		{ "DRAWBRIDGE_METRICS_TOKEN=sixteen and spaces", "without spaces" },
+		{ "DRAWBRIDGE_METRICS_TOKEN=too-short", "(not shown): must be 16 to 1000" },
+		{ "DRAWBRIDGE_METRICS_TOKEN=sixteen and spaces", "without white space" },
 		{ "DRAWBRIDGE_SHM=draw.1", NULL },
 		{ "DRAWBRIDGE_SHM=/draw", "letters, digits" },
 		{ "DRAWBRIDGE_NONE=1", NULL },
@@ -553,8 +633,8 @@ struct told {
 	bool found;
 };
 
-static void look(void *arg, const char *name, const char *value,
-		 const char *source)
+static void check_told(void *arg, const char *name, const char *value,
+		       const char *source)
 {
 	struct told *told = arg;
 
@@ -565,7 +645,7 @@ static void look(void *arg, const char *name, const char *value,
 	told->found = true;
 }
 
-static void test_conf_tell(void **state)
+static void test_conf_each(void **state)
 {
 	static struct told rows[] = {
 		{ "DRAWBRIDGE_SECRET", "(not shown: 1)", "environment", false },
@@ -586,10 +666,45 @@ static void test_conf_tell(void **state)
 	(void)state;
 	EACH(rows) {
 		SAY(rows[i].name);
-		assert_true(conf_tell(environment, look, &rows[i], &why));
+		assert_true(conf_each(environment, check_told, &rows[i], &why));
 		assert_true(rows[i].found);
 	}
 	buf_free(&why);
+}
+
+static void test_conf_each_redis(void **state)
+{
+	static const struct {
+		const char *why, *url, *want;
+	} rows[] = {
+		{ "a file with an @", "rediss://h/1?ca=/a@b", "rediss://h/1?ca=/a@b" },
+		{ "a password between files",
+		  "rediss+sentinel://u:p@a/m?ca=/a&sentinel_password=s&cert=/c&key=/k",
+		  "rediss+sentinel://(not shown)@a/m?ca=/a&sentinel_password=(not shown)"
+		  "&cert=/c&key=/k" },
+		{ "a file named like a password",
+		  "rediss+sentinel://a/m?ca=/sentinel_password=&sentinel_password=s",
+		  "rediss+sentinel://a/m?ca=/sentinel_password=&sentinel_password="
+		  "(not shown)" },
+		{ "a socket with an @", "unix:///a@b?db=1", "unix:///a@b?db=1" },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct told told = { "DRAWBRIDGE_REDIS_URL", rows[i].want,
+			"environment", false };
+		struct buf url = BUF_INIT(256), why = BUF_INIT(4096);
+		char *environment[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
+			(char *)SECRET, NULL, NULL };
+
+		SAY(rows[i].why);
+		buf_fmt(&url, "DRAWBRIDGE_REDIS_URL=%s", rows[i].url);
+		environment[2] = url.data;
+		assert_true(conf_each(environment, check_told, &told, &why));
+		assert_true(told.found);
+		buf_free(&url);
+		buf_free(&why);
+	}
 }
 
 static void test_token(void **state)
@@ -715,30 +830,30 @@ static void test_claims(void **state)
 		{ "{\"alg\":\"none\"}", "", "alg is not HS256" },
 		{ "{\"typ\":\"JWT\"}", "", "alg is not HS256" },
 		{ "{\"alg\":\"HS256\",\"crit\":[]}", "", "crit" },
-		{ "[]", "", "no JSON object" },
-		{ "{\"alg\":\"HS256\"", "", "no JSON object" },
-		{ "", "", "no JSON object" },
-		{ NULL, "=[]", "no JSON object" },
-		{ NULL, "=", "no JSON object" },
+		{ "[]", "", "not JSON objects" },
+		{ "{\"alg\":\"HS256\"", "", "not JSON objects" },
+		{ "", "", "not JSON objects" },
+		{ NULL, "=[]", "not JSON objects" },
+		{ NULL, "=", "not JSON objects" },
 		{ NULL, "\"nbf\":1060", NULL },
 		{ NULL, "\"nbf\":1060.5", "not valid yet" },
-		{ NULL, "\"nbf\":\"0\"", "nbf is no number" },
-		{ NULL, "\"nbf\":null", "nbf is no number" },
+		{ NULL, "\"nbf\":\"0\"", "invalid nbf" },
+		{ NULL, "\"nbf\":null", "invalid nbf" },
 		{ NULL, "\"exp\":1000.5", NULL },
 		{ NULL, "\"exp\":1000", "expired" },
-		{ NULL, "\"exp\":true", "no exp" },
+		{ NULL, "\"exp\":true", "invalid exp" },
 		{ NULL, "\"exp\":1e308", NULL },
-		{ NULL, "={\"id\":\"a\",\"username\":\"a\"}", "no exp" },
-		{ NULL, "\"id\":null", "no id" },
-		{ NULL, "\"sub\":1", "no id" },
+		{ NULL, "={\"id\":\"a\",\"username\":\"a\"}", "invalid exp" },
+		{ NULL, "\"id\":null", "invalid id" },
+		{ NULL, "\"sub\":1", "invalid id" },
 		{ NULL, "\"sub\":\"another\"", NULL },
-		{ NULL, "\"id\":\"a\\u0000\"", "no id" },
-		{ NULL, "\"name\":{}", "no username" },
-		{ NULL, "\"username\":\"\"", "no username" },
+		{ NULL, "\"id\":\"a\\u0000\"", "invalid id" },
+		{ NULL, "\"name\":{}", "invalid username" },
+		{ NULL, "\"username\":\"\"", "invalid username" },
 		{ NULL, "\"rooms\":[]", NULL },
 		{ NULL, "\"rooms\":[\"a\",\"b*\"]", NULL },
-		{ NULL, "\"rooms\":[\"a\",[]]", "rooms is no array" },
-		{ NULL, "\"rooms\":{}", "rooms is no array" },
+		{ NULL, "\"rooms\":[\"a\",[]]", "invalid rooms" },
+		{ NULL, "\"rooms\":{}", "invalid rooms" },
 		{ NULL, "\"iss\":1,\"aud\":{},\"iat\":\"x\",\"jti\":[[[]]]", NULL },
 	};
 	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
@@ -834,10 +949,12 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
+		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_forwarded_client),
 		cmocka_unit_test(test_forwarded_https),
-		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_tell),
+		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_each),
+		cmocka_unit_test(test_conf_each_redis),
 		cmocka_unit_test(test_token), cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_turn),

@@ -16,13 +16,13 @@
 #include "redis_server.h"
 #include "tab.h"
 
-enum { TABS = 64, WORDS = 16, DAY_MS = 24 * 60 * 60 * 1000 };
+enum { TABS = 64, WORDS_MAX = 16, KEEP_MS = 48 * 60 * 60 * 1000 };
 
-static struct tab tabs[TABS];
-static char names[TABS][16];
+static struct tab played[TABS];
+static char tab_names[TABS][16];
 static size_t tab_count;
 static struct redis *redis;		/* what the steps run on */
-static struct conf as_read;
+static struct conf conf_read_before;
 static long long before, after;		/* the last step, by Redis' clock */
 static bool frozen;			/* so it cannot be asked */
 
@@ -46,17 +46,17 @@ static struct tab *tab_named(const char *name)
 	char peer[16];
 
 	for (size_t i = 0; i < tab_count; i++)
-		if (!strcmp(names[i], name))
-			return &tabs[i];
+		if (!strcmp(tab_names[i], name))
+			return &played[i];
 	assert_true(tab_count < TABS);
-	snprintf(names[tab_count], sizeof *names, "%s", name);
+	snprintf(tab_names[tab_count], sizeof *tab_names, "%s", name);
 	snprintf(peer, sizeof peer, "%.*s", (int)strcspn(name, "0123456789"),
 		 name);
-	tab_init(&tabs[tab_count], peer);
-	return &tabs[tab_count++];
+	tab_init(&played[tab_count], peer);
+	return &played[tab_count++];
 }
 
-static void put_error(struct buf *out, enum err e)
+static void append_error(struct buf *out, enum err e)
 {
 	buf_str(out, e ? err_words[e] : "ok");
 }
@@ -66,7 +66,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void put_sorted(struct buf *out, const char **words, size_t n)
+static void append_sorted(struct buf *out, const char **words, size_t n)
 {
 	qsort(words, n, sizeof *words, by_text);
 	for (size_t i = 0; i < n; i++)
@@ -109,7 +109,7 @@ static void do_connect(int argc, char **argv, struct buf *out)
 		snprintf(position, sizeof position, "%s", argv[1]);
 	e = tab_connect(t, redis, position, &p);
 	if (e) {
-		put_error(out, e);
+		append_error(out, e);
 		return;
 	}
 	buf_str(out, p.resumed ? "resumed" : "not resumed");
@@ -140,12 +140,12 @@ static void do_close(int argc, char **argv, struct buf *out)
 	(void)out;
 	for (int i = 0; i < argc; i++) {
 		struct tab *t = tab_named(argv[i]);
-		char *channel = room_channel(&conf, t->peer.id);
+		char *channel = presence_channel(&conf, t->peer.id);
 		long long open = 0;
 
 		for (size_t j = 0; j < tab_count; j++)
-			open += tabs[j].subscription &&
-				!strcmp(tabs[j].peer.id, t->peer.id);
+			open += played[j].listener &&
+				!strcmp(played[j].peer.id, t->peer.id);
 		tab_close(t);
 		for (int tries = 0; tries < 5000; tries++) {
 			const struct timespec ms = { 0, 1000000 };
@@ -167,7 +167,7 @@ static void do_got(int argc, char **argv, struct buf *out)
 	struct tab *t = tab_named(argv[0]);
 
 	tell("PING");
-	tab_take(t);
+	tab_receive(t);
 	buf_str(out, t->heard.len ? t->heard.data : "nothing");
 	buf_clear(&t->heard);
 	if (t->heard.data)
@@ -178,7 +178,7 @@ static void do_got(int argc, char **argv, struct buf *out)
 static void do_heard(int argc, char **argv, struct buf *out)
 {
 	struct buf got = BUF_INIT(65536);
-	const char *events[WORDS * 4];
+	const char *events[WORDS_MAX * 4];
 	char *rest, *event;
 	size_t n = 0;
 
@@ -189,7 +189,7 @@ static void do_heard(int argc, char **argv, struct buf *out)
 			*rest = '\0';
 			rest += 2;
 		}
-		assert_true(n < WORDS * 4);
+		assert_true(n < WORDS_MAX * 4);
 		events[n] = event;
 	}
 	qsort(events, n, sizeof *events, by_text);
@@ -198,54 +198,62 @@ static void do_heard(int argc, char **argv, struct buf *out)
 	buf_free(&got);
 }
 
+/* beat TAB...: all by one script */
 static void do_beat(int argc, char **argv, struct buf *out)
 {
-	for (int i = 0; i < argc; i++) {
-		struct tab *t = tab_named(argv[i]);
-		struct later later;
-		bool live = false;
-		enum err e = beat_now(redis, &t->peer, t->life, &live, &later);
+	struct beat beats[WORDS_MAX];
+	struct sweep sweep;
+	enum err e;
 
-		if (e)
-			put_error(out, e);
-		else
-			buf_fmt(out, "%s%s%s%s", i ? ", " : "",
-				live ? "live" : "over",
-				later.moved ? " moved" : "",
-				later.more ? " more" : "");
+	for (int i = 0; i < argc; i++) {
+		const struct tab *t = tab_named(argv[i]);
+
+		beats[i] = (struct beat){
+			.peer = &t->peer, .incarnation = t->incarnation, .trims = true,
+		};
 	}
+	e = beats_now(redis, beats, argc, &sweep);
+	if (e) {
+		append_error(out, e);
+		return;
+	}
+	for (int i = 0; i < argc; i++)
+		buf_fmt(out, "%s%s", i ? ", " : "",
+			!beats[i].live ? "over" : beats[i].again ? "again" : "live");
+	buf_fmt(out, "%s%s", sweep.moved ? " moved" : "",
+		sweep.more ? " more" : "");
 }
 
 static void do_end(int argc, char **argv, struct buf *out)
 {
 	struct peer p = tab_named(argv[0])->peer;
 	bool leaving = false;
-	enum err e = presence_end(redis, &conf, &p, 0, &leaving);
+	enum err e = leave_now(redis, &p, &leaving);
 
 	(void)argc;
 	if (e)
-		put_error(out, e);
+		append_error(out, e);
 	else
 		buf_str(out, leaving ? "leaving" : "stays");
 }
 
 static void do_due(int argc, char **argv, struct buf *out)
 {
-	struct later later;
-	enum err e = presence_due(redis, &conf, &later);
+	struct sweep sweep;
+	enum err e = sweep_now(redis, &sweep);
 
 	(void)argc;
 	(void)argv;
 	if (e)
-		put_error(out, e);
+		append_error(out, e);
 	else
-		buf_fmt(out, "due%s%s", later.moved ? " moved" : "",
-			later.more ? " more" : "");
+		buf_fmt(out, "due%s%s", sweep.moved ? " moved" : "",
+			sweep.more ? " more" : "");
 }
 
 /* Rooms */
 
-static void put_peers(struct buf *out, enum err e, const struct buf *peers)
+static void append_ids(struct buf *out, enum err e, const struct buf *peers)
 {
 	char why[128];
 	json_t *list;
@@ -254,15 +262,15 @@ static void put_peers(struct buf *out, enum err e, const struct buf *peers)
 	json_t *peer;
 
 	if (e) {
-		put_error(out, e);
+		append_error(out, e);
 		return;
 	}
-	list = json_read(peers->data, peers->len, why);
+	list = json_parse(peers->data, peers->len, why);
 	assert_true(json_is_array(list));
 	json_array_foreach(list, i, peer)
 		ids[n++] = json_string_value(json_object_get(peer, "id"));
 	buf_str(out, n ? "" : "nobody");
-	put_sorted(out, ids, n);
+	append_sorted(out, ids, n);
 	json_decref(list);
 }
 
@@ -276,34 +284,38 @@ static void do_join(int argc, char **argv, struct buf *out)
 		enum err e = room_join(redis, &conf, &p, argv[argc - 1], &peers,
 				       &wait_ms);
 
-		put_peers(out, e, &peers);
+		append_ids(out, e, &peers);
 		buf_free(&peers);
 	}
 }
 
-/* Stream and room, and what comes of joining is heard already. */
+/* Stream and room, and what comes of joining is heard and was paid already. */
 static void do_enter(int argc, char **argv, struct buf *out)
 {
 	do_open(argc - 1, argv, out);
 	do_join(argc, argv, out);
-	for (int i = 0; i < argc - 1; i++)
+	for (int i = 0; i < argc - 1; i++) {
 		do_got(1, argv + i, out);
+		ask_number("DEL %srate:%s", conf.prefix, argv[i]);
+	}
 }
 
 static void do_leave(int argc, char **argv, struct buf *out)
 {
 	struct peer p = tab_named(argv[0])->peer;
 
-	put_error(out, room_leave(redis, &conf, &p, argv[argc - 1]));
+	append_error(out, room_leave(redis, &conf, &p, argv[argc - 1]));
 }
 
 static void do_peers(int argc, char **argv, struct buf *out)
 {
 	struct peer p = tab_named(argv[0])->peer;
 	struct buf peers = BUF_INIT(65536);
-	enum err e = room_peers(redis, &conf, &p, argv[argc - 1], &peers);
+	int wait_ms = 0;
+	enum err e = room_peers(redis, &conf, &p, argv[argc - 1], &peers,
+				&wait_ms);
 
-	put_peers(out, e, &peers);
+	append_ids(out, e, &peers);
 	buf_free(&peers);
 }
 
@@ -321,13 +333,14 @@ static char *data_of(const char *word)
 	return s;
 }
 
-static void put_outcome(struct buf *out, enum err e, const char *what, int n,
-			int wait_ms, int window_ms)
+static void append_outcome(struct buf *out, enum err e, const char *what, int n,
+			   int wait_ms, int window_ms)
 {
-	if (e == ERR_RATE && (wait_ms < 1 || wait_ms > window_ms))
+	/* What costs more than a window makes it longer. */
+	if (e == ERR_RATE && (wait_ms < 1 || wait_ms > 2 * window_ms))
 		buf_fmt(out, "rate wait=%d ms", wait_ms);
 	else if (e)
-		put_error(out, e);
+		append_error(out, e);
 	else
 		buf_fmt(out, "%s %d", what, n);
 }
@@ -336,7 +349,7 @@ static void put_outcome(struct buf *out, enum err e, const char *what, int n,
 static void do_relay(int argc, char **argv, struct buf *out)
 {
 	struct peer p = tab_named(argv[0])->peer;
-	struct item items[WORDS];
+	struct item items[WORDS_MAX];
 	int n = argc - 2, streams = 0, wait_ms = -1;
 	enum err e;
 
@@ -347,7 +360,7 @@ static void do_relay(int argc, char **argv, struct buf *out)
 					  .data_len = strlen(data) };
 	}
 	e = relay_now(redis, &p, argv[1], items, n, &streams, &wait_ms);
-	put_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
+	append_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
 	for (int i = 0; i < n; i++)
 		free((char *)(uintptr_t)items[i].data);
 }
@@ -363,7 +376,7 @@ static void do_broadcast(int argc, char **argv, struct buf *out)
 	enum err e = room_broadcast(redis, &conf, &p, argv[1], &item, &peers,
 				    &wait_ms);
 
-	put_outcome(out, e, "peers", peers, wait_ms, RATE_WINDOW_S * 1000);
+	append_outcome(out, e, "peers", peers, wait_ms, RATE_WINDOW_S * 1000);
 	free(data);
 }
 
@@ -372,12 +385,12 @@ static void do_access(int argc, char **argv, struct buf *out)
 	int wait_ms = -1;
 	enum err e = room_access(redis, &conf, argv[argc - 1], &wait_ms);
 
-	put_outcome(out, e, "ok", 1, wait_ms, ACCESS_WINDOW_S * 1000);
+	append_outcome(out, e, "ok", 1, wait_ms, ACCESS_WINDOW_S * 1000);
 }
 
 /* Redis itself */
 
-/* Peers of the Node application: in both sets, without a day to live. */
+/* Peers of the Node application: in both sets, without an end. */
 static void do_node(int argc, char **argv, struct buf *out)
 {
 	(void)out;
@@ -387,7 +400,7 @@ static void do_node(int argc, char **argv, struct buf *out)
 	}
 }
 
-static void put_reply(struct buf *out, const redisReply *r)
+static void append_reply(struct buf *out, const redisReply *r)
 {
 	if (r->type == REDIS_REPLY_INTEGER)
 		buf_fmt(out, "%lld", r->integer);
@@ -398,20 +411,20 @@ static void put_reply(struct buf *out, const redisReply *r)
 	for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
 		if (i)
 			buf_char(out, ' ');
-		put_reply(out, r->element[i]);
+		append_reply(out, r->element[i]);
 	}
 }
 
 /* redis COMMAND WORD...: %KEY is one with the prefix. */
 static void do_redis(int argc, char **argv, struct buf *out)
 {
-	const char *words[WORDS];
+	const char *words[WORDS_MAX];
 	redisReply *r;
 
 	for (int i = 0; i < argc; i++)
 		words[i] = *argv[i] == '%' ? key_of(argv[i] + 1) : argv[i];
 	r = ask_argv(argc, words);
-	put_reply(out, r);
+	append_reply(out, r);
 	freeReplyObject(r);
 }
 
@@ -423,7 +436,7 @@ static void do_members(int argc, char **argv, struct buf *out)
 	for (size_t i = 0; i < r->elements; i++)
 		members[i] = r->element[i]->str;
 	buf_str(out, r->elements ? "" : "nobody");
-	put_sorted(out, members, r->elements);
+	append_sorted(out, members, r->elements);
 	freeReplyObject(r);
 }
 
@@ -432,7 +445,7 @@ static bool within(long long ms, long long at)
 	return at >= before + ms && at <= after + ms;
 }
 
-/* Every key and for how long it was last kept: a day, a window, - for ever;
+/* Every key and for how long it was last kept: two days, a window, - for ever;
  * `old` where the last step did not renew it after `age`. */
 static void do_keys(int argc, char **argv, struct buf *out)
 {
@@ -447,18 +460,18 @@ static void do_keys(int argc, char **argv, struct buf *out)
 		char *line = xmalloc(160);
 
 		snprintf(line, 160, "%s=%s", key + strlen(conf.prefix),
-			 at == -1 ? "-" : within(DAY_MS, at) ? "day" :
+			 at == -1 ? "-" : within(KEEP_MS, at) ? "kept" :
 			 within(RATE_WINDOW_S * 1000, at) ? "6s" :
 			 within(ACCESS_WINDOW_S * 1000, at) ? "60s" : "old");
 		lines[i] = line;
 	}
-	put_sorted(out, lines, r->elements);
+	append_sorted(out, lines, r->elements);
 	for (size_t i = 0; i < r->elements; i++)
 		free((char *)(uintptr_t)lines[i]);
 	freeReplyObject(r);
 }
 
-/* What is to live for a day has an hour left: what a step renews shows. */
+/* What is kept has an hour left: what a step renews shows. */
 static void do_age(int argc, char **argv, struct buf *out)
 {
 	redisReply *r = ask("KEYS *");
@@ -552,9 +565,9 @@ static void do_later(int argc, char **argv, struct buf *out)
 	(void)out;
 	tell("PING");
 	for (size_t i = 0; i < tab_count; i++) {
-		tab_take(&tabs[i]);
-		older(tabs[i].position, ms);
-		older(tabs[i].life, ms);
+		tab_receive(&played[i]);
+		older(played[i].position, ms);
+		older(played[i].incarnation, ms);
 	}
 	r = ask("KEYS *");
 	for (size_t i = 0; i < r->elements; i++) {
@@ -635,8 +648,8 @@ static void do_break(int argc, char **argv, struct buf *out)
 	(void)out;
 	if (is_there)
 		tell("RENAME %s saved", key);
-	/* INCRBY takes a string; nothing of ours takes a list. */
-	tell("RPUSH %s foreign", key);
+	/* INCRBY takes a string; of ours one alone takes a list. */
+	tell(strstr(key, "telling:") ? "SADD %s foreign" : "RPUSH %s foreign", key);
 }
 
 static void do_mend(int argc, char **argv, struct buf *out)
@@ -712,10 +725,10 @@ static const struct {
 	{ "mend", 1, false, do_mend },
 };
 
-static void step(char *text, struct buf *result)
+static void play_step(char *text, struct buf *result)
 {
 	struct buf out = BUF_INIT(1024 * 1024);
-	char *argv[WORDS], *rest = text, *word;
+	char *argv[WORDS_MAX], *rest = text, *word;
 	int argc = 0;
 	bool wanted;
 
@@ -748,7 +761,7 @@ void play(const char *steps, struct buf *result)
 		end = strstr(at, " | ");
 		if (end)
 			*end = '\0';
-		step(at, result);
+		play_step(at, result);
 		at = end + 3;
 	} while (end);
 	free(all);
@@ -756,7 +769,7 @@ void play(const char *steps, struct buf *result)
 
 void play_begin(void)
 {
-	as_read = conf;
+	conf_read_before = conf;
 	tell("CONFIG SET maxmemory 0");
 	tell("FLUSHALL");
 	redis = redis_new(-1);
@@ -770,11 +783,11 @@ void play_end(void)
 		server_thaw();
 	frozen = false;
 	for (size_t i = 0; i < tab_count; i++)
-		tab_free(&tabs[i]);
+		tab_free(&played[i]);
 	tab_count = 0;
 	redis_free(redis);
 	redis = NULL;
-	conf = as_read;
+	conf = conf_read_before;
 }
 
 static bool listed(const char *list, const char *word)
@@ -814,11 +827,11 @@ char *play_snapshot(const char *but)
 	}
 	freeReplyObject(r);
 	for (size_t i = 0; i < tab_count; i++) {
-		if (!tabs[i].subscription)
+		if (!played[i].listener)
 			continue;
-		tab_take(&tabs[i]);
-		buf_fmt(&b, "%s heard %s\n", names[i],
-			tabs[i].heard.len ? tabs[i].heard.data : "nothing");
+		tab_receive(&played[i]);
+		buf_fmt(&b, "%s heard %s\n", tab_names[i],
+			played[i].heard.len ? played[i].heard.data : "nothing");
 	}
 	return b.data;
 }

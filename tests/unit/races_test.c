@@ -30,7 +30,7 @@ enum {
 
 static struct redis *connections[THREADS];
 static struct tab tabs[THREADS];
-static struct conf as_read;
+static struct conf conf_before;
 
 /* Threads */
 
@@ -55,7 +55,7 @@ static void together(int n, void (*what)(int number))
 	task = what;
 	pthread_barrier_init(&line, NULL, (unsigned)n);
 	for (intptr_t i = 0; i < n; i++)
-		assert_int_equal(thread_start(&threads[i], NULL, run_task,
+		assert_int_equal(thread_start(&threads[i], run_task,
 					      (void *)i), 0);
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
@@ -88,7 +88,7 @@ static const char *heard(struct tab *t)
 	do {
 		had = t->heard.len;
 		tell("PING");
-		tab_take(t);
+		tab_receive(t);
 	} while (t->heard.len > had);
 	snprintf(text, sizeof *texts, "%s", t->heard.len ? t->heard.data : "");
 	buf_clear(&t->heard);
@@ -132,8 +132,8 @@ static void leave_stream(int number)
 	tab_close(&tabs[number]);
 	/* Until Redis has seen it too. */
 	for (int tries = 0; !leaving && tries < 100000; tries++)
-		assert_int_equal(presence_end(connections[number], &conf,
-			&tabs[number].peer, 0, &leaving), OK);
+		assert_int_equal(leave_now(connections[number], &tabs[number].peer,
+					   &leaving), OK);
 	assert_true(leaving);
 }
 
@@ -148,25 +148,25 @@ static void is_due(const char *sorted, const struct tab *t)
 
 static char room[16];
 static struct buf answers[THREADS];
-static enum err errors[THREADS];
+static enum err results[THREADS];
 static bool resumed[THREADS], live[THREADS];
 static size_t rooms[THREADS];
 static atomic_int faults;
 static atomic_bool done;
 
-static void do_join(int number)
+static void race_join(int number)
 {
 	answers[number] = (struct buf)BUF_INIT(8192);
-	errors[number] = room_join(connections[number], &conf,
-				   &tabs[number].peer, room, &answers[number],
-				   &(int){ 0 });
+	results[number] = room_join(connections[number], &conf,
+				    &tabs[number].peer, room, &answers[number],
+				    &(int){ 0 });
 }
 
-static void do_due(int number)
+static void race_sweep(int number)
 {
-	struct later later;
+	struct sweep sweep;
 
-	errors[number] = presence_due(connections[number], &conf, &later);
+	results[number] = sweep_now(connections[number], &sweep);
 }
 
 /* With its position. */
@@ -174,10 +174,10 @@ static void come_back(int number, struct tab *t)
 {
 	struct presence p;
 
-	if (!t->subscription)
+	if (!t->listener)
 		tab_subscribe(t);
-	errors[number] = tab_connect(t, connections[number], t->position, &p);
-	if (errors[number])
+	results[number] = tab_connect(t, connections[number], t->position, &p);
+	if (results[number])
 		return;
 	resumed[number] = p.resumed;
 	rooms[number] = reply_count(p.rooms);
@@ -187,7 +187,7 @@ static void come_back(int number, struct tab *t)
 static void free_answers(int n)
 {
 	for (int i = 0; i < n; i++) {
-		assert_int_equal(errors[i], OK);
+		assert_int_equal(results[i], OK);
 		buf_free(&answers[i]);
 	}
 }
@@ -212,7 +212,7 @@ static void test_pair_joins(void **state)
 		bool zero_is_first;
 
 		snprintf(room, sizeof room, "r%d", round);
-		together(2, do_join);
+		together(2, race_join);
 		zero_is_first = !strcmp(answers[0].data, "[]");
 		snprintf(first, sizeof first, "add-peer p%d %s",
 			 zero_is_first, room);
@@ -235,7 +235,7 @@ static void test_crowd_joins(void **state)
 	for (int round = 0; round < ROUNDS / 10; round++) {
 		bool offers[ROOM_PEERS][ROOM_PEERS] = { { false } };
 
-		together(ROOM_PEERS, do_join);
+		together(ROOM_PEERS, race_join);
 		for (int i = 0; i < ROOM_PEERS; i++) {
 			const char *at = heard(&tabs[i]);
 			int events = 0;
@@ -264,12 +264,12 @@ static void test_last_places(void **state)
 	for (int round = 0; round < ROUNDS / 10; round++) {
 		int in = 0;
 
-		together(THREADS, do_join);
+		together(THREADS, race_join);
 		for (int i = 0; i < THREADS; i++) {
-			in += errors[i] == OK;
-			assert_true(errors[i] == OK || errors[i] == ERR_ROOM_FULL);
+			in += results[i] == OK;
+			assert_true(results[i] == OK || results[i] == ERR_ROOM_FULL);
 			assert_int_equal(is_member("channels:small",
-				tabs[i].peer.id), errors[i] == OK);
+				tabs[i].peer.id), results[i] == OK);
 			buf_free(&answers[i]);
 		}
 		assert_int_equal(in, ROOM_PEERS);
@@ -283,8 +283,8 @@ static void do_join_own(int number)
 	char name[16];
 
 	snprintf(name, sizeof name, "own%d", number);
-	errors[number] = room_join(connections[number], &conf, &tabs[0].peer,
-				   name, &peers, &(int){ 0 });
+	results[number] = room_join(connections[number], &conf, &tabs[0].peer,
+				    name, &peers, &(int){ 0 });
 	buf_free(&peers);
 }
 
@@ -297,8 +297,8 @@ static void test_last_rooms(void **state)
 
 		together(THREADS, do_join_own);
 		for (int i = 0; i < THREADS; i++) {
-			in += errors[i] == OK;
-			assert_true(errors[i] == OK || errors[i] == ERR_MANY_ROOMS);
+			in += results[i] == OK;
+			assert_true(results[i] == OK || results[i] == ERR_MANY_ROOMS);
 		}
 		assert_int_equal(in, PEER_ROOMS);
 		tell("DEL %sp0:channels", conf.prefix);
@@ -311,9 +311,9 @@ static void test_last_rooms(void **state)
 static void leave_and_join(int number)
 {
 	if (number)
-		do_join(number);
+		race_join(number);
 	else
-		errors[0] = room_leave(connections[0], &conf, &tabs[0].peer, room);
+		results[0] = room_leave(connections[0], &conf, &tabs[0].peer, room);
 }
 
 static void test_leave_and_join(void **state)
@@ -345,10 +345,10 @@ static void test_leave_and_join(void **state)
 static void leave_and_join_self(int number)
 {
 	if (number)
-		errors[1] = room_leave(connections[1], &conf, &tabs[0].peer,
-				       room);
+		results[1] = room_leave(connections[1], &conf, &tabs[0].peer,
+					room);
 	else
-		do_join(0);
+		race_join(0);
 }
 
 static void test_leave_and_join_self(void **state)
@@ -385,15 +385,15 @@ static void join_and_relay(int number)
 	bool last;
 
 	if (!number) {
-		do_join(0);
+		race_join(0);
 		done = true;
 		return;
 	}
 	do {
 		last = done;
-		errors[1] = relay_now(connections[1], &tabs[1].peer, "p0",
-				      &item, 1, &streams, &wait_ms);
-	} while (errors[1] == ERR_NO_PEER && !last);
+		results[1] = relay_now(connections[1], &tabs[1].peer, "p0",
+				       &item, 1, &streams, &wait_ms);
+	} while (results[1] == ERR_NO_PEER && !last);
 }
 
 static void test_no_relay_before_add_peer(void **state)
@@ -406,7 +406,7 @@ static void test_no_relay_before_add_peer(void **state)
 		done = false;
 		together(2, join_and_relay);
 		assert_heard(&tabs[0], "add-peer p1 r offer; x p1 1");
-		assert_int_equal(errors[1], OK);
+		assert_int_equal(results[1], OK);
 		buf_free(&answers[0]);
 		assert_int_equal(room_leave(connections[0], &conf,
 					    &tabs[0].peer, room), OK);
@@ -435,7 +435,7 @@ static void relay_number(int number, int to, int n)
 enum { RELAYING = 4, AHEAD = 40 };	/* less than a mailbox holds */
 
 /* Of what was heard behind the first bytes. */
-static int count_of(const struct buf *b, size_t from)
+static int count_messages(const struct buf *b, size_t from)
 {
 	const char *at = b->len ? b->data + from : "";
 	int n = 0;
@@ -469,12 +469,12 @@ static void relay_and_return(int number)
 		size_t had = last->heard.len;
 
 		come_back(number, last);
-		if (errors[number] || !resumed[number]) {
+		if (results[number] || !resumed[number]) {
 			faults++;
 			return;
 		}
-		tab_take(last);
-		seen += count_of(&last->heard, had);
+		tab_receive(last);
+		seen += count_messages(&last->heard, had);
 		tab_close(last);
 		returns++;
 	}
@@ -512,9 +512,9 @@ enum { UNANSWERED = 200 };	/* more than may be */
 
 static atomic_int answered;
 
-static void count_answer(void *of, enum err e, int streams, int wait_ms)
+static void count_answer(void *arg, enum err e, int streams, int wait_ms)
 {
-	(void)of;
+	(void)arg;
 	(void)wait_ms;
 	answered++;
 	faults += e != OK || streams != 1;
@@ -530,7 +530,7 @@ static void relay_ahead(int number)
 		room_relay(connections[number], &conf, &tabs[number].peer,
 			   tabs[RELAYING].peer.id, &item, 1, count_answer, NULL);
 	}
-	redis_finish(connections[number]);
+	redis_drain(connections[number]);
 }
 
 static void test_relay_ahead(void **state)
@@ -560,7 +560,7 @@ static void test_relay_ahead(void **state)
 static void due_and_back(int number)
 {
 	if (number < 2)
-		do_due(number);
+		race_sweep(number);
 	else
 		come_back(number, &tabs[1]);
 }
@@ -582,7 +582,7 @@ static void test_due_and_back(void **state)
 		is_due("leaving", &tabs[1]);
 		tab_subscribe(&tabs[1]);
 		together(3, due_and_back);
-		assert_int_equal(errors[0] | errors[1] | errors[2], OK);
+		assert_int_equal(results[0] | results[1] | results[2], OK);
 		assert_int_equal(rooms[2], resumed[2]);
 		assert_int_equal(is_member("channels:r", "p1"), resumed[2]);
 		assert_heard(&tabs[0], resumed[2] ? "" : "remove-peer p1 r");
@@ -596,13 +596,13 @@ static void test_due_and_back(void **state)
 /* p1's entry is due, and it beats. */
 static void due_and_beat(int number)
 {
-	struct later later;
+	struct sweep sweep;
 
 	if (number < 2)
-		do_due(number);
+		race_sweep(number);
 	else
-		errors[2] = beat_now(connections[2], &tabs[1].peer,
-					  tabs[1].life, &live[2], &later);
+		results[2] = beat_now(connections[2], &tabs[1].peer,
+					  tabs[1].incarnation, &live[2], &sweep);
 }
 
 static void test_due_and_beat(void **state)
@@ -622,7 +622,7 @@ static void test_due_and_beat(void **state)
 		heard(&tabs[0]);
 		is_due(lapse ? "present" : "leaving", &tabs[1]);
 		together(3, due_and_beat);
-		assert_int_equal(errors[0] | errors[1] | errors[2], OK);
+		assert_int_equal(results[0] | results[1] | results[2], OK);
 		assert_true(live[2] || !lapse);
 		lives += live[2];
 		assert_heard(&tabs[0], live[2] ? "" : "remove-peer p1 r");
@@ -650,7 +650,7 @@ static void end_and_next(int number)
 		return;
 	}
 	tab_close(&tabs[1]);
-	errors[0] = presence_end(connections[0], &conf, &tabs[1].peer, 0, &leaving);
+	results[0] = leave_now(connections[0], &tabs[1].peer, &leaving);
 }
 
 static void test_end_and_next(void **state)
@@ -667,7 +667,7 @@ static void test_end_and_next(void **state)
 		together(2, end_and_next);
 		tab_free(&tabs[1]);
 		tabs[1] = next_tab;
-		assert_int_equal(errors[0] | errors[1], OK);
+		assert_int_equal(results[0] | results[1], OK);
 		assert_true(resumed[1]);
 		assert_true(is_in("present", &tabs[1]));
 		assert_false(is_in("leaving", &tabs[1]));
@@ -682,7 +682,7 @@ static atomic_int newest;
 
 static void begin_lives(int number)
 {
-	struct later later;
+	struct sweep sweep;
 	struct presence p;
 	bool is_live;
 
@@ -691,7 +691,7 @@ static void begin_lives(int number)
 			if (tab_presence(connections[1], &tabs[0].peer, "",
 					 &p) != OK)
 				faults++;
-			strcpy(lives[i], p.life);
+			strcpy(lives[i], p.incarnation);
 			reply_free(p.reply);
 			newest = i;
 		}
@@ -701,10 +701,10 @@ static void begin_lives(int number)
 		int at = newest;
 
 		if (number == 2) {
-			do_due(2);
+			race_sweep(2);
 		} else if (at && (beat_now(connections[0],
 				&tabs[0].peer, lives[at - 1], &is_live,
-				&later) != OK || is_live)) {
+				&sweep) != OK || is_live)) {
 			faults++;
 		}
 	}
@@ -712,18 +712,18 @@ static void begin_lives(int number)
 
 static void test_old_life(void **state)
 {
-	struct later later;
+	struct sweep sweep;
 	bool is_live;
 
 	(void)state;
 	open_tabs(1);
-	strcpy(lives[0], tabs[0].life);
+	strcpy(lives[0], tabs[0].incarnation);
 	newest = faults = 0;
 	done = false;
 	together(3, begin_lives);
 	assert_int_equal(faults, 0);
 	assert_int_equal(beat_now(connections[0], &tabs[0].peer,
-		lives[ROUNDS - 1], &is_live, &later), OK);
+		lives[ROUNDS - 1], &is_live, &sweep), OK);
 	assert_true(is_live);
 	for (int i = 1; i < ROUNDS; i++)
 		assert_true(strcmp(lives[i - 1], lives[i]) != 0);
@@ -732,7 +732,7 @@ static void test_old_life(void **state)
 
 /* Limits */
 
-enum { RATE_WANTED = 30, TRIES = 20 };
+enum { RATE_WANTED = 30, RATE_TRIES = 20 };
 
 static atomic_int allowed;
 
@@ -741,7 +741,7 @@ static void relay_many(int number)
 	struct item item = { .event = "x", .data = "1", .data_len = 1 };
 	int streams, wait_ms;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < RATE_TRIES; i++) {
 		enum err e = relay_now(connections[number],
 			&tabs[0].peer, "p1", &item, 1, &streams, &wait_ms);
 
@@ -754,7 +754,7 @@ static void access_many(int number)
 {
 	int wait_ms;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < RATE_TRIES; i++) {
 		enum err e = room_access(connections[number], &conf, "h",
 					 &wait_ms);
 
@@ -825,7 +825,7 @@ static void test_flush(void **state)
 	heard(&tabs[THREADS - 1]);
 	faults = 0;
 	done = false;
-	thread_start(&flusher, NULL, flush_scripts, NULL);
+	thread_start(&flusher, flush_scripts, NULL);
 	together(4, relay_all);
 	pthread_join(flusher, NULL);
 	assert_int_equal(faults, 0);
@@ -838,7 +838,7 @@ static void test_flush(void **state)
 		assert_int_equal(next[i], ROUNDS);
 }
 
-static void token(struct tab *t, const char *word, const char *where)
+static void append_token(struct tab *t, const char *word, const char *where)
 {
 	buf_fmt(&t->heard, "%s%s %s", t->heard.len ? "; " : "", word, where);
 }
@@ -850,7 +850,7 @@ static void mingle_once(int number)
 	char name[8];
 	struct buf peers = BUF_INIT(8192);
 	struct presence p;
-	struct later later;
+	struct sweep sweep;
 	bool is_live;
 	enum err e = OK;
 
@@ -863,32 +863,32 @@ static void mingle_once(int number)
 	case 2:
 		e = room_leave(r, &conf, &t->peer, name);
 		/* What was pushed before the answer is here. */
-		tab_take(t);
-		token(t, "left", name);
+		tab_receive(t);
+		append_token(t, "left", name);
 		break;
 	case 3:
 		tab_close(t);
 		come_back(number, t);
-		e = errors[number];
+		e = results[number];
 		faults += !resumed[number];
 		break;
 	case 4:
 		tab_close(t);
 		tab_subscribe(t);
-		token(t, "anew", "-");
+		append_token(t, "anew", "-");
 		e = tab_connect(t, r, "", &p);
 		if (!e)
 			reply_free(p.reply);
 		break;
 	case 5:
-		e = presence_due(r, &conf, &later);
+		e = sweep_now(r, &sweep);
 		break;
 	default:
-		e = beat_now(r, &t->peer, t->life, &is_live, &later);
+		e = beat_now(r, &t->peer, t->incarnation, &is_live, &sweep);
 		faults += !is_live;
 	}
 	faults += e != OK;
-	tab_take(t);
+	tab_receive(t);
 	buf_free(&peers);
 }
 
@@ -950,18 +950,18 @@ static void test_mingling(void **state)
 	}
 }
 
-static int begin(void **state)
+static int races_setup(void **state)
 {
 	(void)state;
 	tell("FLUSHALL");
-	as_read = conf;
+	conf_before = conf;
 	conf.rate = conf.rate_bytes = 0;
 	for (int i = 0; i < THREADS; i++)
 		connections[i] = redis_new(-1);
 	return 0;
 }
 
-static int end(void **state)
+static int races_teardown(void **state)
 {
 	(void)state;
 	for (int i = 0; i < THREADS; i++) {
@@ -969,11 +969,11 @@ static int end(void **state)
 		tab_init(&tabs[i], "");
 		redis_free(connections[i]);
 	}
-	conf = as_read;
+	conf = conf_before;
 	return 0;
 }
 
-static int start(void **state)
+static int races_group_setup(void **state)
 {
 	static const char *const settings[] = {
 		"DRAWBRIDGE_PREFIX={t}:", "DRAWBRIDGE_ROOM_PEERS=8",
@@ -986,7 +986,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int races_group_teardown(void **state)
 {
 	(void)state;
 	server_stop();
@@ -996,25 +996,25 @@ static int stop(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define RACE(name) cmocka_unit_test_setup_teardown(name, races_setup, races_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_pair_joins),
-		TEST(test_crowd_joins),
-		TEST(test_last_places),
-		TEST(test_last_rooms),
-		TEST(test_leave_and_join),
-		TEST(test_leave_and_join_self),
-		TEST(test_no_relay_before_add_peer),
-		TEST(test_relay_and_return),
-		TEST(test_relay_ahead),
-		TEST(test_due_and_back),
-		TEST(test_due_and_beat),
-		TEST(test_end_and_next),
-		TEST(test_old_life),
-		TEST(test_limits),
-		TEST(test_flush),
-		TEST(test_mingling),
+		RACE(test_pair_joins),
+		RACE(test_crowd_joins),
+		RACE(test_last_places),
+		RACE(test_last_rooms),
+		RACE(test_leave_and_join),
+		RACE(test_leave_and_join_self),
+		RACE(test_no_relay_before_add_peer),
+		RACE(test_relay_and_return),
+		RACE(test_relay_ahead),
+		RACE(test_due_and_back),
+		RACE(test_due_and_beat),
+		RACE(test_end_and_next),
+		RACE(test_old_life),
+		RACE(test_limits),
+		RACE(test_flush),
+		RACE(test_mingling),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, races_group_setup, races_group_teardown);
 }

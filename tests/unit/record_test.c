@@ -27,7 +27,7 @@ static const char *const states[] = {
 	"idle", "head", "body", "whole", "aborted", "over",
 };
 
-static void put_pair(struct buf *to, const char *text, size_t len)
+static void append_pair(struct buf *to, const char *text, size_t len)
 {
 	const char *eq = memchr(text, '=', len);
 	size_t name = eq ? (size_t)(eq - text) : len;
@@ -52,7 +52,7 @@ static int type_of(char word)
 	}
 }
 
-static void put_content(struct buf *to, char word, const char *text, size_t len)
+static void append_content(struct buf *to, char word, const char *text, size_t len)
 {
 	const char begin[8] = { 0, word == 'R' ? FCGI_FILTER : FCGI_RESPONDER,
 				word == 'K' || word == 'R' };
@@ -60,12 +60,12 @@ static void put_content(struct buf *to, char word, const char *text, size_t len)
 	if (strchr("BKR", word))
 		buf_add(to, begin, sizeof begin);
 	else if (len && strchr("PG", word))
-		put_pair(to, text, len);
+		append_pair(to, text, len);
 	else
 		buf_add(to, text, len);
 }
 
-static void put_word(struct buf *to, const char *text, size_t len)
+static void append_event(struct buf *to, const char *text, size_t len)
 {
 	size_t padding = *text == '/' ? 3 : 0, at;
 	struct buf content = BUF_INIT(1024);
@@ -78,7 +78,7 @@ static void put_word(struct buf *to, const char *text, size_t len)
 	id = atoi(text + 1);
 	at = strcspn(text, ": ");
 	at = at < len ? at + 1 : len;
-	put_content(&content, word, text + at, len - at);
+	append_content(&content, word, text + at, len - at);
 	buf_char(to, word == 'V' ? 2 : 1);
 	buf_char(to, (char)type_of(word));
 	buf_char(to, (char)(id >> 8));
@@ -92,7 +92,7 @@ static void put_word(struct buf *to, const char *text, size_t len)
 	buf_free(&content);
 }
 
-static void tell_reply(struct buf *to, const struct buf *reply)
+static void append_answer(struct buf *to, const struct buf *reply)
 {
 	for (size_t at = 0; at < reply->len;) {
 		const unsigned char *h = (unsigned char *)reply->data + at;
@@ -117,14 +117,14 @@ static void tell_reply(struct buf *to, const struct buf *reply)
 	}
 }
 
-static void tell(struct buf *to, const struct record *r)
+static void append_state(struct buf *to, const struct record *r)
 {
 	buf_fmt(to, "%s %u %s", states[r->state], r->id,
 		r->body.len ? r->body.kept.data : "-");
-	if (r->state == RECORD_BODY || r->state == RECORD_WHOLE)
+	if (r->state == RECORD_BODY || r->state == RECORD_COMPLETE)
 		buf_fmt(to, " A=%s", record_param(r, "A") ?
 			record_param(r, "A") : "-");
-	tell_reply(to, &r->reply);
+	append_answer(to, &r->reply);
 }
 
 /* In pieces that end at each of these. */
@@ -143,7 +143,7 @@ static void check(const struct buf *bytes, size_t first, size_t piece,
 		record_feed(&r, bytes->data + at, n);
 		at += n;
 	}
-	tell(&got, &r);
+	append_state(&got, &r);
 	assert_string_equal(got.data, want);
 	buf_free(&got);
 	record_free(&r);
@@ -161,7 +161,7 @@ static void test_records(void **state)
 		{ "an id of two bytes", "B770 P770 S770:x S770", "whole 770 x A=-" },
 		{ "a head", "B1 P1:A=b", "head 1 -" },
 		{ "a body on its way", "B1 P1:A=b P1 S1:xy S1:z", "body 1 xyz A=b" },
-		{ "the first of a name", "B1 P1:A=b P1:A=c P1", "body 1 - A=b" },
+		{ "the last of a name", "B1 P1:A=b P1:A=c P1", "body 1 - A=c" },
 		{ "an empty value", "B1 P1:A= P1", "body 1 - A=" },
 		{ "a longer name", "B1 P1:AA=b P1:B=A P1", "body 1 - A=-" },
 		{ "another meanwhile", "B1 B2 P2:A=c P1:A=b P2 S2:x P1 S1",
@@ -193,7 +193,7 @@ static void test_records(void **state)
 		print_message("  %s\n", rows[i].why);
 		for (size_t len; *word; word += len + (word[len] == ' ')) {
 			len = strcspn(word, " ");
-			put_word(&bytes, word, len);
+			append_event(&bytes, word, len);
 		}
 		for (size_t first = 0; first <= bytes.len; first++)
 			check(&bytes, first, bytes.len, rows[i].want);
@@ -211,12 +211,12 @@ static void test_next(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		put_word(&bytes, words[i], strlen(words[i]));
-	put_word(&next, "S1", 2);
-	put_word(&next, "B1", 2);
-	put_word(&next, "P1:A=b", 6);
-	put_word(&next, "P1", 2);
-	put_word(&next, "S1:x", 4);
+		append_event(&bytes, words[i], strlen(words[i]));
+	append_event(&next, "S1", 2);
+	append_event(&next, "B1", 2);
+	append_event(&next, "P1:A=b", 6);
+	append_event(&next, "P1", 2);
+	append_event(&next, "S1:x", 4);
 	for (size_t cut = 32; cut <= bytes.len; cut++) {
 		record_init(&r, 100, 7);
 		record_feed(&r, bytes.data, cut);
@@ -224,13 +224,47 @@ static void test_next(void **state)
 		record_next(&r);
 		record_feed(&r, bytes.data + cut, bytes.len - cut);
 		record_feed(&r, next.data, next.len);
-		tell(&got, &r);
+		append_state(&got, &r);
 		assert_string_equal(got.data, "body 1 x A=b");
 		buf_free(&got);
 		record_free(&r);
 	}
 	buf_free(&bytes);
 	buf_free(&next);
+}
+
+/* Who is answered before it has written all may not read the answer. */
+static void test_padding(void **state)
+{
+	static const struct {
+		const char *words[4];
+		const char *before, *after;
+	} rows[] = {
+		{ { "B1", "P1:A=b", "P1", "/S1" }, "body 1 - A=b", "whole 1 - A=b" },
+		{ { "B1", "P1:A=b", "/P1" }, "head 1 -", "body 1 - A=b" },
+		{ { "/R1" }, "idle 0 -", "idle 0 - end1=3" },
+		{ { "/G0:X" }, "idle 0 -", "idle 0 - values=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf bytes = BUF_INIT(4096), got = BUF_INIT(4096);
+		struct record r;
+
+		for (size_t w = 0; w < 4 && rows[i].words[w]; w++)
+			append_event(&bytes, rows[i].words[w], strlen(rows[i].words[w]));
+		record_init(&r, 100, 7);
+		record_feed(&r, bytes.data, bytes.len - 1);
+		append_state(&got, &r);
+		assert_string_equal(got.data, rows[i].before);
+		buf_clear(&got);
+		record_feed(&r, bytes.data + bytes.len - 1, 1);
+		append_state(&got, &r);
+		assert_string_equal(got.data, rows[i].after);
+		buf_free(&got);
+		buf_free(&bytes);
+		record_free(&r);
+	}
 }
 
 static void test_too_much(void **state)
@@ -240,13 +274,13 @@ static void test_too_much(void **state)
 
 	(void)state;
 	record_init(&r, 100, 7);
-	put_word(&bytes, "B1", 2);
+	append_event(&bytes, "B1", 2);
 	for (int i = 0; i < PARAMS_MAX / 8 + 1; i++)
-		put_word(&bytes, "P1:AAAA=bbbb", 12);
-	put_word(&bytes, "P1", 2);
+		append_event(&bytes, "P1:AAAA=bbbb", 12);
+	append_event(&bytes, "P1", 2);
 	record_feed(&r, bytes.data, bytes.len);
 	assert_non_null(memmem(r.reply.data, r.reply.len, "Status: 431 ", 12));
-	tell(&got, &r);
+	append_state(&got, &r);
 	assert_string_equal(got.data, "over 0 - out1 out1 end1=0");
 	buf_free(&got);
 	record_free(&r);
@@ -255,9 +289,9 @@ static void test_too_much(void **state)
 	/* It asks, and takes no answer. */
 	record_init(&r, 100, 7);
 	for (int i = 0; i < REPLY_MAX / 16 + 1; i++)
-		put_word(&bytes, "U0", 2);
+		append_event(&bytes, "U0", 2);
 	record_feed(&r, bytes.data, bytes.len);
-	assert_int_equal(r.state, RECORD_OVER);
+	assert_int_equal(r.state, RECORD_CLOSING);
 	record_free(&r);
 	buf_free(&bytes);
 }
@@ -272,11 +306,11 @@ static void test_long_lengths(void **state)
 	} rows[] = {
 #define PAIRS(text) text, sizeof text - 1
 		{ "of four bytes", PAIRS("\x80\0\0\1\x80\0\0\2" "Abc"), RECORD_BODY },
-		{ "a byte is left", PAIRS("\1\1Abc"), RECORD_OVER },
-		{ "a byte is missing", PAIRS("\1\2Ab"), RECORD_OVER },
-		{ "the name is all", PAIRS("\3\1Abc"), RECORD_OVER },
-		{ "half of a length", PAIRS("\1\x80\0"), RECORD_OVER },
-		{ "the greatest", PAIRS("\xff\xff\xff\xff\xff\xff\xff\xff" "A"), RECORD_OVER },
+		{ "a byte is left", PAIRS("\1\1Abc"), RECORD_CLOSING },
+		{ "a byte is missing", PAIRS("\1\2Ab"), RECORD_CLOSING },
+		{ "the name is all", PAIRS("\3\1Abc"), RECORD_CLOSING },
+		{ "half of a length", PAIRS("\1\x80\0"), RECORD_CLOSING },
+		{ "the greatest", PAIRS("\xff\xff\xff\xff\xff\xff\xff\xff" "A"), RECORD_CLOSING },
 		{ "a NUL ends a value", PAIRS("\1\4Abc\0d"), RECORD_BODY },
 		{ "a name with a NUL is none", PAIRS("\2\1A\0x\1\2Abc"), RECORD_BODY },
 	};
@@ -303,7 +337,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records), cmocka_unit_test(test_next),
-		cmocka_unit_test(test_too_much), cmocka_unit_test(test_long_lengths),
+		cmocka_unit_test(test_padding), cmocka_unit_test(test_too_much), cmocka_unit_test(test_long_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@
 #include "redis_server.h"
 
 /* The disk may be cold, and the machine busy. */
-enum { START_MS = 60000, STEP_MS = 10 };
+enum { START_MS = 60000, POLL_MS = 10 };
 
 static char folder[64], path[96], url[128];
 static pid_t keeper;
@@ -28,7 +28,7 @@ static int orders = -1;			/* to the keeper; its end is the end */
 static redisContext *context;
 static char run_id[64];
 
-static void give_up(const char *what, const char *why)
+static void bail(const char *what, const char *why)
 {
 	fprintf(stderr, "redis-server for the tests: %s: %s\n", what, why);
 	exit(1);
@@ -42,7 +42,7 @@ static const char *program(void)
 	return named && *named ? named : "redis-server";
 }
 
-static void serve(int failed)
+static void exec_server(int failed)
 {
 	int null = open("/dev/null", O_RDWR);
 	int e;
@@ -61,7 +61,7 @@ static void serve(int failed)
 
 /* A process between the test and Redis: it sees that the test has ended when
  * the pipe has. A byte in it: start Redis anew. */
-static void keep(int commands, int failed)
+static void run_keeper(int commands, int failed)
 {
 	ssize_t n;
 
@@ -73,7 +73,7 @@ static void keep(int commands, int failed)
 		char byte;
 
 		if (!pid)
-			serve(failed);
+			exec_server(failed);
 		if (failed >= 0)
 			close(failed);
 		failed = -1;
@@ -86,7 +86,7 @@ static void keep(int commands, int failed)
 	_exit(0);
 }
 
-static redisContext *dial_once(void)
+static redisContext *connect_server(void)
 {
 	redisContext *c = redisConnectUnix(path);
 
@@ -113,10 +113,10 @@ static bool greet(redisContext *c)
 
 static void wait_ready(void)
 {
-	const struct timespec step = { 0, STEP_MS * 1000000 };
+	const struct timespec step = { 0, POLL_MS * 1000000 };
 
-	for (int ms = 0; ms < START_MS; ms += STEP_MS) {
-		context = dial_once();
+	for (int ms = 0; ms < START_MS; ms += POLL_MS) {
+		context = connect_server();
 		if (context && greet(context))
 			return;
 		if (context)
@@ -124,7 +124,7 @@ static void wait_ready(void)
 		context = NULL;
 		nanosleep(&step, NULL);
 	}
-	give_up("start", "no answer within a minute");
+	bail("start", "no answer within a minute");
 }
 
 void server_start(void)
@@ -136,24 +136,24 @@ void server_start(void)
 	snprintf(folder, sizeof folder, "%.40s/drawbridge-XXXXXX",
 		 tmp && strlen(tmp) < 40 ? tmp : "/tmp");
 	if (!mkdtemp(folder))
-		give_up(folder, strerror(errno));
+		bail(folder, strerror(errno));
 	snprintf(path, sizeof path, "%s/redis.sock", folder);
 	snprintf(url, sizeof url, "unix://%s", path);
 	if (pipe2(commands, O_CLOEXEC) || pipe2(failed, O_CLOEXEC))
-		give_up("pipe", strerror(errno));
+		bail("pipe", strerror(errno));
 	fflush(NULL);
 	keeper = fork();
 	if (!keeper) {
 		close(commands[1]);
 		close(failed[0]);
-		keep(commands[0], failed[1]);
+		run_keeper(commands[0], failed[1]);
 	}
 	close(commands[0]);
 	close(failed[1]);
 	orders = commands[1];
 	if (read(failed[0], &e, sizeof e) == sizeof e) {
 		server_stop();
-		give_up(program(), strerror(e));
+		bail(program(), strerror(e));
 	}
 	close(failed[0]);
 	wait_ready();
@@ -173,7 +173,7 @@ void server_restart(void)
 	redisFree(context);
 	context = NULL;
 	if (write(orders, "r", 1) != 1)
-		give_up("restart", strerror(errno));
+		bail("restart", strerror(errno));
 	wait_ready();
 }
 

@@ -20,15 +20,15 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/network.h"
-#include "base/quota.h"
-#include "base/shared.h"
+#include "conf/conf.h"
+#include "shared/metric.h"
+#include "shared/quota.h"
+#include "shared/shared.h"
 
 static char name[64];			/* as shm_open wants it */
-static struct conf conf;
+static struct conf shared_conf;
 
 static int new_name(void **state)
 {
@@ -37,7 +37,7 @@ static int new_name(void **state)
 	(void)state;
 	snprintf(name, sizeof name, "/drawbridge-test.%d.%d", (int)getpid(),
 		 ++number);
-	conf.shm = name + 1;
+	shared_conf.shm = name + 1;
 	return 0;
 }
 
@@ -55,7 +55,7 @@ struct process {
 	int said;
 };
 
-static struct process start(void (*run)(void))
+static struct process start_process(void (*run)(void))
 {
 	struct process p;
 	int ends[2];
@@ -66,7 +66,7 @@ static struct process start(void (*run)(void))
 	if (!p.pid) {
 		alarm(60);
 		close(ends[0]);
-		shared_init(&conf);
+		shared_init(&shared_conf);
 		run();
 		if (write(ends[1], "", 1) != 1)
 			_exit(1);
@@ -78,7 +78,7 @@ static struct process start(void (*run)(void))
 	return p;
 }
 
-static void wait_for(struct process p)
+static void await_process(struct process p)
 {
 	char byte;
 
@@ -94,9 +94,9 @@ static void kill_it(struct process p)
 
 static void run_once(void (*run)(void))
 {
-	struct process p = start(run);
+	struct process p = start_process(run);
 
-	wait_for(p);
+	await_process(p);
 	kill_it(p);
 }
 
@@ -107,7 +107,7 @@ static double value(const char *line)
 	size_t len = strlen(line);
 	double n = -1;
 
-	metric_put(&b);
+	metric_append_all(&b);
 	assert_true(buf_ok(&b));
 	for (const char *at = b.data; *at; at += strcspn(at, "\n") + 1)
 		if (!strncmp(at, line, len) && at[len] == ' ')
@@ -124,11 +124,11 @@ static void is(const char *line, double want)
 	assert_true(n > want - 1e-9 && n < want + 1e-9);
 }
 
-enum { EACH = 20000, PROCESSES = 4 };
+enum { COUNTS_EACH = 20000, PROCESSES = 4 };
 
 static void count_many(void)
 {
-	for (int i = 0; i < EACH; i++) {
+	for (int i = 0; i < COUNTS_EACH; i++) {
 		metric_add(METRIC_JOINS, 0, 1);
 		metric_add(METRIC_RELAYS, RELAY_KEPT, 2);
 	}
@@ -142,15 +142,15 @@ static void test_counts(void **state)
 
 	(void)state;
 	for (int i = 0; i < PROCESSES; i++)
-		all[i] = start(count_many);
+		all[i] = start_process(count_many);
 	for (int i = 0; i < PROCESSES; i++) {
-		wait_for(all[i]);
+		await_process(all[i]);
 		kill_it(all[i]);
 	}
-	shared_init(&conf);
+	shared_init(&shared_conf);
 	is("drawbridge_shared", 1);
-	is("drawbridge_joins_total", EACH * PROCESSES);
-	is("drawbridge_relays_total{outcome=\"kept\"}", 2 * EACH * PROCESSES);
+	is("drawbridge_joins_total", COUNTS_EACH * PROCESSES);
+	is("drawbridge_relays_total{outcome=\"kept\"}", 2 * COUNTS_EACH * PROCESSES);
 	is("drawbridge_relays_total{outcome=\"delivered\"}", 0);
 	fd = shm_open(name, O_RDONLY, 0);
 	assert_int_equal(fstat(fd, &st), 0);
@@ -162,7 +162,7 @@ static void test_counts(void **state)
 static void test_histogram(void **state)
 {
 	(void)state;
-	shared_init(&conf);
+	shared_init(&shared_conf);
 	metric_observe(METRIC_ROUND_TRIPS, 100000);
 	metric_observe(METRIC_ROUND_TRIPS, 100001);
 	metric_observe(METRIC_ROUND_TRIPS, 2000000000);
@@ -177,65 +177,65 @@ static void test_histogram(void **state)
 
 enum { MOST = 5 };
 
-static void take_two(void)
+static void acquire_two(void)
 {
-	if (!quota_take(MOST) || !quota_take(MOST))
+	if (!quota_acquire(MOST) || !quota_acquire(MOST))
 		_exit(1);
 }
 
-static void take_one(void)
+static void acquire_one(void)
 {
-	if (!quota_take(MOST))
+	if (!quota_acquire(MOST))
 		_exit(1);
 }
 
-static void take_none(void)
+static void acquire_none(void)
 {
-	if (quota_take(MOST))
+	if (quota_acquire(MOST))
 		_exit(1);
 }
 
-static void take_many(void)
+static void acquire_many(void)
 {
-	while (quota_take(MOST))
+	while (quota_acquire(MOST))
 		;
 }
 
-static void take_and_give(void)
+static void acquire_and_release(void)
 {
 	for (int i = 0; i < 3 * SHARED_SLOTS; i++) {
-		if (!quota_take(MOST))
+		if (!quota_acquire(MOST))
 			_exit(1);
-		quota_give();
+		quota_release();
 	}
-	quota_give();			/* one too many harms nobody */
-	take_one();
+	quota_release();		/* one too many harms nobody */
+	acquire_one();
 }
 
 static void test_quota(void **state)
 {
-	struct process a = start(take_two), b, c;
+	struct process a = start_process(acquire_two), b, c;
 
 	(void)state;
-	wait_for(a);
-	b = start(take_two);
-	wait_for(b);
-	run_once(take_and_give);
-	shared_init(&conf);
+	await_process(a);
+	b = start_process(acquire_two);
+	await_process(b);
+	run_once(acquire_and_release);
+	shared_init(&shared_conf);
 	is("drawbridge_streams", 4);	/* what the killed one held is gone */
 	is("drawbridge_streams_ended_total{reason=\"killed\"}", 1);
-	c = start(take_one);
-	wait_for(c);
+	c = start_process(acquire_one);
+	await_process(c);
 	is("drawbridge_streams", MOST);
-	run_once(take_none);
+	run_once(acquire_none);
 	is("drawbridge_streams", MOST);
 	kill_it(a);
 	/* Who is refused looks into /proc, but not more than once a second. */
-	shared->sweep_at = INT64_MAX;
-	run_once(take_none);
-	shared->sweep_at = 0;
-	a = start(take_two);
-	wait_for(a);
+	shared->free_dead_at = INT64_MAX;
+	run_once(acquire_none);
+	shared->free_dead_at = 0;
+	a = start_process(acquire_two);
+	await_process(a);
 	is("drawbridge_streams", MOST);
 	is("drawbridge_streams_ended_total{reason=\"killed\"}", 3);
 	kill_it(a);
@@ -248,12 +248,12 @@ static void test_quota(void **state)
 /* One that is killed, but that nobody has waited for, holds nothing either. */
 static void test_zombie(void **state)
 {
-	struct process a = start(take_two);
+	struct process a = start_process(acquire_two);
 	siginfo_t info;
 
 	(void)state;
-	wait_for(a);
-	shared_init(&conf);
+	await_process(a);
+	shared_init(&shared_conf);
 	is("drawbridge_streams", 2);
 	kill(a.pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)a.pid, &info, WEXITED | WNOWAIT), 0);
@@ -264,12 +264,12 @@ static void test_zombie(void **state)
 /* Another process may have the id by now. */
 static void test_same_id(void **state)
 {
-	struct process a = start(take_two);
+	struct process a = start_process(acquire_two);
 	uint64_t word;
 
 	(void)state;
-	wait_for(a);
-	shared_init(&conf);
+	await_process(a);
+	shared_init(&shared_conf);
 	word = shared->slots[0];
 	shared->slots[0] = word ^ (uint64_t)1 << 20;	/* began at another time */
 	is("drawbridge_streams", 0);
@@ -279,20 +279,20 @@ static void test_same_id(void **state)
 /* They come from other processes each time, as under mod_fcgid. */
 static void test_sweeps(void **state)
 {
-	struct process a = start(take_two);
+	struct process a = start_process(acquire_two);
 	int64_t next;
 
 	(void)state;
-	wait_for(a);
-	shared_init(&conf);
-	run_once(take_and_give);
-	assert_int_equal(shared->sweep_at, 0);	/* nobody was refused */
-	run_once(take_many);
-	next = shared->sweep_at;
+	await_process(a);
+	shared_init(&shared_conf);
+	run_once(acquire_and_release);
+	assert_int_equal(shared->free_dead_at, 0);	/* nobody was refused */
+	run_once(acquire_many);
+	next = shared->free_dead_at;
 	assert_true(next > clock_ms());
 	kill_it(a);
-	run_once(take_many);
-	assert_true(shared->sweep_at == next || clock_ms() >= next);
+	run_once(acquire_many);
+	assert_true(shared->free_dead_at == next || clock_ms() >= next);
 }
 
 static void write_file(size_t size, char fill)
@@ -323,24 +323,24 @@ static void test_other_layout(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		print_message("  %s\n", rows[i].why);
 		write_file(rows[i].size, rows[i].fill);
-		shared_init(&conf);
+		shared_init(&shared_conf);
 		is("drawbridge_shared", 1);
 		is("drawbridge_joins_total", 0);
 		metric_add(METRIC_JOINS, 0, 1);
 		run_once(count_many);
-		is("drawbridge_joins_total", EACH + 1);
+		is("drawbridge_joins_total", COUNTS_EACH + 1);
 		remove_segment(NULL);
 	}
 }
 
 static void count_alone(void)
 {
-	if (shared_is())
+	if (shared_is_mapped())
 		_exit(1);
 	count_many();
-	if (value("drawbridge_joins_total") < EACH ||
-	    value("drawbridge_shared") > 0 || !quota_take(1) ||
-	    quota_take(1) || quota_used() != 1)
+	if (value("drawbridge_joins_total") < COUNTS_EACH ||
+	    value("drawbridge_shared") > 0 || !quota_acquire(1) ||
+	    quota_acquire(1) || quota_used() != 1)
 		_exit(1);
 }
 
@@ -372,8 +372,8 @@ static void test_locked(void **state)
 		mode_t mode;
 		uid_t owner;		/* of root, who may give it away */
 	} rows[] = {
-		{ "it is not this user's alone", 0666, 0 },
-		{ "it is not this user's alone", 0600, 65534 },
+		{ "it is not private to this user", 0666, 0 },
+		{ "it is not private to this user", 0600, 65534 },
 		{ "another process has locked it", 0600, 0 },
 	};
 
@@ -388,15 +388,15 @@ static void test_locked(void **state)
 			print_message("  only root can try: %s\n", rows[i].why);
 		assert_int_equal(fchmod(fd, rows[i].mode), 0);
 		close(fd);
-		holder = start(hold_lock);
-		wait_for(holder);
+		holder = start_process(hold_lock);
+		await_process(holder);
 		assert_int_equal(pipe(ends), 0);
 		dup2(ends[1], STDERR_FILENO);
-		p = start(count_alone);
+		p = start_process(count_alone);
 		dup2(err, STDERR_FILENO);
 		close(ends[1]);
 		close(err);
-		wait_for(p);
+		await_process(p);
 		kill_it(p);
 		assert_true(read(ends[0], line, sizeof line - 1) > 0);
 		print_message("  %s", line);
@@ -412,14 +412,14 @@ static void test_name(void **state)
 	char want[64];
 
 	(void)state;
-	conf.shm = NULL;
-	conf.prefix = "test{a}:";
-	conf.mount = "/draw/";
+	shared_conf.shm = NULL;
+	shared_conf.prefix = "test{a}:";
+	shared_conf.mount = "/draw/";
 	snprintf(want, sizeof want, "/drawbridge.%u.test{a}:+draw+",
 		 (unsigned)geteuid());
 	strcpy(name, want);
 	shm_unlink(name);
-	shared_init(&conf);
+	shared_init(&shared_conf);
 	is("drawbridge_shared", 1);
 	assert_int_equal(shm_unlink(want), 0);
 }
@@ -487,21 +487,21 @@ static void test_networks(void **state)
 		assert_false(network_valid(bad[i]));
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, new_name, remove_segment)
+#define SEGMENT_TEST(test) cmocka_unit_test_setup_teardown(test, new_name, remove_segment)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts),
-		TEST(test_histogram),
-		TEST(test_quota),
-		TEST(test_sweeps),
-		TEST(test_zombie),
-		TEST(test_same_id),
-		TEST(test_other_layout),
-		TEST(test_no_memory),
-		TEST(test_locked),
-		TEST(test_name),
+		SEGMENT_TEST(test_counts),
+		SEGMENT_TEST(test_histogram),
+		SEGMENT_TEST(test_quota),
+		SEGMENT_TEST(test_sweeps),
+		SEGMENT_TEST(test_zombie),
+		SEGMENT_TEST(test_same_id),
+		SEGMENT_TEST(test_other_layout),
+		SEGMENT_TEST(test_no_memory),
+		SEGMENT_TEST(test_locked),
+		SEGMENT_TEST(test_name),
 		cmocka_unit_test(test_networks),
 	};
 

@@ -23,7 +23,7 @@ static const int64_t begins[] = {
 	0, 100, 6300, 6400, 100 * (SLOTS - 1), 100 * SLOTS, 987654300,
 };
 
-static const struct { const char *why, *course; } courses[] = {
+static const struct { const char *why, *course; } moments[] = {
 	{ "none", "?- x ?-" },
 	{ "later, by up to 100 ms", "+1 ?100" },
 	{ "later also where it is round", "+200 ?300" },
@@ -47,7 +47,7 @@ static const struct { const char *why, *course; } courses[] = {
 	{ "and who had some", "+50 @100 x @5000000 +800000 ?800100" },
 };
 
-static void run_course(const char *why, const char *course, int64_t begin)
+static void run_moments(const char *why, const char *course, int64_t begin)
 {
 	struct slots slots = SLOTS_INIT;
 	int64_t now = begin;
@@ -69,17 +69,17 @@ static void run_course(const char *why, const char *course, int64_t begin)
 	}
 }
 
-static void test_courses(void **state)
+static void test_moments(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof courses / sizeof *courses; i++)
+	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
 		for (size_t j = 0; j < sizeof begins / sizeof *begins; j++)
-			run_course(courses[i].why, courses[i].course, begins[j]);
+			run_moments(moments[i].why, moments[i].course, begins[j]);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_courses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_moments) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

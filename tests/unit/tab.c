@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "redis_server.h"
+#include "store/listener.h"
 #include "store/store.h"
-#include "store/subscription.h"
 #include "stream/message.h"
 #include "tab.h"
 
-enum { HEARD_MOST = 1024 * 1024 };
+enum { HEARD_MAX = 1024 * 1024 };
 
 struct conf conf;
 
@@ -48,63 +48,77 @@ struct peer peer_named(const char *id)
 	return p;
 }
 
-struct relayed {
+struct relay_result {
 	enum err e;
 	int streams, wait_ms;
 };
 
-static void take_relayed(void *of, enum err e, int streams, int wait_ms)
+static void note_relay(void *arg, enum err e, int streams, int wait_ms)
 {
-	*(struct relayed *)of = (struct relayed){ e, streams, wait_ms };
+	*(struct relay_result *)arg = (struct relay_result){ e, streams, wait_ms };
 }
 
 enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 		   const struct item *items, int count, int *streams,
 		   int *wait_ms)
 {
-	struct relayed got;
+	struct relay_result got;
 
-	room_relay(r, &conf, p, to, items, count, take_relayed, &got);
-	redis_finish(r);
+	room_relay(r, &conf, p, to, items, count, note_relay, &got);
+	redis_drain(r);
 	*streams = got.streams;
 	*wait_ms = got.wait_ms;
 	return got.e;
 }
 
-struct beaten {
-	enum err e;
-	bool live;
-	struct later later;
-};
-
-static void take_beaten(void *arg, enum err e, bool live, const struct later *later)
+enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep)
 {
-	*(struct beaten *)arg = (struct beaten){ e, live, *later };
+	enum err e;
+
+	presence_beat(r, &conf, beats, count, sweep, presence_set_err, &e);
+	redis_drain(r);
+	return e;
 }
 
-enum err beat_now(struct redis *r, const struct peer *p, const char *life, bool *live,
-		  struct later *later)
+enum err beat_now(struct redis *r, const struct peer *p, const char *incarnation,
+		  bool *live, struct sweep *sweep)
 {
-	struct beaten got;
+	struct beat b = { .peer = p, .incarnation = incarnation, .trims = true };
+	enum err e = beats_now(r, &b, 1, sweep);
 
-	presence_beat(r, &conf, p, life, true, take_beaten, &got);
-	redis_finish(r);
-	*live = got.live;
-	*later = got.later;
-	return got.e;
+	*live = b.live;
+	return e;
+}
+
+enum err leave_now(struct redis *r, const struct peer *p, bool *leaving)
+{
+	enum err e;
+
+	presence_leave(r, &conf, p, 0, leaving, presence_set_err, &e);
+	redis_drain(r);
+	return e;
+}
+
+enum err sweep_now(struct redis *r, struct sweep *sweep)
+{
+	enum err e;
+
+	presence_sweep(r, &conf, sweep, presence_set_err, &e);
+	redis_drain(r);
+	return e;
 }
 
 void tab_init(struct tab *t, const char *peer)
 {
 	*t = (struct tab){ .peer = peer_named(peer),
-			   .heard = BUF_INIT(HEARD_MOST) };
+			   .heard = BUF_INIT(HEARD_MAX) };
 }
 
 void tab_subscribe(struct tab *t)
 {
-	char *channel = room_channel(&conf, t->peer.id);
+	char *channel = presence_channel(&conf, t->peer.id);
 
-	if (subscription_open(channel, &t->subscription) != OK) {
+	if (listener_open(channel, &t->listener) != OK) {
 		fprintf(stderr, "no subscription to %s\n", channel);
 		abort();
 	}
@@ -113,10 +127,10 @@ void tab_subscribe(struct tab *t)
 }
 
 /* Who, where, what: enough to tell one event from another. */
-static void put_heard(struct buf *b, const struct message *m)
+static void append_heard(struct buf *b, const struct message *m)
 {
 	char why[128];
-	json_t *data = json_read(m->data, m->len, why);
+	json_t *data = json_parse(m->data, m->len, why);
 	const char *sent = strstr(m->data, ",\"data\":");
 	const char *peer = json_string_value(json_object_get(
 		json_object_get(data, "peer"), "id"));
@@ -140,18 +154,13 @@ static void put_heard(struct buf *b, const struct message *m)
 	json_decref(data);
 }
 
-static void take_err(void *of, enum err e)
-{
-	*(enum err *)of = e;
-}
-
 enum err tab_presence(struct redis *r, const struct peer *p,
 		      const char *position, struct presence *to)
 {
 	enum err e = ERR_STORE;
 
-	presence_connect(r, &conf, p, position, 0, to, take_err, &e);
-	redis_finish(r);
+	presence_connect(r, &conf, p, position, 0, to, presence_set_err, &e);
+	redis_drain(r);
 	return e;
 }
 
@@ -166,7 +175,7 @@ static void hear_page(struct tab *t, const struct presence *p)
 
 		strcpy(t->position, reply_string(reply_at(entry, 0), NULL));
 		if (message_parse(text, len, &m))
-			put_heard(&t->heard, &m);
+			append_heard(&t->heard, &m);
 	}
 }
 
@@ -178,9 +187,9 @@ static enum err hear_pages(struct tab *t, struct redis *r, bool more)
 	while (!e && more) {
 		struct presence page;
 
-		presence_replay(r, &conf, &t->peer, t->position, &page, take_err,
+		presence_replay(r, &conf, &t->peer, t->position, &page, presence_set_err,
 				&e);
-		redis_finish(r);
+		redis_drain(r);
 		if (e)
 			break;
 		if (page.resumed)
@@ -201,12 +210,12 @@ enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 	if (e)
 		return e;
 	strcpy(t->position, p->position);
-	strcpy(t->life, p->life);
+	strcpy(t->incarnation, p->incarnation);
 	hear_page(t, p);
 	return hear_pages(t, r, p->more);
 }
 
-static void take(struct tab *t, const char *text, size_t len)
+static void receive_text(struct tab *t, const char *text, size_t len)
 {
 	struct message m;
 
@@ -218,36 +227,36 @@ static void take(struct tab *t, const char *text, size_t len)
 		return;
 	}
 	if (m.id[0] && !strcmp(m.event, "ping")) {
-		if (!id_above(m.id, t->life))
+		if (!id_is_above(m.id, t->incarnation))
 			return;
 		t->over = true;
 	} else if (m.id[0]) {
-		if (!id_above(m.id, t->position))
+		if (!id_is_above(m.id, t->position))
 			return;		/* it was replayed */
 		strcpy(t->position, m.id);
 	}
-	put_heard(&t->heard, &m);
+	append_heard(&t->heard, &m);
 }
 
-void tab_take(struct tab *t)
+void tab_receive(struct tab *t)
 {
-	while (t->subscription) {
-		struct pollfd p = { subscription_fd(t->subscription), POLLIN, 0 };
+	while (t->listener) {
+		struct pollfd p = { listener_fd(t->listener), POLLIN, 0 };
 		const char *text;
 		size_t len;
 
 		if (poll(&p, 1, 0) <= 0 ||
-		    subscription_read(t->subscription) != OK)
+		    listener_read(t->listener) != OK)
 			return;
-		while (subscription_next(t->subscription, &text, &len))
-			take(t, text, len);
+		while (listener_next(t->listener, &text, &len))
+			receive_text(t, text, len);
 	}
 }
 
 void tab_close(struct tab *t)
 {
-	subscription_free(t->subscription);
-	t->subscription = NULL;
+	listener_free(t->listener);
+	t->listener = NULL;
 }
 
 void tab_free(struct tab *t)

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "conf/conf.h"
+#include "room/presence.h"
 #include "room/room.h"
 
 extern struct conf conf;
@@ -27,15 +28,18 @@ enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 
 struct tab {
 	struct peer peer;
-	struct subscription *subscription;	/* NULL: closed */
-	char position[48], life[48];
+	struct listener *listener;	/* NULL: closed */
+	char position[48], incarnation[48];
 	bool over;		/* a later life began: it passes on nothing */
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 
-/* presence_beat(), and waits for the answer. */
-enum err beat_now(struct redis *r, const struct peer *p, const char *life, bool *live,
-		  struct later *later);
+/* The functions of room.h, waited for; beat_now() is of one, which trims. */
+enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep);
+enum err leave_now(struct redis *r, const struct peer *p, bool *leaving);
+enum err sweep_now(struct redis *r, struct sweep *sweep);
+enum err beat_now(struct redis *r, const struct peer *p, const char *incarnation,
+		  bool *live, struct sweep *sweep);
 
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
@@ -49,7 +53,7 @@ enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		     struct presence *p);
 /* Takes what Redis has pushed to it by now, without waiting. A reply that came
  * after a push says that this is there. */
-void tab_take(struct tab *t);
+void tab_receive(struct tab *t);
 void tab_close(struct tab *t);
 void tab_free(struct tab *t);
 

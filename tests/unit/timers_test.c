@@ -17,7 +17,7 @@
 
 #include "base/timers.h"
 
-enum { NAMES = 26, MANY = 10000, STEPS = 200000, TIMES = 500, SIZE_MIN = 16 };
+enum { NAMES = 26, TIMERS = 10000, STEPS = 200000, TIMES = 500, SIZE_MIN = 16 };
 
 static struct timers timers;
 
@@ -129,11 +129,11 @@ static void assert_tight(void)
 
 static void test_memory(void **state)
 {
-	static struct timer all[MANY];
+	static struct timer all[TIMERS];
 	unsigned seed = 14;
 
 	(void)state;
-	for (int i = 0; i < MANY; i++) {
+	for (int i = 0; i < TIMERS; i++) {
 		timers_set(&timers, &all[i], rand_r(&seed) % TIMES);
 		assert_tight();
 	}

@@ -7,26 +7,26 @@
 local BYTES_AT_ONCE = 262144
 local peer, room, cost, most, message, position = unpack(ARGV)
 
--- Who is entering, and was not told of the sender yet, would not know it.
-local entering = {}
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  entering[id] = id == peer or not has_met(id, peer, room)
+local members, rate, entering = unpack(KEYS)
+local strangers = strangers_of(peer, room, entering)
+-- One that has left between two parts is heard of no more.
+if strangers[peer] or redis.call('SISMEMBER', members, peer) == 0 then return position == '' and -1 or 0 end
+if position == '' then
+  local count = redis.call('SCARD', members) - 1
+  if count == 0 then return 0 end
+  -- Before anything that costs as many steps as there are others.
+  local within, wait = charge(rate, cost * count, tonumber(most))
+  if not within then return {wait} end
 end
-local others, member = {}, position ~= ''
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  if id == peer then member = not entering[id]
-  elseif not entering[id] and id > position then others[#others + 1] = id end
+local others = {}
+for _, id in ipairs(redis.call('SMEMBERS', members)) do
+  if id ~= peer and not strangers[id] and id > position then others[#others + 1] = id end
 end
-if not member then return -1 end
 if #others == 0 then return 0 end
 local count = math.min(#others, TELL_AT_ONCE, math.max(1, math.floor(BYTES_AT_ONCE / #message)))
 if count < #others then table.sort(others) end
 -- An error where one is no stream, before anybody has the message.
 local full = {}
 for i = 1, count do full[i] = redis.call('XLEN', key_mailbox(others[i])) >= MAILBOX end
-if position == '' then
-  local within, wait = charge(KEYS[2], tonumber(cost) * #others, tonumber(most))
-  if not within then return {wait} end
-end
-for i = 1, count do deliver(others[i], message, full[i] and kept_of(others[i])) end
+for i = 1, count do deliver(others[i], message, full[i] and mailbox_of(others[i])) end
 return count < #others and {count, others[count]} or count

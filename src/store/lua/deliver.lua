@@ -6,13 +6,18 @@
 -- Keys that only the script can know, as the peers of a room.
 local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end
 local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
+local function key_kept(peer) return PREFIX .. 'kept:' .. peer end
 local function channel(peer) return PREFIX .. 'messages:' .. peer end
 
--- How many relays were answered that they are kept, from the first one on until a stream has
--- replayed them to its end; nil: none. So long the mailbox holds more, or what comes after
--- them would push them out.
-local function kept_of(peer) return tonumber(redis.call('HGET', key_peer(peer), 'kept')) end
+-- Relays that were answered that they are kept: how many of each sender, in all (KEPT_ALL), and how
+-- many of all the client has by now (KEPT_HAD); until it has them all, or MAILBOX_TTL after the last.
+-- So long the mailbox holds more, or what comes after them would push them out.
+local KEPT_ALL, KEPT_HAD = '@', '@had'  -- no senders' ids
 local KEPT_FACTOR = 16
+-- How many entries a mailbox may hold now.
+local function mailbox_of(peer)
+  return redis.call('EXISTS', key_kept(peer)) == 1 and KEPT_FACTOR * MAILBOX or MAILBOX
+end
 
 -- The order in which members were announced to a room: of two the one with the higher number has
 -- told both of each other, and was told to offer. A field of the peer's hash.
@@ -29,30 +34,57 @@ local function has_met(peer, other, room)
   end
   local teller, told = peer, other
   if number_of(other) > number_of(peer) then teller, told = other, peer end
-  return not redis.call('LPOS', telling .. teller, '+' .. name .. ' ' .. told)
+  if not redis.call('LPOS', telling .. teller, '+' .. name .. ' ' .. told) then return true end
+  -- Who enters again has perhaps met it before. A relay's sender knows: it was told of whom it sends to.
+  return not room and redis.call('SISMEMBER', PREFIX .. teller .. ':channels', name) == 1
 end
 
--- A message is the JSON object without its opening brace: the id goes first.
+-- Of who is entering a room (a set): the peer itself, and those that were not told of it yet. They
+-- would not know it, but for who enters again. ENTERING_MAX bounds the cost.
+local ENTERING_MAX = 16
+local function strangers_of(peer, room, entering)
+  local strangers = {}
+  for _, id in ipairs(redis.call('SMEMBERS', entering)) do
+    if redis.call('SISMEMBER', PREFIX .. id .. ':channels', room) == 0 then
+      -- Whose keys are broken stops nobody else.
+      local good, met = pcall(has_met, id, peer, room)
+      strangers[id] = id == peer or good and not met
+    end
+  end
+  return strangers
+end
+
+-- A message is the JSON object without its opening brace: the id goes first. max: as mailbox_of(),
+-- where it may be above MAILBOX. number: of one that is kept, among all of these; it stands behind
+-- the message in the mailbox.
 -- Returns how many streams took it, and its id (none: a peer of the Node
 -- application, which has no mailbox).
-local function deliver(peer, message, kept)
+local function deliver(peer, message, max, number)
+  local fields = number and {'m', message, 'k', number} or {'m', message}
   local id = redis.call('XADD', key_mailbox(peer), 'NOMKSTREAM',
-    'MAXLEN', '~', kept and KEPT_FACTOR * MAILBOX or MAILBOX, '*', 'm', message)
+    'MAXLEN', '~', max or MAILBOX, '*', unpack(fields))
   if not id then return redis.call('PUBLISH', channel(peer), '{' .. message) end
   return redis.call('PUBLISH', channel(peer),
     '{"id":"' .. id .. '",' .. message), id
 end
 
 -- Whether cost is within most; if not, also in how many ms the window ends.
--- A window begins with its first charge. A clock set back would stretch it to
--- hours: whoever is refused cuts it to the most that it can be.
+-- A window begins with its first charge; what is refused costs nothing. What costs more than half of
+-- it would find no place beside little else, or never one: it may be where half is left, and what is
+-- above a window makes this one as much longer. A clock set back would stretch a window to hours:
+-- whoever is refused cuts it to the most that it can be.
 local function charge(rate, cost, most)
   if most == 0 then return true end
-  -- A whole window at most, or what costs more could never be.
-  cost = math.min(cost, most)
   local used = redis.call('INCRBY', rate, cost)
-  if used == cost then redis.call('PEXPIRE', rate, RATE_WINDOW_MS) end
-  if used <= most then return true end
-  redis.call('PEXPIRE', rate, RATE_WINDOW_MS, 'LT')
+  local before = used - cost
+  local fits = used <= most or cost > most / 2 and before <= most / 2
+  if not fits then
+    redis.call('DECRBY', rate, cost)
+    used = before
+  end
+  local window = math.ceil(RATE_WINDOW_MS * math.max(1, used / most))
+  if fits and (before == 0 or used > most) then redis.call('PEXPIRE', rate, window) end
+  if fits then return true end
+  redis.call('PEXPIRE', rate, window, 'LT')
   return false, redis.call('PTTL', rate)
 end

@@ -45,6 +45,7 @@ local function check_peer(peer)
   must_be('hash', key_peer(peer))
   must_be('stream', key_mailbox(peer))
   must_be('set', key_rooms(peer))
+  must_be('list', key_telling(peer))
 end
 
 -- What follows a position: {{id, {'m', message}}, ...} of at most PAGE_BYTES, or one message
@@ -61,6 +62,23 @@ local function page_after(mailbox, position)
     if page[1] and bytes > PAGE_BYTES then return page, true end
     page[#page + 1], position = entry, entry[1]
   end
+end
+
+-- What is kept is so until the client has it: it asks for one page more then, which is empty. What is
+-- before the first of a page it has.
+local function has_more(peer, page, more)
+  if not page[1] or redis.call('EXISTS', key_kept(peer)) == 0 then
+    redis.call('DEL', key_kept(peer))
+    return more
+  end
+  for _, entry in ipairs(page) do
+    local number = entry[2][4]
+    if number then
+      redis.call('HSET', key_kept(peer), KEPT_HAD, number - 1)
+      break
+    end
+  end
+  return true
 end
 
 local function rooms_of(peer)
@@ -110,16 +128,17 @@ local told_count = 0  -- by this script
 
 local function format_tell(t) return t.sign .. t.room .. (t.other and ' ' .. t.other or '') end
 local function parse_tell(text)
-  local sign, room, other = text:match('^(.)(%S+) ?(%S*)$')
+  local sign, room, other = text:match('^(.)(%S+) ?(.*)$')  -- its id may be the Node application's
   return {sign = sign, room = room, other = other ~= '' and other or nil}
 end
 
--- Of all others in the room.
+-- Of all others in the room. (Of who leaves those hear too that are just entering, and were not told
+-- of it: they may know it from before.)
 local function append_tells(tells, sign, room, peer)
   for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
-    if id ~= peer then
+    if id ~= peer and id ~= '' then
       -- With all that is to be known, as a table that grows is slow.
-      tells[#tells + 1] = {sign = sign, room = room, other = id, kept = nil, user = nil, number = nil}
+      tells[#tells + 1] = {sign = sign, room = room, other = id, max = nil, user = nil, number = nil}
     end
   end
 end
@@ -134,15 +153,28 @@ end
 
 -- What there is to know of the others whom this script tells: read before the first write, as an
 -- error of a broken key is.
-local function read_others(tells)
-  for i = 1, math.min(#tells, TELLS) do
-    local t = tells[i]
-    t.kept = is_full(t.other) and kept_of(t.other)
-    if t.sign ~= '-' then
-      local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
-      t.user, t.number = known[1] or '{"id":"' .. t.other .. '"}', parse_number(known[2])
-    end
+local function read_other(t)
+  t.max = is_full(t.other) and mailbox_of(t.other)
+  if t.sign ~= '-' then
+    local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
+    t.user, t.number = known[1] or '{"id":"' .. t.other .. '"}', parse_number(known[2])
   end
+end
+
+local function read_others(tells)
+  for i = 1, math.min(#tells, TELLS) do read_other(tells[i]) end
+end
+
+-- Likewise of who leaves, or goes on with a list: it could do nothing else as long as one of them has
+-- a broken key. That one is left out.
+local function readable_of(tells)
+  local readable = {}
+  for _, t in ipairs(tells) do
+    local good, why = true, nil
+    if t.other and #readable < TELLS then good, why = pcall(read_other, t) end
+    if good then readable[#readable + 1] = t else redis.log(redis.LOG_WARNING, why.err) end
+  end
+  return readable
 end
 
 local function add_peer(user, room, offer)
@@ -152,20 +184,20 @@ end
 
 -- Returns the id of what the other got. None: it is not ours.
 local function tell_other(t, message)
-  local _, id = deliver(t.other, message, t.kept)
+  local _, id = deliver(t.other, message, t.max)
   return id
 end
 
 local tell_by = {}
 
-tell_by['+'] = function(t, peer, user, kept)
+tell_by['+'] = function(t, peer, user, max)
   local id = tell_other(t, add_peer(user, t.room, 'false'))
-  deliver(peer, add_peer(t.user, t.room, 'true'), kept)
+  deliver(peer, add_peer(t.user, t.room, 'true'), max)
   return id
 end
 
-tell_by['='] = function(t, peer, _, kept)
-  deliver(peer, add_peer(t.user, t.room, tostring(t.number < number_of(peer, t.room))), kept)
+tell_by['='] = function(t, peer, _, max)
+  deliver(peer, add_peer(t.user, t.room, tostring(t.number < number_of(peer, t.room))), max)
   return true
 end
 
@@ -176,11 +208,12 @@ end
 -- Tells the first, and keeps the others. Returns whether there are any, and the users of who was
 -- told.
 local function tell(peer, tells)
-  local count, users, ours = math.min(#tells, TELLS), {}, {}
-  local user, kept = user_of(peer), kept_of(peer)
+  local count, users, ours = 0, {}, {}
+  while count < TELLS and tells[count + 1] and tells[count + 1].other do count = count + 1 end
+  local user, max = user_of(peer), mailbox_of(peer)
   for i = 1, count do
     local t = tells[i]
-    local is_ours = tell_by[t.sign](t, peer, user, kept)
+    local is_ours = tell_by[t.sign](t, peer, user, max)
     ours[t.room] = ours[t.room] or is_ours or false
     users[i] = t.user
   end
@@ -189,10 +222,11 @@ local function tell(peer, tells)
     if not is and tells[1].sign == '-' then redis.call('PERSIST', key_members(room)) end
   end
   told_count = told_count + count
-  for from = count + 1, #tells, LIST_AT_ONCE do
+  -- Before what is left of other rooms: a list is as long as one room, and their number.
+  for last = #tells, count + 1, -LIST_AT_ONCE do
     local texts = {}
-    for i = from, math.min(from + LIST_AT_ONCE - 1, #tells) do texts[#texts + 1] = format_tell(tells[i]) end
-    redis.call('RPUSH', key_telling(peer), unpack(texts))
+    for i = last, math.max(count + 1, last - LIST_AT_ONCE + 1), -1 do texts[#texts + 1] = format_tell(tells[i]) end
+    redis.call('LPUSH', key_telling(peer), unpack(texts))
   end
   if #tells > count then keep(key_telling(peer)) end
   return #tells > count, users
@@ -237,7 +271,8 @@ local function tell_on(peer)
   local tells, count, first = next_tells(peer)
   if not first then return nil end
   local sign, room = first.sign, first.room
-  read_others(tells)
+  must_be('set', key_entering(room))
+  tells = readable_of(tells)
   if sign == '+' then
     -- Who entered later has told of both.
     local number, earlier = number_of(peer, room), {}
@@ -257,6 +292,7 @@ end
 -- in one. Begins with a removal.
 local function leave(peer, rooms)
   local tells, was = {}, false
+  told_count = told_count + #rooms  -- each is several steps
   for _, room in ipairs(rooms) do
     must_be('set', key_members(room))
     if redis.call('SISMEMBER', key_members(room), peer) == 1 then
@@ -265,7 +301,7 @@ local function leave(peer, rooms)
       else tells[#tells + 1] = {sign = '-', room = room} end
     end
   end
-  read_others(tells)
+  tells = readable_of(tells)
   for _, room in ipairs(rooms) do
     redis.call('SREM', key_members(room), peer)
     if redis.call('EXISTS', key_members(room)) == 0 then redis.call('DEL', key_numbers(room)) end
@@ -309,10 +345,12 @@ local function begin_life(peer, server, others)
   -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
   local last = newest and tonumber(newest[1]:match('^%d+')) or 0
-  local life = redis.call('XADD', key_mailbox(peer), 'MAXLEN', 1,
+  -- Many thousand entries take their time to be freed.
+  if newest then redis.call('UNLINK', key_mailbox(peer)) end
+  local life = redis.call('XADD', key_mailbox(peer),
     string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
-  redis.call('HDEL', key_peer(peer), 'kept')
+  redis.call('DEL', key_kept(peer))
   if others then ping(peer, life, '{}') end
   return life
 end
@@ -320,22 +358,27 @@ end
 -- Where the clock went back, ids that a stream has yet to read lie ahead of it: the next life's
 -- are to be above them, so the newest stays as long as that is so.
 local function forget(peer, now)
-  redis.call('DEL', key_peer(peer), key_rooms(peer))
+  redis.call('DEL', key_peer(peer), key_rooms(peer), key_kept(peer))
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
   local ahead = newest and tonumber(newest[1]:match('^%d+')) - now or 0
   if ahead > 0 then
     redis.call('XTRIM', key_mailbox(peer), 'MAXLEN', 1)
     redis.call('PEXPIRE', key_mailbox(peer), math.min(ahead + LAPSE_MS, KEEP_MS))
   else
-    redis.call('DEL', key_mailbox(peer))
+    redis.call('UNLINK', key_mailbox(peer))
   end
 end
 
 -- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
--- then its life is over for everybody, as it is in none of them.
+-- then its life is over for everybody, as it is about to be in none of them.
+local ROOMS_AT_ONCE = 16
 local function leave_on(peer)
   check_peer(peer)
-  local left = tell_on(peer) or leave(peer, rooms_of(peer))
+  local left = tell_on(peer)
+  if not left then
+    local rooms = rooms_of(peer)
+    left = leave(peer, {unpack(rooms, 1, ROOMS_AT_ONCE)}) or #rooms > ROOMS_AT_ONCE
+  end
   if left then redis.call('HDEL', key_peer(peer), 'inc') end
   return left
 end

@@ -2,18 +2,30 @@
 -- KEYS 1 rooms of the sender, 2 rooms of the receiver (sets), 3 rate of the sender
 -- ARGV 1 sender, 2 receiver, 3 cost of all, 4 most cost in a window (0: any), 5... messages
 -- Returns how many streams took them (0: kept); -1: no shared room; -2: as many are kept as may
---      be; {ms}: over the rate, for so long
+--      be, of all or of the sender; {ms}: over the rate, for so long
 local peer, to, count = ARGV[1], ARGV[2], #ARGV - 4
+-- Of one sender: nobody alone takes what others may have to say.
+local KEPT_OF_ONE = MAILBOX / 2
 
 if redis.call('SINTERCARD', 2, KEYS[1], KEYS[2], 'LIMIT', 1) == 0 and
     not has_met(peer, to) and not has_met(to, peer) then return -1 end
-local kept = kept_of(to)
-if kept and kept + count > MAILBOX then return -2 end
+local counts = redis.call('HMGET', key_kept(to), KEPT_ALL, KEPT_HAD, peer)
+local all = tonumber(counts[1])
+local kept = (all or 0) - (tonumber(counts[2]) or 0)
+local of_one = math.min(kept, tonumber(counts[3]) or 0)
+-- Asked of a long batch alone: a short one has a place where nothing is kept.
+if (all or count > KEPT_OF_ONE and redis.call('PUBSUB', 'NUMSUB', channel(to))[2] == 0) and
+    (kept + count > MAILBOX or of_one + count > KEPT_OF_ONE) then return -2 end
 local within, wait = charge(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]))
 if not within then return {wait} end
 local streams, id
-for i = 5, #ARGV do
-  streams, id = deliver(to, ARGV[i], kept or streams == 0)
+for i = 1, count do
+  local keeps = all or streams == 0
+  streams, id = deliver(to, ARGV[4 + i], keeps and KEPT_FACTOR * MAILBOX, keeps and (all or 0) + i)
 end
-if id and (kept or streams == 0) then redis.call('HINCRBY', key_peer(to), 'kept', count) end
+if id and (all or streams == 0) then
+  redis.call('HINCRBY', key_kept(to), KEPT_ALL, count)
+  redis.call('HSET', key_kept(to), peer, of_one + count)
+  redis.call('PEXPIRE', key_kept(to), MAILBOX_TTL_MS)
+end
 return streams

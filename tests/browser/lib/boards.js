@@ -47,7 +47,7 @@ function watch() {
   };
   // What is on the board is known to the page's modules alone: they are asked when something is merged.
   if (location.protocol === 'http:') {
-    import(new URL('static/elements.js', location.href).href).then(({ Elements }) => {
+    import(new URL('static/board/elements.js', location.href).href).then(({ Elements }) => {
       const { merge } = Elements.prototype;
       Elements.prototype.merge = function (piece) {
         facts.elements = this;

@@ -5,8 +5,8 @@ export async function fill(board, count) {
   const { page } = board;
   return page.evaluate(async (n) => {
     const url = (name) => new URL(`static/${name}`, document.baseURI).href;
-    const { Elements } = await import(url('elements.js'));
-    const { RULES } = await import(url('shapes.js'));
+    const { Elements } = await import(url('board/elements.js'));
+    const { RULES } = await import(url('board/shapes.js'));
     const { Drawbridge } = await import(url('drawbridge.js'));
     const elements = new Elements(RULES);
     for (let i = 0; i < n; i++) {

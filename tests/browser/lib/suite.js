@@ -66,6 +66,11 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, re
   });
 }
 
+/** When one goes, a candidate for it may be on its way. */
+const FOR_WHO_WENT = /\/relay\/.*\b404\b/;
+/** @type {any[]} */
+const GOES = ['close', 'domcontentloaded']; // away, or again: events of a page
+
 export class Room {
   /** @type {Board[]} */ boards = [];
   /** @type {Guest[]} */ guests = [];
@@ -93,9 +98,11 @@ export class Room {
     const { servers } = this.site;
     const base = from ?? servers[this.#opened++ % servers.length].base;
     const spare = options ? undefined : this.#spare.pop();
-    const board = this.add(spare ?? await Board.of(this.browser, options ?? { viewport: { width: 1000, height: 700 } }));
+    const board = spare ?? await Board.of(this.browser, options ?? { viewport: { width: 1000, height: 700 } });
+    this.boards.push(board);
     if (!options) this.#kept.push(board);
     await board.enter(new URL(this.name, base).href);
+    this.#watch(board);
     return board;
   }
 
@@ -132,8 +139,17 @@ export class Room {
 
   add(board) {
     this.boards.push(board);
+    this.#watch(board);
     return board;
   }
+
+  #watch(board) {
+    for (const event of GOES) board.page.on(event, this.#oneGoes);
+  }
+
+  #oneGoes = () => {
+    for (const board of this.boards) board.allow(FOR_WHO_WENT);
+  };
 
   /** So many boards, opened at once, that all have met. */
   async people(count) {
@@ -144,6 +160,7 @@ export class Room {
 
   async close() {
     for (const board of this.boards) {
+      for (const event of GOES) board.page.off(event, this.#oneGoes);
       if (this.#kept.includes(board) && !board.page.isClosed()) this.#spare.push(board);
       else await board.page.close();
     }

@@ -66,6 +66,13 @@ http://127.0.0.1:${port} {
 }
 `,
   },
+  // By FastCGI: the lines are its whole configuration, as documents have it.
+  caddy_fastcgi: {
+    program: '/usr/bin/caddy',
+    args: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
+    text: ({ port }, lines) => lines.replace('{\n', '{\n\tadmin off\n\tauto_https off\n')
+      .replace('draw.example', `http://127.0.0.1:${port}`),
+  },
   mod_proxy: {
     program: '/usr/sbin/apache2',
     args: (file) => ['-DFOREGROUND', '-f', file],
@@ -93,7 +100,7 @@ export class Front {
   /** Where it answers: the mount of what it stands in front of. @type {URL} */ base;
   /** @type {string} */ folder;
 
-  /** @param {string} name  nginx, haproxy, caddy or mod_proxy
+  /** @param {string} name  nginx, haproxy, caddy, caddy_fastcgi or mod_proxy
    *  @param {URL} behind
    *  @param {string} [lines]  more of its configuration
    *  @param {string} [to]  what it passes requests on to, if not that */

@@ -71,7 +71,7 @@ export class Malformed {
       ['GET', ['ice']],
       ['GET', ['health', this.#any(['live', 'ready'])]],
       ['GET', ['metrics']],
-      ['GET', [this.#any([this.room, '', 'static/board.js'])]],
+      ['GET', [this.#any([this.room, '', 'static/drawbridge.js', 'static/board/board.js'])]],
       ['GET', ['connect']],
     ]);
     /** @type {Draft} */

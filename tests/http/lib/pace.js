@@ -16,10 +16,11 @@ import { argv, env, execPath, pid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const ROUNDS = 5; // of steps, after one that does not count, in which files are read from the disk
-const LEAST_MS = 25; // a job of the scheduler's own: others are let go first
+const STEP_MIN_MS = 25; // a job of the scheduler's own: others are let go first
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
-const BUILD = env.SANITIZE ? path.join(TOP, '.build', `sanitize-${env.SANITIZE}`) : env.BUILD || path.join(TOP, '.build');
+/** The folder that it was built in. */
+export const BUILD = env.SANITIZE ? path.join(TOP, '.build', `sanitize-${env.SANITIZE}`) : env.BUILD || path.join(TOP, '.build');
 
 const SHM = `drawbridge.pace.${pid}`;
 
@@ -64,7 +65,7 @@ export async function measure(jobs = 1, { under = [], rounds = ROUNDS } = {}) {
   }));
   server.close();
   rmSync(path.join('/dev/shm', SHM), { force: true });
-  return Math.ceil(Math.max(LEAST_MS, ...times));
+  return Math.ceil(Math.max(STEP_MIN_MS, ...times));
 }
 
 const isProgram = argv[1] === fileURLToPath(import.meta.url);

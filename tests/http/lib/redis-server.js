@@ -1,5 +1,5 @@
 // redis-server.js - a Redis of the test's own, which it may kill, stall and empty.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,13 @@ import { until } from './wait.js';
 
 /** Another that speaks as Redis does is chosen by its name: REDIS_SERVER=valkey-server. */
 const PROGRAM = process.env.REDIS_SERVER || 'redis-server';
+
+/** Why tests with TLS to Redis are skipped, where they are. */
+export function missingTls() {
+  // It says what is allowed, or knows no such option, and ends either way.
+  const { stdout, stderr } = spawnSync(PROGRAM, ['--port', '0', '--tls-auth-clients', '?'], { encoding: 'utf8' });
+  return /must be one of/.test(stdout + stderr) ? undefined : `${PROGRAM} has no TLS`;
+}
 
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.abandon()));
@@ -36,6 +43,13 @@ export class RedisServer {
   /** @type {number} */ port;
   /** @type {string} */ password;
   /** Who the programs are, with the same password. @type {{name: string, rights: string[]}} */ user;
+  /**
+   * It also speaks TLS, with the certificate of these files, which the authority in ca has signed; clients: it wants one of
+   * them, too.
+   * @type {{ca: string, cert: string, key: string, clients?: boolean}}
+   */
+  tls;
+  /** @type {number} */ tlsPort;
   dir = mkdtempSync(path.join(tmpdir(), 'drawbridge-redis-'));
 
   /**
@@ -48,6 +62,7 @@ export class RedisServer {
   static async start(password, more) {
     const server = /** @type {InstanceType<C>} */ (Object.assign(new this(), more));
     server.port = await freePort();
+    if (server.tls) server.tlsPort = await freePort();
     server.password = password;
     await server.start();
     return server;
@@ -58,14 +73,32 @@ export class RedisServer {
     return ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir,
       '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
       '--stream-node-max-bytes', '1024', '--enable-debug-command', 'yes',
+      ...this.tlsOptions(),
       ...(this.password ? ['--requirepass', this.password] : []),
       ...(this.user ? ['--user', this.user.name, 'on', `>${this.password}`, ...this.user.rights] : [])];
   }
 
+  tlsOptions() {
+    return this.tls ? ['--tls-port', this.tlsPort, '--tls-cert-file', this.tls.cert, '--tls-key-file', this.tls.key,
+      '--tls-ca-cert-file', this.tls.ca, '--tls-auth-clients', this.tls.clients ? 'yes' : 'no'] : [];
+  }
+
   get pid() { return this.#child.pid; }
 
+  get #account() { return this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''; }
+
+  /** Where the programs go, or who stands in between. */
+  get served() { return this.tls ? this.tlsPort : this.port; }
+
+  /** The same as a URL, on whatever port.
+   *  @param {{host?: string, port?: number, query?: object}} [options]  query: more of it, or other than is usual */
+  urlAt({ host = '127.0.0.1', port = this.served, query } = {}) {
+    const parameters = new URLSearchParams({ ...(this.tls ? { ca: this.tls.ca } : {}), ...query });
+    return `redis${this.tls ? 's' : ''}://${this.#account}${host}:${port}${parameters.size ? `?${parameters}` : ''}`;
+  }
+
   /** For the programs. (A test that uses it is the user that may do everything.) */
-  get url() { return `redis://${this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''}127.0.0.1:${this.port}`; }
+  get url() { return this.urlAt(); }
 
   /** Comes up, empty. Another that listens on this port is not taken for it. */
   async start() {
@@ -81,7 +114,7 @@ export class RedisServer {
 
   /** One command on a connection of its own. */
   async ask(...words) {
-    const redis = await Redis.open(this.url);
+    const redis = await Redis.open(`redis://${this.#account}127.0.0.1:${this.port}`);
     try {
       return await redis.ask(...words);
     } finally {

@@ -39,6 +39,8 @@ export class Redis {
     });
   }
 
+  /** What is done with a message. @type {(text: string, channel: string) => void} */ onPush = () => {};
+
   /** Gives the list to which each message on the channel is added from now on. */
   async subscribe(channel) {
     const messages = [];
@@ -56,7 +58,7 @@ export class Redis {
     for (let reply; (reply = parse(this.#got, 0));) {
       this.#got = this.#got.subarray(reply.end);
       const { value } = reply;
-      if (Array.isArray(value) && value[0] === 'message') this.onPush(value[2]);
+      if (Array.isArray(value) && value[0] === 'message') this.onPush(value[2], value[1]);
       else if (value instanceof Error) this.#waiting.shift()?.reject(value);
       else this.#waiting.shift()?.resolve(value);
     }

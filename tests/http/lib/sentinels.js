@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { RedisServer } from './redis-server.js';
-import { redisUser, sentinelRights } from './readme.js';
+import { redisUser, sentinelRights } from './documents.js';
 import { steps } from './pace.js';
 import { until, WAIT_MS } from './wait.js';
 
@@ -19,7 +19,8 @@ class Replicating extends RedisServer {
 
   options() {
     return [...super.options(), '--masterauth', this.password, '--repl-diskless-sync-delay', 0,
-      ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.port}`] : [])];
+      ...(this.tls ? ['--tls-replication', 'yes'] : []),
+      ...(this.of ? ['--replicaof', `127.0.0.1 ${this.of.served}`] : [])];
   }
 
   async isMaster() {
@@ -35,12 +36,13 @@ class Sentinel extends RedisServer {
     const file = path.join(this.dir, 'sentinel.conf');
     if (!this.#written) {
       // From then on it is the Sentinel's own, which keeps in it what it knows.
-      writeFileSync(file, `port ${this.port}
+      const tls = [...this.tlsOptions(), ...(this.tls ? ['--tls-replication', 'yes'] : [])].join(' ').replaceAll(/ ?--/g, '\n');
+      writeFileSync(file, `port ${this.port}${tls}
 bind 127.0.0.1
 dir ${this.dir}
 requirepass ${this.password}
 sentinel sentinel-pass ${this.password}
-sentinel monitor ${NAME} 127.0.0.1 ${this.first.port} 2
+sentinel monitor ${NAME} 127.0.0.1 ${this.first.served} 2
 sentinel auth-pass ${NAME} ${this.first.password}
 sentinel down-after-milliseconds ${NAME} ${DOWN_MS}
 sentinel failover-timeout ${NAME} ${4 * DOWN_MS}
@@ -61,12 +63,13 @@ sentinel failover-timeout ${NAME} ${4 * DOWN_MS}
 export class Sentinels {
   /** Ready for a failover.
    *  @param {string} password  of the Redis
-   *  @param {string} own  of the Sentinels */
-  static async start(password, own) {
-    const master = await Replicating.start(password, { user });
-    const servers = [master, await Replicating.start(password, { user, of: master })];
+   *  @param {string} own  of the Sentinels
+   *  @param {RedisServer['tls']} [tls]  of all */
+  static async start(password, own, tls) {
+    const master = await Replicating.start(password, { user, tls });
+    const servers = [master, await Replicating.start(password, { user, tls, of: master })];
     const sentinels = [];
-    for (let i = 0; i < 3; i++) sentinels.push(await Sentinel.start(own, { first: master }));
+    for (let i = 0; i < 3; i++) sentinels.push(await Sentinel.start(own, { tls, first: master }));
     const all = new Sentinels(servers, sentinels, own);
     await all.ready();
     return all;
@@ -82,15 +85,17 @@ export class Sentinels {
   }
 
   get url() {
-    return `redis+sentinel://${user.name}:${this.servers[0].password}@${
-      this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}?sentinel_password=${this.own}`;
+    const [{ password, tls }] = this.servers;
+    return `redis${tls ? 's' : ''}+sentinel://${user.name}:${password}@${
+      this.sentinels.map(({ served }) => `127.0.0.1:${served}`).join()}/${NAME}?sentinel_password=${this.own}${
+      tls ? `&ca=${encodeURIComponent(tls.ca)}` : ''}`;
   }
 
   /** The master and the other, as the Sentinels see it. */
   async pair() {
     const [, port] = await this.sentinels[0].ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
     const [a, b] = this.servers;
-    return a.port === Number(port) ? [a, b] : [b, a];
+    return a.served === Number(port) ? [a, b] : [b, a];
   }
 
   /** All know each other and a replica that is up to date. */
@@ -115,7 +120,7 @@ export class Sentinels {
   async failover(from) {
     await until(async () => {
       const named = await Promise.all(this.sentinels.map((one) => one.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)));
-      if (named.some(([, port]) => Number(port) === from.port)) return false;
+      if (named.some(([, port]) => Number(port) === from.served)) return false;
       return (await this.pair())[0].isMaster();
     }, 'the failover', 3 * WAIT_MS);
   }

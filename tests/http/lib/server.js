@@ -75,6 +75,12 @@ export class Server {
   /** The folder of the programs, as they are installed. */
   get programs() { return path.join(path.dirname(this.logs), 'install/usr/local/libexec/drawbridge'); }
 
+  /** The folder of the programs' sockets, where they are started outside of it. */
+  get sockets() { return path.join(path.dirname(this.logs), 'sockets'); }
+
+  /** The folder of the page, as it is installed. */
+  get page() { return path.join(path.dirname(this.logs), 'install/usr/local/share/drawbridge/page'); }
+
   /** The file of its settings. */
   get conf() { return path.join(path.dirname(this.logs), 'drawbridge.conf'); }
 

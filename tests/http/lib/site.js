@@ -17,6 +17,7 @@ export const graceOf = (servers) => seconds(servers.some(([kind]) => kind === 'a
 
 const STOP_MS = 2_000; // what we promise
 const STOP_STEPS = 20; // and about so many processes are at work in the script that ends it all
+const ENDS_A_STEP = 8; // of programs, of which mod_fcgid has one for each stream: they share the processors with other tests
 
 export class Site {
   /** @type {(Server | import('./web-server.js').WebServer)[]} */ servers = [];
@@ -119,7 +120,8 @@ export class Site {
     Browser.closeAll();
     this.#redis?.close();
     const wrong = [];
-    const most = STOP_MS + await stepsNow(STOP_STEPS);
+    const programs = this.processes('stream.fcgi').length + this.processes('signal.fcgi').length;
+    const most = STOP_MS + await stepsNow(STOP_STEPS + programs / ENDS_A_STEP);
     for (const server of this.servers.reverse()) {
       const { ms, before, atStop, left } = await server.stop();
       if (ms > most) wrong.push(`${server.kind} took ${Math.round(ms)} ms to stop`);

@@ -17,13 +17,16 @@ export class Parser {
   #data = '';
   #type = '';
   /** @type {string | null} */ #own = null;
+  /** @type {[string, string][]} */ #fields = [];
 
   lastEventId = '';
   /** @type {number | null} */ retry = null;
 
-  /** @param {(event: Event) => void} dispatch */
-  constructor(dispatch) {
+  /** @param {(event: Event) => void} dispatch
+   *  @param {(fields: [string, string][]) => void} [onFields]  is given all of each block, also of one without data */
+  constructor(dispatch, onFields) {
     this.dispatch = dispatch;
+    this.onFields = onFields;
   }
 
   take(bytes) {
@@ -48,6 +51,7 @@ export class Parser {
     if (colon === 0) return undefined;
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    this.#fields.push([field, value]);
     if (field === 'event') this.#type = value;
     else if (field === 'data') this.#data += `${value}\n`;
     else if (field === 'id' && !value.includes('\0')) this.#own = this.lastEventId = value;
@@ -59,6 +63,8 @@ export class Parser {
     if (this.#data !== '') {
       this.dispatch({ id: this.#own, event: this.#type || 'message', data: this.#data.slice(0, -1) });
     }
+    if (this.#fields.length) this.onFields?.(this.#fields);
+    this.#fields = [];
     this.#data = this.#type = '';
     this.#own = null;
   }
@@ -68,7 +74,7 @@ export class Parser {
 export class Stream {
   /** But for pings. @type {Event[]} */ events = [];
   pings = 0;
-  #parser = new Parser((event) => this.#dispatch(event));
+  #parser = new Parser((event) => this.#dispatch(event), (fields) => this.onFields?.(fields));
   #seen = 0;
   #waiting = new Set();
   /** @type {{destroy: () => void}} */ #request;
@@ -84,6 +90,9 @@ export class Stream {
 
   /** Is given each event at once, pings too. @type {(event: Event) => void} */
   onEvent;
+
+  /** Is given the fields of each event, as they came. @type {(fields: [string, string][]) => void} */
+  onFields;
 
   /** How it ended: undefined while it is open, 'end' with its last chunk, 'ours' by cut(), else 'cut'.
    *  @type {'end' | 'cut' | 'ours' | undefined} */

@@ -1,6 +1,6 @@
 // suite.js - tests that share one deployment, which is checked and ended by the last of them.
 //
-// SERVER  lighttpd, apache or apache-proxy: which one; spread: the peers of each room over
+// SERVER  lighttpd, apache, apache-proxy or nginx: which one; spread: the peers of each room over
 //         lighttpd at / and Apache at /draw/
 // MOUNT   where it is mounted
 import assert from 'node:assert/strict';
@@ -13,6 +13,9 @@ export const MOUNT = process.env.MOUNT || '/';
 
 /** What takes long runs on one server only: there it is as true as on the others. */
 export const FULL = SERVER === 'lighttpd';
+
+/** Which servers do not start the programs themselves: in the tests nobody starts those again that ended. */
+export const OUTSIDE = SERVER === 'apache-proxy' || SERVER === 'nginx';
 
 /** The programs are built with sanitizers. */
 export const SANITIZED = Boolean(process.env.SANITIZE);

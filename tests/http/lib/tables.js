@@ -8,6 +8,13 @@ export const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
 export const namesIn = (folder) => readdirSync(new URL(folder, ROOT));
 const foldersIn = (folder) => readdirSync(new URL(folder, ROOT), { withFileTypes: true })
   .filter((entry) => entry.isDirectory()).map(({ name }) => name);
+/** The folders of the page. */
+export const pageFolders = () => foldersIn('src/page');
+/** The files that a browser gets, by their names below static/. */
+export const pageFiles = () => [
+  ...namesIn('src/page').filter((name) => name !== 'README.md' && !pageFolders().includes(name)),
+  ...pageFolders().flatMap((folder) => namesIn(`src/page/${folder}`).map((name) => `${folder}/${name}`)),
+];
 
 /** The rows of an array in C, as text without comments: what stands between its braces. */
 function rows(path, name) {
@@ -35,10 +42,29 @@ function every(path, name, pattern) {
 export const sources = () => foldersIn('src').flatMap((folder) =>
   namesIn(`src/${folder}`).filter((name) => name.endsWith('.c')).map((name) => `src/${folder}/${name}`));
 
+/** {name: {method, path, run}}: each `struct route` of a source. */
+function routesIn(text) {
+  const member = (body, pattern) => new RegExp(`^\\t\\.${pattern},$`, 'm').exec(body)?.[1];
+  return Object.fromEntries(Array.from(text.matchAll(/\bstruct route route_(\w+) = \{\n([^]*?)\n\};/g), ([, name, body]) => [name, {
+    method: member(body, 'method = "([A-Z]+)"'), path: member(body, 'path = "([^"]+)"'), run: member(body, 'run = (\\w+)'),
+  }]));
+}
+
+/** What a program answers, in the order of its list. */
+function routes(program) {
+  const code = sources().filter((path) => path.startsWith(`src/${program}/`)).map(read);
+  const list = code.find((text) => /_routes\[\] =/.test(text)) ?? '';
+  const names = Array.from(list.matchAll(/&route_(\w+),|^\t_\((\w+)\)/gm), ([, one, other]) => one ?? other);
+  const defined = Object.assign({}, ...code.map(routesIn));
+  const lost = [...new Set([...names, ...Object.keys(defined)])].filter((name) => !names.includes(name) || !defined[name]?.path);
+  if (lost.length || !names.length) {
+    throw new Error(`src/${program}: not in its list of routes, or not written as others are: ${lost.join(' ')}: tests/http/lib/tables.js reads them`);
+  }
+  return names.map((name) => ({ program: `${program}.fcgi`, ...defined[name] }));
+}
+
 /** {program, method, path, run} each. */
-export const ROUTES = sources().filter((path) => /\bstruct route routes\[\] =/.test(read(path))).flatMap((path) =>
-  every(path, 'routes', /\{ "([A-Z]+)", "([^"]+)", \w+, \w+, (\w+) \}/g)
-    .map(([, method, route, run]) => ({ program: `${path.split('/')[1]}.fcgi`, method, path: route, run })));
+export const ROUTES = ['signal', 'stream'].flatMap(routes);
 
 /** What no room and no peer may be called. */
 export const RESERVED = words('src/base/id.c', 'reserved');
@@ -48,21 +74,22 @@ export const SERVER_EVENTS = words('src/web/http.c', 'server_events');
 
 /** {name, preset, number, least, most, above}; above: another that is its lower bound, times some. */
 export function settings() {
-  const path = 'src/base/conf.c';
-  const found = every(path, 'rows', /\{ "(\w+)", (NULL|"[^"]*"), (\w+), AT\((\w+)\), (\d+), (\d+), \w+ \}/g);
-  const names = Object.fromEntries(found.map(([, name, , , member]) => [member, name]));
-  const above = Object.fromEntries(every(path, 'bounds', /\{ AT\((\w+)\), \d+, AT\((\w+)\) \}/g)
-    .map(([, member, of]) => [names[member], names[of]]));
-  return found.map(([, name, preset, reader, , least, most]) => ({
-    name, preset: preset === 'NULL' ? null : preset.slice(1, -1), number: reader === 'read_number',
-    least: Number(least), most: Number(most), above: above[name],
+  const row = [/\{ \.name = "(\w+)", \.kind = &kind_(\w+),\s+\.member = AT\((\w+)\)/, /(?:,\s+\.preset = "([^"]*)")?/,
+    /(?:, \.min = (\d+), \.max = (\d+))?/, /(?:, \.at_least = \{ \d+, AT\((\w+)\) \})? \}/];
+  const found = every('src/conf/settings.c', 'settings', new RegExp(row.map(({ source }) => source).join(''), 'g'));
+  const nameOf = Object.fromEntries(found.map(([, name, , member]) => [member, name]));
+  return found.map(([, name, kind, , preset, least, most, above]) => ({
+    name, preset: preset ?? null, number: kind === 'number', least: Number(least), most: Number(most), above: nameOf[above],
   }));
 }
 
 /** {name, type, label, words}, the name without drawbridge_; words: the values of the label. */
 export function metrics() {
-  const path = 'src/base/metric.c';
-  return every(path, 'rows', /ROW\("(\w+)", (\w+),([^]*?)\)(?=,\n\t\[|,\s*$)/g).map(([, name, type, rest]) => {
+  const path = 'src/shared/metric.c';
+  const rowless = Array.from(/^enum metric \{([^]*?)\n\};/m.exec(read('src/shared/metric.h'))?.[1].matchAll(/^\tMETRIC_(\w+),/gm) ?? [], ([, name]) => name)
+    .filter((name) => !read(path).includes(`[METRIC_${name}] = ROW(`));
+  if (rowless.length) throw new Error(`${path}, metrics[]: no row of ${rowless.join(' ')}, which metric.h names`);
+  return every(path, 'metrics', /ROW\("(\w+)", (\w+),([^]*?)\)(?=,\n\t\[|,\s*$)/g).map(([, name, type, rest]) => {
     const array = /\.words = (\w+)/.exec(rest)?.[1];
     return {
       name, type, label: /\.label = "(\w+)"/.exec(rest)?.[1],
@@ -71,6 +98,10 @@ export function metrics() {
   });
 }
 
-/** The statuses that an error is answered with. */
-export const errorStatuses = () => every('src/web/http.c', 'errors', /= \{ (\d+), "/g)
-  .map(([, status]) => Number(status)).filter((status) => status !== 200);
+/** {word, status, title, detail} each: detail as it is where the code says no other. */
+export function errors() {
+  const wordOf = Object.fromEntries(every('src/base/err.c', 'err_words', /\[(ERR_\w+)\] = "([^"]+)"/g).map(([, name, word]) => [name, word]));
+  return every('src/web/http.c', 'errors', /\[(\w+)\] = \{ (\d+), "([^"]*)", ([^\n]*) \}/g).filter(([, name]) => name !== 'OK')
+    .map(([, name, status, title, detail]) => ({ word: wordOf[name], status: Number(status), title,
+      detail: detail.replace('REDIS_VERSION_MIN', `"${/REDIS_VERSION_MIN "([^"]+)"/.exec(read('src/store/store.h'))[1]}"`).replace(/" "/g, '').slice(1, -1) }));
+}

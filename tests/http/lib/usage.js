@@ -5,9 +5,14 @@ import { descendants } from './processes.js';
 
 const KINDS = {
   web: ['lighttpd', 'apache2', 'nginx'],
-  programs: ['signal.fcgi', 'stream.fcgi', 'bench_null'],
+  programs: ['signal.fcgi', 'stream.fcgi', 'bench_null',
+    'condure', 'pushpin', 'pushpin-proxy', 'pushpin-handler', 'zurl', 'original'], // what tests/bench compares with
   redis: ['redis-server', 'valkey-server'],
 };
+
+/** The names of all that counts. */
+export const PROGRAMS = Object.values(KINDS).flat();
+
 const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']));
 
 /** By kind of process, and of all. @typedef {{web: number, programs: number, redis: number, all: number}} Usage */
@@ -47,9 +52,16 @@ function threads(pid) {
   }
 }
 
+/** How many threads these processes and their descendants have. */
+export const threadCount = (roots) => processes(roots).reduce((so, { pid }) => so + threads(pid).length, 0);
+
 /** CPU time in microseconds of the threads that a process has now: to the nanosecond, where ticks would be too long. */
 export const threadUs = (pid) => threads(pid)
   .reduce((so, thread) => so + (Number(proc(pid, `task/${thread}/schedstat`).split(' ')[0]) || 0) / 1000, 0);
+
+/** Context switches of the threads that a process has now. */
+export const switches = (pid) => threads(pid).reduce((so, thread) =>
+  [...proc(pid, `task/${thread}/status`).matchAll(/ctxt_switches:\t(\d+)/g)].reduce((sum, [, n]) => sum + Number(n), so), 0);
 
 /** CPU time in microseconds, with that of children that have ended. */
 export const cpu = (roots) => add(roots, (pid) => {

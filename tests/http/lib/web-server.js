@@ -58,7 +58,7 @@ export class WebServer {
 
   async #start() {
     this.user = statSync(this.logs);
-    for (const name of ['', 'sockets', 'fcgid', 'tmp']) {
+    for (const name of ['', 'sockets', 'fcgid', 'nginx', 'tmp']) {
       mkdirSync(path.join(this.folder, name));
       this.#give(path.join(this.folder, name));
     }
@@ -71,6 +71,7 @@ export class WebServer {
     for (const name of ['error', 'access', 'web', 'signal', 'stream']) this.#log(name);
     if (this.tls) this.#certify();
     if (this.kind === 'lighttpd') this.#configureLighttpd();
+    else if (this.kind === 'nginx') this.#configureNginx();
     else this.#configureApache();
     if (this.units) for (const name of ['signal', 'stream']) this.#startUnit(name);
     await this.begin();
@@ -102,7 +103,7 @@ export class WebServer {
     writeFileSync(path.join(this.folder, name), text);
   }
 
-  // README.md, 4a, and the head of lighttpd/drawbridge.conf.
+  // lighttpd/README.md, "HTTPS", and the head of lighttpd/drawbridge.conf.
   #configureLighttpd() {
     const [plain, added] = this.tls ? [this.plainPort, `
 server.modules += ( "mod_openssl" )
@@ -120,7 +121,7 @@ server.feature-flags += ( "server.graceful-restart-bg" => "enable" )
     this.command = ['/usr/sbin/lighttpd', '-D', '-f', path.join(this.folder, 'lighttpd.conf')];
   }
 
-  // README.md, 4d.
+  // apache/README.md, "The site".
   #configureApache() {
     const modules = '/usr/lib/apache2/modules';
     this.#borrow('apache2.conf', [`"${this.run}"`, `"${this.folder}"`], [`${this.run}/fcgid`, `${this.folder}/fcgid`],
@@ -132,6 +133,16 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
 \tSSLCertificateFile ${this.folder}/fullchain.pem\n\tSSLCertificateKeyFile ${this.folder}/privkey.pem\n\tProtocols h2 http/1.1`]] : []));
     this.#borrow('drawbridge-local.conf', [`${this.run}/sockets`, `${this.folder}/sockets`]);
     this.command = ['/usr/sbin/apache2', '-f', path.join(this.folder, 'apache2.conf'), '-DFOREGROUND'];
+  }
+
+  #configureNginx() {
+    const folders = ['nginx', 'sockets', 'tmp'].map((name) => [`${this.run}/${name}/`, `${this.folder}/${name}/`]);
+    this.#borrow('nginx.conf', ...folders, [`working_directory ${this.run}`, `working_directory ${this.folder}`],
+      [`${this.run}/nginx.pid`, `${this.folder}/nginx.pid`], [`${this.logs}/`, this.prefix], [/^(\s*listen .*):\d+/gm, `$1:${this.port}`]);
+    for (const name of ['drawbridge', 'drawbridge-site', 'drawbridge-common']) {
+      this.#borrow(`nginx/${name}.conf`, ...folders, [`${this.logs}/`, this.prefix]);
+    }
+    this.command = ['/usr/sbin/nginx', '-p', this.folder, '-e', `${this.prefix}error.log`, '-c', path.join(this.folder, 'nginx.conf')];
   }
 
   /** @param {string} name  of its log
@@ -166,17 +177,17 @@ LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache "shmcb:${this.folde
   }
 
   /** What "systemctl reload" does; returns at once. */
-  reload() { signal(this.#web.pid, 'SIGUSR1'); }
+  reload() { signal(this.#web.pid, this.kind === 'nginx' ? 'SIGHUP' : 'SIGUSR1'); }
 
-  /** Ends it in order: it accepts nobody, and what it waits for is its own affair. (Apache waits
-   *  for streams; systemd then sends it a SIGTERM.) */
+  /** Ends it in order: it accepts nobody, and what it waits for is its own affair. (Apache and nginx wait
+   *  for streams; systemd then sends them a SIGTERM.) */
   async end() {
     const all = descendants(this.#web.pid);
     if (this.kind === 'lighttpd') {
       signal(this.#web.pid, 'SIGINT');
     } else {
-      signal(this.#web.pid, 'SIGWINCH');
-      await until(() => request(new URL('health/live', this.base)).then(() => false, () => true), 'Apache to accept nobody');
+      signal(this.#web.pid, this.kind === 'nginx' ? 'SIGQUIT' : 'SIGWINCH');
+      await until(() => request(new URL('health/live', this.base)).then(() => false, () => true), `${this.kind} to accept nobody`);
       signal(this.#web.pid, 'SIGTERM');
     }
     await until(() => !isAlive(this.#web.pid) && !all.some((one) => isAlive(one.pid)), `${this.kind} to end`, 2 * WAIT_MS);

@@ -1,8 +1,9 @@
 // checks.js - what must hold, all the time and in the end.
 import { CLOCK_JUMP_MS } from './faults.js';
-import { GRACE, LAPSE, PING } from './stream.js';
+import { GRACE, isAbove, LAPSE, PING } from './stream.js';
 import { SETTINGS } from './scripts.js';
 
+const SETTLED_MS = 5000;
 const isOfNode = (peer) => peer.startsWith('node');
 const difference = (a, b) => [...a].filter((x) => !b.has(x)).concat([...b].filter((x) => !a.has(x))).sort();
 
@@ -11,6 +12,7 @@ export class Checks {
   count = {}; // what happened how often
   longestGhost = 0;
   #reaped = new Set(); // peers that have not connected since
+  #blindUntil = 0; // until then no process beat that could look for the dead
 
   constructor(simulation) {
     this.simulation = simulation;
@@ -61,30 +63,39 @@ export class Checks {
       this.hold(!resumed && (!rooms.length || page.twin), 'back after it was reaped: resumed or in a room', page.id);
       return; // perhaps since `before`, while its script waited
     }
-    const away = page.isDown ? world.now - page.downSince : 0;
-    // MAILBOX_TTL passes by Redis' clock: a jump in the gap, and the beats of a twin have cut the mailbox.
-    const jumped = page.isDown && this.simulation.jumped >= page.downSince;
     // Joins that run late, all of them, may fill it.
-    const known = page.position && page.stream === stream && !page.isDead && !jumped && !before.full &&
-      before.life === page.life && before.runId === world.runId && away < SETTINGS.MAILBOX_TTL_MS - PING;
+    const known = page.position && page.stream === stream && !page.isDead && !before.full &&
+      before.life === page.life && before.runId === world.runId && !this.#isForgotten(page);
     this.hold(resumed || !known, 'not resumed, though nothing was lost', `${page.id} ${page.position}`);
     // Another Redis knows ids and lacks what came last, also beside a twin.
     this.hold(!resumed || before.runId === world.runId, 'resumed on another Redis', page.id);
   }
 
+  /** What the page misses may be older than a mailbox keeps, by Redis' clock, or have been so until that went back: a
+   *  late beat, or its twin's, has cut it. */
+  #isForgotten({ id, position, logFrom }) {
+    const { world } = this;
+    const oldest = world.published[id]?.slice(logFrom).find((missed) => isAbove(missed, position));
+    return oldest && Math.max(world.clock, world.latestClock) - parseInt(oldest) >= SETTINGS.MAILBOX_TTL_MS - PING;
+  }
+
   relayed(page, other, id) {
     this.tally('messages');
     // A Node peer's messages have no position: those of the gap are lost.
-    // A tab begun anew beside one that lives hears relays before its own join: it must not mind.
-    const known = page.peers.has(other) || isOfNode(other) || page.out || !id || page.twin;
+    // A tab begun anew beside one that lives hears relays before its own join: it must not mind. Nor must who could
+    // not resume, and is a member still; nor who is back in a room before its stream is, of what was sent before it left.
+    const known = page.peers.has(other) || isOfNode(other) || page.out || !id || page.twin || page.isOld(id);
     this.hold(known, 'relay before its add-peer', `${page.id} ${other}`);
   }
 
-  /** A relay was refused: then not because somebody is entering the room of whom both were told. */
+  /** A relay was refused: then not because somebody is entering the room of whom both were told. After a stall joins and
+   *  leaves run that their peers gave up on, in any order. */
   async apart(page, to) {
+    if (this.world.now < this.world.stalledUntil + SETTLED_MS) return;
     const [here, there] = await Promise.all([page.id, to].map((id) => this.world.redis.ask('SISMEMBER', `channels:${page.room}`, id)));
     const [other] = this.simulation.pagesOf(to);
-    this.hold(!here || !there || !other?.peers.has(page.id) || page.twin || other.twin, 'apart, though they were told of each other',
+    const haveMet = here && there && page.peers.has(to) && other?.peers.has(page.id);
+    this.hold(!haveMet || page.twin || other.twin, 'apart, though they were told of each other',
       `${page.id} ${to}`);
   }
 
@@ -93,6 +104,7 @@ export class Checks {
     const { world, simulation } = this;
     world.at(1000, () => this.ghosts());
     if (world.stalled) return;
+    if (!simulation.processes.some(({ frozen, streams }) => !frozen && streams.size)) this.#blindUntil = world.now;
     for (const process of simulation.allProcesses()) {
       if (!process.alive || process.frozen) continue;
       for (const { page } of process.streams) if (page.isDead) page.deadSince = world.now;
@@ -101,8 +113,8 @@ export class Checks {
       for (const peer of await world.redis.ask('SMEMBERS', `channels:${room}`)) {
         for (const page of simulation.pagesOf(peer)) {
           if (!page.isDead) continue;
-          // While Redis stands still nobody can be removed.
-          const ghost = world.now - Math.max(page.deadSince, simulation.disturbed, world.stalledUntil);
+          // While Redis stands still nobody can be removed, nor while all who would look are paused.
+          const ghost = world.now - Math.max(page.deadSince, simulation.disturbed, world.stalledUntil, this.#blindUntil);
           this.longestGhost = Math.max(this.longestGhost, ghost);
           this.hold(ghost <= GRACE + 4 * PING, 'ghost', `${peer} ${ghost} ms`);
         }

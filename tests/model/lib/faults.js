@@ -40,7 +40,8 @@ export class Faults {
         world.stalledUntil = world.now + world.choice([5000, 60_000]);
         break;
       case 'clock':
-        simulation.disturbed = simulation.jumped = world.now;
+        simulation.disturbed = world.now;
+        world.latestClock = Math.max(world.latestClock, world.clock);
         world.offset += world.choice([CLOCK_JUMP_MS, -CLOCK_JUMP_MS]);
         break;
       case 'empty': case 'restart':

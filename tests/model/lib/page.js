@@ -1,6 +1,6 @@
 // page.js - a browser: reloads, loses its line, joins, leaves, relays, and notes what it is told.
-import { MOST, SETTINGS } from './scripts.js';
-import { Stream } from './stream.js';
+import { COST_MAX, SETTINGS } from './scripts.js';
+import { isAbove, Stream } from './stream.js';
 import { GaveUp } from './world.js';
 
 export class Page {
@@ -12,6 +12,8 @@ export class Page {
   logFrom = 0;
   joined = false;
   out = false; // it has left its room, for a while
+  unannounced = false; // it is a member, and yet to be told again of the others
+  oldUntil = null; // the last id that was sent to it before it left, or was told again
   introduced = false; // it was told of somebody to offer to
   deadSince = null;
 
@@ -58,6 +60,7 @@ export class Page {
       this.logFrom = logLength;
       this.peers.clear();
       this.joined = this.introduced = false;
+      this.unannounced = rooms.includes(this.room);
     }
     this.life = life;
     this.downSince = null;
@@ -75,7 +78,7 @@ export class Page {
     if (event === 'add-peer') {
       this.peers.set(other, data.offer);
       this.introduced ||= data.offer;
-      if (data.offer) this.world.spawn(this.offer(other));
+      if (data.offer) this.world.spawn(this.offer(other, id));
     } else if (event === 'remove-peer') {
       this.peers.delete(other);
     } else {
@@ -90,14 +93,27 @@ export class Page {
     const { world } = this;
     const again = () => world.at(world.between(100, 1000), () => world.spawn(this.join()));
     try {
-      yield* world.call('join', { peer: this.id, room: this.room, user: this.user, server: world.runId });
+      const answer = yield* world.call('join', { peer: this.id, room: this.room, user: this.user });
+      if (answer === 'rate') {
+        again(); // a clock that went back made the window long, until now
+        return;
+      }
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
       again(); // the script may have run, or run late: a repeat is harmless
       return;
     }
     this.joined = !this.out; // it may have left meanwhile
+    if (this.unannounced) this.#endOld();
     if (world.chance(10)) again(); // the answer was lost
+  }
+
+  /** Of what it hears: is that of the time before it left its room, or was told anew who is there? */
+  isOld(id) { return this.unannounced || (this.oldUntil && id && !isAbove(id, this.oldUntil)); }
+
+  #endOld() {
+    this.unannounced = false;
+    this.oldUntil = this.world.published[this.id]?.at(-1) ?? null;
   }
 
   async *leave(awayMs) {
@@ -113,6 +129,7 @@ export class Page {
       }
     }
     this.peers.clear();
+    this.#endOld();
     yield awayMs;
     this.out = false;
     this.world.spawn(this.join());
@@ -120,7 +137,7 @@ export class Page {
 
   async *send(step, named) {
     try {
-      return yield* this.world.call(step, { peer: this.id, most: MOST, ...named });
+      return yield* this.world.call(step, { peer: this.id, most: COST_MAX, ...named });
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
       return null;
@@ -130,8 +147,9 @@ export class Page {
   get message() { return `"event":"x","data":{"peer":${this.user},"data":1}}`; }
 
   /** At once: it must reach whoever we were told of, and know us, also while we are still entering. */
-  async *offer(to) {
-    if ((yield* this.send('relay', { to, messages: [this.message] })) === 'apart') await this.checks.apart(this, to);
+  async *offer(to, id) {
+    const answer = yield* this.send('relay', { to, messages: [this.message] });
+    if (answer === 'apart' && !this.isOld(id)) await this.checks.apart(this, to);
   }
 
   /** The line is gone; a web server may notice seconds later. */

@@ -4,7 +4,7 @@
 // join, leave, connect and broadcast may also give { again }: what is to be named besides, to go on with it.
 //   connect           { resumed, position, life, rooms, missed: [[id, message], …], more }
 //   replay            { known, missed, more }
-//   beat, due         { accepted, moved, more }
+//   beat, due         { accepted, again, moved, more }
 //   end, leave        true or false
 //   join              'full', 'many' or the users of the others
 //   relay, broadcast  'apart', 'rate' or a number
@@ -22,7 +22,7 @@ const RATE_BYTES = 262_144;
 const COST_MIN = Math.floor(RATE_BYTES / RATE);
 const cost = (messages) => messages.reduce((sum, message) => sum + Math.max(Buffer.byteLength(message), COST_MIN), 0);
 /** The most in a window of six seconds. */
-export const MOST = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
+export const COST_MAX = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
 
 const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
 const messages = (list) => list.map(([id, [, message]]) => [id, message]);
@@ -38,14 +38,14 @@ const STEPS = {
       ({ resumed: resumed === 1, position, life, rooms, missed: messages(missed), more: more === 1 }),
   },
   replay: {
-    keys: (a) => [`mailbox:${a.peer}`, `peer:${a.peer}`],
-    args: (a) => [a.position],
+    keys: (a) => [`mailbox:${a.peer}`],
+    args: (a) => [a.position, a.peer],
     result: (r) => r === -1 ? { known: false } : { known: true, missed: messages(r[0]), more: r[1] === 1 },
   },
   beat: {
-    keys: own,
+    keys: () => ['present', 'leaving'],
     args: (a) => [a.peer, a.life, 1],
-    result: ([accepted, moved, more]) => ({ accepted: accepted === 1, moved: moved === 1, more: more === 1 }),
+    result: ([moved, more, , [answer]]) => ({ accepted: answer > 0, again: answer === 2, moved: moved === 1, more: more === 1 }),
   },
   end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
   due: {
@@ -56,12 +56,12 @@ const STEPS = {
   join: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving',
       `rate:${a.peer}`],
-    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, MOST, a.begun ?? 0],
+    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, COST_MAX, a.begun ?? 0],
     result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : typeof r[0] === 'number' ? 'rate' : r || [],
   },
   leave: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`],
-    args: (a) => [a.peer, a.room],
+    args: (a) => [a.peer, a.room, a.begun ?? 0],
     result: (r) => r === 1,
   },
   relay: {
@@ -78,8 +78,8 @@ const STEPS = {
 
 const read = (url) => readFileSync(new URL(url, import.meta.url), 'utf8');
 const lua = (name) => read(`../../../src/store/lua/${name}.lua`);
-/** As light() in src/store/script.c. */
-const LIGHT = ['relay', 'broadcast'];
+/** Those for which needs_presence() of src/store/script.c is false. */
+const WITHOUT_PRESENCE = ['relay', 'broadcast'];
 
 /** A textual change of a script: { file, from, to }; from must be in it exactly once. */
 function changed(file, text, mutant) {
@@ -93,7 +93,7 @@ function changed(file, text, mutant) {
 
 /** A script as Redis gets it: as script.c puts it together, within virtual time. */
 function whole(step, settings, mutant) {
-  const body = ['deliver', ...(LIGHT.includes(step) ? [] : ['presence']), step]
+  const body = ['deliver', ...(WITHOUT_PRESENCE.includes(step) ? [] : ['presence']), step]
     .map((file) => changed(file, lua(file), mutant)).join('\n');
   const values = Object.values(settings).map((value) => typeof value === 'string' ? `'${value}'` : value);
   return `local STEP = '${step}'\n${read('virtual.lua')}

@@ -17,8 +17,7 @@ const SETTLE_MS = 200_000; // no more failures: all must be well by then
 class Simulation {
   rooms = ['red', 'blue'];
   quiet = false;
-  disturbed = 0; // when Redis last stood still, jumped or lost its data
-  jumped = 0; // when its clock did
+  disturbed = 0; // when Redis last stood still, lost its data, or its clock jumped
   processes = Array.from({ length: PROCESSES }, () => new Process());
   replaced = [];
 

@@ -76,7 +76,7 @@ export class Stream {
     this.subscription = await world.subscribe(page.id);
     yield world.latency();
     let before;
-    const answer = yield* world.call('connect', { peer: page.id, position: this.sent, server: world.runId, user: page.user,
+    const answer = yield* world.call('connect', { peer: page.id, position: this.sent, user: page.user,
       onRun: async () => { before ??= await page.beforeConnect(); } }); // not earlier: it may have to wait
     this.life = answer.life;
     const after = page.afterConnect(this, before, answer);
@@ -116,6 +116,7 @@ export class Stream {
         const answer = yield* world.call('beat', { peer: this.page.id, life: this.life });
         yield world.latency();
         if (!answer.accepted) return;
+        if (answer.again) beatAt = world.now;
         this.lookAgain(answer);
       }
     }

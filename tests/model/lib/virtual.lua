@@ -83,6 +83,7 @@ function does.DEL(call, ...)
   real.call('ZREM', 'sim:expiry', ...)
   return call('DEL', ...)
 end
+function does.UNLINK(_, ...) return does.DEL(real.call, ...) end
 
 local function with(call)
   return function(name, ...)

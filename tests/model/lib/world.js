@@ -52,6 +52,7 @@ class Subscription {
 export class World {
   now = START;
   offset = 0; // of Redis' clock
+  latestClock = 0; // that it showed before it was set
   stalledUntil = 0;
   events = 0;
   trace = [];
@@ -157,7 +158,8 @@ export class World {
   get runId() { return `redis-${this.#restarts}`; }
 
   async run(step, named) {
-    const { result, removed, published } = await this.scripts.run(step, named, this.clock);
+    // Which server it is each part is told by its own connection.
+    const { result, removed, published } = await this.scripts.run(step, { ...named, server: this.runId }, this.clock);
     this.note(step, named.peer ?? '', named.to ?? named.room ?? '', JSON.stringify(result));
     for (const { channel, id } of published) {
       if (id) (this.published[channel.slice('messages:'.length)] ??= []).push(id);

@@ -1,16 +1,24 @@
-// clock.js - timers that run when a test says so. (Those of node:test are others in each version of Node.)
+// clock.js - timers that run when a test says so, and a clock that may be wrong. (Those of node:test are others in
+// each version of Node.)
 
 const { setTimeout: laterReally, clearTimeout: neverReally } = globalThis;
+const { now: nowReally } = Date;
+const EPOCH = Date.UTC(2026, 0, 1);
 
 /** By the number that setTimeout() gave. @type {Map<number, {at: number, run: () => void}>} */
 const timers = new Map();
 let now = 0; // ms
 let last = 0;
 
-export function stopTime() {
+/** The time, whatever Date.now() says. */
+export const trueTime = () => EPOCH + now;
+
+/** @param {number} [ahead]  by so many ms Date.now() is wrong */
+export function stopTime(ahead = 0) {
   timers.clear();
+  Date.now = () => trueTime() + ahead;
   globalThis.setTimeout = /** @type {typeof setTimeout} */ ((run, ms = 0, ...details) => {
-    timers.set(++last, { at: now + ms, run: () => run(...details) });
+    timers.set(++last, { at: now + (ms || 0), run: () => run(...details) });
     return last;
   });
   globalThis.clearTimeout = (timer) => { timers.delete(Number(timer)); };
@@ -19,6 +27,7 @@ export function stopTime() {
 export function letTimeGo() {
   globalThis.setTimeout = laterReally;
   globalThis.clearTimeout = neverReally;
+  Date.now = nowReally;
 }
 
 /** So many ms pass. What is due in them runs in order, each when it is due. */
@@ -34,3 +43,15 @@ export function tick(ms) {
   }
   now = end;
 }
+
+/** As tick(), in steps of a second, with what promises have to do after each. */
+export async function pass(ms) {
+  await turns();
+  for (let rest = ms; rest > 0; rest -= 1_000) {
+    tick(Math.min(rest, 1_000));
+    await turns();
+  }
+}
+
+/** What promises have to do is done. */
+export const turns = () => new Promise((resolve) => { setImmediate(resolve); });

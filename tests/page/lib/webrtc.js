@@ -4,7 +4,7 @@ import './crypto.js';
 import { letTimeGo, stopTime } from './clock.js';
 
 export { dice } from '../../http/lib/dice.js';
-export { tick } from './clock.js';
+export { tick, turns } from './clock.js';
 
 let made = 0;
 
@@ -176,6 +176,3 @@ export function begin() {
 export function end() {
   letTimeGo();
 }
-
-/** What promises have to do is done. */
-export const turns = () => new Promise((resolve) => { setImmediate(resolve); });

@@ -1,0 +1,450 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/network.h"
+#include "base/number.h"
+#include "conf/conf.h"
+#include "conf/kinds.h"
+
+enum { SECRET_MIN = 32, METRICS_TOKEN_MIN = 16 };
+
+/* What several kinds do */
+
+/* Without line ends, since a list may be written in several lines. */
+static void append_line(struct buf *to, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\t\r\n");
+
+		buf_add(to, text, len);
+		text += len;
+		if (*text) {
+			buf_char(to, ' ');
+			text++;
+		}
+	}
+}
+
+static void show_text(const struct setting *s, const struct raw_value *raw,
+		      const void *member, struct buf *to)
+{
+	const char *text = raw->text ? raw->text : s->preset;
+
+	(void)member;
+	if (!text)
+		buf_str(to, "(none)");
+	else if (raw->is_file)
+		buf_str(to, "(not shown)");
+	else
+		append_line(to, text);
+}
+
+static void show_secret(const struct setting *s, const struct raw_value *raw,
+			const void *member, struct buf *to)
+{
+	(void)s;
+	(void)member;
+	buf_str(to, raw->text ? "(not shown)" : "(none)");
+}
+
+static const char *read_text(const struct setting *s, const char *text, void *to)
+{
+	(void)s;
+	*(char **)to = xstrdup(text);
+	return NULL;
+}
+
+static void free_text(void *member)
+{
+	free(*(char **)member);
+}
+
+static bool is_plain(const char *text, const char *more)
+{
+	for (const char *p = text; *p; p++)
+		if (!id_valid(p, 1) && !strchr(more, *p))
+			return false;
+	return true;
+}
+
+/* They are separated by white space or commas. */
+static void split_words(const char *text, struct list *list)
+{
+	static const char separators[] = " \t\r\n,";
+
+	list->words = xcalloc(strlen(text) / 2 + 2, sizeof *list->words);
+	list->count = 0;
+	while (*(text += strspn(text, separators))) {
+		size_t len = strcspn(text, separators);
+
+		list->words[list->count++] = xstrndup(text, len);
+		text += len;
+	}
+}
+
+static void free_list(void *member)
+{
+	struct list *list = member;
+
+	for (size_t i = 0; list->words && list->words[i]; i++)
+		free(list->words[i]);
+	free(list->words);
+}
+
+/* Numbers and words */
+
+static const char *read_number(const struct setting *s, const char *text, void *to)
+{
+	static _Thread_local char allowed[64];
+	long value;
+
+	if (number_parse(text, strlen(text), s->min, s->max, &value)) {
+		*(unsigned *)to = (unsigned)value;
+		return NULL;
+	}
+	snprintf(allowed, sizeof allowed, "a number from %ld to %ld",
+		 s->min, s->max);
+	return allowed;
+}
+
+/* One that is not set may have been raised above its preset. */
+static void show_number(const struct setting *s, const struct raw_value *raw,
+			const void *member, struct buf *to)
+{
+	if (raw->text)
+		show_text(s, raw, member, to);
+	else
+		buf_fmt(to, "%u", *(const unsigned *)member);
+}
+
+const struct setting_kind kind_number = {
+	.read = read_number,
+	.show = show_number,
+};
+
+static const char *read_word(const char *const *words, const char *text,
+			     unsigned *to)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (!strcmp(words[i], text)) {
+			*to = i;
+			return NULL;
+		}
+	return "";
+}
+
+static const char *read_switch(const struct setting *s, const char *text, void *to)
+{
+	static const char *const words[] = { "off", "on", NULL };
+
+	(void)s;
+	return read_word(words, text, to) ? "on or off" : NULL;
+}
+
+const struct setting_kind kind_switch = {
+	.read = read_switch,
+	.show = show_text,
+};
+
+static const char *read_level(const struct setting *s, const char *text, void *to)
+{
+	(void)s;
+	return read_word(log_levels, text, to) ?
+		"error, warn, info or debug" : NULL;
+}
+
+const struct setting_kind kind_level = {
+	.read = read_level,
+	.show = show_text,
+};
+
+/* Texts */
+
+static const char *read_prefix(const struct setting *s, const char *text, void *to)
+{
+	/* It becomes a Lua string in the scripts. */
+	if (strlen(text) > 64 || !is_plain(text, "{}:./@"))
+		return "at most 64 letters, digits and characters of - _ { } : . / @";
+	return read_text(s, text, to);
+}
+
+const struct setting_kind kind_prefix = {
+	.read = read_prefix,
+	.free = free_text,
+	.show = show_text,
+};
+
+static const char *read_mount(const struct setting *s, const char *text, void *to)
+{
+	size_t len = strlen(text);
+	struct buf b = BUF_INIT(1024);
+
+	(void)s;
+	if (*text != '/' || len > 256 || !is_plain(text, "/.~") ||
+	    strstr(text, "//") || strstr(text, "/."))
+		return "a path such as /draw/, of letters, digits and - _ . ~";
+	buf_str(&b, text);
+	if (text[len - 1] != '/')
+		buf_char(&b, '/');
+	*(char **)to = b.data;
+	return NULL;
+}
+
+const struct setting_kind kind_mount = {
+	.read = read_mount,
+	.free = free_text,
+	.show = show_text,
+};
+
+static const char *read_shm(const struct setting *s, const char *text, void *to)
+{
+	if (!*text)
+		return NULL;
+	if (strlen(text) > 200 || *text == '.' || !is_plain(text, "."))
+		return "at most 200 letters, digits and characters of - _ ., and must not "
+			"begin with a dot";
+	return read_text(s, text, to);
+}
+
+const struct setting_kind kind_shm = {
+	.read = read_shm,
+	.free = free_text,
+	.show = show_text,
+};
+
+const struct setting_kind kind_secret = {
+	.read = read_text,
+	.free = free_text,
+	.show = show_secret,
+	.secret = true,
+};
+
+static const char *read_metrics_token(const struct setting *s, const char *text,
+				      void *to)
+{
+	if (!*text)
+		return NULL;
+	if (strlen(text) < METRICS_TOKEN_MIN || strlen(text) > 1000 ||
+	    strpbrk(text, " \t\r\n"))
+		return "16 to 1000 characters without white space";
+	return read_text(s, text, to);
+}
+
+const struct setting_kind kind_metrics_token = {
+	.read = read_metrics_token,
+	.free = free_text,
+	.show = show_secret,
+	.secret = true,
+};
+
+/* Lists */
+
+static const char *read_secrets(const struct setting *s, const char *text, void *to)
+{
+	struct list *list = to;
+
+	(void)s;
+	split_words(text, list);
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->words[i]) < SECRET_MIN)
+			list->count = 0;
+	return list->count ? NULL :
+		"one or more keys of at least 32 bytes, separated by commas or newlines";
+}
+
+static void show_secrets(const struct setting *s, const struct raw_value *raw,
+			 const void *member, struct buf *to)
+{
+	const struct list *list = member;
+
+	if (list->count)
+		buf_fmt(to, "(not shown: %zu)", list->count);
+	else
+		show_secret(s, raw, member, to);
+}
+
+const struct setting_kind kind_secrets = {
+	.read = read_secrets,
+	.free = free_list,
+	.show = show_secrets,
+	.secret = true,
+};
+
+static const char *read_origins(const struct setting *s, const char *text, void *to)
+{
+	struct list *list = to;
+
+	(void)s;
+	split_words(text, list);
+	for (size_t i = 0; i < list->count; i++) {
+		const char *host = strstr(list->words[i], "://");
+
+		if (!host || host == list->words[i] || !host[3] ||
+		    strpbrk(host + 3, "/?#@*"))
+			return "origins such as https://draw.example or http://host:8080, "
+				"separated by spaces or commas";
+	}
+	return NULL;
+}
+
+const struct setting_kind kind_origins = {
+	.read = read_origins,
+	.free = free_list,
+	.show = show_text,
+};
+
+/* A URI of RFC 7064 (stun) or RFC 7065 (turn): given any other, a browser makes no
+ * connection at all. */
+static bool is_ice_url(const char *url, bool turn)
+{
+	const char *rest = url + strcspn(url, ":"), *port;
+	size_t scheme = (size_t)(rest - url), len;
+	long number;
+
+	if (strncmp(url, turn ? "turns" : "stuns", scheme) || scheme < 4 || !*rest)
+		return false;
+	if (*++rest == '[')
+		len = strspn(rest + 1, "0123456789abcdefABCDEF:.") + 2;
+	else
+		len = strcspn(rest, ":?");
+	if (*rest == '[' ? len < 4 || rest[len - 1] != ']' :
+	    !len || strcspn(rest, "/@#&=[]") < len)
+		return false;
+	rest += len;
+	if (*rest == ':') {
+		port = rest + 1;
+		len = strcspn(port, "?");
+		if (!number_parse(port, len, 1, 65535, &number))
+			return false;
+		rest = port + len;
+	}
+	return !*rest || (turn && (!strcmp(rest, "?transport=udp") ||
+				   !strcmp(rest, "?transport=tcp")));
+}
+
+static bool read_ice_urls(const char *text, bool turn, struct list *list)
+{
+	split_words(text, list);
+	for (size_t i = 0; i < list->count; i++)
+		if (!is_ice_url(list->words[i], turn))
+			return false;
+	return true;
+}
+
+static const char *read_stun_urls(const struct setting *s, const char *text, void *to)
+{
+	(void)s;
+	return read_ice_urls(text, false, to) ? NULL :
+		"URLs such as stun:host[:port] or stuns:host[:port], separated by "
+		"spaces or commas";
+}
+
+const struct setting_kind kind_stun_urls = {
+	.read = read_stun_urls,
+	.free = free_list,
+	.show = show_text,
+};
+
+static const char *read_turn_urls(const struct setting *s, const char *text, void *to)
+{
+	(void)s;
+	return read_ice_urls(text, true, to) ? NULL :
+		"URLs such as turn:host[:port][?transport=udp|tcp] or turns:..., "
+		"separated by spaces or commas";
+}
+
+const struct setting_kind kind_turn_urls = {
+	.read = read_turn_urls,
+	.free = free_list,
+	.show = show_text,
+};
+
+static const char *read_networks(const struct setting *s, const char *text, void *to)
+{
+	struct list *list = to;
+
+	(void)s;
+	split_words(text, list);
+	if (!strcmp(text, "none")) {
+		free(list->words[--list->count]);
+		list->words[0] = NULL;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		if (!network_valid(list->words[i]))
+			return "none, or addresses and networks such as 192.0.2.1 or "
+				"2001:db8::/32, separated by spaces or commas";
+	return NULL;
+}
+
+const struct setting_kind kind_networks = {
+	.read = read_networks,
+	.free = free_list,
+	.show = show_text,
+};
+
+/* Redis */
+
+static const char *read_redis(const struct setting *s, const char *text, void *to)
+{
+	const char *allowed;
+
+	(void)s;
+	return redis_url_parse(text, to, &allowed) ? NULL : allowed;
+}
+
+static void free_redis(void *member)
+{
+	redis_url_free(member);
+}
+
+/* Without its passwords. Where they stand is known in a valid URL alone. */
+static void append_redis_url(struct buf *to, const char *text)
+{
+	static const char password[] = "sentinel_password=";
+	struct redis_url url = { 0 };
+	const char *allowed, *s = strstr(text, "://"), *at;
+	size_t len;
+
+	if (!redis_url_parse(text, &url, &allowed) || !s) {
+		buf_str(to, "(not shown)");
+		return;
+	}
+	s += 3;
+	buf_add(to, text, (size_t)(s - text));
+	at = memrchr(s, '@', strcspn(s, "/?"));
+	if (at)
+		buf_str(to, "(not shown)");
+	s = at ? at : s;
+	len = strcspn(s, "?");
+	buf_add(to, s, len);
+	/* Each parameter, with what stands before it. */
+	for (s += len; *s; s += len) {
+		len = 1 + strcspn(s + 1, "&");
+		if (strncmp(s + 1, password, strlen(password)))
+			buf_add(to, s, len);
+		else
+			buf_fmt(to, "%c%s(not shown)", *s, password);
+	}
+	redis_url_free(&url);
+}
+
+static void show_redis(const struct setting *s, const struct raw_value *raw,
+		       const void *member, struct buf *to)
+{
+	if (raw->is_file)
+		show_text(s, raw, member, to);
+	else
+		append_redis_url(to, raw->text ? raw->text : s->preset);
+}
+
+const struct setting_kind kind_redis = {
+	.read = read_redis,
+	.free = free_redis,
+	.show = show_redis,
+	.secret = true,
+};

@@ -1,0 +1,245 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/number.h"
+#include "base/percent.h"
+#include "conf/redis_url.h"
+
+static char *decode(const char *s, size_t len)
+{
+	char *to = xmalloc(len + 1);
+	size_t n;
+
+	if (!percent_decode(s, len, to, &n) || memchr(to, '\0', n)) {
+		free(to);
+		return NULL;
+	}
+	to[n] = '\0';
+	return to;
+}
+
+/* [user:password@]; *s moves past it. */
+static bool parse_userinfo(const char **s, struct redis_url *url)
+{
+	const char *end = *s + strcspn(*s, "/?");
+	/* The last: an @ in a password need not be encoded. */
+	const char *at = memrchr(*s, '@', (size_t)(end - *s)), *colon;
+
+	if (!at)
+		return true;
+	colon = memchr(*s, ':', (size_t)(at - *s));
+	if (!colon)
+		return false;
+	if (colon > *s && !(url->user = decode(*s, (size_t)(colon - *s))))
+		return false;
+	url->password = decode(colon + 1, (size_t)(at - colon - 1));
+	*s = at + 1;
+	return url->password && *url->password;
+}
+
+static bool parse_int(const char *s, size_t len, long max, int *to)
+{
+	long value;
+
+	if (!number_parse(s, len, 0, max, &value))
+		return false;
+	*to = (int)value;
+	return true;
+}
+
+static bool parse_db(const char *s, size_t len, struct redis_url *url)
+{
+	return !len || parse_int(s, len, 1 << 20, &url->db);
+}
+
+/* host[:port]; *s moves past it. */
+static bool parse_host(const char **s, int port, struct redis_host *to)
+{
+	const char *name = *s, *end;
+	size_t len;
+
+	if (*name == '[') {
+		end = strchr(++name, ']');
+		if (!end)
+			return false;
+		*s = end + 1;
+	} else {
+		end = *s = name + strcspn(name, ":,/?");
+	}
+	if (end == name)
+		return false;
+	to->name = xstrndup(name, (size_t)(end - name));
+	to->port = port;
+	if (**s != ':')
+		return true;
+	len = strcspn(++*s, ",/?");
+	name = *s;
+	*s += len;
+	return parse_int(name, len, 65535, &to->port) && to->port;
+}
+
+/* Where the value of this parameter goes. NULL: the URL has none of that name. */
+static char **parameter(struct redis_url *url, const char *name, size_t len)
+{
+	const struct {
+		const char *name;
+		char **value;
+		bool allowed;
+	} all[] = {
+		{ "sentinel_password", &url->sentinel_password, url->master },
+		{ "ca", &url->ca, url->tls },
+		{ "cert", &url->cert, url->tls },
+		{ "key", &url->key, url->tls },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i].allowed && strlen(all[i].name) == len &&
+		    !memcmp(all[i].name, name, len))
+			return all[i].value;
+	return NULL;
+}
+
+/* name=value, of len bytes; each once. */
+static bool parse_parameter(const char *s, size_t len, struct redis_url *url)
+{
+	const char *equals = memchr(s, '=', len);
+	char **value = equals ? parameter(url, s, (size_t)(equals - s)) : NULL;
+
+	if (!value || *value)
+		return false;
+	*value = decode(equals + 1, (size_t)(s + len - equals - 1));
+	return *value && **value;
+}
+
+static bool is_file(const char *name)
+{
+	return !name || *name == '/';
+}
+
+/* [?name=value[&name=value]...], up to the end. */
+static bool parse_query(const char *s, struct redis_url *url)
+{
+	if (*s && *s != '?')
+		return false;
+	while (*s) {
+		size_t len = strcspn(++s, "&");
+
+		if (!parse_parameter(s, len, url))
+			return false;
+		s += len;
+	}
+	return is_file(url->ca) && is_file(url->cert) && is_file(url->key) &&
+		!url->cert == !url->key;
+}
+
+/* [/[db]][?...], up to the end. */
+static bool parse_db_and_query(const char *s, struct redis_url *url)
+{
+	size_t len;
+
+	if (*s == '/') {
+		len = strcspn(++s, "?");
+		if (!parse_db(s, len, url))
+			return false;
+		s += len;
+	}
+	return parse_query(s, url);
+}
+
+static bool parse_tcp(const char *s, struct redis_url *url)
+{
+	return parse_userinfo(&s, url) && parse_host(&s, 6379, &url->server) &&
+		parse_db_and_query(s, url);
+}
+
+static bool parse_sentinels(const char *s, struct redis_url *url)
+{
+	size_t len;
+
+	if (!parse_userinfo(&s, url))
+		return false;
+	do {
+		if (url->sentinel_count == SENTINELS_MAX ||
+		    !parse_host(&s, 26379, &url->sentinels[url->sentinel_count++]))
+			return false;
+	} while (*s++ == ',');
+	if (s[-1] != '/')
+		return false;
+	len = strcspn(s, "/?");
+	url->master = decode(s, len);
+	if (!url->master || !*url->master)
+		return false;
+	return parse_db_and_query(s + len, url);
+}
+
+static bool parse_unix(const char *s, struct redis_url *url)
+{
+	size_t len;
+
+	if (!parse_userinfo(&s, url))
+		return false;
+	len = strcspn(s, "?");
+	/* 108 bytes are what sockaddr_un holds, NUL included. */
+	if (*s != '/' || len < 2 || len > 107)
+		return false;
+	url->path = xstrndup(s, len);
+	if (!s[len])
+		return true;
+	return !strncmp(s + len, "?db=", 4) &&
+		parse_int(s + len + 4, strlen(s + len + 4), 1 << 20, &url->db);
+}
+
+bool redis_url_parse(const char *s, struct redis_url *url,
+		     const char **allowed)
+{
+	static const struct {
+		const char *scheme;
+		bool (*parse)(const char *s, struct redis_url *url);
+		bool tls;
+	} schemes[] = {
+		{ "redis://", parse_tcp, false },
+		{ "rediss://", parse_tcp, true },
+		{ "unix://", parse_unix, false },
+		{ "redis+sentinel://", parse_sentinels, false },
+		{ "rediss+sentinel://", parse_sentinels, true },
+	};
+	bool good = false;
+
+	memset(url, 0, sizeof *url);
+	*allowed = "redis://[user:password@]host[:port][/db], "
+		"unix:///path[?db=n] or redis+sentinel://[user:password@]"
+		"host[:port][,host[:port]...]/master[/db]"
+		"[?sentinel_password=password]; for TLS, rediss:// or "
+		"rediss+sentinel://, with ca=/file, and cert=/file&key=/file, "
+		"as optional parameters of the query";
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+		size_t len = strlen(schemes[i].scheme);
+
+		if (strncmp(s, schemes[i].scheme, len))
+			continue;
+		url->tls = schemes[i].tls;
+		good = schemes[i].parse(s + len, url);
+	}
+	if (!good)
+		redis_url_free(url);
+	return good;
+}
+
+void redis_url_free(struct redis_url *url)
+{
+	free(url->path);
+	free(url->server.name);
+	for (size_t i = 0; i < url->sentinel_count; i++)
+		free(url->sentinels[i].name);
+	free(url->master);
+	free(url->sentinel_password);
+	free(url->user);
+	free(url->password);
+	free(url->ca);
+	free(url->cert);
+	free(url->key);
+	memset(url, 0, sizeof *url);
+}

@@ -1,0 +1,440 @@
+/**
+ * board.js - the page: what is on the board, who is here, and how it goes, put together.
+ *
+ * For tests and the curious, <html> says in its data attributes what there is: `state` of the
+ * signaling, `peers` with an open channel, those `relayed` by the server, `strokes` (elements) and
+ * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
+ */
+
+import { palette } from './brush.js';
+import { Drawbridge } from '../drawbridge.js';
+import { Drawing } from './drawing.js';
+import { png, save, svg } from './export.js';
+import { boxOf } from './figures.js';
+import { Keys } from './keys.js';
+import { recall, remember } from './memory.js';
+import { Outgoing } from './outgoing.js';
+import { Paper } from './paper.js';
+import { People, initial } from './people.js';
+import { Pointers } from './pointers.js';
+import { Selection } from './selection.js';
+import { COLOURS, cleanName, coordinate } from './shapes.js';
+import { Store } from './store.js';
+import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
+import { TextField } from './text-field.js';
+import { Toolbar, helpOf } from './toolbar.js';
+import { TOOLS, makeTools } from './tools.js';
+import { View } from './view.js';
+
+/**
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('../drawbridge.js').PeerInfo} PeerInfo
+ * @typedef {{x: number, y: number}} Place
+ */
+
+const NOTICE_MS = 6_000;
+const ZOOM_STEP = 1.25;
+const COPY_PX = 16; // a copy lies that far from what it is of
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  connecting: 'Connecting…',
+  reconnecting: 'Reconnecting…',
+  full: 'The room is full. Waiting for a place…',
+  refused: 'No way in:',
+  closed: 'You have left.',
+}; // of the others their detail is a sentence
+
+const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const facts = document.documentElement.dataset;
+const board = /** @type {HTMLCanvasElement} */ (element('board'));
+const nameField = /** @type {HTMLInputElement} */ (element('name'));
+const link = /** @type {HTMLInputElement} */ (element('link'));
+const peoplePanel = /** @type {HTMLDetailsElement} */ (element('people'));
+const wide = matchMedia('(min-width: 60rem)');
+const room = location.pathname.split('/').pop() ?? '';
+
+const guestName = `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
+const username = cleanName(String(recall('name') ?? '')) || guestName;
+const bridge = new Drawbridge({ username });
+const drawing = new Drawing(changed, (one, from) => outgoing.element(one, from));
+const { elements } = drawing;
+const store = new Store(room, (one) => elements.pieces(one));
+const view = new View();
+const selection = new Selection(drawing, selected);
+const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
+const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
+const sync = new Sync(bridge, elements, changed);
+const outgoing = new Outgoing(bridge, sync);
+const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), TOOLS, toolChosen,
+  (change) => selection.restyle(change));
+const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
+const tools = makeTools(desk);
+const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text')), desk);
+const pointers = new Pointers(board, view, { tool, begins, at, open });
+const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
+
+view.changed = moved;
+/** @type {Paper['overlay']} */
+paper.overlay = (context, colours) => {
+  selection.paint(context, view, colours, paper.shifted);
+  keys.paint(context, colours);
+};
+/** @type {Paper['painted']} */
+paper.painted = (rests) => {
+  if (facts.rests !== String(rests)) facts.rests = String(rests);
+};
+field.after = () => board.focus();
+
+// --- what is on the board ---
+
+/**
+ * Whoever changed it.
+ * @param {import('./elements.js').Merged} merged
+ */
+function changed({ element: one }) {
+  store.keep(one);
+  paper.changed(one);
+  facts.strokes = String(elements.list.length);
+  facts.points = String(elements.points);
+  count();
+}
+
+let countFrame = 0;
+
+/** Many may change at once. */
+function count() {
+  countFrame ||= requestAnimationFrame(showCounts);
+}
+
+function showCounts() {
+  countFrame = 0;
+  /** @type {HTMLButtonElement} */ (element('undo')).disabled = !drawing.canUndo;
+  /** @type {HTMLButtonElement} */ (element('redo')).disabled = !drawing.canRedo;
+  selected();
+}
+
+function moved() {
+  facts.rests = 'false';
+  paper.requestPaint();
+  people.place();
+  field.place();
+  facts.scale = view.scale.toFixed(3);
+  element('scale').textContent = `${Math.round(100 * view.scale)} %`;
+}
+
+// --- tools ---
+
+function tool(name = toolbar.tool) {
+  return tools[name];
+}
+
+/** @param {Place | null} place */
+function at(place) {
+  outgoing.cursor(place && { x: coordinate(place.x), y: coordinate(place.y) });
+  board.classList.toggle('handle', Boolean(place && selection.handleAt(place, view)));
+}
+
+function begins() {
+  view.own();
+  closePanels();
+  board.focus({ preventScroll: true }); // typing a name has ended
+}
+
+/** @param {string} name */
+function toolChosen(name) {
+  pointers.abandon();
+  keys.stop();
+  const { cursor = 'crosshair', held = cursor } = TOOLS.find((one) => one.name === name) ?? {};
+  board.style.setProperty('--cursor', cursor);
+  board.style.setProperty('--cursor-held', held);
+  if (name !== 'select') selection.clear();
+}
+
+/**
+ * @param {Place} place
+ * @param {Present} [one]
+ */
+function write(place, one) {
+  field.open({ ...place, ...toolbar.style }, one);
+}
+
+/**
+ * Clicked twice, a text is written on.
+ * @param {Place} spot
+ */
+function open(spot) {
+  const there = toolbar.tool === 'select' && tools.select.find(spot);
+  if (there && there.value.kind === 'text') write(spot, there);
+}
+
+function selected() {
+  facts.selected = String(selection.list.length);
+  paper.requestPaint();
+}
+
+/**
+ * @param {number} dx
+ * @param {number} dy
+ * @param {boolean} stretches
+ */
+function nudge(dx, dy, stretches) {
+  if (!selection.list.length) return false;
+  if (stretches) selection.stretch(dx, dy);
+  else selection.move(dx, dy);
+  return true;
+}
+
+// --- commands ---
+
+function undo() {
+  if (!pointers.busy) drawing.undo();
+  count();
+}
+
+function redo() {
+  if (!pointers.busy) drawing.redo();
+  count();
+}
+
+function clear() {
+  if (!elements.list.length) return say('The board is empty.');
+  const many = elements.list.length;
+  for (const one of elements.list.slice()) drawing.remove(one);
+  drawing.commit();
+  say(`Cleared ${many === 1 ? 'one element' : `${many} elements`}, for everybody. Undo brings it back.`);
+}
+
+/**
+ * @param {typeof png | typeof svg} render
+ * @param {string} ending
+ */
+async function exportAs(render, ending) {
+  if (!elements.list.length) return say('The board is empty: there is nothing to export.');
+  try {
+    save(await render(elements.list, palette()), `${room}.${ending}`);
+  } catch (error) {
+    say(`It could not be exported: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Between what lies over the board. */
+function fit() {
+  /**
+   * @param {string} id
+   * @param {'top' | 'right' | 'bottom'} side
+   */
+  const edge = (id, side) => element(id).getBoundingClientRect()[side];
+  const left = wide.matches ? edge('style', 'right') : 0;
+  const bottom = innerHeight - edge('bar', 'top');
+  view.fit(boxOf(elements.list), { left, top: edge('state', 'bottom'), right: 0, bottom });
+}
+
+/** Each way out of something, the innermost first. */
+function dismiss() {
+  if (keys.abandon()) return;
+  if (pointers.busy) return pointers.abandon();
+  if (closePanels()) return;
+  selection.clear();
+}
+
+function selectAll() {
+  toolbar.choose('select');
+  selection.set(elements.list);
+}
+
+/** @returns {Record<string, () => void>} by key, as the help lists them */
+function commands() {
+  const zoom = (/** @type {number} */ factor) => () => view.zoom(factor);
+  return {
+    ...toolbar.commands,
+    '+': zoom(ZOOM_STEP), '=': zoom(ZOOM_STEP), '-': zoom(1 / ZOOM_STEP), 0: () => view.zoom(1 / view.scale), f: fit,
+    'Ctrl+z': undo, 'Ctrl+Shift+z': redo, 'Ctrl+y': redo,
+    'Ctrl+a': selectAll, 'Ctrl+d': () => selection.copy(COPY_PX / view.scale),
+    Delete: () => selection.remove(), Backspace: () => selection.remove(),
+    'Ctrl+Delete': clear, 'Ctrl+Backspace': clear,
+    '?': help, Escape: dismiss,
+  };
+}
+
+function help() {
+  closePanels();
+  /** @type {HTMLDialogElement} */ (element('help')).showModal();
+}
+
+// --- who is here ---
+
+/**
+ * Somebody who has just come knows nothing.
+ * @param {PeerInfo} [peer]  everybody if not given
+ */
+function introduce(peer) {
+  const { value: name } = nameField;
+  bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer);
+}
+
+/**
+ * @param {string | Uint8Array} text
+ * @param {PeerInfo} peer
+ */
+function hear(text, peer) {
+  if (typeof text !== 'string' || text.length > BOARD_MESSAGE_MAX) return;
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return;
+  }
+  sync.hear(message, peer);
+  people.hear(message, peer);
+  if (message?.type === 'name') peopleFrame ||= requestAnimationFrame(showPeople);
+}
+
+let peopleFrame = 0;
+
+function showPeople() {
+  peopleFrame = 0;
+  people.show();
+  const { peers } = bridge;
+  element('count').textContent = String(1 + peers.length);
+  facts.peers = String(peers.filter(({ state }) => state === 'open').length);
+  facts.relayed = String(peers.filter(({ state }) => state === 'relayed').length);
+  if (bridge.state === 'connected') showStatus('connected');
+}
+
+function rename() {
+  const name = cleanName(nameField.value) || username;
+  nameField.value = name;
+  element('initial').textContent = initial(name);
+  remember('name', name);
+  bridge.rename(name);
+  introduce();
+  if (bridge.state === 'refused') join(); // it may have been the name
+}
+
+/** @param {number} colour */
+function recolour(colour) {
+  element('me').dataset.colour = String(colour);
+  element('initial').dataset.colour = String(colour);
+}
+
+// --- how it goes ---
+
+/**
+ * @param {import('../drawbridge.js').State} state
+ * @param {string} [detail]
+ */
+function showStatus(state, detail = '') {
+  facts.state = state;
+  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
+  const status = element('status');
+  status.textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
+  if (state === 'refused' || state.endsWith('connecting')) status.append(` ${detail}`);
+  if (state === 'refused') {
+    status.append(' Change your name, or reload the page, to try again.');
+    peoplePanel.open = true;
+  }
+}
+
+let noticeTimer = 0;
+
+/**
+ * A sentence that goes again.
+ * @param {string} sentence
+ */
+function say(sentence) {
+  const notice = element('notice');
+  notice.textContent = sentence;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => { notice.textContent = ''; }, NOTICE_MS);
+}
+
+async function copy() {
+  link.select();
+  // navigator.clipboard exists under HTTPS alone, and may be forbidden.
+  const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
+    document.execCommand('copy');
+  say(copied ? 'The link is copied: whoever opens it draws here, too.' : `This is the link: ${link.value}`);
+}
+
+/** @returns {boolean} whether one was open */
+function closePanels() {
+  const open = document.querySelectorAll(wide.matches ? '#menu[open]' : 'header details[open]');
+  for (const panel of open) /** @type {HTMLDetailsElement} */ (panel).open = false;
+  const styling = toolbar.showStyle(false);
+  return open.length > 0 || styling;
+}
+
+// --- and on it goes ---
+
+function start() {
+  element('tool-keys').prepend(...TOOLS.flatMap(helpOf));
+  toolbar.choose('pen');
+  const own = Number(recall('own') ?? Math.floor(Math.random() * COLOURS)) % COLOURS || 0;
+  recolour(own);
+  remember('own', own);
+  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('[name=own]'));
+  for (const input of inputs) {
+    input.checked = Number(input.value) === own;
+    input.addEventListener('change', () => {
+      recolour(Number(input.value));
+      remember('own', Number(input.value));
+      introduce();
+    });
+  }
+  link.value = location.origin + location.pathname;
+  nameField.value = username;
+  remember('name', username);
+  element('initial').textContent = initial(username);
+  // On a small window the board is what matters.
+  peoplePanel.open = wide.matches;
+
+  nameField.addEventListener('change', rename);
+  const buttons = {
+    copy, undo, redo, clear, fit,
+    'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
+    'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
+  };
+  for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
+  for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) {
+    button.addEventListener('click', closePanels);
+  }
+  addEventListener('keydown', (event) => {
+    if (event.key !== ' ' || event.target !== board) return;
+    event.preventDefault();
+    pan(true);
+  });
+  addEventListener('keyup', ({ key }) => key === ' ' && pan(false));
+  addEventListener('blur', () => pan(false));
+}
+
+/**
+ * While the space bar is down.
+ * @param {boolean} panning
+ */
+function pan(panning) {
+  pointers.panning = panning;
+  board.classList.toggle('panning', panning);
+}
+
+function join() {
+  bridge.join(room).catch(() => {}); // showStatus() says why
+}
+
+bridge.on('state', showStatus);
+bridge.on('join', (peer) => { people.greet(peer); introduce(peer); showPeople(); });
+bridge.on('leave', (peer) => { people.remove(peer); showPeople(); });
+bridge.on('peer', showPeople);
+bridge.on('data', hear);
+
+facts.strokes = facts.points = '0';
+start();
+showCounts();
+showPeople();
+moved();
+// What this browser kept of the board comes first, so that the others can be told.
+for (const piece of await store.load()) {
+  const merged = elements.merge(piece);
+  if (merged) changed(merged);
+}
+join();

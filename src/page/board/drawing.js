@@ -1,0 +1,115 @@
+/**
+ * drawing.js - what is on the board, and what one does to it: each change is seen here at once, told
+ * to the others in the next frame, kept in this browser, and can be undone.
+ */
+
+import { Elements } from './elements.js';
+import { History, state } from './history.js';
+import { ORDER_MAX, RULES } from './shapes.js';
+
+/**
+ * @typedef {import('./elements.js').Element} Element
+ * @typedef {import('./elements.js').Present} Present
+ * @typedef {import('./elements.js').Merged} Merged
+ */
+
+/** What there is to say where nothing can be added any more. */
+export const FULL = 'The board is full. Open a new room to go on.';
+
+export class Drawing {
+  elements = new Elements(RULES);
+  #changed;
+  #tell;
+  #history;
+
+  /**
+   * @param {(merged: Merged) => void} changed  whoever changed it
+   * @param {(element: Element, from: number) => void} tell  the others, of ours
+   */
+  constructor(changed, tell) {
+    this.#changed = changed;
+    this.#tell = tell;
+    this.#history = new History(this.elements, (merged) => this.#made({ ...merged, from: 0 }));
+  }
+
+  get canUndo() {
+    return this.#history.canUndo;
+  }
+
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  // --- an action is some of these, and then commit() or cancel() ---
+
+  /**
+   * @param {object} value
+   * @param {number[]} [points]
+   * @returns {Present | null} null: the board is full
+   */
+  add(value, points) {
+    if (this.elements.full) return null;
+    const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MAX);
+    const merged = this.elements.add({ ...value, order }, points);
+    if (!merged) return null;
+    this.#history.note(merged.element.id, null);
+    this.#made(merged);
+    return /** @type {Present} */ (merged.element);
+  }
+
+  /**
+   * @param {Element} element
+   * @param {number[]} points
+   * @returns {boolean} whether it has these points now
+   */
+  extend(element, points) {
+    const merged = !this.elements.full && this.elements.extend(element, points);
+    if (merged) this.#made(merged);
+    return Boolean(merged);
+  }
+
+  /**
+   * @param {Element} element
+   * @param {object} change
+   */
+  edit(element, change) {
+    if (!element.value) return;
+    this.#history.note(element.id, state(element));
+    this.#made(this.elements.edit(element, change), Infinity);
+  }
+
+  /** @param {Element} element */
+  remove(element) {
+    if (!element.value) return;
+    this.#history.note(element.id, state(element));
+    this.#made(this.elements.remove(element));
+  }
+
+  commit() {
+    this.#history.commit();
+  }
+
+  cancel() {
+    this.#history.cancel();
+  }
+
+  undo() {
+    this.commit();
+    this.#history.undo();
+  }
+
+  redo() {
+    this.commit();
+    this.#history.redo();
+  }
+
+  /**
+   * @param {Merged | null} merged
+   * @param {number} [from]  Infinity: no points of it are new
+   */
+  #made(merged, from = merged?.from ?? 0) {
+    if (!merged) return;
+    this.#changed(merged);
+    this.#tell(merged.element, Math.min(from, this.elements.count(merged.element)));
+  }
+}

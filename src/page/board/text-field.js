@@ -1,0 +1,110 @@
+/**
+ * text-field.js - where a text of the board is written: over the place where it will be.
+ */
+
+import { FULL } from './drawing.js';
+import { FONT, LINE_HEIGHT } from './figures.js';
+import { TEXT_MAX, TEXT_SIZES, cleanText, coordinate } from './shapes.js';
+
+/** @typedef {import('./elements.js').Present} Present */
+
+const ROOM_PX = 24; // for the character that comes next
+
+export class TextField {
+  #field;
+  #drawing;
+  #view;
+  #paper;
+  #say;
+  /** @type {import('./elements.js').Element | null} */
+  #element = null; // that is written
+  /** @type {{x: number, y: number, colour: number, width: number} | null} */
+  #open = null;
+
+  /**
+   * @param {HTMLTextAreaElement} field
+   * @param {import('./tools.js').Desk} desk
+   */
+  constructor(field, { drawing, view, paper, say }) {
+    Object.assign(field, { maxLength: TEXT_MAX, hidden: true });
+    this.#field = field;
+    this.#drawing = drawing;
+    this.#view = view;
+    this.#paper = paper;
+    this.#say = say;
+    field.addEventListener('input', () => this.#write());
+    field.addEventListener('blur', () => this.close());
+    field.addEventListener('keydown', (event) => {
+      const ends = event.key === 'Escape' || (event.key === 'Enter' && (event.ctrlKey || event.metaKey));
+      if (!ends || event.isComposing) return;
+      event.preventDefault();
+      this.close();
+      this.after();
+    });
+  }
+
+  /** What has the focus next. */
+  after = () => {};
+
+  /**
+   * @param {{x: number, y: number, colour: number, width: number}} how
+   * @param {Present} [element]  one that is there
+   */
+  open({ x, y, colour, width }, element) {
+    this.close();
+    const size = TEXT_SIZES[width];
+    const { value } = element ?? {};
+    this.#element = element ?? null;
+    // A new one begins where its line would be written, not below it.
+    const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
+    this.#open = place;
+    this.#field.value = value?.text ?? '';
+    this.#field.dataset.colour = String(place.colour);
+    this.#field.hidden = false;
+    this.place();
+    this.#field.focus();
+  }
+
+  /** The view, or what is written, has changed. */
+  place() {
+    if (!this.#open) return;
+    const { x, y, width } = this.#open;
+    const { style } = this.#field;
+    const at = this.#view.toWindow({ x, y });
+    const size = TEXT_SIZES[width] * this.#view.scale;
+    style.font = `${size}px/${LINE_HEIGHT} ${FONT}`;
+    style.translate = `${at.x}px ${at.y}px`;
+    style.width = style.height = '0';
+    style.width = `${Math.max(this.#field.scrollWidth, size) + ROOM_PX}px`;
+    style.height = `${Math.max(this.#field.scrollHeight, size * LINE_HEIGHT)}px`;
+  }
+
+  close() {
+    if (!this.#open) return;
+    this.#open = null;
+    this.#field.hidden = true;
+    if (this.#element) this.#drawing.commit();
+    this.#element = null;
+    this.#paper.requestPaint();
+  }
+
+  /** The others see it being written. */
+  #write() {
+    const text = cleanText(this.#field.value);
+    if (this.#element && !this.#element.value) this.#element = null; // somebody took it away
+    if (this.#element) {
+      if (text) this.#drawing.edit(this.#element, { text });
+      else this.#drawing.remove(this.#element);
+    } else if (text && this.#open) {
+      const { x, y, colour, width } = this.#open;
+      this.#element = this.#drawing.add({ kind: 'text', colour, width, x, y, text });
+      if (!this.#element) this.#say(FULL);
+    }
+    this.place();
+  }
+}
+
+/** @param {import('./elements.js').Value} value */
+function placeOf({ x, y, colour, width }) {
+  return { x, y, colour, width };
+}

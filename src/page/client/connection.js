@@ -1,0 +1,321 @@
+/**
+ * connection.js - an RTCPeerConnection to a peer, and the data channel in it.
+ *
+ * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with three additions: only the side
+ * that the server told to offer begins; an answer says which offer it is to (`to`), as pages come
+ * and go quicker than what was said to them; and a description that comes from another
+ * connection than the one we talked to, which its DTLS fingerprint shows, makes ours
+ * begin anew, too. What fails is mended, until close().
+ */
+
+// Both ends make the channel under this number, so that nobody waits for the other's.
+const CHANNEL = { negotiated: true, id: 0 };
+
+const ATTEMPT_MS = 12_000; // with a connection that does not open
+const RESTART_MS = 1_000; // after one failed: the server may just be saying that the peer has gone
+const DISCONNECTED_MS = 4_000; // it may come back by itself
+const DOUBLINGS_MAX = 2; // doublings
+const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
+
+const CANDIDATES_MAX = 100;
+const MESSAGE_MAX_ASSUMED = 16_384; // every browser takes that
+
+// When the channel has so little to send it asks for more.
+const BUFFER_LOW = 65_536;
+
+/**
+ * @typedef {object} Hooks
+ * @property {(event: string, data: any) => void} signal  tells the other end
+ * @property {() => void} withdraw  what was said and has not gone out need not go any more
+ * @property {() => Promise<RTCIceServer[]>} iceServers
+ * @property {() => void} changed  it came up, or went down
+ * @property {(data: string | ArrayBuffer) => void} message
+ * @property {() => void} low  the channel takes more
+ */
+
+export class Connection {
+  #hooks;
+  #rtc;
+  #polite;
+  #offers; // whether the server told us to
+  /** @type {RTCPeerConnection | null} */
+  #pc = null;
+  /** @type {RTCDataChannel | null} */
+  #channel = null;
+  #offered = ''; // the identity of our last offer
+  #ignoring = false; // the other's offer, which collided with ours
+  /** @type {RTCIceCandidateInit[]} */
+  #candidates = []; // that came before the description that they belong to
+  #operations = Promise.resolve();
+  #timer = 0;
+  #tries = 0;
+  #closed = false;
+
+  /**
+   * @param {{offers: boolean, polite: boolean, rtc?: RTCConfiguration}} how
+   * @param {Hooks} hooks
+   */
+  constructor({ offers, polite, rtc }, hooks) {
+    this.#offers = offers;
+    this.#polite = polite;
+    this.#rtc = rtc;
+    this.#hooks = hooks;
+    this.#chain(() => this.#create(offers));
+    this.#restartIn(ATTEMPT_MS);
+  }
+
+  /** Where #create() has made it. */
+  get #current() {
+    return /** @type {RTCPeerConnection} */ (this.#pc);
+  }
+
+  /** Whether data gets through now, as far as we know. */
+  get up() {
+    return this.open && this.#pc?.connectionState === 'connected';
+  }
+
+  /** Whether the channel is, though its path may be interrupted. */
+  get open() {
+    return this.#channel?.readyState === 'open';
+  }
+
+  /** The most bytes that one message may have. */
+  get messageMax() {
+    return this.#pc?.sctp?.maxMessageSize ?? MESSAGE_MAX_ASSUMED;
+  }
+
+  get buffered() {
+    return this.#channel?.bufferedAmount ?? 0;
+  }
+
+  /**
+   * @param {string | Uint8Array<ArrayBuffer>} data
+   * @returns {boolean} whether it was taken: else there is too much in the channel already
+   */
+  send(data) {
+    if (this.#channel?.readyState !== 'open') return false;
+    try {
+      if (typeof data === 'string') this.#channel.send(data);
+      else this.#channel.send(data);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @returns {Promise<'direct' | 'turn'>} */
+  async path() {
+    const stats = await this.#pc?.getStats();
+    if (!stats) return 'direct';
+    for (const { type, selectedCandidatePairId } of stats.values()) {
+      if (type !== 'transport') continue;
+      const pair = stats.get(selectedCandidatePairId);
+      const ends = [stats.get(pair?.localCandidateId), stats.get(pair?.remoteCandidateId)];
+      if (ends.some((end) => end?.candidateType === 'relay')) return 'turn';
+    }
+    return 'direct';
+  }
+
+  /**
+   * One of us has joined again. What works is kept, and what is on its way, too. If the other
+   * end is a new page nevertheless, its offer will show that.
+   * @param {boolean} offers
+   */
+  announced(offers) {
+    this.#offers = offers;
+    if (this.#tries > 0) this.#restartIn(0);
+    else if (offers) this.#chain(() => (this.#pc?.remoteDescription ? undefined : this.#offerFirst()));
+  }
+
+  /** The network is another now: what does not work is mended at once. */
+  hurry() {
+    if (this.#pc?.connectionState !== 'connected') this.#restartIn(0);
+  }
+
+  /** @param {any} description  as it came */
+  described(description) {
+    if (!['offer', 'answer'].includes(description?.type)) return;
+    if (typeof description.sdp !== 'string') return;
+    const { type, sdp, to } = description;
+    this.#chain(() => this.#describe({ type, sdp }, to));
+  }
+
+  /** @param {RTCIceCandidateInit} candidate */
+  candidate(candidate) {
+    this.#chain(() => this.#candidate(candidate));
+  }
+
+  /**
+   * New credentials for the servers, which the next restart needs.
+   * @param {RTCIceServer[]} iceServers
+   */
+  setIceServers(iceServers) {
+    try {
+      this.#pc?.setConfiguration({ ...this.#rtc, iceServers });
+    } catch { /* it was just closed */ }
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#pc?.close();
+  }
+
+  /**
+   * One step after the other: nothing happens between an offer's making and its sending.
+   * @param {() => void | Promise<void>} run
+   */
+  #chain(run) {
+    this.#operations = this.#operations
+      .then(() => (this.#closed ? undefined : run()))
+      .catch((error) => console.debug('connection:', error));
+  }
+
+  /** @param {boolean} offering */
+  async #create(offering) {
+    const iceServers = await this.#hooks.iceServers();
+    if (this.#closed) return;
+    this.#pc?.close();
+    this.#hooks.withdraw();
+    this.#candidates = [];
+    this.#ignoring = false;
+    this.#channel = null;
+    this.#pc = null;
+    this.#hooks.changed();
+
+    // Where a browser has none, or is forbidden any, this throws: then it is tried again later.
+    const pc = new RTCPeerConnection({ ...this.#rtc, iceServers });
+    this.#pc = pc;
+    pc.onicecandidate = ({ candidate }) => {
+      if (candidate && pc === this.#pc) this.#hooks.signal('ice-candidate', candidate);
+    };
+    pc.onconnectionstatechange = () => {
+      if (pc === this.#pc && !this.#closed) this.#changed();
+    };
+
+    const channel = pc.createDataChannel('', CHANNEL);
+    this.#channel = channel;
+    channel.binaryType = 'arraybuffer';
+    channel.bufferedAmountLowThreshold = BUFFER_LOW;
+    channel.onbufferedamountlow = () => channel === this.#channel && this.#hooks.low();
+    channel.onmessage = ({ data }) => {
+      if (channel === this.#channel && !this.#closed) this.#hooks.message(data);
+    };
+    channel.onopen = channel.onclose = () => {
+      if (channel === this.#channel && !this.#closed) this.#changed();
+    };
+
+    if (offering) await this.#offer();
+  }
+
+  #changed() {
+    const { connectionState } = this.#current;
+    if (this.up) {
+      clearTimeout(this.#timer);
+      this.#tries = 0;
+    } else if (connectionState === 'failed' || this.#channel?.readyState === 'closed') {
+      this.#restartIn(RESTART_MS);
+    } else if (connectionState === 'disconnected') {
+      this.#restartIn(DISCONNECTED_MS);
+    }
+    this.#hooks.changed();
+  }
+
+  #offerFirst() {
+    return this.#pc ? this.#offer() : this.#create(true);
+  }
+
+  async #offer(again = false) {
+    const pc = this.#current;
+    const { signalingState } = pc;
+    if (signalingState === 'stable') {
+      await pc.setLocalDescription();
+      this.#offered = identity(pc.localDescription?.sdp ?? '');
+    } else if (!again || signalingState !== 'have-local-offer') {
+      return; // one is under way
+    }
+    this.#hooks.signal('session-description', pc.localDescription);
+  }
+
+  /**
+   * @param {RTCSessionDescriptionInit & {sdp: string}} description
+   * @param {string} [to]
+   */
+  async #describe(description, to) {
+    const { type, sdp } = description;
+    if (!this.#pc) await this.#create(false);
+    if (type === 'answer') {
+      // To an offer of an earlier page or connection: the other end believes in that one now.
+      if (to && to !== this.#offered) return this.#offer(true);
+      // To one that we have taken back, or it came twice.
+      if (this.#current.signalingState !== 'have-local-offer') return;
+    }
+    const known = this.#current.remoteDescription;
+    if (known && fingerprint(known.sdp) !== fingerprint(sdp)) {
+      await this.#create(type === 'answer');
+      if (type === 'answer' || this.#closed) return;
+    }
+    const pc = this.#current;
+    this.#ignoring = type === 'offer' && pc.signalingState !== 'stable' && !this.#polite;
+    if (this.#ignoring) return;
+    await pc.setRemoteDescription(description); // takes an offer of ours back
+    if (type === 'offer') {
+      await pc.setLocalDescription();
+      const { type: answer, sdp: ours } = /** @type {RTCSessionDescription} */ (pc.localDescription);
+      this.#hooks.signal('session-description', { type: answer, sdp: ours, to: identity(sdp) });
+    }
+    for (const candidate of this.#candidates.splice(0)) await this.#candidate(candidate);
+  }
+
+  /** @param {RTCIceCandidateInit} candidate */
+  async #candidate(candidate) {
+    if (this.#ignoring) return;
+    if (this.#pc?.remoteDescription) {
+      // Of an earlier connection, perhaps. Those that matter are many.
+      await this.#pc.addIceCandidate(candidate).catch(() => {});
+    } else if (this.#candidates.length < CANDIDATES_MAX) {
+      this.#candidates.push(candidate);
+    }
+  }
+
+  /** @param {number} ms */
+  #restartIn(ms) {
+    const jitter = 0.75 + Math.random() / 2;
+    const wait = ms * 2 ** Math.min(this.#tries, DOUBLINGS_MAX) * jitter;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#restart(), wait + (this.#offers ? 0 : ANSWERER_MS));
+  }
+
+  #restart() {
+    const restart = this.#tries === 0 && this.#channel?.readyState === 'open';
+    this.#chain(async () => {
+      if (this.up) return;
+      // The path may be all that was lost: the channel, and what is in it, lives on.
+      if (restart) {
+        this.setIceServers(await this.#hooks.iceServers());
+        this.#current.restartIce();
+        await this.#offer();
+      } else {
+        await this.#create(true);
+      }
+    });
+    this.#tries++;
+    this.#restartIn(ATTEMPT_MS);
+  }
+}
+
+/**
+ * What tells one offer from another, but for one that is made again.
+ * @param {string} sdp
+ */
+function identity(sdp) {
+  return `${/^a=ice-ufrag:(.*)$/m.exec(sdp)?.[1].trim()} ${fingerprint(sdp)}`;
+}
+
+/**
+ * @param {string} sdp
+ * @returns {string | undefined} what tells one RTCPeerConnection from another
+ */
+function fingerprint(sdp) {
+  return /^a=fingerprint:.*$/m.exec(sdp)?.[0].trim().toLowerCase();
+}

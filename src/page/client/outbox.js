@@ -1,0 +1,106 @@
+/**
+ * outbox.js - what is to be relayed: a queue a peer, in order, in as few requests as it takes.
+ *
+ * While a request to a peer is under way the next messages to it gather, and then go together, 1 to
+ * 64 of them: so they never overtake each other. Who is away, and for whom the server keeps no more,
+ * keeps nobody else waiting.
+ */
+
+import { Refusal, asError } from './requests.js';
+
+const BATCH_MESSAGES = 64;
+const BATCH_BYTES = 48 * 1024; // servers take 64 KiB, if nobody has told them otherwise
+const BATCH_MIN = 512;
+
+const encoder = new TextEncoder();
+
+/**
+ * @typedef {object} Message
+ * @property {string} json
+ * @property {number} bytes
+ * @property {(answer: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ */
+
+export class Outbox {
+  #post;
+  /** To each peer; it is there while something is under way. @type {Map<string, Message[]>} */
+  #queues = new Map();
+  #batchMax = BATCH_BYTES;
+
+  /**
+   * @param {(peer: string, body: string) => Promise<any>} post  repeats what can be repeated;
+   *     rejects with a Refusal
+   */
+  constructor(post) {
+    this.#post = post;
+  }
+
+  /**
+   * @param {string} peer
+   * @param {string} event
+   * @param {any} data
+   * @returns {Promise<any>} the server's answer to the request that the message was in
+   */
+  push(peer, event, data) {
+    return new Promise((resolve, reject) => {
+      const json = `{"event":${JSON.stringify(event)},"data":${JSON.stringify(data ?? null)}}`;
+      const message = { json, bytes: encoder.encode(json).length, resolve, reject };
+      const queue = this.#queues.get(peer);
+      if (queue) {
+        queue.push(message);
+      } else {
+        this.#queues.set(peer, [message]);
+        this.#send(peer);
+      }
+    });
+  }
+
+  /**
+   * Nothing of it goes out any more, but for what is under way.
+   * @param {(peer: string) => boolean} [wanted]
+   */
+  discard(wanted = () => true) {
+    for (const [peer, queue] of this.#queues) {
+      if (!wanted(peer)) continue;
+      for (const message of queue.splice(0)) message.reject(new Refusal(0, 'It was not sent any more.'));
+    }
+  }
+
+  /** @param {string} peer */
+  async #send(peer) {
+    await null; // what else the page has to say in this turn goes along
+    const queue = this.#queues.get(peer) ?? [];
+    while (queue.length) {
+      const batch = this.#batch(queue);
+      const body = `[${batch.map((message) => message.json).join()}]`;
+      try {
+        const answer = await this.#post(peer, body);
+        for (const message of batch) message.resolve(answer);
+      } catch (error) {
+        if (error instanceof Refusal && error.status === 413 && batch.length > 1) {
+          this.#batchMax = Math.max(BATCH_MIN, this.#batchMax / 2);
+          queue.unshift(...batch);
+        } else {
+          for (const message of batch) message.reject(asError(error));
+        }
+      }
+    }
+    this.#queues.delete(peer);
+  }
+
+  /**
+   * Takes from the front of a queue as much as one POST may bear.
+   * @param {Message[]} queue
+   */
+  #batch(queue) {
+    let count = 0;
+    let bytes = 0;
+    while (count < queue.length && count < BATCH_MESSAGES) {
+      bytes += queue[count].bytes + 1;
+      if (count && bytes > this.#batchMax) break;
+      count++;
+    }
+    return queue.splice(0, count);
+  }
+}

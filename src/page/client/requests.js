@@ -1,0 +1,122 @@
+/**
+ * requests.js - requests to the server, repeated where that helps.
+ */
+
+const REQUEST_MS = 10_000;
+/** The longest that setTimeout() takes. */
+export const TIMER_MAX_MS = 2 ** 31 - 1;
+
+const BACKOFF_MS = 1_000;
+const BACKOFF_MAX_MS = 30_000;
+
+/** An answer that repeating the request would not better. */
+export class Refusal extends Error {
+  retryable = false; // yet it would, after so many milliseconds
+  retryAfter = 0;
+
+  /**
+   * @param {number} status 0: there was no answer, and nobody waits for one any more
+   * @param {string} detail
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.name = 'Refusal';
+    this.status = status;
+  }
+}
+
+/**
+ * One request; the answer, whatever it is.
+ * @param {URL} base
+ * @param {string} method
+ * @param {string} path  below base
+ * @param {{token?: string | null, body?: string, keepalive?: boolean}} [options]
+ *     keepalive: it outlives the page
+ */
+export function ask(base, method, path, { token, body, keepalive = false } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body) headers['Content-Type'] = 'application/json';
+  const end = new AbortController();
+  if (!keepalive) setTimeout(() => end.abort(), REQUEST_MS);
+  return fetch(new URL(path, base), {
+    method, headers, body, keepalive, signal: end.signal, cache: 'no-store', credentials: 'same-origin',
+  });
+}
+
+/**
+ * What an answer that is not ok says.
+ * @param {Response} response
+ */
+export async function refusal(response) {
+  const problem = await response.json().catch(() => ({})); // the web server's own are HTML
+  const error = new Refusal(response.status, String(problem.detail ?? problem.title ?? `status ${response.status}`));
+  error.retryable = response.status === 429 || response.status >= 500;
+  error.retryAfter = 1000 * (Number(response.headers.get('Retry-After')) || 0);
+  return error;
+}
+
+/**
+ * Attempts until it works, is refused for good, or is not wanted any more.
+ * @template T
+ * @param {() => boolean} wanted
+ * @param {() => Promise<T>} attempt
+ * @param {(error: Error) => void} [failed]  each time, before the next
+ * @returns {Promise<T>}
+ */
+export async function persist(wanted, attempt, failed = () => {}) {
+  for (let n = 0; ; n++) {
+    let after = 0;
+    try {
+      return await attempt();
+    } catch (error) {
+      // Not a Refusal: the network failed, or what came was no JSON.
+      const refused = error instanceof Refusal;
+      if (refused && !error.retryable) throw error;
+      after = refused ? error.retryAfter : 0;
+      if (wanted()) failed(asError(error));
+    }
+    if (wanted()) await pause(after ? after * (1 + Math.random() / 4) : backoff(n));
+    if (!wanted()) throw new Refusal(0, 'Nobody waits for this any more.');
+  }
+}
+
+/**
+ * The n-th wait: longer each time, and never the same for all who wait.
+ * @param {number} n
+ */
+export function backoff(n) {
+  return Math.min(BACKOFF_MS * 2 ** n, BACKOFF_MAX_MS) * (0.5 + Math.random() / 2);
+}
+
+/**
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+export function pause(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** @typedef {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} Deferred */
+
+/** @returns {Deferred} a promise, and what settles it */
+export function deferred() {
+  let resolve = () => {};
+  /** @type {(error: Error) => void} */
+  let reject = () => {};
+  /** @type {Promise<void>} */
+  const promise = new Promise((...both) => { [resolve, reject] = both; });
+  promise.catch(() => {}); // who is not interested need not say so
+  return { promise, resolve, reject };
+}
+
+/**
+ * What was thrown, which may be anything.
+ * @param {unknown} thrown
+ */
+export function asError(thrown) {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,254 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "room/presence.h"
+#include "room/script_args.h"
+#include "shared/metric.h"
+
+enum { BEAT_AGAIN = 2, BEAT_NOT_COUNTED = -2 };	/* of beat.lua */
+
+char *presence_channel(const struct conf *c, const char *peer)
+{
+	char name[KEY_MAX];
+
+	snprintf(name, sizeof name, "%smessages:%s", c->prefix, peer);
+	return xstrdup(name);
+}
+
+struct presence_command {
+	struct redis_command command;
+	struct script_args w;
+	struct redis *redis;
+	int parts;
+	struct buf user;
+	const char *position;
+	struct presence *to;
+	presence_done *done;
+	void *arg;
+};
+
+static void parse_page(struct presence *to, const struct reply *missed,
+		       const struct reply *more)
+{
+	to->missed = missed;
+	to->more = reply_number(more);
+	metric_add(METRIC_REPLAYED, 0, reply_count(missed));
+}
+
+static void parse_presence(const struct presence_command *s, struct presence *to)
+{
+	to->resumed = reply_number(reply_at(to->reply, 0));
+	snprintf(to->position, sizeof to->position, "%s",
+		 reply_string(reply_at(to->reply, 1), NULL));
+	snprintf(to->incarnation, sizeof to->incarnation, "%s",
+		 reply_string(reply_at(to->reply, 2), NULL));
+	to->rooms = reply_at(to->reply, 3);
+	parse_page(to, reply_at(to->reply, 4), reply_at(to->reply, 5));
+	to->number = reply_number(reply_at(to->reply, 6));
+	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
+		   *s->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
+}
+
+static void on_connect_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+{
+	struct presence_command *s = (struct presence_command *)cmd;
+
+	if (!e && reply_is_again(reply)) {
+		reply_free(reply);
+		reply = NULL;
+		if (s->parts++ < AGAIN_MAX) {
+			redis_enqueue(s->redis, cmd);
+			return;
+		}
+		e = ERR_STORE;
+	}
+	memset(s->to, 0, sizeof *s->to);
+	s->to->reply = reply;
+	if (!e)
+		parse_presence(s, s->to);
+	s->done(s->arg, e);
+	buf_free(&s->user);
+	free(s);
+}
+
+void presence_connect(struct redis *r, const struct conf *c,
+		      const struct peer *p, const char *position,
+		      long long stream, struct presence *to,
+		      presence_done *done, void *arg)
+{
+	struct presence_command *s = xcalloc(1, sizeof *s);
+
+	s->redis = r;
+	s->user = (struct buf)BUF_INIT(USER_MAX);
+	s->position = position;
+	s->to = to;
+	s->done = done;
+	s->arg = arg;
+	peer_append(&s->user, p);
+	args_append_peer_keys(&s->w, c, p->id);
+	args_append_string(&s->w, p->id);
+	args_append_string(&s->w, position);
+	args_append_word(&s->w, s->user.data, s->user.len);
+	s->w.args[s->w.count++] = ARG_SERVER;
+	args_append_number(&s->w, stream);
+	args_enqueue(r, &s->command, SCRIPT_CONNECT, &s->w, on_connect_reply);
+}
+
+static void on_replay_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+{
+	struct presence_command *s = (struct presence_command *)cmd;
+
+	memset(s->to, 0, sizeof *s->to);
+	s->to->reply = reply;
+	s->to->resumed = reply_kind(reply) == REPLY_LIST;
+	parse_page(s->to, reply_at(reply, 0), reply_at(reply, 1));
+	s->done(s->arg, e);
+	free(s);
+}
+
+void presence_replay(struct redis *r, const struct conf *c,
+		     const struct peer *p, const char *position,
+		     struct presence *to, presence_done *done, void *arg)
+{
+	struct presence_command *s = xcalloc(1, sizeof *s);
+
+	s->to = to;
+	s->done = done;
+	s->arg = arg;
+	args_append_key(&s->w, c, "mailbox:", p->id, "");
+	args_append_string(&s->w, position);
+	args_append_string(&s->w, p->id);
+	args_enqueue(r, &s->command, SCRIPT_REPLAY, &s->w, on_replay_reply);
+}
+
+static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep)
+{
+	sweep->moved = reply_number(reply_at(list, at));
+	sweep->more = reply_number(reply_at(list, at + 1));
+	metric_add(METRIC_REAPED, 0,
+		   (uint64_t)reply_number(reply_at(list, at + 2)));
+}
+
+struct beat_command {
+	struct redis_command command;
+	struct script_args w;
+	struct beat *beats;
+	int count;
+	struct sweep *sweep;
+	presence_done *done;
+	void *arg;
+};
+
+static void parse_beat(struct beat *b, long long answer)
+{
+	b->live = answer > 0;
+	b->counted = answer != BEAT_NOT_COUNTED;
+	b->again = answer == BEAT_AGAIN;
+}
+
+static void on_beat_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+{
+	struct beat_command *s = (struct beat_command *)cmd;
+
+	parse_sweep(reply, 0, s->sweep);
+	for (int i = 0; i < s->count; i++)
+		parse_beat(&s->beats[i], reply_number(
+			reply_at(reply_at(reply, 3), (size_t)i)));
+	reply_free(reply);
+	s->done(s->arg, e);
+	free(s);
+}
+
+void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
+		   int count, struct sweep *sweep, presence_done *done, void *arg)
+{
+	struct beat_command *s = xcalloc(1, sizeof *s);
+
+	s->beats = beats;
+	s->count = count;
+	s->sweep = sweep;
+	s->done = done;
+	s->arg = arg;
+	args_append_key(&s->w, c, "present", "", "");
+	args_append_key(&s->w, c, "leaving", "", "");
+	for (int i = 0; i < count; i++) {
+		args_append_string(&s->w, beats[i].peer->id);
+		args_append_string(&s->w, beats[i].incarnation);
+		args_append_string(&s->w, beats[i].trims ? "1" : "0");
+	}
+	args_enqueue(r, &s->command, SCRIPT_BEAT, &s->w, on_beat_reply);
+}
+
+struct leave_command {
+	struct redis_command command;
+	struct script_args w;
+	bool *leaving;
+	presence_done *done;
+	void *arg;
+};
+
+static void on_leave_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+{
+	struct leave_command *s = (struct leave_command *)cmd;
+
+	*s->leaving = reply_number(reply) == 1;
+	reply_free(reply);
+	s->done(s->arg, e);
+	free(s);
+}
+
+void presence_leave(struct redis *r, const struct conf *c,
+		    const struct peer *p, long long stream, bool *leaving,
+		    presence_done *done, void *arg)
+{
+	struct leave_command *s = xcalloc(1, sizeof *s);
+
+	s->leaving = leaving;
+	s->done = done;
+	s->arg = arg;
+	args_append_key(&s->w, c, "present", "", "");
+	args_append_key(&s->w, c, "leaving", "", "");
+	args_append_key(&s->w, c, "peer:", p->id, "");
+	args_append_string(&s->w, p->id);
+	args_append_number(&s->w, stream);
+	args_enqueue(r, &s->command, SCRIPT_END, &s->w, on_leave_reply);
+}
+
+void presence_set_err(void *arg, enum err e)
+{
+	*(enum err *)arg = e;
+}
+
+struct sweep_command {
+	struct redis_command command;
+	struct script_args w;
+	struct sweep *sweep;
+	presence_done *done;
+	void *arg;
+};
+
+static void on_sweep_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+{
+	struct sweep_command *s = (struct sweep_command *)cmd;
+
+	parse_sweep(reply, 0, s->sweep);
+	reply_free(reply);
+	s->done(s->arg, e);
+	free(s);
+}
+
+void presence_sweep(struct redis *r, const struct conf *c, struct sweep *sweep,
+		    presence_done *done, void *arg)
+{
+	struct sweep_command *s = xcalloc(1, sizeof *s);
+
+	s->sweep = sweep;
+	s->done = done;
+	s->arg = arg;
+	args_append_key(&s->w, c, "present", "", "");
+	args_append_key(&s->w, c, "leaving", "", "");
+	args_enqueue(r, &s->command, SCRIPT_DUE, &s->w, on_sweep_reply);
+}

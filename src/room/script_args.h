@@ -1,0 +1,47 @@
+/*
+ * script_args.h - KEYS and ARGV of a script, appended one by one, and the script run with
+ * them. For this folder alone.
+ */
+#ifndef ROOM_SCRIPT_ARGS_H
+#define ROOM_SCRIPT_ARGS_H
+
+#include "conf/conf.h"
+#include "store/redis.h"
+
+enum {
+	KEY_MAX = 256,
+	/* The result of a script, or one below it, that is to be run again, as it notifies
+	 * many peers in parts; and how often that can be: a peer leaves 64 rooms of 1024. */
+	AGAIN = -3, AGAIN_MAX = 2048,
+};
+
+/* All zero at first. KEYS are appended before ARGV. Words are borrowed; keys and numbers
+ * are not. */
+struct script_args {
+	struct arg args[REDIS_ARGS];
+	size_t count, keys, numbers;
+	char text[8][KEY_MAX];		/* of the keys */
+	char digits[2][24];		/* of the numbers */
+};
+
+/* PREFIX, prefix, id and suffix. */
+void args_append_key(struct script_args *w, const struct conf *c, const char *prefix,
+		     const char *id, const char *suffix);
+
+/* The keys of a peer that presence needs. */
+void args_append_peer_keys(struct script_args *w, const struct conf *c, const char *id);
+
+void args_append_word(struct script_args *w, const char *s, size_t len);
+void args_append_string(struct script_args *w, const char *s);
+void args_append_number(struct script_args *w, long long n);
+
+/* As redis_run() and redis_enqueue(). */
+enum err args_run(struct redis *r, enum script s, const struct script_args *w,
+		  struct reply **reply);
+void args_enqueue(struct redis *r, struct redis_command *cmd, enum script s,
+		  const struct script_args *w,
+		  void (*done)(struct redis_command *cmd, enum err e, struct reply *reply));
+
+bool reply_is_again(const struct reply *reply);
+
+#endif

@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "shared/metric.h"
+#include "shared/quota.h"
+#include "shared/shared.h"
+
+/*
+ * A process that holds streams has a slot, one word: who it is, by id and start
+ * time (in the kernel's ticks, the lowest bits), and how many it holds. So each
+ * change is one atomic operation, and a slot whose process is gone is known.
+ */
+enum { COUNT_BITS = 20, START_BITS = 22, PID_BITS = 22 };
+enum { FREE_DEAD_MS = 1000 };
+
+#define SLOT_COUNT(word) ((word) & ((UINT64_C(1) << COUNT_BITS) - 1))
+#define SLOT_START(word) ((word) >> COUNT_BITS & ((UINT64_C(1) << START_BITS) - 1))
+#define SLOT_PID(word) ((pid_t)((word) >> (COUNT_BITS + START_BITS)))
+#define SLOT_OWNER(word) ((word) >> COUNT_BITS << COUNT_BITS)
+
+/* Guards the slot of this process. */
+static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t *own_slot;	/* NULL: it holds no stream */
+static uint64_t own_word;		/* with a count of 0; 0: not known yet */
+
+/* A process's word with a count of 0; 0: it is gone; UINT64_MAX: unknown. */
+static uint64_t owner_of(pid_t pid)
+{
+	unsigned long long start;
+	char path[32], text[1024], state;
+	const char *end;
+	bool gone;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return kill(pid, 0) && errno == ESRCH ? 0 : UINT64_MAX;
+	n = read(fd, text, sizeof text - 1);
+	gone = n < 0 && errno == ESRCH;
+	close(fd);
+	if (n <= 0)
+		return gone ? 0 : UINT64_MAX;
+	text[n] = '\0';
+	/* The name before it may hold anything; see proc(5). */
+	end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
+			   " %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
+			   &start) != 2)
+		return UINT64_MAX;
+	if (state == 'Z' || state == 'X')
+		return 0;
+	return (uint64_t)pid << (COUNT_BITS + START_BITS) |
+		(start & ((UINT64_C(1) << START_BITS) - 1)) << COUNT_BITS;
+}
+
+static bool is_gone(uint64_t word)
+{
+	uint64_t owner;
+
+	if (SLOT_OWNER(word) == own_word)
+		return false;
+	owner = owner_of(SLOT_PID(word));
+	return owner != UINT64_MAX && owner != SLOT_OWNER(word);
+}
+
+/* Whoever frees a slot counts the streams in it as ended. */
+static void free_dead_slots(void)
+{
+	unsigned used = atomic_load(&shared->slots_used);
+
+	for (unsigned i = 0; i < used; i++) {
+		uint64_t word = atomic_load(&shared->slots[i]);
+
+		if (word && is_gone(word) &&
+		    atomic_compare_exchange_strong(&shared->slots[i], &word, 0))
+			metric_add(METRIC_STREAMS_ENDED, END_KILLED, SLOT_COUNT(word));
+	}
+}
+
+/* Before a stream is refused. Anybody can bring that about, and it costs a look at
+ * each process, so all processes together do it at most once a second. */
+static void free_dead_slots_if_due(void)
+{
+	if (clock_due(&shared->free_dead_at, FREE_DEAD_MS))
+		free_dead_slots();
+}
+
+static uint64_t count_streams(void)
+{
+	unsigned used = atomic_load(&shared->slots_used);
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < used; i++)
+		all += SLOT_COUNT(atomic_load(&shared->slots[i]));
+	return all;
+}
+
+static bool claim_slot(void)
+{
+	for (unsigned i = 0; i < SHARED_SLOTS; i++) {
+		unsigned used = atomic_load(&shared->slots_used);
+		uint64_t none = 0;
+
+		if (atomic_load(&shared->slots[i]))
+			continue;
+		/* First, or others would not see what is in it. */
+		while (used <= i && !atomic_compare_exchange_weak(
+				&shared->slots_used, &used, i + 1))
+			;
+		if (atomic_compare_exchange_strong(&shared->slots[i], &none, own_word)) {
+			own_slot = &shared->slots[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool ensure_slot(void)
+{
+	if (own_slot && SLOT_OWNER(atomic_load(own_slot)) == own_word)
+		return true;
+	if (!own_word)
+		own_word = owner_of(getpid());
+	if (own_word == UINT64_MAX)	/* there is no /proc */
+		own_word = (uint64_t)getpid() << (COUNT_BITS + START_BITS);
+	if (claim_slot())
+		return true;
+	free_dead_slots_if_due();
+	return claim_slot();
+}
+
+/* One stream of it; with the last one the slot is free. */
+static void release_slot(void)
+{
+	uint64_t word = atomic_load(own_slot);
+
+	if (SLOT_OWNER(word) != own_word || !SLOT_COUNT(word))
+		return;
+	atomic_store(own_slot, SLOT_COUNT(word) > 1 ? word - 1 : 0);
+	if (SLOT_COUNT(word) == 1)
+		own_slot = NULL;
+}
+
+bool quota_acquire(unsigned max)
+{
+	bool good = false;
+
+	pthread_mutex_lock(&slot_lock);
+	if (ensure_slot()) {
+		atomic_fetch_add(own_slot, 1);
+		good = count_streams() <= max;
+		if (!good) {
+			free_dead_slots_if_due();
+			good = count_streams() <= max;
+		}
+		if (!good)
+			release_slot();
+	}
+	pthread_mutex_unlock(&slot_lock);
+	return good;
+}
+
+void quota_release(void)
+{
+	pthread_mutex_lock(&slot_lock);
+	if (own_slot)
+		release_slot();
+	pthread_mutex_unlock(&slot_lock);
+}
+
+uint64_t quota_used(void)
+{
+	uint64_t all;
+
+	pthread_mutex_lock(&slot_lock);
+	free_dead_slots();
+	all = count_streams();
+	pthread_mutex_unlock(&slot_lock);
+	return all;
+}

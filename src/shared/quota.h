@@ -1,0 +1,19 @@
+/*
+ * quota.h - how many streams the processes of this host hold together.
+ * The streams of a process that was killed stop counting when the metrics are read, or
+ * when a stream would be refused otherwise (then at most once a second).
+ */
+#ifndef SHARED_QUOTA_H
+#define SHARED_QUOTA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Counts one more stream. False: there are max already. Two processes that want the
+ * last one at the same moment may both be refused; max is never exceeded. */
+bool quota_acquire(unsigned max);
+void quota_release(void);
+
+uint64_t quota_used(void);
+
+#endif

@@ -1,0 +1,115 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "store/dialler.h"
+
+struct dialler {
+	pthread_t thread;
+	int done_fd;			/* readable once it is done */
+	atomic_bool is_done;
+	/* owned by the thread until it is done */
+	struct dialled dialled;
+	enum err e;
+};
+
+static void *run_dialler(void *arg)
+{
+	struct dialler *d = arg;
+
+	d->e = dial(&d->dialled);
+	d->is_done = true;
+	eventfd_write(d->done_fd, 1);
+	return NULL;
+}
+
+static void *run_refresh(void *arg)
+{
+	struct dialler *d = arg;
+
+	dial_refresh();
+	d->is_done = true;
+	eventfd_write(d->done_fd, 1);
+	return NULL;
+}
+
+static struct dialler *start_dialler(void *(*run)(void *), int epoll, void *data)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = data };
+	struct dialler *d = xcalloc(1, sizeof *d);
+	int e;
+
+	d->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e = thread_start(&d->thread, run, d);
+	if (e) {
+		log_error("redis.thread", "why=%s", strerror(e));
+		close(d->done_fd);
+		free(d);
+		return NULL;
+	}
+	epoll_ctl(epoll, EPOLL_CTL_ADD, d->done_fd, &event);
+	return d;
+}
+
+struct dialler *dialler_start(int epoll, void *data)
+{
+	return start_dialler(run_dialler, epoll, data);
+}
+
+struct dialler *dialler_refresh(int epoll, void *data)
+{
+	return start_dialler(run_refresh, epoll, data);
+}
+
+bool dialler_is_done(const struct dialler *d)
+{
+	return d->is_done;
+}
+
+void dialler_wait(const struct dialler *d)
+{
+	poll(&(struct pollfd){ d->done_fd, POLLIN, 0 }, 1, -1);
+}
+
+/* Closing the descriptor removes it from the epoll. */
+static void release_dialler(struct dialler *d)
+{
+	close(d->done_fd);
+	free(d);
+}
+
+static void unblock_context(redisContext *c)
+{
+	fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
+	c->flags &= ~REDIS_BLOCK;
+}
+
+enum err dialler_end(struct dialler *d, struct dialled *to)
+{
+	enum err e;
+
+	pthread_join(d->thread, NULL);
+	*to = d->dialled;
+	e = d->e;
+	release_dialler(d);
+	if (!e)
+		unblock_context(to->context);
+	return e;
+}
+
+void dialler_free(struct dialler *d)
+{
+	pthread_join(d->thread, NULL);
+	release_dialler(d);
+}

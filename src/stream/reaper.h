@@ -1,0 +1,26 @@
+/*
+ * reaper.h - takes peers that have not come back in time out of their rooms: when that is
+ * to be done, and one script at a time which does it. Part of the loop's thread.
+ */
+#ifndef STREAM_REAPER_H
+#define STREAM_REAPER_H
+
+#include "conf/conf.h"
+#include "room/presence.h"
+
+/* Sweeps in so many milliseconds, up to 800 s. Sweeps at nearly the same time are one. */
+void reaper_sweep_in(unsigned ms);
+
+/* Schedules what a sweep or a beat has left to do. */
+void reaper_schedule(const struct conf *c, const struct sweep *sweep);
+
+/* Streams have beaten, and so swept. If none beats for half a PING, as there are few, the
+ * reaper sweeps in between. */
+void reaper_note_beat(const struct conf *c);
+
+/* When the next sweep is due, on clock_ms(), and what starts it then. INT64_MAX: there is
+ * none, or one is under way. */
+int64_t reaper_deadline(void);
+void reaper_run(struct redis *r, const struct conf *c);
+
+#endif

@@ -1,0 +1,44 @@
+// documents.js - what our documents tell people to write, as tests do it.
+import { read } from './tables.js';
+
+const OPERATIONS = 'src/man/drawbridge-operations.7.in';
+
+function told(file, pattern) {
+  const found = pattern.exec(read(file));
+  if (!found) throw new Error(`${file} has no ${pattern}`);
+  return found.slice(1);
+}
+
+const codeIn = (text) => Array.from(text.matchAll(/`([^`]+)`/g), ([, code]) => code);
+
+/** The lines for a proxy in front. */
+export const proxyLines = (name) => told(OPERATIONS, new RegExp(`^\\.It ${name}, .*\n\\.Bd .*\n([^]*?)\n\\.Ed$`, 'm'))[0];
+
+/** The lines for a web server's own module that replaces the address. */
+export const addressLines = (server, module) =>
+  codeIn(told(`${server}/README.md`, new RegExp(`\`${module}\`\\s+\\(([^]*?\`)\\)`))[0]).join('\n');
+
+/** Caddy's whole configuration, with FastCGI. */
+export const caddyfile = () => told('src/caddy/README.md', /^```caddy\n([^]*?)^```$/m)[0];
+
+/** Redis' user for Drawbridge: its name, and its rights where DRAWBRIDGE_PREFIX is this. */
+export function redisUser(prefix = '') {
+  const [name, rights] = told(OPERATIONS, /^user (\S+) on >PASSWORD (~\* &messages:\* .+)$/m);
+  told(OPERATIONS, /^\.Ev DRAWBRIDGE_PREFIX Ns Li =draw:\\&\nits patterns are\n\.Li ~draw:\*\nand\n\.Li &draw:messages:\* \.$/m);
+  return { name, rights: rights.replace('~', `~${prefix}`).replace('&', `&${prefix}`).split(' ') };
+}
+
+/** What it needs besides where Sentinels name the Redis. */
+export const sentinelRights = () => told(OPERATIONS, /An account as above needs\n\.Li (\+\w+)$/m);
+
+/** Redis' lines for TLS. */
+export const tlsLines = () => told(OPERATIONS, /^\.Bd .*\n(port 0\ntls-port [^]*?)\n\.Ed$/m)[0];
+
+/** stunnel's configuration for Redis. */
+export const stunnelLines = () => told(OPERATIONS, /^\.Bd .*\n(foreground = yes\n[^]*?)\n\.Ed$/m)[0];
+
+/** The blocks of examples in drawbridge(7), as one reads them. */
+export function examples() {
+  const [text] = told('src/man/drawbridge.7.in', /^\.Sh EXAMPLES\n([^]*?)^\.Sh /m);
+  return Array.from(text.matchAll(/^\.Bd -literal.*\n([^]*?)\n\.Ed$/gm), ([, block]) => block.replaceAll('\\e', '\\'));
+}

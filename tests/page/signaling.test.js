@@ -1,0 +1,104 @@
+// signaling.test.js - what a person is told while there is no stream.
+import assert from 'node:assert/strict';
+import test, { afterEach, beforeEach } from 'node:test';
+import { Signaling } from '../../src/page/client/signaling.js';
+import { begin, end, json, server, settle, token } from './lib/browser.js';
+import { pass } from './lib/clock.js';
+
+const BASE = new URL('http://draw.test/');
+const HELD_BACK = 'The server answers, but something between holds the stream back.';
+const UNREACHED = 'The server cannot be reached.';
+const PATIENCE_MS = 10_000;
+const REQUEST_MS = 10_000;
+
+beforeEach(() => begin());
+afterEach(end);
+
+/** A server by path; what is not there hangs. */
+function serve(routes) {
+  server.answer = ({ path }) => routes[path]?.();
+}
+
+const working = { access: () => json(token(3_600)), 'tea/join': () => json({ peers: [] }), 'health/live': () => json({}) };
+
+async function enter() {
+  const signaling = new Signaling({ base: BASE }, []);
+  signaling.open();
+  signaling.join('tea').catch(() => {});
+  await settle();
+  return signaling;
+}
+
+const connected = () => server.stream.say('connected', { resumed: false, rooms: [] }, '1-0');
+
+const told = ({ state, detail }) => [state, detail];
+
+test('where many join at once it is said, with the time until the next attempt', async () => {
+  const crowd = (headers) => () => json({ status: 429, title: 'Too Many Requests' }, { status: 429, headers });
+  serve({ ...working, access: crowd({ 'Retry-After': '7' }) });
+  const signaling = await enter();
+  assert.deepEqual(told(signaling), ['connecting', 'Many are joining at once; trying again in 7 s.']);
+  serve({ ...working, access: crowd({}) }); // a web server's own, which does not say when
+  await pass(7_000 * 1.25);
+  await settle();
+  assert.deepEqual(told(signaling), ['connecting', 'Many are joining at once; trying again.']);
+  serve(working);
+  await pass(2_000);
+  await settle();
+  connected();
+  await settle();
+  assert.deepEqual(told(signaling), ['connected', '']);
+});
+
+test('where something gathers the stream it is said, until it comes', async () => {
+  serve(working);
+  const signaling = await enter();
+  await pass(PATIENCE_MS - 1_000);
+  assert.deepEqual(told(signaling), ['connecting', '']);
+  await pass(2_000);
+  await settle();
+  assert.deepEqual(told(signaling), ['connecting', HELD_BACK]);
+  await pass(60_000);
+  await settle();
+  assert.deepEqual(told(signaling), ['connecting', HELD_BACK]);
+  assert.ok(server.count('health/live') < 10, `${server.count('health/live')} questions in a minute`);
+  connected();
+  await settle();
+  assert.deepEqual(told(signaling), ['connected', '']);
+});
+
+test('also of a stream that is to come back', async () => {
+  serve(working);
+  const signaling = await enter();
+  connected();
+  await settle();
+  assert.equal(signaling.state, 'connected');
+  await pass(60_000); // it falls silent, and so does the next
+  await settle();
+  assert.deepEqual(told(signaling), ['reconnecting', HELD_BACK]);
+});
+
+test('a server that answers nothing cannot be reached, and one that fails says how', async () => {
+  serve({ access: working.access });
+  const signaling = await enter();
+  await pass(PATIENCE_MS + REQUEST_MS + 1_000);
+  await settle();
+  assert.deepEqual(told(signaling), ['connecting', UNREACHED]);
+  serve({ ...working, 'health/live': () => json({ detail: 'Bad gateway.' }, { status: 502 }) });
+  await pass(60_000);
+  await settle();
+  assert.deepEqual(told(signaling), ['connecting', 'Bad gateway.']);
+});
+
+test('a stream that comes while it is asked about is none that is held back', async () => {
+  serve({ ...working, 'health/live': () => undefined });
+  const signaling = await enter();
+  await pass(PATIENCE_MS + 1_000);
+  assert.equal(server.count('health/live'), 1);
+  await pass(2_000); // the next stream
+  connected();
+  await settle();
+  server.asked.find(({ path }) => path === 'health/live').resolve(json({}));
+  await settle();
+  assert.deepEqual(told(signaling), ['connected', '']);
+});

@@ -137,6 +137,17 @@ static void leave_stream(int number)
 	assert_true(leaving);
 }
 
+/* Who only watches lives on, however long the rounds before took. */
+static void stay(int number)
+{
+	struct sweep sweep;
+	bool is_live;
+
+	assert_int_equal(beat_now(connections[number], &tabs[number].peer,
+		tabs[number].incarnation, &is_live, &sweep), OK);
+	assert_true(is_live);
+}
+
 static void is_due(const char *sorted, const struct tab *t)
 {
 	tell("ZREM %spresent %s", conf.prefix, t->peer.id);
@@ -576,6 +587,7 @@ static void test_due_and_back(void **state)
 	for (int round = 0; round < ROUNDS; round++) {
 		if (!is_member("channels:r", "p1"))
 			must_join(1, room);
+		stay(0);
 		heard(&tabs[0]);
 		heard(&tabs[1]);
 		leave_stream(1);
@@ -619,6 +631,7 @@ static void test_due_and_beat(void **state)
 
 		if (!is_member("channels:r", "p1"))
 			must_join(1, room);
+		stay(0);
 		heard(&tabs[0]);
 		is_due(lapse ? "present" : "leaving", &tabs[1]);
 		together(3, due_and_beat);

@@ -1,12 +1,13 @@
 // layout.test.js - what "make install" lays down for prefixes other than the preset one names no other folders, and goes
 // again by "make uninstall".
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { command } from '../http/lib/command.js';
+import { missing } from '../http/lib/programs.js';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -74,6 +75,13 @@ for (const [why, options, at] of /** @type {[string, string[], object][]} */ ([
       for (const name of all(root).filter((one) => one.endsWith('.conf'))) {
         for (const [, file] of there(name).matchAll(/^\s*[Ii]nclude "?(\/[^";\s]+)/gm)) assert.ok(existsSync(path.join(root, file)), `${name}: ${file}`);
       }
+    });
+
+    it('nginx starts with our upstreams before a site includes the rest', { skip: missing('nginx') }, async () => {
+      const conf = path.join(folder, 'nginx.conf');
+      writeFileSync(conf, `pid ${folder}/pid; events {} http { access_log off; include ${root}${at.share}/drawbridge/nginx/drawbridge.conf; }\n`);
+      const { status, err } = await command('nginx', ['-t', '-q', '-e', 'stderr', '-p', folder, '-c', conf]);
+      assert.equal(status, 0, err);
     });
 
     it('make uninstall leaves none of our folders', async () => {

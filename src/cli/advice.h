@@ -24,7 +24,7 @@ enum cause {
 	CAUSE_DOWN,		/* a program does not run */
 	CAUSE_BODY,		/* a body is refused by the web server */
 	CAUSE_REDIS,
-	CAUSE_EVICTS,		/* Redis throws keys away */
+	CAUSE_EVICTS,		/* Redis evicts keys */
 	CAUSE_STREAMS,		/* DRAWBRIDGE_STREAMS are open */
 	CAUSE_RATE,
 	CAUSE_ENDED,		/* a stream that stream.fcgi itself has ended */

@@ -50,7 +50,7 @@ static void append_position(struct buf *to, const struct exchange *x)
 
 /* The checks, in their order. False: the rest would say nothing new. */
 
-/* health/ready says whether it throws keys away. */
+/* health/ready says whether it evicts keys. */
 static void report_eviction(struct doctor *d, const struct exchange *x)
 {
 	json_t *json = exchange_json(x);

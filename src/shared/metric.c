@@ -99,7 +99,7 @@ static const struct metric_row metrics[METRIC_COUNT] = {
 	[METRIC_REDIS_ERRORS] = ROW("redis_errors_total", counter,
 		"Answers of Redis that were errors."),
 	[METRIC_REDIS_EVICTS] = ROW("redis_evicts", gauge,
-		"1: Redis throws keys away once it holds maxmemory, as its "
+		"1: Redis evicts keys once it uses maxmemory, as its "
 		"maxmemory-policy is not noeviction; 0: it does not."),
 	[METRIC_REDIS_MAXMEMORY] = ROW("redis_maxmemory_bytes", gauge,
 		"The maxmemory of Redis; 0: it has none."),

@@ -250,8 +250,8 @@ static bool expect_master(redisContext *c)
 	char where[PLACE_MAX + 1], why[PLACE_MAX + 60];
 
 	if (r && !good) {
-		snprintf(why, sizeof why, "%s is no master, though Sentinel "
-			 "names it", format_place(c, where));
+		snprintf(why, sizeof why, "%s is not a master, although "
+			 "Sentinel names it", format_place(c, where));
 		mark_away("redis.greet", why);
 	}
 	if (r)

@@ -45,11 +45,11 @@ static void warn_of_eviction(const char *policy, const char *maxmemory)
 		return;
 	if (atoll(maxmemory))
 		log_warn("redis.greet", "redis=evicts why=maxmemory-policy is %s: Redis "
-			 "throws keys of ours away once it holds maxmemory (%s bytes); "
+			 "evicts keys of ours once it uses maxmemory (%s bytes); "
 			 "noeviction is needed", policy, maxmemory);
 	else
 		log_warn("redis.greet", "redis=evicts why=maxmemory-policy is %s: Redis "
-			 "would throw keys of ours away if it had a maxmemory; "
+			 "would evict keys of ours if it had a maxmemory; "
 			 "noeviction is needed", policy);
 }
 

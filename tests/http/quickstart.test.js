@@ -186,7 +186,7 @@ if (FULL) {
       const replica = await RedisServer.start();
       await replica.ask('REPLICAOF', '127.0.0.1', '1');
       const stale = await sentinel(`*2\r\n$9\r\n127.0.0.1\r\n$5\r\n${replica.port}\r\n`);
-      assert.match(await refused('--port', '0', '--redis', stale.url), new RegExp(`127\\.0\\.0\\.1:${replica.port} is no master`));
+      assert.match(await refused('--port', '0', '--redis', stale.url), new RegExp(`127\\.0\\.0\\.1:${replica.port} is not a master`));
       stale.server.close();
       const odd = await sentinel('*2\r\n:1\r\n:2\r\n');
       await refused('--port', '0', '--redis', odd.url);

@@ -351,13 +351,13 @@ suite('redis that is older than 7.0', {
 });
 
 // What is asked for here is the same behind each web server.
-if (FULL) suite('redis that throws keys away', {
+if (FULL) suite('redis that evicts keys', {
   redis: async () => {
     const redis = await RedisServer.start();
     await redis.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
     return redis;
   },
-  allowed: [/^warn at=redis\.greet redis=evicts why=maxmemory-policy is allkeys-lru: Redis (would throw keys of ours away if it had a maxmemory|throws keys of ours away once it holds maxmemory \(100000000 bytes\)); noeviction is needed$/,
+  allowed: [/^warn at=redis\.greet redis=evicts why=maxmemory-policy is allkeys-lru: Redis (would evict keys of ours if it had a maxmemory|evicts keys of ours once it uses maxmemory \(100000000 bytes\)); noeviction is needed$/,
     /^warn at=redis\.(ask|subscribe) redis=closed /],
 }, (site, it) => {
   const gauges = async () => {
@@ -389,7 +389,7 @@ if (FULL) suite('redis that throws keys away', {
     assert.deepEqual(await gauges(), [1, 0]);
     assert.match(site.logs(), /^warn at=redis\.greet redis=evicts /m);
     const [check, doctor] = await told();
-    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis would throw keys of ours away if it had a maxmemory; noeviction is needed']);
+    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis would evict keys of ours if it had a maxmemory; noeviction is needed']);
     assert.deepEqual(doctor, ['note    redis: its maxmemory-policy is not noeviction: it would evict keys if it had a maxmemory\n'
       + '        maxmemory-policy noeviction   (in redis.conf; then restart Redis)']);
   });
@@ -399,7 +399,7 @@ if (FULL) suite('redis that throws keys away', {
     assert.deepEqual(await ready(), { status: 'ok', redis: 'evicts' });
     assert.deepEqual(await gauges(), [1, 100_000_000]);
     const [check, doctor] = await told();
-    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis throws keys of ours away once it holds maxmemory (100000000 bytes); noeviction is needed']);
+    assert.deepEqual(check, ['warning: DRAWBRIDGE_REDIS_URL: maxmemory-policy is allkeys-lru: Redis evicts keys of ours once it uses maxmemory (100000000 bytes); noeviction is needed']);
     assert.match(doctor[0], /^FAIL +redis: it evicts keys once it reaches maxmemory/);
   });
 

@@ -24,7 +24,7 @@ maintainer() {
 }
 
 changelog() {
-	version=$(sed -n 's/^AC_INIT(\[drawbridge\], \[\(.*\)\])$/\1/p' configure.ac)
+	version=$(sed -n 's/^AC_INIT(\[drawbridge\], \[\([^]]*\)\].*/\1/p' configure.ac)
 	[ "$(head -n 1 NEWS)" = "$version" ] || die "NEWS does not begin with $version, the version in configure.ac"
 	# shellcheck disable=SC1091 # a file of the system
 	release=$(. /etc/os-release && echo "$ID${VERSION_ID:-}")

@@ -38,7 +38,7 @@ test('what is enabled is disabled before its files go', () => {
 });
 
 test('the version has news', () => {
-  const version = /^AC_INIT\(\[drawbridge\], \[(.*)\]\)$/m.exec(read('configure.ac'))[1];
+  const version = /^AC_INIT\(\[drawbridge\], \[([^\]]*)\]/m.exec(read('configure.ac'))[1];
   assert.equal(read('NEWS').split('\n')[0], version);
 });
 

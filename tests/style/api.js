@@ -22,7 +22,7 @@ async function kinds() {
 }
 
 function versions() {
-  const [, version] = /AC_INIT\(\[drawbridge\], \[([^\]]+)\]\)/.exec(read('configure.ac'));
+  const [, version] = /AC_INIT\(\[drawbridge\], \[([^\]]+)\]/.exec(read('configure.ac'));
   for (const [file, { info }] of /** @type {[string, any][]} */ ([[OPENAPI, openapi], [ASYNCAPI, asyncapi]])) {
     if (info.version !== version) complain(file, `info.version is ${info.version}; configure.ac has ${version}`);
   }

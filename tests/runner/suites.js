@@ -34,7 +34,7 @@ for (const name of Object.keys(SANITIZERS)) SANITIZERS[`${name}-all`] = { list: 
 export const WHOLE = ['unit', 'page', 'model', 'bench', 'lint', 'distcheck', 'install',
   'smoke:lighttpd:/', 'smoke:lighttpd:/draw', 'smoke:apache:/', 'smoke:apache-proxy:/', 'smoke:nginx:/', 'smoke:nginx:/draw', 'smoke:caddy:/',
   'smoke:lighttpd-cgi:/', 'smoke:apache-cgi:/',
-  'http:lighttpd', 'http:apache', 'http:apache-proxy', 'asan', 'tsan',
+  'http:lighttpd', 'http:apache', 'http:apache-proxy', 'http:nginx', 'asan', 'tsan',
   'faults:lighttpd', 'faults:apache', 'faults:apache-proxy', 'browser'];
 
 /** What somebody runs after each change: a minute and a half. */

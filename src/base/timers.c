@@ -39,9 +39,11 @@ static void sift_down(struct timers *t, size_t i, struct timer *timer)
 
 static void resize(struct timers *t, size_t size)
 {
-	t->heap = realloc(t->heap, size * sizeof(struct timer *));
-	if (!t->heap)
+	struct timer **heap = realloc(t->heap, size * sizeof(struct timer *));
+
+	if (!heap)
 		abort();
+	t->heap = heap;
 	t->size = size;
 }
 

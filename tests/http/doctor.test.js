@@ -195,8 +195,9 @@ const CASES = {
     }), /closed is only noticed when something is sent/, '"tcp-fin-propagate" => "enable"'),
 
     'a page that answers POST': async () => found(await doctor({
-      lines: `$HTTP["request-method"] == "POST" { $HTTP["url"] =~ "^/[A-Za-z0-9_-]{20}$" {
-        fastcgi.server := () alias.url = ( "" => var.drawbridge_page + "/index.html" ) } }`,
+      lines: `$HTTP["request-method"] == "POST" {
+        url.rewrite-once = ( "^/[A-Za-z0-9_-]{20}$" => "/static/index.html" )
+        $HTTP["url"] == "/static/index.html" { fastcgi.server := () alias.url = ( "/static/" => var.drawbridge_page + "/" ) } }`,
     }), /page: status 200 for a POST on it, not 405/, '$HTTP["request-method"] =~ "^(GET|HEAD)$"'),
 
     'another mount': async () => found(await doctor({ mount: '/draw/', at: '/sketch/' }),

@@ -98,13 +98,14 @@ const bare = (scripts) => ({
   PATH: programs({ dirname: `PATH='${process.env.PATH}' exec dirname "$@"`, tr: `PATH='${process.env.PATH}' exec tr "$@"`, ...scripts }),
 });
 
-/** A Sentinel that has one answer to everything, in Redis' protocol. */
-async function sentinel(answer) {
+/** The URL of a Sentinel that has one answer to everything, in Redis' protocol, for as long as the test runs. */
+async function sentinel(t, answer) {
   const server = net.createServer((socket) => {
     socket.on('data', () => socket.write(answer)).on('error', () => {});
   }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
   await new Promise((resolve) => { server.on('listening', resolve); });
-  return { url: `redis+sentinel://127.0.0.1:${/** @type {net.AddressInfo} */ (server.address()).port}/draw`, server };
+  return `redis+sentinel://127.0.0.1:${/** @type {net.AddressInfo} */ (server.address()).port}/draw`;
 }
 
 async function serves(redis) {
@@ -153,16 +154,17 @@ describe(`quickstart (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
 
 if (FULL) {
   describe('quickstart', { timeout: 12 * WAIT_MS }, () => {
-    it('a port that is taken', async () => {
+    it('a port that is taken', async (t) => {
       const taken = net.createServer().listen(0, '127.0.0.1');
+      t.after(() => taken.close());
       await new Promise((resolve) => { taken.on('listening', resolve); });
       const { port } = /** @type {net.AddressInfo} */ (taken.address());
       assert.match(await refused('--port', String(port)), new RegExp(`\\b${port}\\b`));
-      taken.close();
     });
 
-    it('a Redis that is not there, refuses the password, or has a URL that is none', async () => {
+    it('a Redis that is not there, refuses the password, or has a URL that is none', async (t) => {
       const redis = await RedisServer.start('not-a-secret-of-anybody');
+      t.after(() => redis.remove());
       assert.match(await refused('--port', '0', '--redis', 'unix:///nowhere.sock'), /No such file/);
       assert.match(await refused('--port', '0', '--redis', 'redis://127.0.0.1:1'), /refused/);
       assert.match(await refused('--port', '0', '--redis', 'http://127.0.0.1'), /must be redis:/);
@@ -172,32 +174,26 @@ if (FULL) {
       assert.match(line, /WRONGPASS/);
       assert.doesNotMatch(line, /indeed/, 'the password is not shown');
       assert.doesNotMatch(await refused('--port', '0', '--redis', redis.url.replace(':not-a-', ':in@deed-a-')), /deed/, 'nor what stands behind an @ in it');
-      await redis.remove();
     });
 
-    it('Sentinels that are not there, know no such master, or name a replica', async () => {
+    it('Sentinels that are not there, know no such master, or name a replica', async (t) => {
       const none = 'redis+sentinel://:hidden@127.0.0.1:1,127.0.0.1:2/draw?sentinel_password=hidden';
       const line = await refused('--port', '0', '--redis', none);
       assert.match(line, /127\.0\.0\.1:1 Connection refused, 127\.0\.0\.1:2 Connection refused$/m);
       assert.doesNotMatch(line, /hidden/, 'no password is shown');
-      const unknown = await sentinel('*-1\r\n');
-      assert.match(await refused('--port', '0', '--redis', unknown.url), /knows no master draw$/m);
-      unknown.server.close();
+      assert.match(await refused('--port', '0', '--redis', await sentinel(t, '*-1\r\n')), /knows no master draw$/m);
       const replica = await RedisServer.start();
+      t.after(() => replica.remove());
       await replica.ask('REPLICAOF', '127.0.0.1', '1');
-      const stale = await sentinel(`*2\r\n$9\r\n127.0.0.1\r\n$5\r\n${replica.port}\r\n`);
-      assert.match(await refused('--port', '0', '--redis', stale.url), new RegExp(`127\\.0\\.0\\.1:${replica.port} is not a master`));
-      stale.server.close();
-      const odd = await sentinel('*2\r\n:1\r\n:2\r\n');
-      await refused('--port', '0', '--redis', odd.url);
-      odd.server.close();
-      await replica.remove();
+      const stale = await sentinel(t, `*2\r\n$9\r\n127.0.0.1\r\n$5\r\n${replica.port}\r\n`);
+      assert.match(await refused('--port', '0', '--redis', stale), new RegExp(`127\\.0\\.0\\.1:${replica.port} is not a master`));
+      await refused('--port', '0', '--redis', await sentinel(t, '*2\r\n:1\r\n:2\r\n'));
     });
 
-    it('a password with and without a user', async () => {
+    it('a password with and without a user', async (t) => {
       const redis = await RedisServer.start('not-a-secret-of-anybody');
+      t.after(() => redis.remove());
       for (const user of ['', 'default']) await serves(redis.url.replace(/\/\/[^:@]*:/, `//${user}:`));
-      await redis.remove();
     });
 
     it('two of one checkout side by side, the second within 3 s', async () => {

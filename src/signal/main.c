@@ -90,17 +90,18 @@ static void start_call(struct fcgi *f, struct redis *redis)
 static void *accept_calls(void *unused)
 {
 	struct redis *redis = redis_new(fcgi_epoll());
-	bool answered = false;
+	struct epoll_event events[FCGI_EVENTS_MAX];
+	int count = 0;
 
 	(void)unused;
 	do {
 		struct fcgi *f;
 
-		redis_receive(redis, answered);
+		redis_receive(redis, count > 0);
 		for (int i = 0; i < CALLS_AT_ONCE && (f = fcgi_accept()); i++)
 			start_call(f, redis);
 		redis_flush(redis);
-	} while (fcgi_wait(redis_deadline(redis), &answered));
+	} while (fcgi_wait(redis_deadline(redis), events, &count));
 	redis_free(redis);
 	pthread_mutex_lock(&queue_lock);
 	no_more_calls = true;

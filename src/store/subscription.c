@@ -154,10 +154,9 @@ static void destroy_subscription(struct subscription *s)
 
 /* The connection */
 
-/* Odd: nodes of the loop in the same epoll are marked by their address, which is even. */
 static uintptr_t name_event(const void *of)
 {
-	return (uintptr_t)of | 1;
+	return (uintptr_t)of | SUBSCRIPTION_EVENT;
 }
 
 static void watch_connection(struct connection *c, int operation)
@@ -422,7 +421,7 @@ static void finish_refreshing(void)
 
 void subscription_receive(uint64_t data)
 {
-	struct connection *c = (struct connection *)((uintptr_t)data - 1);
+	struct connection *c = (struct connection *)((uintptr_t)data - SUBSCRIPTION_EVENT);
 
 	if ((uintptr_t)data == name_event(&refresher)) {
 		if (refresher && dialler_is_done(refresher))

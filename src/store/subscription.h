@@ -24,7 +24,9 @@ enum { SUBSCRIPTION_HELD_MAX = 48 * 1024 };
 
 struct subscription;
 
-/* Call once. The connections are in this epoll, with an odd data.u64. */
+/* Call once. The connections are in this epoll, with SUBSCRIPTION_EVENT in data.u64: an
+ * address, in which that bit is clear, marks those of others. */
+enum { SUBSCRIPTION_EVENT = 2 };
 void subscription_init(int epoll_fd);
 
 /* Begins to subscribe to a channel; connects first, if there is no connection for it. arg is

@@ -1,24 +1,21 @@
 /*
- * The thread of loop_run() owns all nodes, and their streams. New ones come by the inbox,
- * which the lock guards.
+ * One thread does all of it. Its epoll is that of fcgi_wait(), which has the connections of
+ * requests that are incomplete; those of streams, and to Redis, are added to it here.
  *
  * Each node is in the timers, with the time of its stream's next step. A stream is advanced
  * when that has come, when its descriptor has something, or its session (session.h), and
  * costs nothing otherwise. No round visits all streams, but for the one after SIGTERM.
  *
- * The order of a round: the events of epoll, of which those of Redis are only noted; the
- * inbox; what has come from Redis, which is all that may end a stream and so free its node,
- * which an event may have named; timers; then all that was begun goes out to Redis together.
+ * The order of a round: new streams; what has come from Redis; timers; then all that was
+ * begun goes out to Redis together, and the loop waits; last the events of epoll, of which
+ * those of Redis are only noted. A stream has one descriptor and so one event: where that
+ * ends it, no other names its node.
  */
 #include "config.h"
 
-#include <limits.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -27,27 +24,22 @@
 #include "shared/metric.h"
 #include "stream/loop.h"
 #include "stream/session.h"
+#include "web/fcgi.h"
 
-enum { EVENTS_AT_ONCE = 64, TIMERS_AT_ONCE = 64 };
+enum { REQUESTS_AT_ONCE = 16, TIMERS_AT_ONCE = 64 };
 
 struct node {
-	struct link link;		/* in the inbox, or in that of stop_streams() */
+	struct link link;		/* in stop_streams() */
 	struct timer timer;
 	struct stream *stream;
 	int web_fd;			/* in the epoll; -1: none */
 	uint32_t web_events;
 };
 
-/* The loop's own. */
-static int loop_epoll;
+static const struct conf *loop_conf;
 static struct timers node_timers;
 static bool loop_stopping;
 static int64_t loop_stop_at = INT64_MAX;
-
-/* Between the threads. */
-static pthread_mutex_t inbox_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct fifo inbox;
-static int loop_wakeup_fd;
 
 static void watch_web(struct node *n, int fd, uint32_t events)
 {
@@ -59,11 +51,11 @@ static void watch_web(struct node *n, int fd, uint32_t events)
 	if (n->web_fd == fd && n->web_events == events)
 		return;
 	if (n->web_fd == fd)
-		epoll_ctl(loop_epoll, EPOLL_CTL_MOD, fd, &e);
+		epoll_ctl(fcgi_epoll(), EPOLL_CTL_MOD, fd, &e);
 	else if (n->web_fd >= 0)
-		epoll_ctl(loop_epoll, EPOLL_CTL_DEL, n->web_fd, NULL);
+		epoll_ctl(fcgi_epoll(), EPOLL_CTL_DEL, n->web_fd, NULL);
 	if (fd >= 0 && n->web_fd != fd)
-		epoll_ctl(loop_epoll, EPOLL_CTL_ADD, fd, &e);
+		epoll_ctl(fcgi_epoll(), EPOLL_CTL_ADD, fd, &e);
 	n->web_fd = fd;
 	n->web_events = events;
 }
@@ -92,27 +84,34 @@ static void advance_node(struct node *n, int64_t now)
 	timers_set(&node_timers, &n->timer, next_at);
 }
 
-static void receive_node(struct node *n)
+static struct node *node_new(struct stream *s)
 {
-	stream_start(n->stream, n);
+	struct node *n = xcalloc(1, sizeof *n);
+
+	n->stream = s;
+	n->web_fd = -1;
+	return n;
+}
+
+void loop_add(struct stream *s)
+{
+	struct node *n = node_new(s);
+
+	stream_start(s, n);
 	if (loop_stopping)
-		stream_stop(n->stream);
+		stream_stop(s);
 	advance_node(n, clock_ms());
 }
 
-static void receive_inbox(void)
+/* So many at most before those that are open have their turn. */
+static void accept_requests(void)
 {
-	struct fifo taken;
-	struct node *n;
-	eventfd_t rung;
+	struct fcgi *f;
+	struct stream *s;
 
-	eventfd_read(loop_wakeup_fd, &rung);
-	pthread_mutex_lock(&inbox_lock);
-	taken = inbox;
-	inbox.first = NULL;
-	pthread_mutex_unlock(&inbox_lock);
-	while ((n = fifo_pop(&taken)))
-		receive_node(n);
+	for (int i = 0; i < REQUESTS_AT_ONCE && (f = fcgi_accept()); i++)
+		if ((s = stream_open(f, loop_conf)))
+			loop_add(s);
 }
 
 static struct node *node_of(struct timer *t)
@@ -138,7 +137,6 @@ static void stop_streams(void)
 
 	loop_stopping = true;
 	loop_stop_at = clock_ms() + LOOP_STOP_MS;
-	epoll_ctl(loop_epoll, EPOLL_CTL_DEL, fcgi_stop_fd(), NULL);
 	while ((n = node_of(timers_first(&node_timers)))) {
 		timers_remove(&node_timers, &n->timer);
 		fifo_push(&all, &n->link);
@@ -165,84 +163,47 @@ static void dispatch_sessions(int64_t now)
 		advance_node(n, now);
 }
 
-static void watch_own_fd(int fd, void *name)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = name };
-
-	epoll_ctl(loop_epoll, EPOLL_CTL_ADD, fd, &e);
-}
-
 void loop_init(const struct conf *conf)
 {
-	loop_epoll = epoll_create1(EPOLL_CLOEXEC);
-	loop_wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop_epoll < 0 || loop_wakeup_fd < 0)
-		abort();
-	watch_own_fd(loop_wakeup_fd, &loop_wakeup_fd);
-	watch_own_fd(fcgi_stop_fd(), &loop_stopping);
-	sessions_init(loop_epoll, conf);
+	loop_conf = conf;
+	sessions_init(fcgi_epoll(), conf);
 }
 
-static struct node *node_new(struct stream *s)
-{
-	struct node *n = xcalloc(1, sizeof *n);
-
-	n->stream = s;
-	n->web_fd = -1;
-	return n;
-}
-
-void loop_add(struct stream *s)
-{
-	struct node *n = node_new(s);
-	bool was_empty;
-
-	pthread_mutex_lock(&inbox_lock);
-	was_empty = !inbox.first;
-	fifo_push(&inbox, &n->link);
-	pthread_mutex_unlock(&inbox_lock);
-	if (was_empty)
-		eventfd_write(loop_wakeup_fd, 1);
-}
-
-/* For epoll_wait(2). */
-static int next_timeout_ms(void)
+static int64_t loop_deadline(void)
 {
 	const struct timer *first = timers_first(&node_timers);
-	int64_t at = sessions_deadline(), now;
+	int64_t at = sessions_deadline();
 
 	if (first && first->at < at)
 		at = first->at;
-	if (loop_stop_at < at)
-		at = loop_stop_at;
-	if (at == INT64_MAX)
-		return -1;
-	now = clock_ms();
-	return at < now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
+	return loop_stop_at < at ? loop_stop_at : at;
 }
 
-static void run_round(void)
+/* All that is to be done now; then what that asks of Redis goes out together. */
+static void advance_all(void)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
-	int count = epoll_wait(loop_epoll, events, EVENTS_AT_ONCE, next_timeout_ms());
 	int64_t now = clock_ms();
-	bool rung = false, stops = false;
 
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.ptr == &loop_wakeup_fd)
-			rung = true;
-		else if (events[i].data.ptr == &loop_stopping)
-			stops = true;
-		else if (!sessions_dispatch(&events[i]))
-			dispatch_web(events[i].data.ptr, events[i].events, now);
-	}
-	if (rung)
-		receive_inbox();
-	if (stops)
+	accept_requests();
+	if (fcgi_is_stopping() && !loop_stopping)
 		stop_streams();
 	dispatch_sessions(now);
 	run_timers(now);
 	sessions_flush();
+}
+
+static void wait_events(void)
+{
+	struct epoll_event events[FCGI_EVENTS_MAX];
+	int64_t now;
+	int count;
+
+	/* Whether requests may still be answered: streams have a deadline of their own. */
+	fcgi_wait(loop_deadline(), events, &count);
+	now = clock_ms();
+	for (int i = 0; i < count; i++)
+		if (!sessions_dispatch(&events[i]))
+			dispatch_web(events[i].data.ptr, events[i].events, now);
 }
 
 static bool may_go_on(bool once)
@@ -254,7 +215,10 @@ static bool may_go_on(bool once)
 
 void loop_run(bool once)
 {
-	do
-		run_round();
-	while (may_go_on(once));
+	for (;;) {
+		advance_all();
+		if (!may_go_on(once))
+			return;
+		wait_events();
+	}
 }

@@ -1,5 +1,6 @@
 /*
- * loop.h - serves all streams of the process on one thread, which never blocks.
+ * loop.h - accepts requests and serves all streams of the process, on one thread, which
+ * never blocks.
  */
 #ifndef STREAM_LOOP_H
 #define STREAM_LOOP_H
@@ -11,11 +12,11 @@
 /* Call once, before all else. */
 void loop_init(const struct conf *conf);
 
-/* From any thread: a new stream, which the loop owns from now on. */
+/* A new stream, which the loop owns from now on. */
 void loop_add(struct stream *s);
 
-/* Serves the streams; with once until there is none. From SIGTERM on (fcgi_stop_fd()) it ends
- * them, and returns when that is done, or after LOOP_STOP_MS. */
+/* Accepts requests, and serves the streams; with once until there is none. From SIGTERM on
+ * it ends them, and returns when that is done, or after LOOP_STOP_MS. */
 enum { LOOP_STOP_MS = 700 };
 void loop_run(bool once);
 

@@ -1,11 +1,10 @@
 /*
  * stream.fcgi - the event streams.
  *
- * The acceptor has the connections to the web server while their requests are read, checks
- * these, and adds new streams to the loop. The main thread runs the loop (loop.c), which
- * serves all open streams and never blocks: it asks Redis without waiting, and other threads
- * connect for it (store/dialler.c). Signals come to it alone; after SIGTERM it ends all
- * streams within LOOP_STOP_MS.
+ * The main thread runs the loop (loop.c), which has the connections to the web server while
+ * their requests are read, checks these, and serves all open streams. It never blocks: it
+ * asks Redis without waiting, and other threads connect for it (store/dialler.c). Signals
+ * come to it alone; after SIGTERM it ends all streams within LOOP_STOP_MS.
  */
 #include "config.h"
 
@@ -15,12 +14,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/thread.h"
 #include "stream/loop.h"
 #include "stream/request.h"
 #include "web/program.h"
-
-enum { REQUESTS_AT_ONCE = 16 };
 
 static struct conf stream_conf;
 
@@ -39,29 +35,11 @@ static void raise_descriptors(void)
 	}
 }
 
-static void *accept_streams(void *unused)
-{
-	bool other;
-
-	(void)unused;
-	do {
-		struct stream *s;
-		struct fcgi *f;
-
-		for (int i = 0; i < REQUESTS_AT_ONCE && (f = fcgi_accept()); i++)
-			if ((s = stream_open(f, &stream_conf)))
-				loop_add(s);
-	} while (fcgi_wait(INT64_MAX, &other));
-	return NULL;
-}
-
 static void serve_streams(void)
 {
 	raise_descriptors();
 	mallopt(M_ARENA_MAX, 2);
 	loop_init(&stream_conf);
-	if (thread_start_detached(accept_streams, NULL))
-		abort();
 	log_info("stream.start", "version=%s streams=%u", PACKAGE_VERSION,
 		 stream_conf.streams);
 	loop_run(false);

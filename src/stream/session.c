@@ -312,7 +312,7 @@ void session_leave(struct session *s)
 
 bool sessions_dispatch(const struct epoll_event *e)
 {
-	if (e->data.u64 & 1)
+	if (e->data.u64 & SUBSCRIPTION_EVENT)
 		subscription_receive(e->data.u64);
 	else if (e->data.ptr == sessions_redis)
 		redis_has_event = true;

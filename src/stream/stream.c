@@ -16,7 +16,6 @@
  */
 #include "config.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +72,7 @@ struct stream {
 	int64_t trim_at;		/* its mailbox, by a beat; INT64_MAX: it is empty */
 };
 
-static atomic_uint streams_alive;
+static unsigned streams_alive;
 
 static int64_t earlier_of(int64_t a, int64_t b)
 {
@@ -573,11 +572,11 @@ static struct stream *stream_new(struct call *c)
 
 struct stream *stream_open(struct fcgi *f, const struct conf *conf)
 {
-	unsigned count = atomic_fetch_add(&streams_alive, 1) + 1;
+	unsigned count = ++streams_alive;
 	struct call *c = request_accept(f, conf, count);
 
 	if (!c)
-		atomic_fetch_sub(&streams_alive, 1);
+		streams_alive--;
 	return c ? stream_new(c) : NULL;
 }
 
@@ -595,10 +594,10 @@ void stream_free(struct stream *s)
 	writer_free(&s->writer);
 	free(s->cors);
 	free(s);
-	atomic_fetch_sub(&streams_alive, 1);
+	streams_alive--;
 }
 
 unsigned stream_count(void)
 {
-	return atomic_load(&streams_alive);
+	return streams_alive;
 }

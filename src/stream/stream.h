@@ -2,7 +2,7 @@
  * stream.h - one event stream, from its request to its end: a state machine between its
  * client (writer.h) and Redis (session.h). Nothing here blocks.
  *
- * The acceptor opens it; from then on it is the loop's (loop.h).
+ * All of it is the loop's (loop.h).
  */
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
@@ -15,10 +15,10 @@
 
 struct stream;
 
-/* Owns f. NULL: the request was answered, as it may not open a stream. Any thread. */
+/* Owns f. NULL: the request was answered, as it may not open a stream. */
 struct stream *stream_open(struct fcgi *f, const struct conf *conf);
 
-/* How many there are, including those that are being opened or ended. Any thread. */
+/* How many there are, including those that are being opened or ended. */
 unsigned stream_count(void);
 
 /* By the loop, once: begins to connect. arg is what session_ready() returns. */

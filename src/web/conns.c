@@ -53,7 +53,7 @@ enum {
 	DRAIN_MAX = 8 << 20,		/* bytes of a body, after its answer */
 	HELD_MAX = 64 << 20,		/* bytes of memory, over all connections */
 	READ_MAX = 32768, READS_AT_ONCE = 4,
-	ACCEPTS_AT_ONCE = 64, CONN_EVENTS_AT_ONCE = 64,
+	ACCEPTS_AT_ONCE = 64,
 	OTHER_CONNS = 2,		/* 1 in so many descriptors is for a connection */
 };
 
@@ -85,11 +85,11 @@ static uint64_t serials;
 static bool (*refused_by_head)(struct fcgi *f);
 
 static int conns_epoll = -1;
-static int listen_fd, stopped_fd;
+static int listen_fd, stopped_fd;	/* listen_fd: -1: none, by CGI */
 static bool conns_stopping;
 static int64_t stop_at;
 static bool acceptable;			/* a connection may be waiting */
-static int64_t accepts_at;		/* not before: descriptors ran out */
+static int64_t accepts_at = INT64_MAX;	/* not before: descriptors ran out */
 
 /* By other threads. */
 static pthread_mutex_t returned_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -97,8 +97,9 @@ static struct conn_list returned = TAILQ_HEAD_INITIALIZER(returned);
 static int conns_wakeup_fd = -1;
 static _Thread_local bool is_acceptor;
 
-void conns_init(size_t body_max, unsigned body_timeout, int stop_fd)
+void conns_init(size_t body_max, unsigned body_timeout, int stop_fd, bool listening)
 {
+	listen_fd = listening ? STDIN_FILENO : -1;
 	request_body_max = body_max;
 	body_part_ms = (int64_t)body_timeout * 1000 / BODY_CHECKS;
 	stopped_fd = stop_fd;
@@ -143,7 +144,7 @@ static void stamp_request(struct fcgi *f)
 	f->started_at = clock_ms();
 }
 
-/* Odd: other things in this epoll are marked by an address, which is even. */
+/* Odd: other things in this epoll are marked by numbers that are even. */
 static void watch_conn(struct fcgi *f, uint32_t events)
 {
 	struct epoll_event e = { .events = events,
@@ -579,7 +580,8 @@ int fcgi_epoll(void)
 		abort();
 	conns_max = limit.rlim_cur > 1 << 20 ? 1 << 20 :
 		(unsigned)limit.rlim_cur / OTHER_CONNS;
-	resume_accepting();
+	if (listen_fd >= 0)
+		resume_accepting();
 	watch_fd(stopped_fd, EPOLLIN, &stopped_fd);
 	watch_fd(conns_wakeup_fd, EPOLLIN, &conns_wakeup_fd);
 	return conns_epoll;
@@ -626,23 +628,27 @@ static bool has_work(void)
 		(early_queue.count || body_queue.count || send_queue.count));
 }
 
-bool fcgi_wait(int64_t deadline, bool *other)
+bool fcgi_is_stopping(void)
 {
-	struct epoll_event events[CONN_EVENTS_AT_ONCE];
+	return conns_stopping;
+}
+
+bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int *count)
+{
 	int epoll = fcgi_epoll(), n;
 	int64_t next = expire_queues();
 	bool returns = false, stops = false;
 
-	if (conns_stopping && stop_at < next)
+	if (conns_stopping && stop_at < next && has_work())
 		next = stop_at;
 	if (accepts_at < next)
 		next = accepts_at;
-	*other = false;
-	n = epoll_wait(epoll, events, CONN_EVENTS_AT_ONCE,
+	n = epoll_wait(epoll, events, FCGI_EVENTS_MAX,
 		       acceptable || !TAILQ_EMPTY(&ready_queue.all) ? 0 :
 		       ms_until(deadline < next ? deadline : next));
 	if (n < 0 && errno != EINTR)
 		abort();
+	*count = 0;
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64 & 1)
 			dispatch_conn((void *)(uintptr_t)(events[i].data.u64 - 1));
@@ -653,7 +659,7 @@ bool fcgi_wait(int64_t deadline, bool *other)
 		else if (events[i].data.ptr == &conns_wakeup_fd)
 			returns = true;
 		else
-			*other = true;
+			events[(*count)++] = events[i];
 	if (clock_ms() >= accepts_at)
 		resume_accepting();
 	/* After the events: what follows may free connections that they name. */

@@ -42,7 +42,8 @@ struct fcgi {
 	size_t held;			/* bytes of memory, as accounted */
 };
 
-void conns_init(size_t body_max, unsigned body_timeout, int stop_fd);
+/* listening: standard input is the socket that connections come to. */
+void conns_init(size_t body_max, unsigned body_timeout, int stop_fd, bool listening);
 
 /* The answer of the callback of fcgi_on_head(). */
 bool conns_refused(struct fcgi *f);

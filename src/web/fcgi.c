@@ -57,10 +57,11 @@ bool fcgi_init(size_t body_max, unsigned body_timeout)
 
 	cgi_body_max = body_max;
 	cgi_body_ms = (int64_t)body_timeout * 1000;
-	conns_init(body_max, body_timeout, fcgi_stop_fd());
+	fcgi_stop_fd();
 	if (FCGX_Init())
 		abort();
 	listening = !FCGX_IsCGI();
+	conns_init(body_max, body_timeout, fcgi_stop_fd(), listening);
 	/* After FCGX_Init, which has handlers of its own. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGUSR1, &ignore, NULL);

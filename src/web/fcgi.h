@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -32,13 +33,16 @@ void fcgi_on_head(bool (*refused)(struct fcgi *f));
  * the signal on, for threads that wait elsewhere. */
 int fcgi_stop_fd(void);
 
+/* Whether the signal has come, as fcgi_wait() has noticed. */
+bool fcgi_is_stopping(void);
+
 /*
  * One thread accepts all requests:
  *
  *	do {
  *		while ((f = fcgi_accept()))
  *			...
- *	} while (fcgi_wait(INT64_MAX, &other));
+ *	} while (fcgi_wait(INT64_MAX, events, &count));
  */
 
 /* The next request with its body; or with the part of it that came, where it was
@@ -46,12 +50,13 @@ int fcgi_stop_fd(void);
 struct fcgi *fcgi_accept(void);
 
 /* Waits until there may be one; until the deadline (on clock_ms(); INT64_MAX: none); or
- * for what others have added to fcgi_epoll(), which *other says. False: the program is
- * to stop. */
-bool fcgi_wait(int64_t deadline, bool *other);
+ * for what others have added to fcgi_epoll(): *count events of theirs. False: the program
+ * is to stop, and no request is to be answered any more. */
+enum { FCGI_EVENTS_MAX = 64 };
+bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int *count);
 
-/* The epoll(7) of fcgi_wait(). The data.ptr of what others add is an aligned address of
- * their own: odd ones are those of connections. */
+/* The epoll(7) of fcgi_wait(). The data.u64 of what others add is even, as an address of
+ * their own is: odd ones are those of connections. */
 int fcgi_epoll(void);
 
 /* The one CGI request. */

@@ -17,17 +17,23 @@ enum {
 	MESSAGE_MAX = 2 * 1024 * 1024,
 };
 
-static void append_peers(struct buf *b, const struct reply *reply)
+/* Each with a comma behind it, from this one of the reply on. */
+static void append_users(struct buf *b, const struct reply *reply, size_t from)
 {
-	buf_char(b, '[');
-	for (size_t i = 0; i < reply_count(reply); i++) {
+	for (size_t i = from; i < reply_count(reply); i++) {
 		size_t len;
 		const char *user = reply_string(reply_at(reply, i), &len);
 
-		if (i)
-			buf_char(b, ',');
 		buf_add(b, user, len);
+		buf_char(b, ',');
 	}
+}
+
+/* The last comma makes room for the bracket. */
+static void end_users(struct buf *b)
+{
+	if (b->len && b->data[b->len - 1] == ',')
+		b->len--;
 	buf_char(b, ']');
 }
 
@@ -112,13 +118,36 @@ static enum err parse_users_outcome(const struct reply *reply, enum err apart,
 	return parse_outcome(reply, apart, &n, wait_ms);
 }
 
+static enum err list_part(struct redis *r, struct script_args *w,
+			  char position[POSITION_SIZE], struct buf *users, int *wait_ms)
+{
+	struct reply *reply = NULL;
+	size_t len;
+	enum err e;
+
+	args_append_string(w, position);
+	e = args_run(r, SCRIPT_PEERS, w, &reply);
+	w->count--;
+	if (!e)
+		e = parse_users_outcome(reply, ERR_NOT_MEMBER, wait_ms);
+	if (!e) {
+		snprintf(position, POSITION_SIZE, "%s",
+			 reply_string(reply_at(reply, 0), &len));
+		append_users(users, reply, 1);
+	}
+	reply_free(reply);
+	return e;
+}
+
 static enum err list_peers(struct redis *r, const struct conf *c,
 			   const struct peer *p, const char *room,
 			   long long cost_max, struct buf *peers, int *wait_ms)
 {
 	struct script_args w = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX);
-	struct reply *reply = NULL;
+	char position[POSITION_SIZE] = "";
+	size_t start = peers->len;
+	int parts = 0;
 	enum err e;
 
 	peer_append(&user, p);
@@ -127,12 +156,14 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 	args_append_string(&w, p->id);
 	args_append_number(&w, cost_of_notice(c, &user));
 	args_append_number(&w, cost_max);
-	e = args_run(r, SCRIPT_PEERS, &w, &reply);
-	if (!e)
-		e = parse_users_outcome(reply, ERR_NOT_MEMBER, wait_ms);
-	if (!e)
-		append_peers(peers, reply);
-	reply_free(reply);
+	buf_char(peers, '[');
+	do
+		e = list_part(r, &w, position, peers, wait_ms);
+	while (!e && *position && parts++ < AGAIN_MAX);
+	if (e)
+		peers->len = start;
+	else
+		end_users(peers);
 	buf_free(&user);
 	return e;
 }
@@ -172,10 +203,13 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 					ERR_ROOM_FULL : ERR_MANY_ROOMS, wait_ms);
 	if (!e)
 		metric_add(METRIC_JOINS, 0, 1);
-	if (!e && reply_kind(reply) == REPLY_LIST)
-		append_peers(peers, reply);
-	else if (!e)	/* joined in parts, which the rate has been charged for */
+	if (!e && reply_kind(reply) == REPLY_LIST) {
+		buf_char(peers, '[');
+		append_users(peers, reply, 0);
+		end_users(peers);
+	} else if (!e) {	/* joined in parts, which the rate has been charged for */
 		e = list_peers(r, c, p, room, 0, peers, wait_ms);
+	}
 	if (e == ERR_NOT_MEMBER) {	/* it has left meanwhile */
 		buf_str(peers, "[]");
 		e = OK;

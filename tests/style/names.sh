@@ -20,7 +20,7 @@ tests/fuzz/request_fuzz.c src/web/fcgi.c
 tests/unit/loop_test.c src/base/clock.c
 tests/unit/loop_test.c src/stream/session.c
 tests/unit/loop_test.c src/stream/stream.c
-tests/unit/loop_test.c src/web/fcgi.c
+tests/unit/loop_test.c src/web/conns.c
 '
 # Where a program begins: its name is not ours to choose.
 entries='main LLVMFuzzerTestOneInput'

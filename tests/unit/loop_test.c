@@ -55,12 +55,12 @@ int64_t clock_unix(void)
 }
 
 static unsigned rounds;
-static int test_epoll;
+static int loop_epoll;
 static bool stopping;
 
 int fcgi_epoll(void)
 {
-	return test_epoll;
+	return loop_epoll;
 }
 
 bool fcgi_is_stopping(void)
@@ -76,7 +76,7 @@ struct fcgi *fcgi_accept(void)
 
 bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int *count)
 {
-	*count = epoll_wait(test_epoll, events, FCGI_EVENTS_MAX, 0);
+	*count = epoll_wait(loop_epoll, events, FCGI_EVENTS_MAX, 0);
 	rounds++;
 	if (!*count && deadline > now_ms)
 		now_ms = deadline;
@@ -447,7 +447,7 @@ int main(void)
 	};
 
 	alarm(120);		/* if a stream is never done */
-	test_epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_init(NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,14 @@ function settings() {
     }
   }
 
+  const stream = tables.sources().filter((path) => path.startsWith('src/stream/')).map(read).join('\n');
+  const pointed = items(MAN_STREAM, 'ENVIRONMENT', 'Ev').flatMap((entry) => entry.names);
+  for (const { name, member } of known) {
+    if (new RegExp(`\\bconf(?:->|\\.)${member}\\b`).test(stream) && !pointed.includes(`DRAWBRIDGE_${name}`)) {
+      complain(MAN_STREAM, `ENVIRONMENT lacks DRAWBRIDGE_${name}, which src/stream reads`);
+    }
+  }
+
   const may = ['CONF', 'NAME', ...names].flatMap((name) => [name, `${name}_FILE`]);
   for (const file of new Set(['quickstart', ...DOCUMENTS, ...shipped('lighttpd'), ...shipped('apache'), ...shipped('src/nginx'), ...shipped('src/caddy'), ...shipped('src/container'), ...shipped('src/debian'),
     ...shipped('src/systemd')])) {
@@ -109,6 +117,10 @@ function metrics() {
     if (!metric.words) continue;
     same(MAN_OPERATIONS, `METRICS, ${full(metric)},`, told.words,
       told.text.includes('and others') ? metric.words.filter((word) => told.words.includes(word)) : metric.words, 'src/shared/metric.c');
+  }
+  const tests = shipped('tests/http').filter((path) => path.endsWith('.test.js')).map(read).join('\n');
+  for (const { name } of tests ? known : []) {
+    if (!new RegExp(`drawbridge_${name}\\b|'${name.replace(/_total$/, '')}'`).test(tests)) complain('tests/http', `no test looks at the metric ${name}`);
   }
   for (const page of MAN) {
     for (const name of new Set(all(read(page), /\bdrawbridge_(\w+)\b/g))) {
@@ -139,6 +151,16 @@ function routes() {
       const asked = new RegExp(`['"\`]${path.replaceAll('/', '\\/').replace(/\{\w+\}/g, '[^/\'"`\\s]+')}(?![\\w/-])`);
       if (!asked.test(text)) complain('tests/http', `no test but errors.test.js asks for ${method} ${path}`);
     }
+  }
+}
+
+/** A request of the fuzzer's corpus for each that signal.fcgi answers, which is what it runs. */
+function corpus() {
+  const folder = 'tests/fuzz/corpus/request';
+  const requests = shipped(folder).map(read);
+  for (const { method, path } of ROUTES.filter(({ program }) => program === 'signal.fcgi')) {
+    const uri = new RegExp(`^REQUEST_URI=${path.replace(/\{\w+\}/g, '[^/?\n]+')}(?:\\?.*)?$`, 'm');
+    if (!requests.some((text) => uri.test(text) && text.includes(`REQUEST_METHOD=${method}\n`))) complain(folder, `no request for ${method} ${path}`);
   }
 }
 
@@ -303,7 +325,7 @@ function documents() {
   for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which is not there`);
 }
 
-const CHECKS = [settings, metrics, routes, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];
+const CHECKS = [settings, metrics, routes, corpus, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];
 
 for (const check of CHECKS) check();
 finish();

@@ -74,6 +74,7 @@ const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text'))
 const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
 
+drawing.acted = count;
 view.changed = moved;
 /** @type {Paper['overlay']} */
 paper.overlay = (context, colours) => {

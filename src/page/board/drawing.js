@@ -18,6 +18,8 @@ export const FULL = 'The board is full. Open a new room to go on.';
 
 export class Drawing {
   elements = new Elements(RULES);
+  /** An action has ended: what can be undone and redone may be another. */
+  acted = () => {};
   #changed;
   #tell;
   #history;
@@ -87,6 +89,7 @@ export class Drawing {
 
   commit() {
     this.#history.commit();
+    this.acted();
   }
 
   cancel() {

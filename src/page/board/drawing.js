@@ -53,7 +53,7 @@ export class Drawing {
     if (this.elements.full) return null;
     const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MAX);
     const merged = this.elements.add({ ...value, order }, points);
-    if (!merged) return null;
+    if (!merged) throw new TypeError(`shapes.js allows no such element: ${JSON.stringify(value)}`);
     this.#history.note(merged.element.id, null);
     this.#made(merged);
     return /** @type {Present} */ (merged.element);

@@ -219,7 +219,7 @@ async function exportAs(render, ending) {
   }
 }
 
-/** Between what lies over the board. */
+/** Shows everything, in the space that the panels leave free. */
 function fit() {
   /**
    * @param {string} id

@@ -16,10 +16,10 @@ const UNHEARD = ['gone'];
 
 async function kinds() {
   const { valid, errors: faults } = await new Validator({ strict: false }).validate(read(OPENAPI));
-  if (!valid) complain(OPENAPI, `is no OpenAPI: ${JSON.stringify(faults)}`);
+  if (!valid) complain(OPENAPI, `is not valid OpenAPI: ${JSON.stringify(faults)}`);
   // meta: the schema of AsyncAPI brings that of JSON Schema itself.
   const ajv = new Ajv({ strict: false, validateFormats: false, meta: false, validateSchema: false });
-  if (!ajv.validate(specs.schemas[asyncapi.asyncapi], asyncapi)) complain(ASYNCAPI, `is no AsyncAPI: ${ajv.errorsText(ajv.errors)}`);
+  if (!ajv.validate(specs.schemas[asyncapi.asyncapi], asyncapi)) complain(ASYNCAPI, `is not valid AsyncAPI: ${ajv.errorsText(ajv.errors)}`);
 }
 
 function versions() {

@@ -93,7 +93,7 @@ function settings() {
   for (const file of new Set(['quickstart', ...DOCUMENTS, ...shipped('lighttpd'), ...shipped('apache'), ...shipped('src/nginx'), ...shipped('src/caddy'), ...shipped('src/container'), ...shipped('src/debian'),
     ...shipped('src/systemd')])) {
     for (const name of new Set(all(read(file), /\bDRAWBRIDGE_([A-Z][A-Z_]*[A-Z])\b/g))) {
-      if (!may.includes(name)) complain(file, `names DRAWBRIDGE_${name}, which is no setting`);
+      if (!may.includes(name)) complain(file, `names DRAWBRIDGE_${name}, which is not a setting`);
     }
   }
 }
@@ -124,7 +124,7 @@ function metrics() {
   }
   for (const page of MAN) {
     for (const name of new Set(all(read(page), /\bdrawbridge_(\w+)\b/g))) {
-      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is no metric of src/shared/metric.c`);
+      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is not a metric of src/shared/metric.c`);
     }
   }
 }
@@ -234,7 +234,7 @@ function keys() {
   same(PAGE, 'the table of keys', letters(table(PAGE, '| key |').flat().flatMap(coded)), [...tools, ...letters(help)],
     'src/page/board/tools.js and the help in src/page/index.html');
   for (const key of tools.filter((one, i) => [...tools.slice(0, i), ...help].includes(one))) {
-    complain('src/page/board/tools.js', `the key ${key} is another one's, too`);
+    complain('src/page/board/tools.js', `the key ${key} is used twice`);
   }
 }
 
@@ -251,7 +251,7 @@ function logs() {
   const logged = new Set(tables.sources().flatMap((path) => all(read(path), /"([a-z]+\.[a-z_]+)"/g)));
   for (const file of DOCUMENTS) {
     for (const name of new Set(all(read(file), /\bat=([a-z]+\.[a-z_]+)/g))) {
-      if (name !== 'module.function' && !logged.has(name)) complain(file, `at=${name} is logged by no source`);
+      if (name !== 'module.function' && !logged.has(name)) complain(file, `no source logs at=${name}`);
     }
   }
 }
@@ -278,7 +278,7 @@ function command() {
   }
   for (const file of DOCUMENTS) {
     for (const name of new Set(all(read(file), /(?:^(?: {4})?(?:[#$] )?|`|&& |^\.Dl |^\.Nm )drawbridge (?:Cm )?([a-z]+)/gm))) {
-      if (!names.includes(name)) complain(file, `names "drawbridge ${name}", which is no command`);
+      if (!names.includes(name)) complain(file, `names "drawbridge ${name}", which is not a command`);
     }
   }
 }
@@ -290,7 +290,7 @@ function quickstart() {
   same('quickstart', '--help', options(usage), taken, 'what it takes');
   same('README.md', '"Try it"', options(section(README, 'Try it', '##')).filter((option) => option !== 'help'), taken, 'quickstart');
   const words = (text) => text.replaceAll('\\\n', '').trim().split(/\s+/);
-  same('README.md', '"Build and install"', words(/apt install --no-install-recommends ((?:.*\\\n)*.*)/.exec(README)?.[1] ?? ''),
+  same('README.md', '"Install on a server", 1,', words(/apt install --no-install-recommends ((?:.*\\\n)*.*)/.exec(README)?.[1] ?? ''),
     words(/build_packages='([^']*)'/.exec(code)[1]), 'build_packages of quickstart');
 }
 
@@ -307,8 +307,8 @@ function documents() {
   for (const file of DOCUMENTS) {
     // automake packs that of the top folder by itself.
     if (file === 'README.md') continue;
-    if (!new RegExp(`\\s${file.replace(/\.in$/, '')}\\s`).test(packed)) complain('Makefile.am', `packs no ${file}`);
-    if (!README.includes(`](${file})`)) complain('README.md', `links to no ${file}`);
+    if (!new RegExp(`\\s${file.replace(/\.in$/, '')}\\s`).test(packed)) complain('Makefile.am', `does not pack ${file}: EXTRA_DIST, or a list of what is installed`);
+    if (!README.includes(`](${file})`)) complain('README.md', `does not link to ${file}`);
   }
   const lines = README.split('\n').length - 1;
   if (lines > README_LINES_MAX) complain('README.md', `has ${lines} lines, more than ${README_LINES_MAX}`);
@@ -319,10 +319,10 @@ function documents() {
       if (ours && !pages.includes(`${name}.${part}`)) complain(page, `refers to ${name}(${part}), which is not in src/man`);
     }
     for (const head of all(read(page), /(?:^\.| )Sx (\w+)/gm)) {
-      if (!section(read(page), head, '.Sh')) complain(page, `refers to a section ${head}, which it has not`);
+      if (!section(read(page), head, '.Sh')) complain(page, `refers to a section ${head}, which it does not have`);
     }
   }
-  for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which is not there`);
+  for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which does not exist`);
 }
 
 const CHECKS = [settings, metrics, routes, corpus, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];

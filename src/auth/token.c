@@ -11,7 +11,7 @@
 
 enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
 
-/* The first of two claims that is there. False: neither is, one is no string, or it is too
+/* The first of two claims that is there. False: neither is, one is not a string, or it is too
  * long. */
 static bool parse_text(const json_t *claims, const char *name, const char *other,
 		       char *to, size_t size)
@@ -95,7 +95,7 @@ static const char *check_header(const json_t *header)
 	return json_object_get(header, "crit") ? "crit is not supported" : NULL;
 }
 
-/* NULL: it is no object. */
+/* NULL: it is not an object. */
 static json_t *parse_object(const struct buf *text)
 {
 	char why[128];

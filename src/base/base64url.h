@@ -11,7 +11,7 @@
 
 void base64url_encode(struct buf *to, const void *data, size_t len);
 
-/* Appends the decoded bytes. False: text is no Base64 of this kind. */
+/* Appends the decoded bytes. False: text is not Base64 of this kind. */
 bool base64url_decode(struct buf *to, const char *text, size_t len);
 
 #endif

@@ -201,7 +201,7 @@ static bool check_stream(struct doctor *d)
 	if (!open_stream(d, &d->bob, NULL, coding) || *coding)
 		return report_not_opened(d, &d->bob, d->bob.stream);
 	if (!parse_id(&d->ann) || !parse_id(&d->bob))
-		return report_wrong(d, CAUSE_MOUNT, "stream: connected tells no id");
+		return report_wrong(d, CAUSE_MOUNT, "stream: the event connected has no id");
 	report_ok(d, "stream: two are open");
 	return join_room(d, &d->ann) && join_room(d, &d->bob);
 }
@@ -235,14 +235,14 @@ static void report_noticed(struct doctor *d, int n)
 	bool late = n > 1 && strstr(d->server, "lighttpd");
 
 	if (late && strstr(d->front, "Apache"))
-		report_note(d, CAUSE_NONE, "return: that bob's stream was closed is only "
+		report_note(d, CAUSE_NONE, "return: the end of bob's stream is only "
 			    "noticed when something is sent to it: mod_proxy reports it "
 			    "no sooner");
 	else if (late)
-		report_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
+		report_wrong(d, CAUSE_CLOSE, "return: the end of bob's stream is "
 			     "only noticed when something is sent to it");
 	else
-		report_ok(d, "return: that bob's stream was closed is noticed");
+		report_ok(d, "return: the end of bob's stream is noticed");
 }
 
 /* Closes bob's stream, which must be noticed: the relays make Apache write. Returns
@@ -263,7 +263,7 @@ static int close_stream(struct doctor *d, char *body, size_t size)
 	if (status == 202)
 		report_noticed(d, n);
 	else if (status)
-		report_wrong(d, CAUSE_CLOSE, "return: that bob's stream was closed is "
+		report_wrong(d, CAUSE_CLOSE, "return: the end of bob's stream is "
 			     "not noticed, although much was sent to it");
 	return status;
 }
@@ -353,8 +353,8 @@ static bool check_processes(struct doctor *d)
 			  (double)(clock_ms() - began) / 1000);
 	else
 		report_wrong(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
-			     "processes: of %ld streams at a time %ld are open after "
-			     "%ld s", d->streams, open, d->wait);
+			     "processes: only %ld of %ld streams are open after %ld s",
+			     open, d->streams, d->wait);
 	check_beside(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);

@@ -17,7 +17,7 @@ static const struct {
 	{ "400 Bad Request: ", "Caddy" },	/* or what else is made with Go's */
 };
 
-/* A header that is none is refused by who comes first, and goes no further. */
+/* The first server that reads a malformed header refuses it. */
 void doctor_find_front(struct doctor *d)
 {
 	struct request r = { .method = "GET", .path = "", .header = "Not A Name: x" };

@@ -38,7 +38,7 @@ static bool read_setting(struct conf *c, const struct setting *s,
 	return !allowed;
 }
 
-/* That it is not below so many times another; one that is not set is raised. */
+/* Checks that it is at least so many times another; where it is not set, it is raised. */
 static bool check_least(struct conf *c, const struct setting *s,
 			const struct raw_value *raw, struct buf *why)
 {
@@ -60,7 +60,7 @@ static bool check_least(struct conf *c, const struct setting *s,
 	return true;
 }
 
-/* What some say of each other. */
+/* What settings require of each other. */
 static bool check_together(struct conf *c, const struct raw_settings *raw,
 			   struct buf *why)
 {

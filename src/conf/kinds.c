@@ -402,7 +402,7 @@ static void free_redis(void *member)
 	redis_url_free(member);
 }
 
-/* Without its passwords. Where they stand is known in a valid URL alone. */
+/* Without its passwords. Only in a valid URL is it known where they are. */
 static void append_redis_url(struct buf *to, const char *text)
 {
 	static const char password[] = "sentinel_password=";

@@ -114,7 +114,7 @@ static bool parse_line(struct raw_settings *raw, char *line, int number,
 	if (i < 0)
 		return complain(why, "%s:%d: unknown setting " PREFIX "%.*s",
 				raw->conf_file, number, (int)(eq - line), line);
-	/* What the environment has counts. */
+	/* The environment takes precedence. */
 	if ((raw->values[i].text && !raw->values[i].line) || !eq[1])
 		return true;
 	return set_value(raw, i, eq + 1, is_file, number, why);

@@ -12,9 +12,9 @@ struct raw_settings {
 	const char *conf_file;		/* borrowed from the environment */
 };
 
-/* environment is as environ(7), and goes before the file. False: why has a line for each
- * fault. warnings has a line for each name in the environment that is no setting. To be
- * freed in either case. */
+/* environment is as environ(7), and takes precedence over the file. False: why has a line
+ * for each fault. warnings has a line for each name in the environment that is not a
+ * setting. To be freed in either case. */
 bool raw_read(struct raw_settings *raw, char *const *environment, struct buf *why,
 	      struct buf *warnings);
 void raw_free(struct raw_settings *raw);

@@ -88,8 +88,8 @@ static void free_dead_slots(void)
 	}
 }
 
-/* Before a stream is refused. Anybody can bring that about, and it costs a look at
- * each process, so all processes together do it at most once a second. */
+/* Called before a stream is refused. Anybody can cause that, and it looks at each
+ * process, so all processes together do it at most once a second. */
 static void free_dead_slots_if_due(void)
 {
 	if (clock_due(&shared->free_dead_at, FREE_DEAD_MS))

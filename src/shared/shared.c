@@ -38,7 +38,7 @@ static bool allocate_segment(int fd)
 	return !errno;
 }
 
-/* Whether it has our layout, which a new one is given. */
+/* Whether it has our layout; a new one is given it. */
 static bool check_layout(struct shared *s)
 {
 	uint64_t layout = metric_layout();
@@ -71,7 +71,7 @@ static int map_segment(int fd, const char *name, const char **why)
 	struct stat st;
 	void *at;
 
-	/* First, as others may hold a lock of what is theirs. */
+	/* Before the lock: other users may hold one on a segment of theirs. */
 	if (fstat(fd, &st))
 		goto failed;
 	if (st.st_uid != geteuid() || st.st_mode & 077) {
@@ -99,7 +99,7 @@ static int map_segment(int fd, const char *name, const char **why)
 		}
 		munmap(at, sizeof *shared);
 	}
-	/* Of another version. Whoever still runs keeps what it has mapped. */
+	/* Of another version, whose programs keep their mapping for as long as they run. */
 	shm_unlink(name);
 	return 0;
 failed:

@@ -87,7 +87,7 @@ void dial_note_found(const char *at)
 	}
 }
 
-/* hiredis has no word of its own for it. */
+/* hiredis has no error of its own for it. */
 static bool timed_out(const redisContext *context)
 {
 	return context->err == REDIS_ERR_IO && (!context->errstr[0] ||
@@ -120,7 +120,7 @@ void dial_note_broken(const char *at, const redisContext *context, int64_t asked
 		log_warn(at, "redis=closed why=%s", context->errstr);
 }
 
-/* Redis is there, but of no use. */
+/* Redis is there, but does not serve us. */
 static void log_refusal(const char *at, const char *why)
 {
 	int64_t now = clock_ms();
@@ -228,7 +228,7 @@ static enum err read_server(struct dialled *d)
 	return e;
 }
 
-/* One that does not say is used all the same. */
+/* A Redis that does not tell is used all the same. */
 static enum err read_memory(redisContext *c)
 {
 	redisReply *r = NULL;
@@ -380,7 +380,7 @@ enum err dial_start(struct dialled *d)
 	return begin_connect(d);
 }
 
-/* Of the time each address has its part. False: the context says why. */
+/* Each address has its share of the time. False: the context says why. */
 static bool wait_connected(const struct dialled *d)
 {
 	redisContext *c = d->context;

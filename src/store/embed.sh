@@ -9,7 +9,7 @@ string() {
 		-e 's/[\\"]/\\&/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$1"
 }
 
-# is_step NAME - or is it put before the steps?
+# is_step NAME - false: it is put before the steps
 is_step() {
 	[ "$1" != deliver ] && [ "$1" != presence ]
 }
@@ -28,9 +28,11 @@ for file; do
 	printf ';\n'
 done
 printf '\nconst char *const script_bodies[SCRIPT_COUNT] = {\n'
+steps=0
 for file; do
 	name=$(basename "$file" .lua)
 	is_step "$name" || continue
+	steps=$((steps + 1))
 	printf '[%s] =\n' "$(constant "$name")"
 	string "$file"
 	printf ',\n'
@@ -43,3 +45,4 @@ for file; do
 	printf '[%s] = "%s",\n' "$(constant "$name")" "$name"
 done
 printf '};\n'
+printf '\n_Static_assert(SCRIPT_COUNT == %d, "script.h and the list of scripts in Makefile.am differ");\n' "$steps"

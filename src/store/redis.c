@@ -55,7 +55,7 @@ static void complete_command(struct redis *r, struct redis_command *cmd, enum er
 	cmd->done(cmd, e, (struct reply *)reply);
 }
 
-/* What was asked there fails. */
+/* Closes the connection; the commands that were sent on it fail. */
 static void disconnect(struct redis *r)
 {
 	struct redis_command *cmd;
@@ -399,7 +399,7 @@ void redis_receive(struct redis *r, bool ready)
 	if (!r->dialled.context)
 		return;
 	if (ready && !r->asked.first) {
-		/* Closed, or it sends what was not asked for. */
+		/* It was closed, or sent something unsolicited. */
 		if (is_stale(r->dialled.context))
 			disconnect(r);
 	} else if (ready || (late && is_readable(r))) {

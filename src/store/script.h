@@ -1,7 +1,7 @@
 /*
  * script.h - the Lua scripts, one for each atomic step. Their contracts (KEYS, ARGV,
- * result) are at the head of lua/NAME.lua. A new one is a file there, a row here and one in
- * the Makefile.
+ * result) are at the head of lua/NAME.lua. A new one is a file there, SCRIPT_NAME here, and
+ * a word in the list of Makefile.am.
  */
 #ifndef STORE_SCRIPT_H
 #define STORE_SCRIPT_H

@@ -124,7 +124,7 @@ static redisContext *connect_address(const struct redis_url *url, const char *ad
 	return c;
 }
 
-/* To the first of its addresses that there is an answer from. NULL: why says it. */
+/* To the first of its addresses that answers. NULL: none does, and why says so. */
 static redisContext *connect_sentinel(const struct redis_url *url,
 				      const struct redis_host *host,
 				      int64_t deadline, struct buf *why)
@@ -279,7 +279,7 @@ bool sentinel_master_changed(const struct redis_url *url, unsigned epoch)
 	return sentinel_master_replaced(epoch);
 }
 
-/* Also waits for another thread that asks just now. */
+/* Also waits for another thread that is asking now. */
 void sentinel_refresh(const struct redis_url *url)
 {
 	pthread_mutex_lock(&sentinel_lock);

@@ -105,7 +105,7 @@ const char *tls_init(const struct redis_url *url)
 		abort();
 	SSL_CTX_set_min_proto_version(ssl_context, TLS1_2_VERSION);
 	SSL_CTX_set_verify(ssl_context, SSL_VERIFY_PEER, NULL);
-	/* A server that is killed says no goodbye; its replies say where they end. */
+	/* A server that is killed sends no close_notify; replies tell where they end. */
 	SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION |
 			    SSL_OP_IGNORE_UNEXPECTED_EOF);
 	/* Meanwhile hiredis may append to what is to be sent. */
@@ -142,7 +142,7 @@ static bool wait_for(redisContext *c, short events, int ms)
 {
 	int n = poll(&(struct pollfd){ c->fd, events, 0 }, 1, ms);
 
-	/* Of a time limit hiredis says nothing, either. */
+	/* hiredis has no text for a timeout, either. */
 	if (!n)
 		fail(c, REDIS_ERR_IO, "");
 	else if (n < 0 && errno != EINTR)

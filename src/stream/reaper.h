@@ -1,6 +1,6 @@
 /*
- * reaper.h - takes peers that have not come back in time out of their rooms: when that is
- * to be done, and one script at a time which does it. Part of the loop's thread.
+ * reaper.h - takes peers that have not come back in time out of their rooms: it knows when
+ * that is due, and runs one script at a time for it. Part of the loop's thread.
  */
 #ifndef STREAM_REAPER_H
 #define STREAM_REAPER_H

@@ -415,7 +415,7 @@ int64_t sessions_deadline(void)
 		redis_is_full(sessions_redis) ? INT64_MAX : reaper_deadline(),
 	};
 
-	/* What failed at once, as it was sent, is to be told, or to be tried again. */
+	/* What failed as it was sent is to be reported, or tried again. */
 	if (subscription_has_ready() || !TAILQ_EMPTY(&finished) || may_beat() || may_ask())
 		return 0;
 	return earliest_of(times, sizeof times / sizeof *times);

@@ -1,7 +1,7 @@
 /*
  * The states are those of the session: in some of them Redis is asked, which ends with its
- * answer and with nothing else. What happens meanwhile, as that the client goes or the
- * subscription is lost, is noted, and dealt with then.
+ * answer and with nothing else. What happens meanwhile, such as the client leaving or
+ * the subscription being lost, is noted, and dealt with then.
  *
  *	OPENING --> FOLLOWING <--> BEATING, REPLAYING
  *	   |           |  ^

@@ -302,7 +302,7 @@ static enum err announced_body(struct call *c)
 	long length;
 	enum length known = body_length(c, &length);
 
-	/* Malformed: Caddy gives a body that is chunked the length -1. */
+	/* Malformed: Caddy says that the length of a chunked body is -1. */
 	if (known == LENGTH_MALFORMED ||
 	    (known == LENGTH_NONE && coding && fcgi_is_cgi(c->fcgi)))
 		return refuse_body(c, ERR_LENGTH);

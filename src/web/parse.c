@@ -99,7 +99,7 @@ bool cookie_get(const char *header, const char *name, char *to, size_t size)
 	return false;
 }
 
-/* How much of our type a range of Accept says: all of it is 2; -1: another's. */
+/* How specific a range of Accept is: 2 is our type itself; -1: it does not match. */
 static int specificity(struct field range)
 {
 	static const char *const ranges[] = { "*/*", "text/*", "text/event-stream" };

@@ -161,7 +161,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await ann.page.reload();
     await says(ann, 'Connecting… Many are joining at once; trying again in 2 s.');
     await ann.page.unroute('**/access');
-    await says(ann, 'Connecting… The server answers, but something between holds the stream back.');
+    await says(ann, 'Connecting… The server answers, but something in between holds the stream back.');
     await ann.page.unroute('**/connect?*');
     for (const route of held) await route.continue().catch(() => {}); // the page has given some up
     await ann.until({ state: 'connected' }, 2 * WAIT_MS);

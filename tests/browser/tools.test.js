@@ -277,6 +277,33 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     assert.ok(before.ink > 0);
   });
 
+  test('the buttons offer to undo and redo as soon as there is something, and no longer', async (room) => {
+    const [ann] = await room.people(1);
+    const { page } = ann;
+    /** A line; whoever draws it pauses before the end. */
+    const draw = async (strokes) => {
+      await page.mouse.move(200, 200);
+      await page.mouse.down();
+      await page.mouse.move(300, 300);
+      await ann.until({ strokes });
+      await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+      await page.mouse.up();
+    };
+    const offers = (undo, redo) => until(async () => await page.isEnabled('#undo') === undo && await page.isEnabled('#redo') === redo,
+      `undo ${undo}, redo ${redo}`);
+    await ann.tool('l');
+    await offers(false, false);
+    await draw(1);
+    await offers(true, false);
+    await page.click('#undo');
+    await offers(false, true);
+    await draw(1);
+    await offers(true, false);
+    await page.click('#menu summary');
+    await page.click('#clear');
+    await offers(true, false);
+  });
+
   test('two undo and redo strokes that they drew by turns, each their own', async (room) => {
     const [ann, bob] = await room.people(2);
     for (let i = 0; i < 3; i++) {

@@ -237,8 +237,8 @@ suite('api', { settings }, (site, it) => {
 
   it('404, 409: strangers', async () => {
     const { token } = site.peer();
-    for (const id of ['relay', 'relayMany']) is(await ask(id, { token }), 404, 'no-peer', id);
-    for (const id of ['peers', 'broadcast']) is(await ask(id, { token }), 404, 'not-member', id);
+    for (const { id } of having(404, 'no-peer')) is(await ask(id, { token }), 404, 'no-peer', id);
+    for (const { id } of having(404, 'not-member')) is(await ask(id, { token }), 404, 'not-member', id);
     is(await ask('join', { token }), 409, 'room-full');
   });
 

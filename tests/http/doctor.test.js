@@ -137,7 +137,7 @@ const CASES = {
     }), /metrics: anyone can read them from here/, 'DRAWBRIDGE_METRICS_FROM: without')),
 
     'behind HAProxy, as it comes': behind('haproxy', async () => found(await doctor({ ...QUIET, front: ['haproxy'] }),
-      /closed is only noticed when something is sent/, 'HAProxy: option abortonclose')),
+      /end of bob's stream is only noticed when something is sent/, 'HAProxy: option abortonclose')),
 
     'behind HAProxy, as drawbridge-operations(7) has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
 
@@ -180,7 +180,7 @@ const CASES = {
 
     'too few connections': async () => {
       const { status, out } = await doctor({ lines: 'server.max-connections := 12' });
-      assert.match(out, /^FAIL +processes: of 20 streams at a time \d+ are open/m);
+      assert.match(out, /^FAIL +processes: only \d+ of 20 streams are open/m);
       assert.match(out, /^FAIL +processes: no other request is answered meanwhile/m);
       assert.ok(out.includes('lighttpd: server.max-connections = '), out);
       assert.equal(status, 1);
@@ -192,7 +192,7 @@ const CASES = {
         "bin-environment" => ( "DRAWBRIDGE_CONF" => var.drawbridge_conf ),
         "max-procs" => 1, "check-local" => "disable" ))) }`,
       settings: { ...QUICK, PING: LONG_PING }, args: ['--hold', String(2 * LONG_PING + 1)],
-    }), /closed is only noticed when something is sent/, '"tcp-fin-propagate" => "enable"'),
+    }), /end of bob's stream is only noticed when something is sent/, '"tcp-fin-propagate" => "enable"'),
 
     'a page that answers POST': async () => found(await doctor({
       lines: `$HTTP["request-method"] == "POST" {
@@ -234,7 +234,7 @@ const CASES = {
 
     'MaxProcesses 6': async () => found(await doctor({
       lines: `FcgidCmdOptions \${drawbridge_programs}/stream.fcgi MaxProcesses 6 IOTimeout 180 ${STREAM_ENV}`,
-    }), /processes: of 20 streams at a time \d are open/, 'FcgidMaxProcesses 1000'),
+    }), /processes: only \d of 20 streams are open/, 'FcgidMaxProcesses 1000'),
 
     'without CGIPassAuth': async () => found(await doctor({
       lines: '<Directory "${drawbridge_programs}">\nCGIPassAuth Off\n</Directory>',

@@ -411,8 +411,8 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       const body = '[{"event":"x","data":1}]';
       for (const { method, path } of TABLE.filter((route) => route.path.includes('{room}'))) {
         const at = here(path, { room: word });
-        // A route of the word's own that fits: it has another method, or no such peer or file.
-        const own = TABLE.some((route) => route.path.startsWith(`/${word}/`)
+        // Another route, of the word's own, that fits: it has another method, or no such peer or file.
+        const own = TABLE.some((route) => route.path !== path && route.path.startsWith(`/${word}/`)
           && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(at));
         const answer = await ann.ask(method, at, method === 'POST' ? body : undefined);
         refusedBySome(answer, own ? [404, 405] : [400], `${method} ${at}`);

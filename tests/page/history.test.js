@@ -31,6 +31,12 @@ const alike = (all) => {
   for (const one of all) assert.equal(one.elements.canonical(), all[0].elements.canonical());
 };
 
+test('an element that no peer would accept is a fault of ours, and not a full board', () => {
+  const [ann] = people(1);
+  assert.throws(() => ann.add({ ...PEN, kind: 'star' }), /shapes\.js allows no such element: .*star/);
+  assert.deepEqual(ids(ann), []);
+});
+
 test('two who draw by turns undo each their own, and do it again', () => {
   const [ann, bob] = people(2);
   const [a, b, c, d] = [draw(ann), draw(bob), draw(ann), draw(bob)];

@@ -6,7 +6,7 @@ import { begin, end, json, server, settle, token } from './lib/browser.js';
 import { pass } from './lib/clock.js';
 
 const BASE = new URL('http://draw.test/');
-const HELD_BACK = 'The server answers, but something between holds the stream back.';
+const HELD_BACK = 'The server answers, but something in between holds the stream back.';
 const UNREACHED = 'The server cannot be reached.';
 const PATIENCE_MS = 10_000;
 const REQUEST_MS = 10_000;

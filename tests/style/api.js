@@ -9,16 +9,17 @@ import { complain, finish, same } from './complaints.js';
 
 const OPENAPI = 'src/doc/openapi.yaml';
 const ASYNCAPI = 'src/doc/asyncapi.yaml';
+const PROTOCOL = 'src/man/drawbridge.7.in';
 
 /** Whose client has ended the request, and hears no answer. */
 const UNHEARD = ['gone'];
 
 async function kinds() {
   const { valid, errors: faults } = await new Validator({ strict: false }).validate(read(OPENAPI));
-  if (!valid) complain(OPENAPI, `is no OpenAPI: ${JSON.stringify(faults)}`);
+  if (!valid) complain(OPENAPI, `is not valid OpenAPI: ${JSON.stringify(faults)}`);
   // meta: the schema of AsyncAPI brings that of JSON Schema itself.
   const ajv = new Ajv({ strict: false, validateFormats: false, meta: false, validateSchema: false });
-  if (!ajv.validate(specs.schemas[asyncapi.asyncapi], asyncapi)) complain(ASYNCAPI, `is no AsyncAPI: ${ajv.errorsText(ajv.errors)}`);
+  if (!ajv.validate(specs.schemas[asyncapi.asyncapi], asyncapi)) complain(ASYNCAPI, `is not valid AsyncAPI: ${ajv.errorsText(ajv.errors)}`);
 }
 
 function versions() {
@@ -90,6 +91,16 @@ function examples() {
   }
 }
 
+/** The page for people has the members of the events, too. */
+function members() {
+  const stream = read(PROTOCOL).split('\n.Ss ').find((part) => part.startsWith('The stream\n')) ?? '';
+  for (const { name, payload } of MESSAGES) {
+    for (const member of Object.keys(payload?.properties ?? {})) {
+      if (!new RegExp(`\\b${member}\\b`).test(stream)) complain(PROTOCOL, `"The stream" lacks ${member}, a member of ${name} in ${ASYNCAPI}`);
+    }
+  }
+}
+
 /** What we send has no members but these. What clients send may have more, where the server does not look. */
 function closed(file, node, at, isOurs = true) {
   if (!node || typeof node !== 'object') return;
@@ -113,6 +124,7 @@ words();
 names();
 parameters();
 examples();
+members();
 const text = read(OPENAPI) + read(ASYNCAPI);
 closed(OPENAPI, openapi, '');
 closed(ASYNCAPI, asyncapi, '');

@@ -3,10 +3,10 @@ const found = [];
 
 export const complain = (file, text) => found.push(`${file}: ${text}`);
 
-/** Each of one is in the other. where: what of the file. */
+/** Complains of what one list has and the other has not. where: which part of the file; source: what is right. */
 export function same(file, where, has, wanted, source) {
   for (const one of new Set(wanted)) if (!has.includes(one)) complain(file, `${where} lacks ${one}, which ${source} has`);
-  for (const one of new Set(has)) if (!wanted.includes(one)) complain(file, `${where} has ${one}, which ${source} has not`);
+  for (const one of new Set(has)) if (!wanted.includes(one)) complain(file, `${where} has ${one}, which ${source} does not have`);
 }
 
 /** @returns {never} */

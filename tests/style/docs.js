@@ -81,11 +81,19 @@ function settings() {
     }
   }
 
+  const stream = tables.sources().filter((path) => path.startsWith('src/stream/')).map(read).join('\n');
+  const pointed = items(MAN_STREAM, 'ENVIRONMENT', 'Ev').flatMap((entry) => entry.names);
+  for (const { name, member } of known) {
+    if (new RegExp(`\\bconf(?:->|\\.)${member}\\b`).test(stream) && !pointed.includes(`DRAWBRIDGE_${name}`)) {
+      complain(MAN_STREAM, `ENVIRONMENT lacks DRAWBRIDGE_${name}, which src/stream reads`);
+    }
+  }
+
   const may = ['CONF', 'NAME', ...names].flatMap((name) => [name, `${name}_FILE`]);
   for (const file of new Set(['quickstart', ...DOCUMENTS, ...shipped('lighttpd'), ...shipped('apache'), ...shipped('src/nginx'), ...shipped('src/caddy'), ...shipped('src/container'), ...shipped('src/debian'),
     ...shipped('src/systemd')])) {
     for (const name of new Set(all(read(file), /\bDRAWBRIDGE_([A-Z][A-Z_]*[A-Z])\b/g))) {
-      if (!may.includes(name)) complain(file, `names DRAWBRIDGE_${name}, which is no setting`);
+      if (!may.includes(name)) complain(file, `names DRAWBRIDGE_${name}, which is not a setting`);
     }
   }
 }
@@ -110,9 +118,13 @@ function metrics() {
     same(MAN_OPERATIONS, `METRICS, ${full(metric)},`, told.words,
       told.text.includes('and others') ? metric.words.filter((word) => told.words.includes(word)) : metric.words, 'src/shared/metric.c');
   }
+  const tests = shipped('tests/http').filter((path) => path.endsWith('.test.js')).map(read).join('\n');
+  for (const { name } of tests ? known : []) {
+    if (!new RegExp(`drawbridge_${name}\\b|'${name.replace(/_total$/, '')}'`).test(tests)) complain('tests/http', `no test looks at the metric ${name}`);
+  }
   for (const page of MAN) {
     for (const name of new Set(all(read(page), /\bdrawbridge_(\w+)\b/g))) {
-      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is no metric of src/shared/metric.c`);
+      if (!known.some((metric) => metric.name === name)) complain(page, `names drawbridge_${name}, which is not a metric of src/shared/metric.c`);
     }
   }
 }
@@ -139,6 +151,16 @@ function routes() {
       const asked = new RegExp(`['"\`]${path.replaceAll('/', '\\/').replace(/\{\w+\}/g, '[^/\'"`\\s]+')}(?![\\w/-])`);
       if (!asked.test(text)) complain('tests/http', `no test but errors.test.js asks for ${method} ${path}`);
     }
+  }
+}
+
+/** A request of the fuzzer's corpus for each that signal.fcgi answers, which is what it runs. */
+function corpus() {
+  const folder = 'tests/fuzz/corpus/request';
+  const requests = shipped(folder).map(read);
+  for (const { method, path } of ROUTES.filter(({ program }) => program === 'signal.fcgi')) {
+    const uri = new RegExp(`^REQUEST_URI=${path.replace(/\{\w+\}/g, '[^/?\n]+')}(?:\\?.*)?$`, 'm');
+    if (!requests.some((text) => uri.test(text) && text.includes(`REQUEST_METHOD=${method}\n`))) complain(folder, `no request for ${method} ${path}`);
   }
 }
 
@@ -212,7 +234,7 @@ function keys() {
   same(PAGE, 'the table of keys', letters(table(PAGE, '| key |').flat().flatMap(coded)), [...tools, ...letters(help)],
     'src/page/board/tools.js and the help in src/page/index.html');
   for (const key of tools.filter((one, i) => [...tools.slice(0, i), ...help].includes(one))) {
-    complain('src/page/board/tools.js', `the key ${key} is another one's, too`);
+    complain('src/page/board/tools.js', `the key ${key} is used twice`);
   }
 }
 
@@ -229,7 +251,7 @@ function logs() {
   const logged = new Set(tables.sources().flatMap((path) => all(read(path), /"([a-z]+\.[a-z_]+)"/g)));
   for (const file of DOCUMENTS) {
     for (const name of new Set(all(read(file), /\bat=([a-z]+\.[a-z_]+)/g))) {
-      if (name !== 'module.function' && !logged.has(name)) complain(file, `at=${name} is logged by no source`);
+      if (name !== 'module.function' && !logged.has(name)) complain(file, `no source logs at=${name}`);
     }
   }
 }
@@ -256,7 +278,7 @@ function command() {
   }
   for (const file of DOCUMENTS) {
     for (const name of new Set(all(read(file), /(?:^(?: {4})?(?:[#$] )?|`|&& |^\.Dl |^\.Nm )drawbridge (?:Cm )?([a-z]+)/gm))) {
-      if (!names.includes(name)) complain(file, `names "drawbridge ${name}", which is no command`);
+      if (!names.includes(name)) complain(file, `names "drawbridge ${name}", which is not a command`);
     }
   }
 }
@@ -268,7 +290,7 @@ function quickstart() {
   same('quickstart', '--help', options(usage), taken, 'what it takes');
   same('README.md', '"Try it"', options(section(README, 'Try it', '##')).filter((option) => option !== 'help'), taken, 'quickstart');
   const words = (text) => text.replaceAll('\\\n', '').trim().split(/\s+/);
-  same('README.md', '"Build and install"', words(/apt install --no-install-recommends ((?:.*\\\n)*.*)/.exec(README)?.[1] ?? ''),
+  same('README.md', '"Install on a server", 1,', words(/apt install --no-install-recommends ((?:.*\\\n)*.*)/.exec(README)?.[1] ?? ''),
     words(/build_packages='([^']*)'/.exec(code)[1]), 'build_packages of quickstart');
 }
 
@@ -285,8 +307,8 @@ function documents() {
   for (const file of DOCUMENTS) {
     // automake packs that of the top folder by itself.
     if (file === 'README.md') continue;
-    if (!new RegExp(`\\s${file.replace(/\.in$/, '')}\\s`).test(packed)) complain('Makefile.am', `packs no ${file}`);
-    if (!README.includes(`](${file})`)) complain('README.md', `links to no ${file}`);
+    if (!new RegExp(`\\s${file.replace(/\.in$/, '')}\\s`).test(packed)) complain('Makefile.am', `does not pack ${file}: EXTRA_DIST, or a list of what is installed`);
+    if (!README.includes(`](${file})`)) complain('README.md', `does not link to ${file}`);
   }
   const lines = README.split('\n').length - 1;
   if (lines > README_LINES_MAX) complain('README.md', `has ${lines} lines, more than ${README_LINES_MAX}`);
@@ -297,13 +319,13 @@ function documents() {
       if (ours && !pages.includes(`${name}.${part}`)) complain(page, `refers to ${name}(${part}), which is not in src/man`);
     }
     for (const head of all(read(page), /(?:^\.| )Sx (\w+)/gm)) {
-      if (!section(read(page), head, '.Sh')) complain(page, `refers to a section ${head}, which it has not`);
+      if (!section(read(page), head, '.Sh')) complain(page, `refers to a section ${head}, which it does not have`);
     }
   }
-  for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which is not there`);
+  for (const { file, link } of brokenLinks()) complain(file, `links to ${link}, which does not exist`);
 }
 
-const CHECKS = [settings, metrics, routes, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];
+const CHECKS = [settings, metrics, routes, corpus, reservedWords, modules, client, keys, errors, logs, command, quickstart, tests, documents];
 
 for (const check of CHECKS) check();
 finish();

@@ -15,6 +15,7 @@
 
 #include "play.h"
 #include "redis_server.h"
+#include "store/script.h"
 #include "tab.h"
 
 struct script_row {
@@ -615,7 +616,7 @@ static void test_due(void **state)
 }
 
 /* Every script in one course: what comes before, it, and what it answers there
- * and on an empty Redis. */
+ * and on an empty Redis. A name begins with that of the script. */
 #define ROOM "enter a b c r | open d"
 
 static const struct script_call {
@@ -647,6 +648,9 @@ static const struct script_call {
 	{ "connect and go on", ROOM, "?connect a at", "resumed in r",
 	  "not resumed", "peer:a mailbox:a a:channels present leaving", NULL,
 	  true },
+	{ "replay", ROOM " | close a | broadcast b r +9000 | broadcast b r +9000", "?connect a at",
+	  "resumed in r, missed x b ...; x b ...", "not resumed", "peer:a mailbox:a", NULL,
+	  true },
 	{ "beat", ROOM " | redis ZADD %leaving 9e12 a", "?beat a", "live",
 	  "over", "present leaving", NULL, true },
 	{ "end", ROOM " | close a", "?end a", "leaving", "stays",
@@ -658,6 +662,30 @@ static const struct script_call {
 #define EACH_CALL \
 	for (const struct script_call *c = calls; \
 	     c < calls + sizeof calls / sizeof *calls; c++)
+
+static bool has_call(const char *script)
+{
+	size_t len = strlen(script);
+
+	EACH_CALL
+		if (!strncmp(c->name, script, len) && strchr(" ", c->name[len]))
+			return true;
+	return false;
+}
+
+static void test_all_called(void **state)
+{
+	size_t lacking = 0;
+
+	(void)state;
+	for (int i = 0; i < SCRIPT_COUNT; i++) {
+		if (has_call(script_names[i]))
+			continue;
+		lacking++;
+		print_error("  calls[] lacks %s.lua\n", script_names[i]);
+	}
+	assert_int_equal(lacking, 0);
+}
 
 static size_t wrong;			/* of a test, so that all are shown */
 
@@ -889,6 +917,7 @@ int main(void)
 		COURSE(test_beat),
 		COURSE(test_end),
 		COURSE(test_due),
+		COURSE(test_all_called),
 		COURSE(test_flushed),
 		COURSE(test_restarted),
 		COURSE(test_foreign),

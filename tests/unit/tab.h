@@ -18,7 +18,7 @@ extern struct conf conf;
  * the end) and those of the server, and makes the scripts of it. Once. */
 void conf_setup(const char *const *settings);
 
-/* b is its id and its username. */
+/* The id is its username, too. */
 struct peer peer_named(const char *id);
 
 /* A relay whose answer is waited for; nobody else uses r meanwhile. */
@@ -43,12 +43,11 @@ enum err beat_now(struct redis *r, const struct peer *p, const char *incarnation
 
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
-/* What was missed counts as heard, all its pages. ERR_NO_PEER: it was pushed out
- * meanwhile. */
 /* As presence_connect(), waited for. */
 enum err tab_presence(struct redis *r, const struct peer *p,
 		      const char *position, struct presence *to);
-
+/* What was missed counts as heard, all its pages. ERR_NO_PEER: it was pushed out
+ * meanwhile. */
 enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		     struct presence *p);
 /* Takes what Redis has pushed to it by now, without waiting. A reply that came

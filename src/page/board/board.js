@@ -74,6 +74,7 @@ const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text'))
 const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
 
+drawing.acted = count;
 view.changed = moved;
 /** @type {Paper['overlay']} */
 paper.overlay = (context, colours) => {
@@ -218,7 +219,7 @@ async function exportAs(render, ending) {
   }
 }
 
-/** Between what lies over the board. */
+/** Shows everything, in the space that the panels leave free. */
 function fit() {
   /**
    * @param {string} id

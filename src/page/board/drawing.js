@@ -18,6 +18,8 @@ export const FULL = 'The board is full. Open a new room to go on.';
 
 export class Drawing {
   elements = new Elements(RULES);
+  /** An action has ended: what can be undone and redone may be another. */
+  acted = () => {};
   #changed;
   #tell;
   #history;
@@ -51,7 +53,7 @@ export class Drawing {
     if (this.elements.full) return null;
     const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MAX);
     const merged = this.elements.add({ ...value, order }, points);
-    if (!merged) return null;
+    if (!merged) throw new TypeError(`shapes.js allows no such element: ${JSON.stringify(value)}`);
     this.#history.note(merged.element.id, null);
     this.#made(merged);
     return /** @type {Present} */ (merged.element);
@@ -87,6 +89,7 @@ export class Drawing {
 
   commit() {
     this.#history.commit();
+    this.acted();
   }
 
   cancel() {

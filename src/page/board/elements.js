@@ -45,7 +45,7 @@ import { randomId } from '../client/random.js';
 export const BUCKETS = 64;
 
 // What there is is bounded, whatever peers send.
-export const ELEMENTS_MAX = 20_000; // those that were deleted included
+export const ELEMENTS_MAX = 20_000; // deleted ones included
 export const POINTS_MAX = 400_000;
 const ELEMENT_POINTS_MAX = 4_000;
 const VERSION_MAX = 1e9;
@@ -263,7 +263,7 @@ export class Elements {
     this.points -= this.count(element);
     this.#holding -= this.#held.get(element.id)?.size ?? 0;
     this.#held.delete(element.id);
-    element.points = []; // another list: the one before may be somebody's to put back
+    element.points = []; // a new list: somebody may keep the old one, to restore it
   }
 
   /**
@@ -353,7 +353,7 @@ function compare(a, b) {
 function compareEdits(a, b) {
   const order = compare({ version: a.edit, by: a.editor }, { version: b.edit, by: b.editor });
   if (order) return order;
-  // Who makes two values of one edit contradicts himself, but must not divide the others.
+  // A peer that sends two values for one edit is faulty, but must not make the others diverge.
   const [one, other] = [JSON.stringify(a.value), JSON.stringify(b.value)];
   return one === other ? 0 : one < other ? -1 : 1;
 }

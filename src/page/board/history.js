@@ -1,5 +1,5 @@
 /**
- * history.js - what one has done oneself, to be undone and done again.
+ * history.js - undo and redo, of one's own actions alone.
  *
  * An action is a set of changes to elements, each from one state to another: {value, points}, or null
  * where there was none. What others did to the same elements meanwhile stays: a move is taken back by

@@ -48,12 +48,12 @@ export class Keys {
     this.#hooks.repaint();
   }
 
-  /** @returns {boolean} whether there was something to be given up */
+  /** @returns {boolean} whether there was something to cancel */
   abandon() {
     if (!this.#tool) return false;
     this.#tool.cancel();
     this.#tool = null;
-    this.#hooks.say('Given up.');
+    this.#hooks.say('Cancelled.');
     return true;
   }
 

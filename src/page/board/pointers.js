@@ -6,7 +6,7 @@
  */
 
 const PALM_MS = 1_000;
-const SLIP_MS = 250; // what a first finger drew before the second came is none
+const SLIP_MS = 250; // what a first finger drew so shortly before the second is discarded
 const SERIES_MS = 250; // of the wheel
 const NOTCH = 50; // a wheel begins with more at once, fingers on a pad with less
 const LINE_PX = 40;
@@ -61,7 +61,7 @@ export class Pointers {
     return Boolean(this.#active) || this.#fingers.size > 1;
   }
 
-  /** What is being drawn is not to be. */
+  /** Cancels what is being drawn. */
   abandon() {
     this.#active?.tool.cancel();
     this.#active = null;

@@ -63,7 +63,7 @@ export class Outbox {
   discard(wanted = () => true) {
     for (const [peer, queue] of this.#queues) {
       if (!wanted(peer)) continue;
-      for (const message of queue.splice(0)) message.reject(new Refusal(0, 'It was not sent any more.'));
+      for (const message of queue.splice(0)) message.reject(new Refusal(0, 'It was not sent.'));
     }
   }
 

@@ -308,7 +308,7 @@ export class Peer {
     this.#confirmed = 0;
     this.#broken = false;
     if (!anew) return;
-    this.#sender.fail(new Refusal(404, 'The peer is another page now.'));
+    this.#sender.fail(new Refusal(404, 'The peer has loaded a new page.'));
     this.#sender = new Sender();
     this.#next = 0;
     this.#wasOpen = false;

@@ -78,7 +78,7 @@ export async function persist(wanted, attempt, failed = () => {}) {
       if (wanted()) failed(asError(error));
     }
     if (wanted()) await pause(after ? after * (1 + Math.random() / 4) : backoff(n));
-    if (!wanted()) throw new Refusal(0, 'Nobody waits for this any more.');
+    if (!wanted()) throw new Refusal(0, 'This request is no longer needed.');
   }
 }
 

@@ -33,7 +33,7 @@ const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
 
 const UNREACHED = 'The server cannot be reached.';
-const HELD_BACK = 'The server answers, but something between holds the stream back.';
+const HELD_BACK = 'The server answers, but something in between holds the stream back.';
 const CROWDED = `This browser has ${TABS_MAX} other tabs here already: close one of them.`;
 
 export class Signaling extends Emitter {

@@ -163,7 +163,7 @@ export class Tokens {
     if (response.status === 401 && token) return this.#post(null);
     if (!response.ok) throw await refusal(response);
     const pass = await response.json();
-    if (typeof pass?.token !== 'string') throw new Refusal(0, 'This is no Drawbridge.');
+    if (typeof pass?.token !== 'string') throw new Refusal(0, 'This is not a Drawbridge server.');
     this.readClock(response);
     return pass;
   }

@@ -9,7 +9,7 @@ local peer, room, cost, most, message, position = unpack(ARGV)
 
 local members, rate, entering = unpack(KEYS)
 local strangers = strangers_of(peer, room, entering)
--- One that has left between two parts is heard of no more.
+-- A sender that has left between two parts sends no more.
 if strangers[peer] or redis.call('SISMEMBER', members, peer) == 0 then return position == '' and -1 or 0 end
 if position == '' then
   local count = redis.call('SCARD', members) - 1
@@ -25,7 +25,7 @@ end
 if #others == 0 then return 0 end
 local count = math.min(#others, TELL_AT_ONCE, math.max(1, math.floor(BYTES_AT_ONCE / #message)))
 if count < #others then table.sort(others) end
--- An error where one is no stream, before anybody has the message.
+-- If one is not a stream, this is an error before anybody has the message.
 local full = {}
 for i = 1, count do full[i] = redis.call('XLEN', key_mailbox(others[i])) >= MAILBOX end
 for i = 1, count do deliver(others[i], message, full[i] and mailbox_of(others[i])) end

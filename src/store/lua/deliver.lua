@@ -40,7 +40,7 @@ local function has_met(peer, other, room)
 end
 
 -- Of who is entering a room (a set): the peer itself, and those that were not told of it yet. They
--- would not know it, but for who enters again. ENTERING_MAX bounds the cost.
+-- would not know it, unless it enters again. ENTERING_MAX bounds the cost.
 local ENTERING_MAX = 16
 local function strangers_of(peer, room, entering)
   local strangers = {}

@@ -64,8 +64,8 @@ local function page_after(mailbox, position)
   end
 end
 
--- What is kept is so until the client has it: it asks for one page more then, which is empty. What is
--- before the first of a page it has.
+-- What is kept stays so until the client has it: then it asks for one more page, which is empty. It
+-- has all that is before the first message of a page.
 local function has_more(peer, page, more)
   if not page[1] or redis.call('EXISTS', key_kept(peer)) == 0 then
     redis.call('DEL', key_kept(peer))
@@ -85,7 +85,8 @@ local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end
 
--- Who has lost what it was told has this mark at its number, and is announced again when it joins.
+-- A peer that has lost what it was told has this mark at its number, and is announced again when it
+-- joins.
 local LOST = ' lost'
 
 local function number_field(room) return NUMBER .. room end
@@ -110,7 +111,7 @@ end
 local function next_number(room)
   local key = key_numbers(room)
   local number = redis.call('INCR', key)
-  -- A new one, though there may be members: above all that have been.
+  -- A new key, though there may be members: begin above all numbers that were in use.
   if number == 1 then number = redis.call('INCRBY', key, string.format('%.0f', now_ms() * 1000)) end
   keep(key)
   return number
@@ -120,8 +121,8 @@ end
 --   +  it enters: both are told, and it is to offer
 --   =  it entered before: it alone is told again
 --   -  it left; without another: all are to be told who are there then
--- TELLS of them are told by a script. What is left stands in a list, as "+room other", and goes on
--- with the next step of this peer: before anything else of it, so that the order holds.
+-- One script tells at most TELLS of them. The rest is in a list, as "+room other", and is told by the
+-- next steps of this peer before anything else, so that the order holds.
 local TELLS = TELL_AT_ONCE / 2
 local LIST_AT_ONCE = 1000  -- that unpack() is sure to take
 local told_count = 0  -- by this script
@@ -132,19 +133,19 @@ local function parse_tell(text)
   return {sign = sign, room = room, other = other ~= '' and other or nil}
 end
 
--- Of all others in the room. (Of who leaves those hear too that are just entering, and were not told
--- of it: they may know it from before.)
+-- To all others in the room. (Peers that are just entering are told, too, of one that leaves, even if
+-- they were not told of it: they may know it from an earlier visit.)
 local function append_tells(tells, sign, room, peer)
   for _, id in ipairs(redis.call('SMEMBERS', key_members(room))) do
     if id ~= peer and id ~= '' then
-      -- With all that is to be known, as a table that grows is slow.
+      -- With all of its fields, as a table that grows is slow.
       tells[#tells + 1] = {sign = sign, room = room, other = id, max = nil, user = nil, number = nil}
     end
   end
 end
 
--- Whether a mailbox holds as much as it may, or may when this script has told its peer all that
--- it tells: then it matters what is kept.
+-- Whether a mailbox is full, or may be once this script has told its peer all that it tells: then it
+-- matters what is kept.
 local function is_full(peer)
   local length = redis.pcall('XLEN', key_mailbox(peer))
   if type(length) ~= 'number' then must_be('stream', key_mailbox(peer)) end
@@ -165,8 +166,8 @@ local function read_others(tells)
   for i = 1, math.min(#tells, TELLS) do read_other(tells[i]) end
 end
 
--- Likewise of who leaves, or goes on with a list: it could do nothing else as long as one of them has
--- a broken key. That one is left out.
+-- Likewise for a peer that leaves, or goes on with a list: but others with a broken key are left out,
+-- as it could do nothing as long as there is one.
 local function readable_of(tells)
   local readable = {}
   for _, t in ipairs(tells) do
@@ -232,8 +233,8 @@ local function tell(peer, tells)
   return #tells > count, users
 end
 
--- In parts: who is told and who is not yet is known by the list, and until its end the room is
--- none of the peer's own.
+-- In parts: the list says who is not told yet, and until its end the room is not among the peer's
+-- own.
 local function enter(peer, room, tells)
   if #tells > TELLS then
     redis.call('SADD', key_entering(room), peer)
@@ -265,8 +266,8 @@ local function next_tells(peer)
   return tells, #texts, texts[1] and parse_tell(texts[1])
 end
 
--- Goes on with what is left. nil: nothing is; '': with more, or of rooms that were left; or the
--- room of which now all is told.
+-- Goes on with what is left. nil: nothing was; '': there is more, or it was of rooms that were left;
+-- else the room of which all is told now.
 local function tell_on(peer)
   local tells, count, first = next_tells(peer)
   if not first then return nil end
@@ -355,8 +356,8 @@ local function begin_life(peer, server, others)
   return life
 end
 
--- Where the clock went back, ids that a stream has yet to read lie ahead of it: the next life's
--- are to be above them, so the newest stays as long as that is so.
+-- If the clock went back, ids that a stream has yet to read lie ahead of it: those of the next life
+-- must be above them, so the newest stays as long as it is ahead.
 local function forget(peer, now)
   redis.call('DEL', key_peer(peer), key_rooms(peer), key_kept(peer))
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
@@ -390,8 +391,8 @@ local function due(now)
     'LIMIT', 0, DUE_AT_ONCE)
   for i, peer in ipairs(gone) do
     redis.call('ZREM', LEAVING, peer)
-    -- Whose keys are broken is looked at again later: it must not stop the
-    -- beats of all the others.
+    -- One with broken keys is tried again later: it must not stop the beats of all
+    -- the others.
     local good, left = pcall(leave_on, peer)
     if not good then
       redis.log(redis.LOG_WARNING, left.err)

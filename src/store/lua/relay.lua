@@ -4,7 +4,7 @@
 -- Returns how many streams took them (0: kept); -1: no shared room; -2: as many are kept as may
 --      be, of all or of the sender; {ms}: over the rate, for so long
 local peer, to, count = ARGV[1], ARGV[2], #ARGV - 4
--- Of one sender: nobody alone takes what others may have to say.
+-- Of one sender: so none of them fills the whole mailbox.
 local KEPT_OF_ONE = MAILBOX / 2
 
 if redis.call('SINTERCARD', 2, KEYS[1], KEYS[2], 'LIMIT', 1) == 0 and

@@ -72,14 +72,14 @@ export const RESERVED = words('src/base/id.c', 'reserved');
 /** Names of events that only the server sends. */
 export const SERVER_EVENTS = words('src/web/http.c', 'server_events');
 
-/** {name, preset, number, least, most, above}; above: another that is its lower bound, times some. */
+/** {name, member, preset, number, least, most, above}; member: of struct conf; above: another that is its lower bound, times some. */
 export function settings() {
   const row = [/\{ \.name = "(\w+)", \.kind = &kind_(\w+),\s+\.member = AT\((\w+)\)/, /(?:,\s+\.preset = "([^"]*)")?/,
     /(?:, \.min = (\d+), \.max = (\d+))?/, /(?:, \.at_least = \{ \d+, AT\((\w+)\) \})? \}/];
   const found = every('src/conf/settings.c', 'settings', new RegExp(row.map(({ source }) => source).join(''), 'g'));
   const nameOf = Object.fromEntries(found.map(([, name, , member]) => [member, name]));
-  return found.map(([, name, kind, , preset, least, most, above]) => ({
-    name, preset: preset ?? null, number: kind === 'number', least: Number(least), most: Number(most), above: nameOf[above],
+  return found.map(([, name, kind, member, preset, least, most, above]) => ({
+    name, member, preset: preset ?? null, number: kind === 'number', least: Number(least), most: Number(most), above: nameOf[above],
   }));
 }
 

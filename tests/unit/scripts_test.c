@@ -839,6 +839,9 @@ static void test_full_and_foreign(void **state)
 		{ "full, and without limits: a relay is refused all the same",
 		  "enter a b r | limit 0 0 0 | memory full | ?relay a b 1 | "
 		  "?broadcast a r 1 | ?got b", "redis | redis | nothing" },
+		{ "full: what was kept is replayed, page by page",
+		  "enter a b r | close b | relay a b +9000 | relay a b +9000 | memory full | "
+		  "?connect b at", "resumed in r, missed x a ...; x a ..." },
 		{ "full, on a new connection",
 		  "enter a b r | memory full | redial | ?leave a r | ?got b",
 		  "ok | remove-peer a r" },

@@ -74,7 +74,7 @@ local function has_more(peer, page, more)
   for _, entry in ipairs(page) do
     local number = entry[2][4]
     if number then
-      redis.call('HSET', key_kept(peer), KEPT_HAD, number - 1)
+      redis.pcall('HSET', key_kept(peer), KEPT_HAD, number - 1)  -- a full memory counts it as kept for longer
       break
     end
   end

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "redis_server.h"
 #include "shared/metric.h"
 #include "store/dial.h"
@@ -42,6 +45,17 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	if (clock == CLOCK_MONOTONIC)
 		t->tv_sec += ahead_s;
 	return (int)e;
+}
+
+/* Of the process: eventfd(2) fails. */
+static bool has_no_descriptors;
+
+int eventfd(unsigned count, int flags)
+{
+	if (!has_no_descriptors)
+		return (int)syscall(SYS_eventfd2, count, flags);
+	errno = EMFILE;
+	return -1;
 }
 
 static void do_round(void)
@@ -301,6 +315,45 @@ static void test_unused(void **state)
 	leave_all(s, 1);
 }
 
+static int lines_logged;
+
+static void count_line(enum log_level level, const char *fact)
+{
+	(void)level;
+	(void)fact;
+	lines_logged++;
+}
+
+/* It is not connected, and cannot be: who asks is told, and the log once; and then it can. */
+static void test_no_descriptors(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 1);
+	connect_all(s, 1);
+	tell("CLIENT KILL TYPE normal SKIPME yes");
+	tell("CLIENT KILL TYPE pubsub");
+	while (subscription_state(s->subscription) != SUBSCRIPTION_LOST)
+		do_round();
+	session_drop(s);
+	init_all(s + 1, CROWD - 1);
+	has_no_descriptors = true;
+	log_set_sink(count_line);
+	from = clock_ms();
+	for (int i = 0; i < CROWD; i++)
+		session_connect(&s[i]);
+	finish_all(s, CROWD);
+	assert_in_range(lines_logged, 1, 1 + (clock_ms() - from) / 1000);
+	log_set_sink(NULL);
+	has_no_descriptors = false;
+	for (int i = 0; i < CROWD; i++)
+		assert_int_equal(s[i].err, ERR_STORE);
+	connect_all(s, CROWD);
+	leave_all(s, CROWD);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -311,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_standstill),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_no_descriptors),
 	};
 	static const char *const settings[] = { "DRAWBRIDGE_PING=1", "DRAWBRIDGE_GRACE=1", NULL };
 	int failed;

@@ -487,7 +487,7 @@ static void expire_answers(void)
 		struct connection *c = s->connection;
 
 		/* Perhaps this thread is what is late. */
-		if (has_input(c))
+		while (s == TAILQ_FIRST(&awaited) && has_input(c))
 			read_connection(c);
 		if (s != TAILQ_FIRST(&awaited))
 			continue;

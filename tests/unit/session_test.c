@@ -304,6 +304,40 @@ static void test_standstill(void **state)
 	leave_all(s, 3);
 }
 
+/* Redis is taken for away as an answer is late, of a subscription that begins or ends, until
+ * that has come: or whoever left after that would not wait for the end of a subscription. */
+static void check_back(void (*begin)(struct session *s))
+{
+	struct session *s = crowd;
+	int64_t end_at;
+
+	init_all(s, 2);
+	connect_all(s, begin == session_leave ? 2 : 1);
+	server_freeze();
+	begin(s + 1);
+	while (session_is_busy(s + 1) && s[1].step != SESSION_TO_LEAVE)
+		do_round();
+	assert_true(dial_is_away());
+	server_thaw();
+	end_at = clock_ms() + LONG_MS;
+	while (dial_is_away()) {
+		assert_true(clock_ms() < end_at);
+		do_round();
+	}
+	session_leave(s);
+	assert_int_equal(s->step, SESSION_UNSUBSCRIBING);
+	finish_all(s, 2);
+	session_free(s);
+	session_free(s + 1);
+}
+
+static void test_back(void **state)
+{
+	(void)state;
+	check_back(session_connect);
+	check_back(session_leave);
+}
+
 /* Another Redis, which knows nobody. */
 static void test_restart(void **state)
 {
@@ -380,6 +414,7 @@ static void test_no_descriptors(void **state)
 	init_all(s + 1, CROWD - 1);
 	has_no_descriptors = true;
 	log_set_sink(count_line);
+	lines_logged = 0;
 	from = clock_ms();
 	for (int i = 0; i < CROWD; i++)
 		session_connect(&s[i]);
@@ -402,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_cut_asking),
 		cmocka_unit_test(test_many_beats),
 		cmocka_unit_test(test_standstill),
+		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unused),
 		cmocka_unit_test(test_no_descriptors),

@@ -25,7 +25,9 @@
 
 enum {
 	AWAY_MS = 200,			/* between two tries while Redis is away */
-	REFUSAL_MS = 10000,		/* between two lines of the same refusal */
+	REFUSAL_MS = 10000,		/* between two lines of the same refusal, */
+	SIMILAR_MS = 1000,		/* and of one that begins with the same word */
+	REFUSALS_MAX = 8,		/* such words */
 	LATE_MS = 1000,			/* between two lines of late answers */
 	DIAL_TRIES = 3,			/* where it is closed in the greeting */
 	PLACE_MAX = 127,
@@ -39,9 +41,13 @@ static _Atomic int64_t retry_at;
 /* When any connection got a reply, and when a late one was logged last. */
 static _Atomic int64_t answered_at, late_logged_at;
 
+/* What was logged last, one of each first word: Redis' code of an error, as READONLY. */
+struct logged_refusal {
+	char why[128];
+	int64_t at;
+};
+static struct logged_refusal logged_refusals[REFUSALS_MAX];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char last_refusal[128];
-static int64_t last_refusal_ms;
 
 void dial_init(const struct conf *c)
 {
@@ -120,16 +126,36 @@ void dial_note_broken(const char *at, const redisContext *context, int64_t asked
 		log_warn(at, "redis=closed why=%s", context->errstr);
 }
 
-/* Redis is there, but of no use. */
+/* The one with this first word; else the oldest, whose place the new one takes. */
+static struct logged_refusal *find_refusal(const char *why)
+{
+	size_t word = strcspn(why, " ");
+	struct logged_refusal *oldest = logged_refusals;
+
+	for (struct logged_refusal *r = logged_refusals; r < logged_refusals + REFUSALS_MAX; r++) {
+		if (strcspn(r->why, " ") == word && !memcmp(r->why, why, word))
+			return r;
+		if (r->at < oldest->at)
+			oldest = r;
+	}
+	*oldest = (struct logged_refusal){ .at = -REFUSAL_MS };
+	return oldest;
+}
+
+/* Redis is there, but of no use. Its words name the script, or a key, and so differ each
+ * time. */
 static void log_refusal(const char *at, const char *why)
 {
 	int64_t now = clock_ms();
+	struct logged_refusal *last;
+	bool is_same;
 
 	pthread_mutex_lock(&log_lock);
-	if (now - last_refusal_ms > REFUSAL_MS ||
-	    strncmp(last_refusal, why, sizeof last_refusal - 1)) {
-		last_refusal_ms = now;
-		strncpy(last_refusal, why, sizeof last_refusal - 1);
+	last = find_refusal(why);
+	is_same = !strncmp(last->why, why, sizeof last->why - 1);
+	if (now - last->at > (is_same ? REFUSAL_MS : SIMILAR_MS)) {
+		last->at = now;
+		snprintf(last->why, sizeof last->why, "%s", why);
 		log_error(at, "redis=refuses why=%s", why);
 	}
 	pthread_mutex_unlock(&log_lock);

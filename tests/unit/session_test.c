@@ -397,6 +397,32 @@ static void count_line(enum log_level level, const char *fact)
 	lines_logged++;
 }
 
+/* A replica refuses each script in words that name it: the log has a line a second. */
+static void test_words_differ(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 2);
+	connect_all(s, 1);
+	tell("REPLICAOF 127.0.0.1 1");
+	log_set_sink(count_line);
+	lines_logged = 0;
+	from = clock_ms();
+	for (int i = 0; i < 20; i++) {
+		session_connect(s + 1);
+		finish_all(s, 2);
+		beat_all(s, 1);
+		assert_int_equal(s->err, ERR_STORE);
+		assert_int_equal(s[1].err, ERR_STORE);
+	}
+	assert_in_range(lines_logged, 1, 1 + (clock_ms() - from) / 1000);
+	log_set_sink(NULL);
+	tell("REPLICAOF NO ONE");
+	leave_all(s, 2);
+}
+
 /* It is not connected, and cannot be: who asks is told, and the log once; and then it can. */
 static void test_no_descriptors(void **state)
 {
@@ -440,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_words_differ),
 		cmocka_unit_test(test_no_descriptors),
 	};
 	static const char *const settings[] = { "DRAWBRIDGE_PING=1", "DRAWBRIDGE_GRACE=1", NULL };

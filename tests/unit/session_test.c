@@ -423,6 +423,37 @@ static void test_words_differ(void **state)
 	leave_all(s, 2);
 }
 
+/* No more connections are to be had: who needs one finds Redis away, who does not finds it
+ * there. The log has that once a second. */
+static void test_flapping(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 3);
+	connect_all(s, 1);
+	strcpy(s[1].peer.id, s[0].peer.id);
+	free(s[1].channel);
+	s[1].channel = presence_channel(&conf, s[1].peer.id);
+	tell("CONFIG SET maxclients 3");
+	log_set_sink(count_line);
+	lines_logged = 0;
+	from = clock_ms();
+	for (int i = 0; i < 20; i++) {
+		session_connect(s + 1);
+		finish_all(s, 2);
+		assert_int_equal(s[1].err, ERR_STORE);
+		connect_all(s + 2, 1);
+		session_leave(s + 2);
+		finish_all(s, 3);
+	}
+	assert_in_range(lines_logged, 1, 3 * (1 + (clock_ms() - from) / 1000));
+	log_set_sink(NULL);
+	tell("CONFIG SET maxclients 10000");
+	leave_all(s, 3);
+}
+
 /* It is not connected, and cannot be: who asks is told, and the log once; and then it can. */
 static void test_no_descriptors(void **state)
 {
@@ -467,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unused),
 		cmocka_unit_test(test_words_differ),
+		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_no_descriptors),
 	};
 	static const char *const settings[] = { "DRAWBRIDGE_PING=1", "DRAWBRIDGE_GRACE=1", NULL };

@@ -25,8 +25,11 @@
 
 enum {
 	AWAY_MS = 200,			/* between two tries while Redis is away */
-	REFUSAL_MS = 10000,		/* between two lines of the same refusal */
-	LATE_MS = 1000,			/* between two lines of late answers */
+	REFUSAL_MS = 10000,		/* between two lines of the same refusal, */
+	SIMILAR_MS = 1000,		/* and of one that begins with the same word */
+	REFUSALS_MAX = 8,		/* such words */
+	LINE_MS = 1000,			/* between two lines of late answers; or that Redis
+					 * is away */
 	DIAL_TRIES = 3,			/* where it is closed in the greeting */
 	PLACE_MAX = 127,
 };
@@ -35,13 +38,19 @@ static const struct conf *store_conf;
 
 /* Redis is away: when it may be tried again. 0: it is not. */
 static _Atomic int64_t retry_at;
+static atomic_bool lost_is_logged;
+static _Atomic int64_t next_lost_at;	/* when it may be logged again */
 
-/* When any connection got a reply, and when a late one was logged last. */
-static _Atomic int64_t answered_at, late_logged_at;
+/* When any connection got a reply, and when a late one may be logged again. */
+static _Atomic int64_t answered_at, next_late_at;
 
+/* What was logged last, one of each first word: Redis' code of an error, as READONLY. */
+struct logged_refusal {
+	char why[128];
+	int64_t at;
+};
+static struct logged_refusal logged_refusals[REFUSALS_MAX];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char last_refusal[128];
-static int64_t last_refusal_ms;
 
 void dial_init(const struct conf *c)
 {
@@ -66,10 +75,14 @@ static bool may_try(void)
 		&not_before, now + DIAL_MS + AWAY_MS);
 }
 
+/* Where it is so for some and not for others, as where Redis has no more connections, that
+ * goes to and fro. */
 static void mark_away(const char *at, const char *why)
 {
-	if (!atomic_exchange(&retry_at, clock_ms() + AWAY_MS)) {
+	if (!atomic_exchange(&retry_at, clock_ms() + AWAY_MS))
 		metric_add(METRIC_REDIS_LOST, 0, 1);
+	if (!atomic_load(&lost_is_logged) && clock_due(&next_lost_at, LINE_MS)) {
+		atomic_store(&lost_is_logged, true);
 		log_warn(at, "redis=lost why=%s", why);
 	}
 }
@@ -83,7 +96,8 @@ void dial_note_found(const char *at)
 {
 	if (atomic_exchange(&retry_at, 0)) {
 		metric_add(METRIC_REDIS_BACK, 0, 1);
-		log_info(at, "redis=back");
+		if (atomic_exchange(&lost_is_logged, false))
+			log_info(at, "redis=back");
 	}
 }
 
@@ -103,13 +117,10 @@ void dial_note_reply(void)
  * others. */
 void dial_note_late(const char *at, int64_t asked_at)
 {
-	int64_t logged = atomic_load(&late_logged_at), now = clock_ms();
-
 	if (atomic_load(&answered_at) <= asked_at)
 		mark_away(at, "timeout");
-	else if (now >= logged + LATE_MS &&
-		 atomic_compare_exchange_strong(&late_logged_at, &logged, now))
-		log_warn(at, "redis=late ms=%lld", (long long)(now - asked_at));
+	else if (clock_due(&next_late_at, LINE_MS))
+		log_warn(at, "redis=late ms=%lld", (long long)(clock_ms() - asked_at));
 }
 
 void dial_note_broken(const char *at, const redisContext *context, int64_t asked_at)
@@ -120,16 +131,36 @@ void dial_note_broken(const char *at, const redisContext *context, int64_t asked
 		log_warn(at, "redis=closed why=%s", context->errstr);
 }
 
-/* Redis is there, but does not serve us. */
+/* The one with this first word; else the oldest, whose place the new one takes. */
+static struct logged_refusal *find_refusal(const char *why)
+{
+	size_t word = strcspn(why, " ");
+	struct logged_refusal *oldest = logged_refusals;
+
+	for (struct logged_refusal *r = logged_refusals; r < logged_refusals + REFUSALS_MAX; r++) {
+		if (strcspn(r->why, " ") == word && !memcmp(r->why, why, word))
+			return r;
+		if (r->at < oldest->at)
+			oldest = r;
+	}
+	*oldest = (struct logged_refusal){ .at = -REFUSAL_MS };
+	return oldest;
+}
+
+/* Redis is there, but does not serve us. Its words name the script, or a key, and so differ
+ * each time. */
 static void log_refusal(const char *at, const char *why)
 {
 	int64_t now = clock_ms();
+	struct logged_refusal *last;
+	bool is_same;
 
 	pthread_mutex_lock(&log_lock);
-	if (now - last_refusal_ms > REFUSAL_MS ||
-	    strncmp(last_refusal, why, sizeof last_refusal - 1)) {
-		last_refusal_ms = now;
-		strncpy(last_refusal, why, sizeof last_refusal - 1);
+	last = find_refusal(why);
+	is_same = !strncmp(last->why, why, sizeof last->why - 1);
+	if (now - last->at > (is_same ? REFUSAL_MS : SIMILAR_MS)) {
+		last->at = now;
+		snprintf(last->why, sizeof last->why, "%s", why);
 		log_error(at, "redis=refuses why=%s", why);
 	}
 	pthread_mutex_unlock(&log_lock);

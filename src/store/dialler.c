@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "store/dialler.h"
@@ -44,22 +46,37 @@ static void *run_refresh(void *arg)
 	return NULL;
 }
 
-static struct dialler *start_dialler(void *(*run)(void *), int epoll, void *data)
+/* Closing the descriptor removes it from the epoll. */
+static void release_dialler(struct dialler *d)
+{
+	if (d->done_fd >= 0)
+		close(d->done_fd);
+	free(d);
+}
+
+static int start_run(struct dialler *d, void *(*run)(void *), int epoll, void *data)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = data };
-	struct dialler *d = xcalloc(1, sizeof *d);
-	int e;
 
 	d->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	e = thread_start(&d->thread, run, d);
-	if (e) {
+	if (d->done_fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, d->done_fd, &event))
+		return errno;
+	return thread_start(&d->thread, run, d);
+}
+
+/* Each stream may want one, many times a second. */
+static struct dialler *start_dialler(void *(*run)(void *), int epoll, void *data)
+{
+	static _Atomic int64_t next_log_at;
+	struct dialler *d = xcalloc(1, sizeof *d);
+	int e = start_run(d, run, epoll, data);
+
+	if (!e)
+		return d;
+	if (clock_due(&next_log_at, 1000))
 		log_error("redis.thread", "why=%s", strerror(e));
-		close(d->done_fd);
-		free(d);
-		return NULL;
-	}
-	epoll_ctl(epoll, EPOLL_CTL_ADD, d->done_fd, &event);
-	return d;
+	release_dialler(d);
+	return NULL;
 }
 
 struct dialler *dialler_start(int epoll, void *data)
@@ -80,13 +97,6 @@ bool dialler_is_done(const struct dialler *d)
 void dialler_wait(const struct dialler *d)
 {
 	poll(&(struct pollfd){ d->done_fd, POLLIN, 0 }, 1, -1);
-}
-
-/* Closing the descriptor removes it from the epoll. */
-static void release_dialler(struct dialler *d)
-{
-	close(d->done_fd);
-	free(d);
 }
 
 static void unblock_context(redisContext *c)

@@ -9,8 +9,8 @@
 
 struct dialler;
 
-/* Starts to dial. Once it is done, the epoll reports an event with this data.ptr. NULL: a
- * thread could not be started, which the log says. */
+/* Starts to dial. Once it is done, the epoll reports an event with this data.ptr. NULL: there
+ * is no descriptor or no thread for it, which the log says. */
 struct dialler *dialler_start(int epoll, void *data);
 
 /* Likewise, but it is dial_refresh() that is called. */

@@ -23,7 +23,6 @@
 
 enum {
 	ARGV_MAX = REDIS_ARGS + 3,
-	UNANSWERED_MAX = 256,
 	TOGETHER_MS = 1,		/* between two writes, while there are
 					 * commands without a reply */
 };
@@ -338,16 +337,11 @@ static void read_replies(struct redis *r)
 		drop_broken(r);
 }
 
-bool redis_is_full(const struct redis *r)
-{
-	return r->unanswered >= UNANSWERED_MAX;
-}
-
 void redis_enqueue(struct redis *r, struct redis_command *cmd)
 {
 	if (cmd->count > REDIS_ARGS)
 		abort();
-	if (redis_is_full(r))
+	if (r->unanswered >= REDIS_UNANSWERED_MAX)
 		redis_drain(r);
 	cmd->sends_text = false;
 	r->unanswered++;

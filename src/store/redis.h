@@ -67,10 +67,10 @@ struct redis_command {
 
 /*
  * For many commands at once: those that are enqueued one after the other are sent
- * together. From then on done is called by any of these functions. Where very many have
- * no reply yet (redis_is_full()), redis_enqueue() waits for all of them.
+ * together. From then on done is called by any of these functions. Where so many have no
+ * reply yet, redis_enqueue() waits for all of them.
  */
-bool redis_is_full(const struct redis *r);
+enum { REDIS_UNANSWERED_MAX = 256 };
 void redis_enqueue(struct redis *r, struct redis_command *cmd);
 /* Sends; call it before you wait. While there are commands without a reply it sends at most
  * once a millisecond. */

@@ -285,19 +285,22 @@ static void append_text(struct subscription *s, const redisReply *message)
 	set_ready(s);
 }
 
+/* A late one, too: Redis may have been taken for away since, and be there. */
 static void receive_confirmation(struct subscription *s)
 {
-	if (s->state != SUBSCRIPTION_STARTING)
-		return;
-	/* Or the next script would not be tried yet. */
-	dial_note_found("redis.subscribe");
-	set_state(s, SUBSCRIPTION_CONFIRMED);
+	if (s->state == SUBSCRIPTION_STARTING || s->state == SUBSCRIPTION_LATE)
+		/* Or the next script would not be tried yet. */
+		dial_note_found("redis.subscribe");
+	if (s->state == SUBSCRIPTION_STARTING)
+		set_state(s, SUBSCRIPTION_CONFIRMED);
 }
 
 static void receive_end(struct subscription *s)
 {
 	if (!s->is_unsubscribing)
 		return;
+	if (s->state == SUBSCRIPTION_LATE)
+		dial_note_found("redis.subscribe");
 	remove_subscription(s);
 	if (s->is_orphan)
 		destroy_subscription(s);
@@ -486,7 +489,7 @@ static void expire_answers(void)
 		struct connection *c = s->connection;
 
 		/* Perhaps this thread is what is late. */
-		if (has_input(c))
+		while (s == TAILQ_FIRST(&awaited) && has_input(c))
 			read_connection(c);
 		if (s != TAILQ_FIRST(&awaited))
 			continue;

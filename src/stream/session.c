@@ -2,16 +2,19 @@
  * All commands of a round are sent together, on one connection beside those of the
  * subscriptions. What a step asks for waits in one of two lists, until sessions_flush():
  *
- *	to_beat		one script for BEATS_AT_ONCE
+ *	to_beat		one script for BEATS_AT_ONCE, BATCHES_MAX of them under way at a time
  *	to_ask		one script each. ASKS_MAX are under way at a time, from the
  *			subscription to the answer of a connect: each may bring a page, and
  *			where a script takes long those that were sent after it are late
+ *
+ * With a sweep they are fewer than redis_enqueue() would wait for.
  *
  * The callbacks of replies only move sessions between lists: a session whose step is over
  * goes into `finished`, from where session_ready() takes it.
  */
 #include "config.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +24,8 @@
 #include "stream/reaper.h"
 #include "stream/session.h"
 
-enum { ASKS_MAX = 128, TRIES = 2 };
+enum { ASKS_MAX = 128, BATCHES_MAX = 64, TRIES = 2 };
+static_assert(ASKS_MAX + BATCHES_MAX + 1 < REDIS_UNANSWERED_MAX, "redis_enqueue() would wait");
 
 struct beat_batch {
 	struct session *all[BEATS_AT_ONCE];
@@ -33,7 +37,7 @@ struct beat_batch {
 static struct session_list to_beat = TAILQ_HEAD_INITIALIZER(to_beat);
 static struct session_list to_ask = TAILQ_HEAD_INITIALIZER(to_ask);
 static struct session_list finished = TAILQ_HEAD_INITIALIZER(finished);
-static int asks_under_way;
+static int asks_under_way, batches_under_way;
 static struct redis *sessions_redis;
 static bool redis_has_event;
 static const struct conf *sessions_conf;
@@ -215,6 +219,7 @@ static void on_beaten(void *arg, enum err e)
 {
 	struct beat_batch *b = arg;
 
+	batches_under_way--;
 	for (int i = 0; i < b->count; i++)
 		finish_beat(b->all[i], &b->beats[i], e);
 	if (!e) {
@@ -237,6 +242,7 @@ static void start_beats(void)
 		b->beats[b->count] = s->beat;
 		b->all[b->count++] = s;
 	}
+	batches_under_way++;
 	reaper_note_beat(sessions_conf);
 	presence_beat(sessions_redis, sessions_conf, b->beats, b->count, &b->sweep,
 		      on_beaten, b);
@@ -375,13 +381,12 @@ static void start_ask(struct session *s)
 
 static bool may_beat(void)
 {
-	return !TAILQ_EMPTY(&to_beat) && !redis_is_full(sessions_redis);
+	return !TAILQ_EMPTY(&to_beat) && batches_under_way < BATCHES_MAX;
 }
 
 static bool may_ask(void)
 {
-	return !TAILQ_EMPTY(&to_ask) && asks_under_way < ASKS_MAX &&
-		!redis_is_full(sessions_redis);
+	return !TAILQ_EMPTY(&to_ask) && asks_under_way < ASKS_MAX;
 }
 
 /* Beats first, and a sweep: they must not be late. */
@@ -389,8 +394,7 @@ void sessions_flush(void)
 {
 	while (may_beat())
 		start_beats();
-	if (!redis_is_full(sessions_redis))
-		reaper_run(sessions_redis, sessions_conf);
+	reaper_run(sessions_redis, sessions_conf);
 	while (may_ask())
 		start_ask(TAILQ_FIRST(&to_ask));
 	subscription_flush();
@@ -411,8 +415,7 @@ int64_t sessions_deadline(void)
 {
 	const int64_t times[] = {
 		redis_deadline(sessions_redis), redis_trim(sessions_redis),
-		subscription_deadline(),
-		redis_is_full(sessions_redis) ? INT64_MAX : reaper_deadline(),
+		subscription_deadline(), reaper_deadline(),
 	};
 
 	/* What failed as it was sent is to be reported, or tried again. */

@@ -127,9 +127,11 @@ static void set_end(struct stream *s, enum metric_end why)
 		s->end_reason = why;
 }
 
+/* Who is to leave keeps its subscription for that: see session_leave(). */
 static void lose_redis(struct stream *s)
 {
-	session_drop(&s->session);
+	if (!s->end_reason)
+		session_drop(&s->session);
 	s->is_broken = false;
 	s->reconnect_at = clock_ms() + random_between(RECONNECT_MIN_MS, RECONNECT_MAX_MS);
 	s->state = STREAM_AWAY;

@@ -21,6 +21,9 @@ tests/unit/loop_test.c src/base/clock.c
 tests/unit/loop_test.c src/stream/session.c
 tests/unit/loop_test.c src/stream/stream.c
 tests/unit/loop_test.c src/web/conns.c
+tests/unit/stream_test.c src/store/subscription.c
+tests/unit/stream_test.c src/stream/request.c
+tests/unit/stream_test.c src/stream/session.c
 '
 # Where a program begins: its name is not ours to choose.
 entries='main LLVMFuzzerTestOneInput'

@@ -192,9 +192,28 @@ static pid_t pid_of_server(void)
 	return pid;
 }
 
+static bool is_stopped(pid_t pid)
+{
+	char name[32], state = 0;
+	FILE *f;
+
+	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	f = fopen(name, "r");
+	if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
+		bail(name, "is not as in proc(5)");
+	fclose(f);
+	return state == 'T';
+}
+
+/* A signal takes its time. */
 void server_freeze(void)
 {
-	kill(pid_of_server(), SIGSTOP);
+	const struct timespec step = { 0, 1000000 };
+	pid_t pid = pid_of_server();
+
+	kill(pid, SIGSTOP);
+	while (!is_stopped(pid))
+		nanosleep(&step, NULL);
 }
 
 void server_thaw(void)

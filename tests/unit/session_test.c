@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +23,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "redis_server.h"
 #include "shared/metric.h"
 #include "store/dial.h"
@@ -44,12 +48,35 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	return (int)e;
 }
 
+/* Of the process: eventfd(2) fails. */
+static bool has_no_descriptors;
+
+int eventfd(unsigned count, int flags)
+{
+	if (!has_no_descriptors)
+		return (int)syscall(SYS_eventfd2, count, flags);
+	errno = EMFILE;
+	return -1;
+}
+
+/* A round waits for its epoll alone. */
+static _Thread_local bool is_in_round;
+
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	const struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
+
+	assert_true(!is_in_round || !timeout_ms);
+	return (int)syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? NULL : &timeout, NULL, 8);
+}
+
 static void do_round(void)
 {
 	struct epoll_event events[8];
 	int64_t left;
 	int count;
 
+	is_in_round = true;
 	sessions_flush();
 	left = sessions_deadline() - clock_ms();
 	count = epoll_wait(round_epoll, events, 8, left > ROUND_MS ? ROUND_MS :
@@ -59,6 +86,7 @@ static void do_round(void)
 	sessions_receive();
 	while (session_ready())
 		ready_count++;
+	is_in_round = false;
 }
 
 static void finish_all(const struct session *all, int count)
@@ -214,6 +242,31 @@ static void test_cut_asking(void **state)
 	leave_all(s, 2);
 }
 
+/* However many beats wait for their answers, and ask one by one: what comes meanwhile does not
+ * wait for them. */
+static void test_many_beats(void **state)
+{
+	struct session *s = crowd;
+
+	(void)state;
+	init_all(s, CROWD);
+	connect_all(s, CROWD - 1);
+	tell("CLIENT PAUSE 60000 WRITE");
+	session_connect(&s[CROWD - 1]);
+	sessions_flush();
+	for (int i = 0; i < CROWD - 1; i++) {
+		session_beat(&s[i], false);
+		sessions_flush();
+	}
+	while (session_is_busy(&s[CROWD - 1]) && s[CROWD - 1].step < SESSION_CONNECTING)
+		do_round();
+	tell("CLIENT UNPAUSE");
+	finish_all(s, CROWD);
+	for (int i = 0; i < CROWD; i++)
+		session_free_presence(&s[i]);
+	leave_all(s, CROWD);
+}
+
 /* Nobody is asked for the position of one that may not be subscribed, nor told of the end of
  * one that may still be; until an answer is late. */
 static void test_standstill(void **state)
@@ -249,6 +302,40 @@ static void test_standstill(void **state)
 	assert_int_equal(s->err, OK);
 	assert_true(s->beat.live);	/* its subscription was never lost */
 	leave_all(s, 3);
+}
+
+/* Redis is taken for away as an answer is late, of a subscription that begins or ends, until
+ * that has come: or whoever left after that would not wait for the end of a subscription. */
+static void check_back(void (*begin)(struct session *s))
+{
+	struct session *s = crowd;
+	int64_t end_at;
+
+	init_all(s, 2);
+	connect_all(s, begin == session_leave ? 2 : 1);
+	server_freeze();
+	begin(s + 1);
+	while (session_is_busy(s + 1) && s[1].step != SESSION_TO_LEAVE)
+		do_round();
+	assert_true(dial_is_away());
+	server_thaw();
+	end_at = clock_ms() + LONG_MS;
+	while (dial_is_away()) {
+		assert_true(clock_ms() < end_at);
+		do_round();
+	}
+	session_leave(s);
+	assert_int_equal(s->step, SESSION_UNSUBSCRIBING);
+	finish_all(s, 2);
+	session_free(s);
+	session_free(s + 1);
+}
+
+static void test_back(void **state)
+{
+	(void)state;
+	check_back(session_connect);
+	check_back(session_leave);
 }
 
 /* Another Redis, which knows nobody. */
@@ -301,6 +388,103 @@ static void test_unused(void **state)
 	leave_all(s, 1);
 }
 
+static int lines_logged;
+
+static void count_line(enum log_level level, const char *fact)
+{
+	(void)level;
+	(void)fact;
+	lines_logged++;
+}
+
+/* A replica refuses each script in words that name it: the log has a line a second. */
+static void test_words_differ(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 2);
+	connect_all(s, 1);
+	tell("REPLICAOF 127.0.0.1 1");
+	log_set_sink(count_line);
+	lines_logged = 0;
+	from = clock_ms();
+	for (int i = 0; i < 20; i++) {
+		session_connect(s + 1);
+		finish_all(s, 2);
+		beat_all(s, 1);
+		assert_int_equal(s->err, ERR_STORE);
+		assert_int_equal(s[1].err, ERR_STORE);
+	}
+	assert_in_range(lines_logged, 1, 1 + (clock_ms() - from) / 1000);
+	log_set_sink(NULL);
+	tell("REPLICAOF NO ONE");
+	leave_all(s, 2);
+}
+
+/* No more connections are to be had: who needs one finds Redis away, who does not finds it
+ * there. The log has that once a second. */
+static void test_flapping(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 3);
+	connect_all(s, 1);
+	strcpy(s[1].peer.id, s[0].peer.id);
+	free(s[1].channel);
+	s[1].channel = presence_channel(&conf, s[1].peer.id);
+	tell("CONFIG SET maxclients 3");
+	log_set_sink(count_line);
+	lines_logged = 0;
+	from = clock_ms();
+	for (int i = 0; i < 20; i++) {
+		session_connect(s + 1);
+		finish_all(s, 2);
+		assert_int_equal(s[1].err, ERR_STORE);
+		connect_all(s + 2, 1);
+		session_leave(s + 2);
+		finish_all(s, 3);
+	}
+	assert_in_range(lines_logged, 1, 3 * (1 + (clock_ms() - from) / 1000));
+	log_set_sink(NULL);
+	tell("CONFIG SET maxclients 10000");
+	leave_all(s, 3);
+}
+
+/* It is not connected, and cannot be: who asks is told, and the log once; and then it can. */
+static void test_no_descriptors(void **state)
+{
+	struct session *s = crowd;
+	int64_t from;
+
+	(void)state;
+	init_all(s, 1);
+	connect_all(s, 1);
+	tell("CLIENT KILL TYPE normal SKIPME yes");
+	tell("CLIENT KILL TYPE pubsub");
+	while (subscription_state(s->subscription) != SUBSCRIPTION_LOST)
+		do_round();
+	session_drop(s);
+	init_all(s + 1, CROWD - 1);
+	has_no_descriptors = true;
+	log_set_sink(count_line);
+	lines_logged = 0;
+	from = clock_ms();
+	for (int i = 0; i < CROWD; i++)
+		session_connect(&s[i]);
+	finish_all(s, CROWD);
+	assert_in_range(lines_logged, 1, 1 + (clock_ms() - from) / 1000);
+	log_set_sink(NULL);
+	has_no_descriptors = false;
+	for (int i = 0; i < CROWD; i++)
+		assert_int_equal(s[i].err, ERR_STORE);
+	connect_all(s, CROWD);
+	leave_all(s, CROWD);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -308,9 +492,14 @@ int main(void)
 		cmocka_unit_test(test_announced),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_cut_asking),
+		cmocka_unit_test(test_many_beats),
 		cmocka_unit_test(test_standstill),
+		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_words_differ),
+		cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_no_descriptors),
 	};
 	static const char *const settings[] = { "DRAWBRIDGE_PING=1", "DRAWBRIDGE_GRACE=1", NULL };
 	int failed;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -385,6 +386,31 @@ static void test_frozen(void **state)
 	unsubscribe(s);
 }
 
+/* It is this thread that is late: the answer waits, behind what takes many reads. */
+static void test_late_reader(void **state)
+{
+	struct subscription *s = subscribe("c", NULL), *other;
+	const struct timespec late = { 0, (COMMAND_MS + 100) * 1000000L - 1000000000L };
+	char text[1025];
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (int i = 0; i < 40; i++)
+		tell("PUBLISH c %s", text);
+	other = start("d", NULL);
+	subscription_flush();
+	while (subscribers("d") == 0)
+		;
+	sleep(1);
+	nanosleep(&late, NULL);
+	subscription_expire();
+	assert_int_equal(subscription_state(other), SUBSCRIPTION_CONFIRMED);
+	assert_false(dial_is_away());
+	unsubscribe(other);
+	unsubscribe(s);
+}
+
 /* One that does not know the user any more. */
 static void test_refused(void **state)
 {
@@ -411,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_distrust),
+		cmocka_unit_test(test_late_reader),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_frozen),
 	};

@@ -81,8 +81,8 @@ void timers_remove(struct timers *timers, struct timer *timer)
 		sift_up(timers, i - 1, last);
 	else if (last != timer)
 		sift_down(timers, i - 1, last);
-	/* By half and not to the size needed, or a timer that comes and goes would resize
-	 * it each time. */
+	/* By half and not to the size that is needed, or a timer that comes and goes
+	 * would resize it each time. */
 	if (timers->size > HEAP_SIZE_MIN && timers->count <= timers->size / 4)
 		resize(timers, timers->size / 2);
 }

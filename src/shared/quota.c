@@ -36,7 +36,6 @@ enum { COUNT_BITS = 20, START_BITS = 22, PID_BITS = 22 };
 enum { FREE_DEAD_MS = 1000 };
 
 #define SLOT_COUNT(word) ((word) & ((UINT64_C(1) << COUNT_BITS) - 1))
-#define SLOT_START(word) ((word) >> COUNT_BITS & ((UINT64_C(1) << START_BITS) - 1))
 #define SLOT_PID(word) ((pid_t)((word) >> (COUNT_BITS + START_BITS)))
 #define SLOT_OWNER(word) ((word) >> COUNT_BITS << COUNT_BITS)
 

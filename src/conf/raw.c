@@ -89,8 +89,10 @@ static char *read_whole_file(const char *name)
 		return NULL;
 	text = xmalloc(FILE_SIZE_MAX + 1);
 	n = fread(text, 1, FILE_SIZE_MAX + 1, f);
-	e = ferror(f) ? errno : EFBIG;
-	if (ferror(f) || n > FILE_SIZE_MAX || memchr(text, '\0', n)) {
+	/* A NUL: the file is not text, such as a key that was never encoded. */
+	e = ferror(f) ? errno : n > FILE_SIZE_MAX ? EFBIG :
+		memchr(text, '\0', n) ? EILSEQ : 0;
+	if (e) {
 		free(text);
 		text = NULL;
 	} else {
@@ -99,7 +101,7 @@ static char *read_whole_file(const char *name)
 		text[n] = '\0';
 	}
 	fclose(f);
-	errno = e;	/* meaningful where there is no text */
+	errno = e;
 	return text;
 }
 

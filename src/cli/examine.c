@@ -344,7 +344,8 @@ static bool check_processes(struct doctor *d)
 	began = clock_ms();
 	end = began + d->wait * 1000;
 	for (long i = 0; i < d->streams; i++)
-		x[i] = doctor_open_stream(d, &crowd[i / STREAMS_EACH], "1-1", false);
+		x[i] = doctor_open_stream(d, &crowd[i / STREAMS_EACH],
+					  "Last-Event-ID: 1-1", false);
 	while ((open = count_open(x, d->streams, &status)) < d->streams &&
 	       client_step(d->client, end))
 		;

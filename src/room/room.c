@@ -78,11 +78,7 @@ static long long min_cost(const struct conf *c)
 
 static long long window_cost(const struct conf *c)
 {
-	if (!c->rate && !c->rate_bytes)
-		return 0;
-	if (c->rate && (!c->rate_bytes || c->rate_bytes < c->rate))
-		return (long long)c->rate * RATE_WINDOW_S;
-	return (long long)c->rate_bytes * RATE_WINDOW_S;
+	return (long long)(c->rate_bytes ? c->rate_bytes : c->rate) * RATE_WINDOW_S;
 }
 
 static long long cost_of(const struct conf *c, size_t len)

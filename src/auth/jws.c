@@ -6,7 +6,7 @@
 #include "base/base64url.h"
 #include "base/hmac.h"
 
-enum { SIGNATURE_MAX = 43 };		/* Base64 of HMAC_SIZE bytes */
+enum { SIGNATURE_MAX = 43 };		/* HMAC_SIZE bytes in Base64, unpadded */
 
 static void append_signature(struct buf *to, const char *text, size_t len,
 			     const char *key)
@@ -17,7 +17,9 @@ static void append_signature(struct buf *to, const char *text, size_t len,
 	base64url_encode(to, mac, sizeof mac);
 }
 
-/* len: of what is signed. */
+/* len: of what is signed. The signature is compared as text, so nothing that is not
+ * signed is decoded. Stopping at the first key that fits reveals only which key that
+ * is. */
 static bool is_signed(const char *text, size_t len, const char *signature,
 		      const struct list *keys)
 {
@@ -34,6 +36,8 @@ static bool is_signed(const char *text, size_t len, const char *signature,
 	return good;
 }
 
+/* What is signed is the text as it came, up to the second dot (RFC 7515, 5.1). A third
+ * dot would be part of the signature, which then is not equal to any. */
 bool jws_open(const char *text, const struct list *keys, struct buf *header,
 	      struct buf *payload)
 {

@@ -1,3 +1,11 @@
+/*
+ * Anybody may send a token, so the order of the checks bounds what a stranger can make
+ * us do. The size comes first, then the signature: what is not signed costs one HMAC
+ * per key over 4 KiB, and reaches neither a Base64 decoder nor a JSON parser. An issuer
+ * that we trust may still sign what its users wrote: json_parse() bounds the depth.
+ * Only then alg, crit and the claims are looked at. drawbridge-operations(7),
+ * "Validation of tokens", promises this order.
+ */
 #include "config.h"
 
 #include <math.h>
@@ -9,10 +17,13 @@
 #include "base/id.h"
 #include "room/json.h"
 
+/* TOKEN_MAX must stay below BEARER_SIZE (web/http.h), where a longer one is cut. LEEWAY
+ * is for nbf alone: exp has none. */
 enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
 
-/* The first of two claims that is there. False: neither is, one is not a string, or it is too
- * long. */
+/* The first of two claims that is there. False: neither is, one of them is not a
+ * string, or the first is too long or has a NUL in it (\u0000): for us it would end
+ * there, and not for others who read the same token. */
 static bool parse_text(const json_t *claims, const char *name, const char *other,
 		       char *to, size_t size)
 {
@@ -29,8 +40,8 @@ static bool parse_text(const json_t *claims, const char *name, const char *other
 	return true;
 }
 
-/* A NumericDate, which may have a fraction; `absent` where there is none. False: it is no
- * number. */
+/* A NumericDate, which may have a fraction (RFC 7519, 2); `absent` if there is none.
+ * False: it is not a number. */
 static bool parse_date(const json_t *claims, const char *name, double absent,
 		       double *date)
 {
@@ -63,15 +74,19 @@ static const char *parse_claims(const json_t *claims, int64_t now, struct claims
 {
 	double exp, nbf;
 
+	/* JSON has no NaN, so it can stand for a missing exp, which we require. */
 	if (!parse_date(claims, "exp", NAN, &exp) || isnan(exp))
 		return "missing or invalid exp";
 	if (!parse_date(claims, "nbf", 0, &nbf))
 		return "invalid nbf";
+	/* "On or after" exp it must not be accepted (RFC 7519, 4.1.4). */
 	if (exp <= (double)now)
 		return "expired";
 	/* The clock of the issuer may be ahead of ours (RFC 7519, 4.1.5). */
 	if (nbf > (double)now + LEEWAY)
 		return "not valid yet";
+	/* Converting a double that no int64_t can hold is undefined. 1e15 s are 31
+	 * million years. */
 	to->expires = exp < 1e15 ? (int64_t)exp : (int64_t)1e15;
 	if (!parse_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
 	    !id_valid_name(to->peer.id, strlen(to->peer.id)))
@@ -80,7 +95,8 @@ static const char *parse_claims(const json_t *claims, int64_t now, struct claims
 			sizeof to->peer.username) ||
 	    !json_name_valid(to->peer.username, strlen(to->peer.username)))
 		return "missing or invalid username";
-	return parse_rooms(claims, &to->rooms) ? NULL : "invalid rooms: not an array of strings";
+	return parse_rooms(claims, &to->rooms) ? NULL :
+		"invalid rooms: not an array of strings";
 }
 
 /* Returns what is wrong; NULL: nothing. typ may be anything (RFC 7519, 5.1). */
@@ -128,6 +144,8 @@ enum err token_verify(const struct conf *c, const char *token, int64_t now,
 
 	memset(to, 0, sizeof *to);
 	*why = "too long";
+	/* *why goes to the log; the client is told only that the token is invalid or
+	 * has expired. */
 	if (strlen(token) > TOKEN_MAX)
 		return ERR_TOKEN;
 	*why = "malformed, or not signed with HS256 by any of the secrets";
@@ -151,6 +169,8 @@ char *token_sign(const struct conf *c, const struct claims *claims, int64_t now)
 	buf_char(&payload, '}');
 	jws_sign(&token, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", payload.data,
 		 c->secrets.words[0]);
+	/* It cannot be full: rooms comes from a token of at most TOKEN_MAX, or is as
+	 * short in cli/token.c. */
 	if (!buf_ok(&payload) || !buf_ok(&token))
 		abort();
 	buf_free(&payload);
@@ -161,6 +181,8 @@ static bool pattern_covers(const char *pattern, const char *room)
 {
 	size_t len = strlen(pattern);
 
+	/* '*' is no character of a room's id, so a pattern is never mistaken for
+	 * one. */
 	if (len && pattern[len - 1] == '*')
 		return !strncmp(pattern, room, len - 1);
 	return !strcmp(pattern, room);

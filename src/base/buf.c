@@ -1,3 +1,10 @@
+/*
+ * Once a buffer has memory, size is greater than len, so that there is always a byte
+ * for the NUL. max bounds len, not size, which doubles and may exceed it. len is never
+ * above max, so max - len cannot wrap; whoever lowers max must empty the buffer first.
+ *
+ * There are no locks: a buffer belongs to one thread at a time.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -6,6 +13,8 @@
 
 #include "base/buf.h"
 
+/* No caller could recover from this, and code that tried would never be tested. Ending
+ * the process is cheap: what it held is in Redis, or its client asks again. */
 static void *or_die(void *p)
 {
 	if (!p) {
@@ -41,6 +50,8 @@ char *buf_space(struct buf *b, size_t more)
 		b->overflow = true;
 		return NULL;
 	}
+	/* >= leaves a byte for the NUL. Doubling means that a buffer filled byte by
+	 * byte is copied only a few times. */
 	if (b->len + more >= b->size) {
 		size_t size = b->size ? b->size * 2 : 512;
 
@@ -58,6 +69,7 @@ void buf_add(struct buf *b, const char *data, size_t len)
 
 	if (!to)
 		return;
+	/* memcpy() must not be given a NULL, even for 0 bytes. */
 	if (len)
 		memcpy(to, data, len);
 	b->len += len;
@@ -74,6 +86,8 @@ void buf_char(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+/* Tries the room that is there first, which is usually enough: then the text is
+ * formatted once, not once to measure it and again to write it. */
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
@@ -87,6 +101,8 @@ void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 	len = vsnprintf(to, room, fmt, ap);
 	if (len < 0)
 		abort();
+	/* The second condition: it did fit into the memory, which may extend past max.
+	 * Either way cut off what was written, since data must end at len. */
 	if ((size_t)len >= room || (size_t)len > b->max - b->len) {
 		if (to)
 			*to = '\0';
@@ -108,6 +124,7 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Here and in buf_free() max is kept: the buffer can be used again. */
 void buf_clear(struct buf *b)
 {
 	b->len = 0;

@@ -4,6 +4,9 @@
 
 #include "base/clock.h"
 
+/* Not the time of day, which jumps when it is set. All processes on a host read the
+ * same clock, so a time in shared memory (shared/shared.h) means the same to each of
+ * them. It stands still while the machine is suspended. */
 int64_t clock_ns(void)
 {
 	struct timespec t;
@@ -21,6 +24,8 @@ bool clock_due(_Atomic int64_t *next_ms, int64_t interval_ms)
 {
 	int64_t now = clock_ms(), next = atomic_load(next_ms);
 
+	/* When several find it due, the exchange succeeds only for the first of
+	 * them. */
 	return now >= next &&
 		atomic_compare_exchange_strong(next_ms, &next, now + interval_ms);
 }

@@ -2,6 +2,9 @@
 
 #include "base/err.h"
 
+/* Searches and alerts depend on these words: they are error= in the log and the label
+ * of drawbridge_refused_total (drawbridge-operations(7)). Renaming an enumerator is no
+ * reason to change its word. */
 const char *const err_words[ERR_COUNT] = {
 	[ERR_ROUTE] = "no-route",
 	[ERR_METHOD] = "method",

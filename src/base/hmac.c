@@ -7,6 +7,8 @@
 
 #include "base/hmac.h"
 
+/* Keys are texts from the settings, in which there is no NUL, so no length is
+ * needed. */
 void hmac_sha256(const char *key, const void *data, size_t len,
 		 unsigned char to[HMAC_SIZE])
 {
@@ -17,6 +19,8 @@ void hmac_sha256(const char *key, const void *data, size_t len,
 	hmac_sha256_digest(&hmac, HMAC_SIZE, to);
 }
 
+/* memcmp() stops at the first difference, so its timing would reveal a MAC byte by
+ * byte; memeql_sec() always reads everything. */
 bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	return a_len == b_len && memeql_sec(a, b, a_len);

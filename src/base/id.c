@@ -7,10 +7,14 @@
 
 #include "base/id.h"
 
+/* Exactly 64, so that six random bits choose one without bias. */
 static const char alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/* Words that are paths of ours, or keys in Redis. */
+/* A room of such a name would be hidden by one of our own paths. "channels" is not a
+ * path, but the rooms of a peer with that id would share a key with the members of a
+ * room of that name (PEER:channels, channels:ROOM). tests/style/docs checks this list
+ * and its copies elsewhere; with --write it updates them. */
 static const char *const reserved[] = {
 	"access", "connect", "relay", "ice", "health", "metrics", "static",
 	"channels",
@@ -21,6 +25,7 @@ bool id_valid(const char *s, size_t len)
 	if (len < 1 || len > ID_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
+		/* strchr() would match a NUL with the one that ends the alphabet. */
 		if (!s[i] || !strchr(alphabet, s[i]))
 			return false;
 	return true;
@@ -36,6 +41,8 @@ bool id_valid_name(const char *s, size_t len)
 	return true;
 }
 
+/* Up to 256 bytes always come whole (getrandom(2)): there is no partial result to
+ * handle. */
 static void random_bytes(void *to, size_t len)
 {
 	if (getrandom(to, len, 0) != (ssize_t)len)
@@ -54,7 +61,8 @@ void id_random(char out[ID_RANDOM_LEN + 1])
 
 unsigned random_between(unsigned min, unsigned max)
 {
-	/* Some for each system call: a stream draws three when it opens. */
+	/* Several per system call: a stream draws three when it opens. Per thread, so
+	 * that no lock is needed. */
 	static _Thread_local uint64_t drawn[16];
 	static _Thread_local size_t left;
 
@@ -62,5 +70,6 @@ unsigned random_between(unsigned min, unsigned max)
 		random_bytes(drawn, sizeof drawn);
 		left = sizeof drawn / sizeof *drawn;
 	}
+	/* With 64 random bits the bias of the remainder is below 2^-32. */
 	return min + (unsigned)(drawn[--left] % ((uint64_t)max - min + 1));
 }

@@ -1,3 +1,9 @@
+/*
+ * Every address is handled as IPv6: 192.0.2.1 becomes ::ffff:192.0.2.1 (RFC 4291,
+ * 2.5.5.2), and its prefix 96 bits longer. One comparison then serves both families,
+ * and an IPv4 client looks the same whether it came through an IPv4 or a dual-stack
+ * socket.
+ */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -9,7 +15,10 @@
 
 enum { MAPPED_BITS = 96 };		/* before an IPv4 address in IPv6 */
 
-/* *bits: the length of the prefix; all where there is none. */
+/* *bits: the length of the prefix, or all bits if there is none. inet_pton(3) is
+ * strict: no names, no scopes (fe80::1%eth0), and no second reading of an IPv4 address.
+ * inet_aton(3) would accept 127.1 and 0177.0.0.1, and so let one host be written in
+ * many ways. */
 static bool parse_network(const char *text, struct in6_addr *to, long *bits)
 {
 	const char *slash = strchr(text, '/');
@@ -42,6 +51,8 @@ bool network_has(const char *network, const char *address)
 	struct in6_addr a, b;
 	long bits, all;
 
+	/* address may come from a client, and parse_network() would accept a network
+	 * for it. */
 	if (strchr(address, '/') || !parse_network(network, &a, &bits) ||
 	    !parse_network(address, &b, &all))
 		return false;

@@ -4,6 +4,7 @@
 
 #include "base/percent.h"
 
+/* The value of a digit of either case (RFC 3986, 2.1); -1: it is not one. */
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -12,6 +13,9 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* '+' is left alone: it means a space only in form data (WHATWG URL, 5), not in a path
+ * or in the user and password of a URL; and the tokens in our queries contain
+ * neither. */
 bool percent_decode(const char *s, size_t len, char *to, size_t *to_len)
 {
 	size_t n = 0;

@@ -1,6 +1,11 @@
 /*
  * Any thread may ask; each look-up runs on a thread of its own. The lock guards all
- * look-ups, but for the name of one that is running, which does not change.
+ * look-ups, with one exception: the thread of a look-up reads its name without the
+ * lock. That is safe because find_lookup() never reuses a slot while a thread runs for
+ * it or waits on it.
+ *
+ * Addresses that were found outlive a later error, for RESOLVE_KEEP_MS: a name server
+ * that is down must not take a working Redis with it.
  */
 #include "config.h"
 
@@ -40,6 +45,7 @@ static void init_resolve(void)
 	thread_cond_init(&lookup_ended);
 }
 
+/* As numbers, so that whoever connects has nothing left to look up. */
 static void append_family(const struct addrinfo *list, int family,
 			  struct addresses *to)
 {
@@ -50,7 +56,8 @@ static void append_family(const struct addrinfo *list, int family,
 			to->count++;
 }
 
-/* NULL, or why. */
+/* NULL, or why. Without a socket type each address would be listed once for every
+ * type. */
 static const char *look_up(const char *name, int flags, struct addresses *to)
 {
 	const struct addrinfo hints = {
@@ -89,6 +96,7 @@ static void *run_lookup(void *arg)
 
 /* The following are called with the lock. */
 
+/* If there is no thread, ended_at stays unchanged, so the next call tries again. */
 static void start_lookup(struct lookup *l)
 {
 	l->began_at = clock_ms();
@@ -100,6 +108,7 @@ static void start_lookup(struct lookup *l)
 static void await_lookup(struct lookup *l, int64_t deadline)
 {
 	l->waiting++;
+	/* All look-ups share one condition, so this may not be the one that ended. */
 	while (l->running && clock_ms() < deadline)
 		thread_cond_wait_until(&lookup_ended, &resolve_lock, deadline);
 	l->waiting--;
@@ -127,7 +136,9 @@ static struct lookup *find_lookup(const char *name)
 	return oldest;
 }
 
-/* Starts, if there is no fresh answer. Returns when the one under way is late. */
+/* Starts one if there is no fresh answer. Returns when the look-up under way counts as
+ * late. That is measured from its start: when a name server does not answer, only the
+ * first of many callers waits for it. */
 static int64_t request_lookup(struct lookup *l)
 {
 	l->wanted_at = clock_ms();
@@ -155,6 +166,7 @@ const char *resolve(const char *name, int64_t deadline, struct addresses *to)
 	struct lookup *l;
 	const char *why;
 
+	/* An address needs no name server, and so neither the lock nor a thread. */
 	if (!look_up(name, AI_NUMERICHOST, to))
 		return NULL;
 	pthread_once(&resolve_once, init_resolve);

@@ -17,6 +17,7 @@ void sha1_hex(const char *text, char to[SHA1_HEX + 1])
 	sha1_init(&sha1);
 	sha1_update(&sha1, strlen(text), (const uint8_t *)text);
 	sha1_digest(&sha1, sizeof hash, hash);
+	/* Nettle's encoders do not write a NUL. */
 	base16_encode_update(to, sizeof hash, hash);
 	to[SHA1_HEX] = '\0';
 }

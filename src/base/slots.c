@@ -1,3 +1,12 @@
+/*
+ * A slot is one SLOT_MS of the clock, numbered from its start, and is represented by
+ * bit slot % SLOTS of the ring. Only slots above base, by at most SLOTS, are ever set,
+ * so a bit is unambiguous. SLOTS is a multiple of SLOT_WORD_BITS, so slots that share a
+ * word are adjacent.
+ *
+ * The ring (819 s) must be longer than the farthest time that stream/reaper.c
+ * schedules: GRACE, at most 600 s, plus half a PING, at most 30 s.
+ */
 #include "config.h"
 
 #include "base/slots.h"
@@ -12,7 +21,8 @@ static uint64_t bit_of(int64_t slot)
 	return UINT64_C(1) << slot % SLOT_WORD_BITS;
 }
 
-/* A word at a time. */
+/* A word at a time: at most 129 steps, since the first and the last word may be the
+ * same. */
 static int64_t find_first(struct slots *s)
 {
 	for (int64_t slot = s->base + 1; slot <= s->base + SLOTS;
@@ -29,7 +39,10 @@ void slots_add(struct slots *s, int64_t at, int64_t now)
 {
 	int64_t slot = at / SLOT_MS + 1, passed = now / SLOT_MS;
 
-	/* The ring begins now, or with the first one that was not removed yet. */
+	/* The ring begins now, or at the first moment that is still to be removed,
+	 * whose bit would change its meaning otherwise. If it always began at the last
+	 * one removed, a process that had scheduled nothing for a long time could add
+	 * nothing far ahead. */
 	s->base = (s->first < passed ? s->first : passed) - 1;
 	if (slot <= s->base || slot > s->base + SLOTS)
 		return;

@@ -1,3 +1,9 @@
+/*
+ * A heap in an array: the children of slot i are 2 * i + 1 and 2 * i + 2, and no timer
+ * is earlier than its parent, so slot 0 has the earliest. Each timer knows its slot, so
+ * it can be moved or removed without a search; place is the slot plus 1, since 0 stands
+ * for none.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -12,8 +18,7 @@ static void set_slot(struct timers *t, size_t i, struct timer *timer)
 	timer->place = i + 1;
 }
 
-/* Each is below one that is not later. Slot i is free: puts the timer there or further
- * up. */
+/* Slot i is free: puts the timer there, or further up if its parent is later. */
 static void sift_up(struct timers *t, size_t i, struct timer *timer)
 {
 	while (i && t->heap[(i - 1) / 2]->at > timer->at) {
@@ -71,14 +76,15 @@ void timers_remove(struct timers *timers, struct timer *timer)
 	if (!i)
 		return;
 	timer->place = 0;
-	/* The last one goes where this one was. */
+	/* The last one fills the gap. It comes from another branch, so it may belong
+	 * above the gap as well as below. */
 	last = timers->heap[--timers->count];
 	if (last != timer && last->at < timer->at)
 		sift_up(timers, i - 1, last);
 	else if (last != timer)
 		sift_down(timers, i - 1, last);
-	/* By half and not to the size needed, or a timer that comes and goes would resize
-	 * it each time. */
+	/* By half and not to the size that is needed, or a timer that comes and goes
+	 * would resize it each time. */
 	if (timers->size > HEAP_SIZE_MIN && timers->count <= timers->size / 4)
 		resize(timers, timers->size / 2);
 }

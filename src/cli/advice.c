@@ -6,8 +6,10 @@
 
 #include "cli/advice.h"
 
-/* Each line of a text is a line of a configuration, or what to look at. '@' stands for
- * the mount. */
+/* Each line of a text is a line of a configuration, often with the value of our own, or
+ * what to look at. '@' stands for the mount. Remarks are in parentheses, behind three
+ * spaces, so that a line can be copied up to there. tests/http/doctor.test.js breaks
+ * servers in many of these ways, and expects the lines that mend them. */
 static const struct {
 	const char *lighttpd, *apache, *nginx, *haproxy;
 	const char *any;		/* of our own settings, or of any server */
@@ -153,6 +155,8 @@ void advise(enum cause cause, const char *server, const char *front,
 	enum { SERVERS = sizeof servers / sizeof *servers };
 	bool known = false;
 
+	/* The proxy in front may be the cause as well as the server, so both get their
+	 * lines. If neither tells its name it may be any of these. */
 	for (int i = 0; i < SERVERS; i++)
 		known = known || strstr(server, servers[i].name) ||
 			strstr(front, servers[i].name);

@@ -35,10 +35,13 @@ static void print_lines(const char *word, char *lines)
 	}
 }
 
+/* Set by the first fact that is an error, as the sink of the log has no argument for
+ * it. */
 static bool redis_wrong;
 
-/* What the programs would log. A Redis that is away may come back, one that refuses will
- * not, and then no more is printed. */
+/* What the programs would log. A Redis that is away may come back, so that is a
+ * warning; one that refuses will not, and then no more is printed: it tries again, with
+ * the same result. */
 static void print_redis_fact(enum log_level level, const char *fact)
 {
 	const char *why = strstr(fact, "why=");
@@ -50,6 +53,8 @@ static void print_redis_fact(enum log_level level, const char *fact)
 	       why ? why + 4 : fact);
 }
 
+/* By the same code as the programs, on a connection that blocks. What is wrong comes by
+ * the log. */
 static void connect_redis(void)
 {
 	struct redis *redis = redis_new(-1);
@@ -65,7 +70,7 @@ static bool check_redis(bool connects)
 	struct conf conf;
 	const char *wrong;
 
-	/* It was right a moment ago. */
+	/* It was right a moment ago: only what conf_each() has freed is read again. */
 	if (conf_read(&conf, environ, &unused)) {
 		wrong = store_init(&conf);
 		redis_wrong = wrong;

@@ -1,3 +1,8 @@
+/*
+ * One thread. An exchange is a transfer of libcurl (easy), which goes on only within
+ * client_step(): that is where the callbacks run, and where an exchange becomes done.
+ * So whoever waits for anything calls it in a loop, and all exchanges go on meanwhile.
+ */
 #include "config.h"
 
 #include <netinet/in.h>
@@ -18,7 +23,7 @@ enum {
 	BODY_MAX = 16 * 1024 * 1024,
 	SMALL_WINDOW = 4096,		/* bytes: the least that Linux gives */
 	SMALL_SEGMENT = 1400,
-	STEP_MS = 500,
+	STEP_MS = 500,			/* one wait, at most; then its caller looks */
 };
 
 struct client {
@@ -51,6 +56,8 @@ static char *origin_of(const char *url)
 	return origin.data;
 }
 
+/* Of a URL everything is refused that would end or change the paths that are appended
+ * to it. */
 char *client_url(const char *text)
 {
 	struct buf url = BUF_INIT(2048);
@@ -95,7 +102,8 @@ const char *client_origin(const struct client *c)
 	return c->origin;
 }
 
-/* An answer of 1xx comes before the final one. */
+/* An answer of 1xx comes before the final one. Lines come one by one; the empty one
+ * ends a head. */
 static size_t receive_head(char *data, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
@@ -114,6 +122,9 @@ static size_t receive_head(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* The gaps between bytes tell report_cut() whether silence ended a stream. The last gap
+ * is kept apart from the longest one before it, as it may be before a page that the web
+ * server appended. */
 static size_t receive_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
@@ -129,8 +140,9 @@ static size_t receive_body(char *data, size_t size, size_t n, void *arg)
 	return buf_ok(&x->body) ? n * size : 0;
 }
 
-/* So that what is not read stays with the web server: to a client with a small window and
- * segments it sends little ahead. */
+/* So that what is not read stays with the web server: to a client with a small window
+ * and segments it sends little ahead. Before the connection is made, as the window is
+ * agreed then. */
 static int set_small_buffers(void *unused, curl_socket_t fd, curlsocktype purpose)
 {
 	int window = SMALL_WINDOW, segment = SMALL_SEGMENT;
@@ -155,6 +167,9 @@ static void set_request(struct exchange *x, const struct request *r)
 {
 	if (!strcmp(r->method, "HEAD"))
 		curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+	/* A body always, if only an empty one: with its length of 0, without which
+	 * lighttpd answers 411. Without "Expect:", as libcurl would wait for a "100
+	 * Continue" before a longer body. */
 	if (!strcmp(r->method, "POST")) {
 		curl_easy_setopt(x->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS,
@@ -193,9 +208,13 @@ struct exchange *client_begin(struct client *c, const struct request *r)
 	curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "drawbridge/" PACKAGE_VERSION);
 	curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* A connection of its own for each: what a web server does to a stream must not
+	 * be mistaken for what another request does to it. Over HTTP/2 they would share
+	 * one. */
 	curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);
+	/* Dots in a path are for the web server to see. */
 	curl_easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L);
 	if (c->insecure) {
 		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -214,6 +233,8 @@ void client_end(struct client *c, struct exchange *x)
 {
 	if (!x)
 		return;
+	/* In this order. That it closes the connection is what tells the server of our
+	 * end. */
 	curl_multi_remove_handle(c->multi, x->easy);
 	curl_easy_cleanup(x->easy);
 	curl_slist_free_all(x->lines);
@@ -252,6 +273,8 @@ bool client_step(struct client *c, int64_t end_ms)
 	return left > 0;
 }
 
+/* The time limit is ours and not libcurl's, as streams, which have none, are asked for
+ * by the same functions. */
 struct exchange *client_ask(struct client *c, const struct request *r)
 {
 	struct exchange *x = client_begin(c, r);
@@ -273,6 +296,7 @@ void client_read(struct exchange *x)
 	curl_easy_pause(x->easy, CURLPAUSE_CONT);
 }
 
+/* Of several of that name the last. */
 const char *exchange_header(const struct exchange *x, const char *name, char *to,
 			    size_t size)
 {

@@ -68,6 +68,7 @@ static int run_doctor(int argc, char **argv)
 	if (!url)
 		return usage_error("%s: must be http://HOST[:PORT][/PATH] or "
 				   "https://...", argv[optind]);
+	/* client_url() has seen to it that there is a slash. */
 	d.mount = strchr(strstr(url, "://") + 3, '/');
 	if (sign && !conf_read(&conf, environ, &why)) {
 		fprintf(stderr, "%s", why.data);

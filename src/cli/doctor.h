@@ -79,7 +79,7 @@ json_t *ask_json(struct doctor *d, const char *what, const char *path,
 int doctor_relay(struct doctor *d, const struct doctor_peer *from,
 		 const struct doctor_peer *to, const char *event, const char *body);
 
-/* Begins a stream of p. */
+/* Begins a stream of p. header: one more line, as "Last-Event-ID: 1-1"; or NULL. */
 struct exchange *doctor_open_stream(struct doctor *d, const struct doctor_peer *p,
 				    const char *header, bool small);
 /* Waits for an event: see exchange_event(). NULL also when the stream has ended. */

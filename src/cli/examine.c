@@ -1,5 +1,12 @@
 /*
  * The checks of the doctor: two peers do what browsers do.
+ *
+ * Each check relies on what those before it have found and left: ann and bob have
+ * tokens, then streams, then share a room. It returns false if the next ones could only
+ * fail for the same reason.
+ *
+ * Requests here have the token in a header and no Origin, which is not what every page
+ * sends: doctor_check_host() asks as a page does that lives by the cookie.
  */
 #include "config.h"
 
@@ -15,12 +22,12 @@
 enum {
 	RELAYS_MAX = 25,	/* until the end of a stream must be known */
 	RELAY_EACH_MS = 200,
-	CLOSE_PART = 10,	/* of --wait, until the end of a connection has arrived */
+	CLOSE_PART = 10,	/* of --wait, until the end of a connection arrives */
 	UNREAD_RELAYS = 24,	/* within DRAWBRIDGE_RATE_BYTES' burst */
 	UNREAD_BYTES = 60000,	/* each, within DRAWBRIDGE_BODY_MAX */
 };
 
-/* The id in the event `connected`. */
+/* The id in the event `connected`. (Tokens have it too, but are opaque to clients.) */
 static bool parse_id(struct doctor_peer *p)
 {
 	const char *data = exchange_event(p->stream, "connected", "");
@@ -66,6 +73,8 @@ static void report_eviction(struct doctor *d, const struct exchange *x)
 	json_decref(json);
 }
 
+/* By the two requests that need no token. health/live answers even if Redis is away, so
+ * that the two causes are told apart. */
 static bool check_answers(struct doctor *d)
 {
 	struct exchange *x = doctor_ask(d, "GET", "health/live", NULL, NULL);
@@ -110,6 +119,8 @@ static bool check_page(struct doctor *d)
 		report_wrong(d, CAUSE_FILES, "page: status %d, type \"%s\" for a room",
 			     x->status, type);
 	client_end(d->client, x);
+	/* A web server that serves the page for any method would answer 200, and so
+	 * hide that a request has gone to the wrong place. */
 	x = doctor_ask(d, "POST", d->room, NULL, "{}");
 	if (x->status == 405)
 		report_ok(d, "page: a POST on it is refused");
@@ -208,6 +219,8 @@ static bool check_stream(struct doctor *d)
 
 static bool check_relay(struct doctor *d)
 {
+	/* Characters that something in between might rewrite, and a number as a
+	 * text. */
 	const char *text = "\"\\u00e4 <&> 1.50\"";
 
 	return expect_event(d, &d->ann, "add-peer", d->bob.id,
@@ -245,8 +258,9 @@ static void report_noticed(struct doctor *d, int n)
 		report_ok(d, "return: the end of bob's stream is noticed");
 }
 
-/* Closes bob's stream, which must be noticed: the relays make Apache write. Returns
- * the status of the last one, which body is the body of. */
+/* Closes bob's stream, which must be noticed: the relays make Apache write, which
+ * learns of the end only by that. Returns the status of the last one, which body is the
+ * body of. */
 static int close_stream(struct doctor *d, char *body, size_t size)
 {
 	int n = 0, status = 200;
@@ -324,8 +338,9 @@ static void check_beside(struct doctor *d)
 	client_end(d->client, x);
 }
 
-/* Many streams at a time, of peers with as many as one may have. A position that
- * nobody knows begins nothing anew beside the others of its peer. */
+/* Many streams at a time, of peers with as many as one may have. They bring a position
+ * that nobody knows: without one each would begin a new incarnation of its peer, and
+ * end that of the others. */
 static bool check_processes(struct doctor *d)
 {
 	struct exchange *x[STREAMS_MAX] = { NULL };
@@ -344,7 +359,8 @@ static bool check_processes(struct doctor *d)
 	began = clock_ms();
 	end = began + d->wait * 1000;
 	for (long i = 0; i < d->streams; i++)
-		x[i] = doctor_open_stream(d, &crowd[i / STREAMS_EACH], "1-1", false);
+		x[i] = doctor_open_stream(d, &crowd[i / STREAMS_EACH],
+					  "Last-Event-ID: 1-1", false);
 	while ((open = count_open(x, d->streams, &status)) < d->streams &&
 	       client_step(d->client, end))
 		;
@@ -364,8 +380,9 @@ out:
 	return good;
 }
 
-/* A stream that is not read, and more for it than any buffer should take: where
- * all of that is there when it is read at last, something took it. */
+/* A stream that is not read, and more for it than any buffer should take: where all of
+ * that is there when it is read at last, something took it. With bob's position it goes
+ * on where his stream has been. */
 static bool check_unread(struct doctor *d)
 {
 	struct buf position = BUF_INIT(256), body = BUF_INIT(UNREAD_BYTES + 2);
@@ -436,6 +453,7 @@ static bool check_hold(struct doctor *d)
 	return true;
 }
 
+/* In an order in which each finds what it needs; those that may take long come last. */
 static bool (*const checks[])(struct doctor *d) = {
 	check_answers, check_page, doctor_check_metrics, check_tokens, doctor_check_host,
 	check_stream, check_relay, check_return, check_processes, check_unread,

@@ -1,6 +1,6 @@
 /*
- * Checks of what is in front of the web server: which proxy it is, and whether it passes on
- * what the programs need to know of its clients.
+ * Checks of what is in front of the web server: which proxy it is, and whether it
+ * passes on what the programs need to know of its clients.
  */
 #include "config.h"
 
@@ -17,7 +17,10 @@ static const struct {
 	{ "400 Bad Request: ", "Caddy" },	/* or what else is made with Go's */
 };
 
-/* The first server that reads a malformed header refuses it. */
+/* A field name with a space is invalid (RFC 9110, 5.1). Whoever comes first refuses
+ * such a request, and does not pass it on: so the refusal is the work of a proxy in
+ * front, if there is one. If its Server is the same as that of other answers there is
+ * none, or none of another kind. */
 void doctor_find_front(struct doctor *d)
 {
 	struct request r = { .method = "GET", .path = "", .header = "Not A Name: x" };

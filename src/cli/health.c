@@ -15,6 +15,8 @@
 
 enum { WAIT_S = 5, WAIT_MAX_S = 3600 };
 
+/* health/ready is answered from one probe a second (signal/health.c), so it costs
+ * little to ask often, from many containers. */
 static int ask_ready(struct client *client)
 {
 	const struct request ready = { .method = "GET", .path = "health/ready" };

@@ -38,6 +38,8 @@ static void print_help(void)
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
+	/* Before getopt, so that no command has to know it, and no other option is
+	 * complained about. */
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
 		if (!strcmp(argv[i], "--help")) {
 			printf("usage: drawbridge %s %s\n", command->name,

@@ -16,6 +16,7 @@ static void print_line(const char *word, const char *fmt, va_list ap)
 	printf("%-8s", word);
 	vprintf(fmt, ap);
 	putchar('\n');
+	/* A pipe would show nothing for half a minute otherwise. */
 	fflush(stdout);
 }
 
@@ -70,6 +71,7 @@ struct exchange *doctor_ask(struct doctor *d, const char *method, const char *pa
 	return client_ask(d->client, &r);
 }
 
+/* Every error of the programs has this type; pages of web servers have others. */
 static bool is_ours(const struct exchange *x)
 {
 	char type[64];
@@ -82,12 +84,15 @@ static bool is_ours(const struct exchange *x)
 static enum cause cause_of(const struct exchange *x)
 {
 	switch (x->status) {
+	/* No answer in time is a lack of something; otherwise libcurl's error says
+	 * enough. */
 	case 0: return strstr(x->why, "no answer") ? CAUSE_FULL : CAUSE_NONE;
 	case 401: return CAUSE_TOKEN;
 	case 403: case 404: case 405: return CAUSE_MOUNT;
 	case 411: case 413: return CAUSE_BODY;
 	case 429: return CAUSE_RATE;
 	}
+	/* 502 to 504 of the web server's own: it did not reach the program. */
 	if (x->status >= 500)
 		return is_ours(x) ? CAUSE_REDIS : CAUSE_DOWN;
 	return CAUSE_MOUNT;
@@ -199,6 +204,8 @@ static bool has_page(const struct exchange *x)
 bool report_cut(struct doctor *d, const char *what, const struct exchange *x)
 {
 	bool page = has_page(x);
+	/* A page came at the end of the silence, so the silence is the gap before
+	 * it. */
 	int64_t quiet = page ? x->gap_ms : x->done_ms - x->last_ms;
 	int64_t before = x->gap_max_ms;
 
@@ -208,7 +215,9 @@ bool report_cut(struct doctor *d, const char *what, const struct exchange *x)
 		return report_wrong(d, CAUSE_ENDED, "%s: stream.fcgi ended the stream, "
 				    "after %.1f s", what,
 				    (double)(x->done_ms - x->began_ms) / 1000);
-	/* A time-out for silence would not have let a longer one pass. */
+	/* A time-out for silence would not have let a longer one pass: it was cut by
+	 * silence if the last one was the longest, or nearly so, as pings come by a
+	 * clock and not to the millisecond. */
 	return report_wrong(d, quiet * 100 > before * 98 ? CAUSE_IDLE : CAUSE_AGE,
 			    "%s: the stream was cut%s %.1f s after it began, after "
 			    "%.1f s of silence%s%s%s", what,
@@ -224,6 +233,8 @@ bool report_not_opened(struct doctor *d, const struct doctor_peer *p,
 	struct exchange *head;
 	int status;
 
+	/* A 503 of ours is Redis elsewhere; but that has just been checked
+	 * (health/ready), so here it is rather the number of streams. */
 	if (x->status && x->status != 200) {
 		enum cause cause = cause_of(x);
 

@@ -21,6 +21,8 @@ enum { TTL_MIN = 10, TTL_MAX = 31536000 };	/* as DRAWBRIDGE_TOKEN_TTL */
 extern char **environ;
 
 /* An id, or the beginning of one and a '*'. */
+/* The beginning of an id may itself be a reserved word, as what follows it is not
+ * known. */
 static bool pattern_valid(const char *text)
 {
 	size_t len = strlen(text);
@@ -53,6 +55,7 @@ static const char *parse_option(int option, struct claims *claims,
 		if (!pattern_valid(optarg))
 			return "--room: must be the id of a room, or a prefix followed "
 				"by '*'";
+		/* Characters of ids, and '*', need no escapes in JSON. */
 		buf_fmt(rooms, "%c\"%s\"", rooms->len ? ',' : '[', optarg);
 		return NULL;
 	case 't':
@@ -63,7 +66,8 @@ static const char *parse_option(int option, struct claims *claims,
 	return "";	/* getopt_long has complained */
 }
 
-/* Prints it, unless it is one that we would refuse. */
+/* Prints it, unless it is one that we would refuse: with many rooms it may be too long.
+ * Better here than where it is used. */
 static int print_token(const struct conf *conf, const struct claims *claims)
 {
 	int64_t now = clock_unix();

@@ -1,3 +1,13 @@
+/*
+ * Settings are read in three steps: their texts, from the environment and the file
+ * (raw.c); each by its kind (kinds.c); then what some of them demand of others, if each
+ * is valid by itself, since a wrong one would only lead to complaints about right ones.
+ * Within a step nothing ends at the first fault: whoever starts the program sees all of
+ * them at once.
+ *
+ * A struct conf is zero before it is read, so conf_free() and show() may be called
+ * however far reading came.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -16,6 +26,8 @@ static void *member_of(struct conf *c, const struct setting *s)
 	return (char *)c + s->member;
 }
 
+/* A member is set even without a text: by the preset, or by what its kind makes of
+ * "". */
 static bool read_setting(struct conf *c, const struct setting *s,
 			 const struct raw_value *raw, struct buf *why)
 {
@@ -38,7 +50,10 @@ static bool read_setting(struct conf *c, const struct setting *s,
 	return !allowed;
 }
 
-/* Checks that it is at least so many times another; where it is not set, it is raised. */
+/* Raises a setting that is not set, and complains about one that is, if it is below so
+ * many times another. Only numbers may have such a condition. The rows are checked in
+ * their order: one that may be raised itself (GRACE) must stand above those that depend
+ * on it (MAILBOX_TTL). */
 static bool check_least(struct conf *c, const struct setting *s,
 			const struct raw_value *raw, struct buf *why)
 {
@@ -68,6 +83,8 @@ static bool check_together(struct conf *c, const struct raw_settings *raw,
 
 	for (int i = 0; i < setting_count; i++)
 		good = check_least(c, &settings[i], &raw->values[i], why) && good;
+	/* A body of BODY_MAX should fit into the burst, which is that of RATE_WINDOW_S,
+	 * 6 s. The name is not used here because store/script.h is above this layer. */
 	if (c->rate_bytes && c->rate_bytes < c->body_max / 6 + 1)
 		good = complain(why, PREFIX "RATE_BYTES=%u: must be 0, or at least "
 				"%u (a sixth of " PREFIX "BODY_MAX)",
@@ -89,6 +106,7 @@ static bool read_settings(struct conf *c, struct raw_settings *raw,
 	for (int i = 0; i < setting_count; i++)
 		good = read_setting(c, &settings[i], &raw->values[i], why) && good;
 	good = good && check_together(c, raw, why);
+	/* Nothing runs after an error, so only that is shown. */
 	if (good && warnings.len)
 		buf_add(why, warnings.data, warnings.len);
 	buf_free(&warnings);
@@ -162,6 +180,7 @@ void conf_load(struct conf *c)
 	bool good = conf_read(c, environ, &why);
 	char *line, *end;
 
+	/* First, so that LOG also holds for the warnings. */
 	if (good)
 		log_set_level(c->log);
 	for (line = why.data; line && (end = strchr(line, '\n')); line = end + 1) {

@@ -11,7 +11,10 @@
 #include "conf/conf.h"
 #include "conf/kinds.h"
 
-enum { SECRET_MIN = 32, METRICS_TOKEN_MIN = 16 };
+enum {
+	SECRET_MIN = 32,		/* bytes, as in the hash: RFC 7518, 3.2 */
+	METRICS_TOKEN_MIN = 16,
+};
 
 /* What several kinds do */
 
@@ -38,6 +41,7 @@ static void show_text(const struct setting *s, const struct raw_value *raw,
 	(void)member;
 	if (!text)
 		buf_str(to, "(none)");
+	/* Files are for secrets, whatever the setting. */
 	else if (raw->is_file)
 		buf_str(to, "(not shown)");
 	else
@@ -64,6 +68,7 @@ static void free_text(void *member)
 	free(*(char **)member);
 }
 
+/* Whether it consists of characters of ids and these. */
 static bool is_plain(const char *text, const char *more)
 {
 	for (const char *p = text; *p; p++)
@@ -77,6 +82,7 @@ static void split_words(const char *text, struct list *list)
 {
 	static const char separators[] = " \t\r\n,";
 
+	/* A word takes a character and a separator at least; one more for NULL. */
 	list->words = xcalloc(strlen(text) / 2 + 2, sizeof *list->words);
 	list->count = 0;
 	while (*(text += strspn(text, separators))) {
@@ -87,6 +93,7 @@ static void split_words(const char *text, struct list *list)
 	}
 }
 
+/* Up to the NULL, not by count, which read_secrets() sets to 0 when it refuses some. */
 static void free_list(void *member)
 {
 	struct list *list = member;
@@ -167,7 +174,9 @@ const struct setting_kind kind_level = {
 
 static const char *read_prefix(const struct setting *s, const char *text, void *to)
 {
-	/* It becomes a Lua string in the scripts. */
+	/* It becomes a Lua string in the scripts (store/script.c), where a quote, a
+	 * backslash or a line end would end it; and a part of keys of at most KEY_MAX
+	 * bytes (room/script_args.h). */
 	if (strlen(text) > 64 || !is_plain(text, "{}:./@"))
 		return "at most 64 letters, digits and characters of - _ { } : . / @";
 	return read_text(s, text, to);
@@ -179,6 +188,9 @@ const struct setting_kind kind_prefix = {
 	.show = show_text,
 };
 
+/* It is compared with REQUEST_URI byte by byte (web/parse.c), and stands as it is in
+ * Location and in the cookie's Path. So it holds nothing that a browser or a web server
+ * writes differently: no %, no //, and no segment that begins with a dot. */
 static const char *read_mount(const struct setting *s, const char *text, void *to)
 {
 	size_t len = strlen(text);
@@ -201,6 +213,7 @@ const struct setting_kind kind_mount = {
 	.show = show_text,
 };
 
+/* shm_open(3) allows no slash but the first, and NAME_MAX (255) bytes. */
 static const char *read_shm(const struct setting *s, const char *text, void *to)
 {
 	if (!*text)
@@ -250,6 +263,8 @@ static const char *read_secrets(const struct setting *s, const char *text, void 
 
 	(void)s;
 	split_words(text, list);
+	/* One that is too short spoils all: an operator who rotates keys must not
+	 * believe that the new one is in use when it was skipped. */
 	for (size_t i = 0; i < list->count; i++)
 		if (strlen(list->words[i]) < SECRET_MIN)
 			list->count = 0;
@@ -275,6 +290,9 @@ const struct setting_kind kind_secrets = {
 	.secret = true,
 };
 
+/* As a browser writes them in Origin, with which they are compared: scheme, host and
+ * port, and no path, not even a slash. There is no '*': with credentials it is not
+ * allowed (WHATWG Fetch, "CORS protocol and credentials"). */
 static const char *read_origins(const struct setting *s, const char *text, void *to)
 {
 	struct list *list = to;
@@ -370,6 +388,8 @@ static const char *read_networks(const struct setting *s, const char *text, void
 
 	(void)s;
 	split_words(text, list);
+	/* A word for the empty list: an empty value counts as not set, so it could not
+	 * override the file. */
 	if (!strcmp(text, "none")) {
 		free(list->words[--list->count]);
 		list->words[0] = NULL;
@@ -402,7 +422,9 @@ static void free_redis(void *member)
 	redis_url_free(member);
 }
 
-/* Without its passwords. Only in a valid URL is it known where they are. */
+/* Without its passwords. Where they stand is known only for a valid URL, so of any
+ * other nothing is shown. Parts are copied, not composed of struct redis_url: people
+ * look for what they have written. */
 static void append_redis_url(struct buf *to, const char *text)
 {
 	static const char password[] = "sentinel_password=";

@@ -1,3 +1,8 @@
+/*
+ * The environment is read before the file, which then only fills in what is not set:
+ * line, 0 for the environment, tells where a text is from. Nothing is known of values
+ * here but that NAME and NAME_FILE exclude each other.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -9,6 +14,8 @@
 #include "conf/raw.h"
 #include "conf/settings.h"
 
+/* Bytes, far more than any setting needs. It bounds what a wrong name costs: that of a
+ * device, or of a log. */
 enum { FILE_SIZE_MAX = 64 * 1024 };
 
 bool complain(struct buf *why, const char *fmt, ...)
@@ -27,6 +34,8 @@ static bool set_value(struct raw_settings *raw, int i, const char *text, bool is
 {
 	struct raw_value *v = &raw->values[i];
 
+	/* Which of the two was meant is not ours to guess. The same name twice in the
+	 * file is accepted: the last one counts. */
 	if (v->text && v->is_file != is_file)
 		return complain(why, PREFIX "%s and " PREFIX "%s_FILE are both "
 				"set: set only one of them", settings[i].name,
@@ -56,6 +65,8 @@ static bool read_environment(struct raw_settings *raw, char *const *environment,
 			continue;
 		}
 		i = setting_find(name, (size_t)(eq - name), &is_file);
+		/* Only a warning: Kubernetes, for one, sets DRAWBRIDGE_PORT and others
+		 * in the containers beside a service of our name. */
 		if (i < 0)
 			buf_fmt(warnings, "unknown setting " PREFIX "%.*s in the "
 				"environment\n", (int)(eq - name), name);
@@ -65,7 +76,8 @@ static bool read_environment(struct raw_settings *raw, char *const *environment,
 	return good;
 }
 
-/* The file's content without the white space at its end. NULL: errno. */
+/* The file's content without the white space at its end: editors end the last line, and
+ * a secret with a newline would be another secret. NULL: errno. */
 static char *read_whole_file(const char *name)
 {
 	FILE *f = fopen(name, "re");
@@ -77,8 +89,10 @@ static char *read_whole_file(const char *name)
 		return NULL;
 	text = xmalloc(FILE_SIZE_MAX + 1);
 	n = fread(text, 1, FILE_SIZE_MAX + 1, f);
-	e = ferror(f) ? errno : EFBIG;
-	if (ferror(f) || n > FILE_SIZE_MAX || memchr(text, '\0', n)) {
+	/* A NUL: the file is not text, such as a key that was never encoded. */
+	e = ferror(f) ? errno : n > FILE_SIZE_MAX ? EFBIG :
+		memchr(text, '\0', n) ? EILSEQ : 0;
+	if (e) {
 		free(text);
 		text = NULL;
 	} else {
@@ -87,11 +101,14 @@ static char *read_whole_file(const char *name)
 		text[n] = '\0';
 	}
 	fclose(f);
-	errno = e;	/* meaningful where there is no text */
+	errno = e;
 	return text;
 }
 
-/* A line of the file: nothing, a comment, or DRAWBRIDGE_NAME=value. */
+/* A line of the file: nothing, a comment, or DRAWBRIDGE_NAME=value. There are no
+ * quotes, escapes, or comments after a value: a password may contain any of those
+ * characters. An unknown name is an error here, as in this file it can only be a
+ * misspelling. */
 static bool parse_line(struct raw_settings *raw, char *line, int number,
 		       struct buf *why)
 {
@@ -125,6 +142,7 @@ static bool read_file(struct raw_settings *raw, struct buf *why)
 	char *text = read_whole_file(raw->conf_file), *line = text, *next;
 	bool good = true;
 
+	/* All settings may be in the environment, so the file may be missing. */
 	if (!text && errno == ENOENT)
 		return true;
 	if (!text)

@@ -1,3 +1,8 @@
+/*
+ * Each parse_...() that takes a const char ** reads one part and moves past it; the
+ * others read up to the end. What they allocate is in *url from the beginning, so that
+ * redis_url_free() finds it wherever parsing stops.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -8,6 +13,7 @@
 #include "base/percent.h"
 #include "conf/redis_url.h"
 
+/* NULL: a % without two hex digits, or a NUL, which would end the text for others. */
 static char *decode(const char *s, size_t len)
 {
 	char *to = xmalloc(len + 1);
@@ -21,11 +27,13 @@ static char *decode(const char *s, size_t len)
 	return to;
 }
 
-/* [user:password@]; *s moves past it. */
+/* [user:password@]; *s moves past it. The user may be missing, the password not: Redis
+ * has no AUTH without one. */
 static bool parse_userinfo(const char **s, struct redis_url *url)
 {
 	const char *end = *s + strcspn(*s, "/?");
-	/* The last: an @ in a password need not be encoded. */
+	/* The last @ and the first colon: a password may contain both as they are. Only
+	 * / ? and % must be encoded. */
 	const char *at = memrchr(*s, '@', (size_t)(end - *s)), *colon;
 
 	if (!at)
@@ -50,12 +58,15 @@ static bool parse_int(const char *s, size_t len, long max, int *to)
 	return true;
 }
 
+/* Nothing at all is database 0, as in redis://host/. The bound only keeps it an int:
+ * Redis knows how many there are. */
 static bool parse_db(const char *s, size_t len, struct redis_url *url)
 {
 	return !len || parse_int(s, len, 1 << 20, &url->db);
 }
 
-/* host[:port]; *s moves past it. */
+/* host[:port]; *s moves past it. Whether there is such a host is for the resolver to
+ * say. */
 static bool parse_host(const char **s, int port, struct redis_host *to)
 {
 	const char *name = *s, *end;
@@ -162,6 +173,8 @@ static bool parse_sentinels(const char *s, struct redis_url *url)
 	if (!parse_userinfo(&s, url))
 		return false;
 	do {
+		/* Counted first, so that its name is freed if its port turns out to be
+		 * wrong. */
 		if (url->sentinel_count == SENTINELS_MAX ||
 		    !parse_host(&s, 26379, &url->sentinels[url->sentinel_count++]))
 			return false;
@@ -182,7 +195,9 @@ static bool parse_unix(const char *s, struct redis_url *url)
 	if (!parse_userinfo(&s, url))
 		return false;
 	len = strcspn(s, "?");
-	/* 108 bytes are what sockaddr_un holds, NUL included. */
+	/* sun_path has 108 bytes (unix(7)), NUL included. The path is not
+	 * percent-decoded; it may contain anything but a '?', so the database is a
+	 * parameter and not another segment. */
 	if (*s != '/' || len < 2 || len > 107)
 		return false;
 	url->path = xstrndup(s, len);

@@ -9,7 +9,29 @@
 
 #define AT(member) offsetof(struct conf, member)
 
-/* In the order in which "drawbridge check" shows them. */
+/*
+ * In the order in which "drawbridge check" shows them. Some bounds are held by other
+ * places; whoever moves one has to look there:
+ *
+ * PING and GRACE: base/slots.h schedules up to GRACE + PING / 2 ahead. The time-outs
+ * for silence in our configurations of web servers (180 s and more) must be above PING.
+ *
+ * STREAM_AGE: the keys of a stream are not renewed while it is open, so KEEP_S of
+ * store/script.c is twice the maximum. FcgidBusyTimeout (90000 in
+ * apache/drawbridge.conf) must be above it.
+ *
+ * BODY_MAX: below the limits in our configurations of web servers, 2 MiB and more;
+ * below DRAIN_MAX of web/conns.c; and with what is added to a batch below MESSAGE_MAX
+ * of room/room.c.
+ *
+ * BODY_TIMEOUT: web/conns.c checks the rate of a body in thirds of it, so each has a
+ * second.
+ *
+ * ROOM_PEERS and PEER_ROOMS: their product bounds how often a script is run again
+ * (AGAIN_MAX of room/script_args.h).
+ *
+ * STREAMS: COUNT_BITS of shared/quota.c.
+ */
 const struct setting settings[] = {
 	{ .name = "SECRET", .kind = &kind_secrets, .member = AT(secrets) },
 	{ .name = "REDIS_URL", .kind = &kind_redis, .member = AT(redis),
@@ -82,6 +104,7 @@ int setting_find(const char *name, size_t len, bool *is_file)
 {
 	int i = find_name(name, len);
 
+	/* The whole name first, should a setting ever end in _FILE itself. */
 	*is_file = i < 0 && len > 5 && !memcmp(name + len - 5, "_FILE", 5);
 	return *is_file ? find_name(name, len - 5) : i;
 }

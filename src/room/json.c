@@ -1,3 +1,9 @@
+/*
+ * What peers send each other is passed on byte for byte (json_append_raw()), since
+ * parsing it and writing it again would change numbers, the order of keys, and escapes.
+ * It is parsed only to know that it is valid, and in a batch to find where each value
+ * ends.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -6,10 +12,20 @@
 
 #include "room/json.h"
 
+/* As much of RFC 8259 as jansson can take: any value at the top (2), integers that 64
+ * bits cannot hold, \u0000 in strings. A number beyond a double is refused, as 6
+ * allows. */
 enum { PARSE_FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL };
 
-/* Whether the first value of text is JSON_DEPTH_MAX deep at the most, if it is
- * JSON. jansson takes 2048, and a few hundred bytes of the stack for each. */
+/*
+ * Whether the first value of text is JSON_DEPTH_MAX deep at the most, if it is JSON.
+ * jansson would go down to 2048, with a few hundred bytes of the stack for each level,
+ * which is more than a thread of ours has (base/thread.c).
+ *
+ * It is no parser: a text that is not JSON may pass, and is then refused by jansson at
+ * the point where it stops being JSON. So brackets need not match, and after the end of
+ * the first value nothing is of interest.
+ */
 static bool depth_ok(const char *text, size_t len)
 {
 	bool string = false;
@@ -61,6 +77,8 @@ json_t *json_parse(const char *text, size_t len, char why[128])
 	return json;
 }
 
+/* With JSON_DISABLE_EOF_CHECK jansson sets position on success, too: to where it
+ * stopped. */
 size_t json_value_len(const char *text, size_t len)
 {
 	json_error_t error;
@@ -77,11 +95,16 @@ void json_append_string(struct buf *b, const char *s)
 	json_t *json = json_string(s);
 	char *text = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
 
+	/* There is no text only if s is not UTF-8: even then the result must be
+	 * JSON. */
 	buf_str(b, text ? text : "\"\"");
 	free(text);
 	json_decref(json);
 }
 
+/* A line break would split the data of an event (web/sse.c), and a client would join it
+ * again with other line breaks. In JSON it is white space (RFC 8259, 2); within a
+ * string it would be an error (7). A space for each keeps the length. */
 void json_append_raw(struct buf *b, const char *text, size_t len)
 {
 	char *to = buf_space(b, len);
@@ -105,6 +128,9 @@ bool json_name_valid(const char *s, size_t len)
 	if (!json)
 		return false;
 	for (size_t i = 0; i < len; i++) {
+		/* C0 and DEL; then C1, U+0080 to U+009F, which is 0xc2 and 0x80 to 0x9f
+		 * in UTF-8. s is UTF-8, so there is an s[i + 1]. Of a longer character
+		 * all bytes but the first are 10xxxxxx, and do not count. */
 		unsigned char c = (unsigned char)s[i];
 
 		if (c < ' ' || c == 0x7f ||
@@ -134,7 +160,9 @@ static bool skip_char(struct json_cursor *c, char want)
 	return true;
 }
 
-/* A member of an item: its name and the bytes of its value. */
+/* A member of an item: its name and the bytes of its value. A name is compared as it is
+ * written, without its escapes: whoever writes "event" otherwise is told what is
+ * expected. text ends with a NUL behind c->end, so *key may be read. */
 static bool parse_member(struct json_cursor *c, char name[8], const char **value,
 			 size_t *len)
 {
@@ -154,6 +182,7 @@ static bool parse_member(struct json_cursor *c, char name[8], const char **value
 	return *len;
 }
 
+/* Parsed, as it may have escapes. A NUL in it would end it too early. */
 static bool parse_event_name(struct item *item, const char *text, size_t len)
 {
 	char why[128];
@@ -194,6 +223,7 @@ static bool parse_item(struct json_cursor *c, struct item *item)
 	return item->event && item->data && skip_char(c, '}');
 }
 
+/* By hand, since jansson does not say where in the text a value of an array is. */
 int json_parse_batch(const char *text, size_t len, struct item *items, int max,
 		     char why[128])
 {

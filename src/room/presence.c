@@ -1,3 +1,13 @@
+/*
+ * Each function allocates a struct ..._command. It begins with the struct redis_command
+ * that store/redis.c queues, so that the callback can cast that back. It holds what
+ * KEYS and ARGV point to, unless the caller keeps it, and is freed by its callback,
+ * last of all: done() may still use what was parsed.
+ *
+ * All of them run on the thread that owns the struct redis, and done() is called on it
+ * as well. After an error the reply is NULL, of which every reply_...() makes an empty
+ * result.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,7 +18,7 @@
 #include "room/script_args.h"
 #include "shared/metric.h"
 
-enum { BEAT_AGAIN = 2, BEAT_NOT_COUNTED = -2 };	/* of beat.lua */
+enum { BEAT_AGAIN = 2, BEAT_NOT_COUNTED = -2 };	/* results of beat.lua */
 
 char *presence_channel(const struct conf *c, const char *peer)
 {
@@ -38,6 +48,7 @@ static void parse_page(struct presence *to, const struct reply *missed,
 	metric_add(METRIC_REPLAYED, 0, reply_count(missed));
 }
 
+/* The result of connect.lua, by its places in the list. */
 static void parse_presence(const struct presence_command *s, struct presence *to)
 {
 	to->resumed = reply_number(reply_at(to->reply, 0));
@@ -56,6 +67,8 @@ static void on_connect_reply(struct redis_command *cmd, enum err e, struct reply
 {
 	struct presence_command *s = (struct presence_command *)cmd;
 
+	/* Rooms of an older incarnation are still being left: the same command once
+	 * more, with the same arguments. Other commands get their turn in between. */
 	if (!e && reply_is_again(reply)) {
 		reply_free(reply);
 		reply = NULL;
@@ -65,6 +78,7 @@ static void on_connect_reply(struct redis_command *cmd, enum err e, struct reply
 		}
 		e = ERR_STORE;
 	}
+	/* Also after an error: whoever gets it frees its reply. */
 	memset(s->to, 0, sizeof *s->to);
 	s->to->reply = reply;
 	if (!e)
@@ -92,6 +106,8 @@ void presence_connect(struct redis *r, const struct conf *c,
 	args_append_string(&s->w, p->id);
 	args_append_string(&s->w, position);
 	args_append_word(&s->w, s->user.data, s->user.len);
+	/* redis.c puts it in when it sends the command. Only then is it known over
+	 * which connection, and so on which Redis, it runs. */
 	s->w.args[s->w.count++] = ARG_SERVER;
 	args_append_number(&s->w, stream);
 	args_enqueue(r, &s->command, SCRIPT_CONNECT, &s->w, on_connect_reply);
@@ -103,6 +119,8 @@ static void on_replay_reply(struct redis_command *cmd, enum err e, struct reply 
 
 	memset(s->to, 0, sizeof *s->to);
 	s->to->reply = reply;
+	/* A number, -1, says that the position was pushed out of the mailbox
+	 * meanwhile. */
 	s->to->resumed = reply_kind(reply) == REPLY_LIST;
 	parse_page(s->to, reply_at(reply, 0), reply_at(reply, 1));
 	s->done(s->arg, e);
@@ -124,6 +142,7 @@ void presence_replay(struct redis *r, const struct conf *c,
 	args_enqueue(r, &s->command, SCRIPT_REPLAY, &s->w, on_replay_reply);
 }
 
+/* The result of due.lua, which is also at the head of that of beat.lua. */
 static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep)
 {
 	sweep->moved = reply_number(reply_at(list, at));
@@ -172,6 +191,8 @@ void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 	s->sweep = sweep;
 	s->done = done;
 	s->arg = arg;
+	/* The keys of the peers are not passed: those of BEATS_AT_ONCE peers would not
+	 * fit into REDIS_ARGS. The script makes them from the ids. */
 	args_append_key(&s->w, c, "present", "", "");
 	args_append_key(&s->w, c, "leaving", "", "");
 	for (int i = 0; i < count; i++) {

@@ -2,7 +2,8 @@
  * presence.h - what a stream does for its peer: each function enqueues one script in Redis,
  * and never blocks.
  *
- * done is called once, later, with OK, or with an error as in room.h.
+ * done is called once, later, with OK, or with an error as in room.h. Until then all that is
+ * passed by a pointer must stay, the peer and its id included.
  */
 #ifndef ROOM_PRESENCE_H
 #define ROOM_PRESENCE_H

@@ -1,3 +1,16 @@
+/*
+ * A relay is enqueued, and answered by a callback. The other functions wait for their
+ * script: they are for threads that may block (signal/main.c says when the acceptor
+ * runs them itself).
+ *
+ * Scripts of large rooms run in parts. A script notifies a bounded number of peers
+ * (TELL_AT_ONCE of store/script.c), because Redis serves nobody else meanwhile, and
+ * returns AGAIN until all have been told. If nobody runs it again nothing is lost: what
+ * is left to tell is kept in Redis, and the next step or beat of the same peer
+ * continues with it.
+ *
+ * Costs, below, are in bytes, or in messages if RATE_BYTES is 0.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -14,10 +27,13 @@ enum {
 	AGAIN_BEGUN = AGAIN - 1,	/* the script has begun what it was asked for */
 	POSITION_SIZE = 512,		/* of broadcast.lua: a peer id, perhaps one
 					 * of the Node application */
+	/* Of all messages of a batch: a body, at most 1,000,000 bytes, and beside each
+	 * of 64 items the user (USER_MAX). */
 	MESSAGE_MAX = 2 * 1024 * 1024,
 };
 
-/* Each with a comma behind it, from this one of the reply on. */
+/* Each with a comma behind it, from this one of the reply on. Users are in Redis as JSON, so
+ * nothing is escaped here. */
 static void append_users(struct buf *b, const struct reply *reply, size_t from)
 {
 	for (size_t i = from; i < reply_count(reply); i++) {
@@ -38,7 +54,10 @@ static void end_users(struct buf *b)
 }
 
 /* Runs a script until all parts are done. Its last argument says whether it has begun
- * already what it was asked for; *begun, whether it had when it was run last. */
+ * already what it was asked for; *begun, whether it had when it was run last. A plain
+ * AGAIN means that something older of the same peer must be finished first. Without the
+ * difference the script would take the next part of a join for another join, and tell
+ * everybody again. */
 static enum err run_parts(struct redis *r, enum script s, struct script_args *w,
 			  struct reply **reply, bool *begun)
 {
@@ -51,6 +70,7 @@ static enum err run_parts(struct redis *r, enum script s, struct script_args *w,
 		*begun = *begun || reply_number(*reply) == AGAIN_BEGUN;
 		reply_free(*reply);
 		*reply = NULL;
+		/* The last argument, which is replaced. */
 		w->count--;
 		args_append_string(w, *begun ? "1" : "0");
 		e = i < AGAIN_MAX ? args_run(r, s, w, reply) : ERR_STORE;
@@ -71,10 +91,9 @@ static enum err parse_outcome(const struct reply *reply, enum err apart, int *n,
 	return *n < 0 ? apart : OK;
 }
 
-/*
- * RATE and RATE_BYTES as one limit: a message costs its bytes, but at least so much that
- * RATE messages a second use all that a window allows.
- */
+/* RATE and RATE_BYTES as one limit, so that scripts have one counter to charge: a
+ * message costs its bytes, but at least so much that RATE messages a second use all
+ * that a window allows. */
 static long long min_cost(const struct conf *c)
 {
 	if (!c->rate)
@@ -82,13 +101,12 @@ static long long min_cost(const struct conf *c)
 	return c->rate_bytes > c->rate ? c->rate_bytes / c->rate : 1;
 }
 
+/* What may be used in a window, RATE_WINDOW_S; 0: any. Where RATE is above RATE_BYTES
+ * it needs no part in this: a message has more than a byte, so RATE_BYTES is reached
+ * first. */
 static long long window_cost(const struct conf *c)
 {
-	if (!c->rate && !c->rate_bytes)
-		return 0;
-	if (c->rate && (!c->rate_bytes || c->rate_bytes < c->rate))
-		return (long long)c->rate * RATE_WINDOW_S;
-	return (long long)c->rate_bytes * RATE_WINDOW_S;
+	return (long long)(c->rate_bytes ? c->rate_bytes : c->rate) * RATE_WINDOW_S;
 }
 
 static long long cost_of(const struct conf *c, size_t len)
@@ -106,7 +124,8 @@ static long long cost_of_notice(const struct conf *c, const struct buf *user)
 	return cost_of(c, user->len + sizeof "\"event\":\"remove-peer\"");
 }
 
-/* A list of users, a number, or {ms} where the rate is exceeded. */
+/* A list of users, a number, or {ms} where the rate is exceeded. Both lists may have
+ * one element, of which the kind decides; an empty list is one of users. */
 static enum err parse_users_outcome(const struct reply *reply, enum err apart,
 				    int *wait_ms)
 {
@@ -207,10 +226,13 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 		buf_char(peers, '[');
 		append_users(peers, reply, 0);
 		end_users(peers);
-	} else if (!e) {	/* joined in parts, which the rate has been charged for */
+	/* Joined in parts: the result is a number, so the members are asked for;
+	 * without a limit, since the join has been charged for all of them. */
+	} else if (!e) {
 		e = list_peers(r, c, p, room, 0, peers, wait_ms);
 	}
-	if (e == ERR_NOT_MEMBER) {	/* it has left meanwhile */
+	/* It was a member, and has left since the join. */
+	if (e == ERR_NOT_MEMBER) {
 		buf_str(peers, "[]");
 		e = OK;
 	}
@@ -239,7 +261,9 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 	return e;
 }
 
-/* A message as deliver.lua expects it: without the opening brace. */
+/* A message as deliver.lua expects it: without the opening brace, as the id goes first,
+ * which only Redis knows. Ids and names of events are of characters that need no
+ * escapes. */
 static void append_message(struct buf *b, const char *user, const struct item *m)
 {
 	buf_fmt(b, "\"event\":\"%s\",\"data\":{\"peer\":%s,\"data\":", m->event,
@@ -286,7 +310,8 @@ static void on_relay_reply(struct redis_command *cmd, enum err e, struct reply *
 	complete_relay((struct relay_command *)cmd, e, reply);
 }
 
-/* Returns what they cost. */
+/* Returns what they cost. The words of ARGV are made when all are appended, and not one
+ * by one: s->messages may move as it grows. */
 static long long append_messages(struct relay_command *s, const struct conf *c,
 				  const struct peer *p, const struct item *items)
 {
@@ -310,6 +335,7 @@ static void append_relay_args(struct relay_command *s, const struct conf *c,
 {
 	size_t begin = 0;
 
+	/* The rest of it is not initialized: see room_relay(). */
 	s->w.count = s->w.keys = s->w.numbers = 0;
 	args_append_key(&s->w, c, "", p->id, ":channels");
 	args_append_key(&s->w, c, "", to, ":channels");
@@ -326,6 +352,8 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		const char *to, const struct item *items, int count,
 		relay_done *done, void *arg)
 {
+	/* Not zeroed: most of its 7 KiB stay unused, and this is the most frequent
+	 * request. */
 	struct relay_command *s = xmalloc(sizeof *s);
 	long long cost;
 
@@ -334,6 +362,7 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 	s->count = count;
 	s->messages = (struct buf)BUF_INIT(MESSAGE_MAX);
 	cost = append_messages(s, c, p, items);
+	/* Cannot happen within the present bounds: see MESSAGE_MAX. */
 	if (!buf_ok(&s->messages)) {
 		complete_relay(s, ERR_TOO_LARGE, NULL);
 		return;
@@ -342,7 +371,9 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 	args_enqueue(r, &s->command, SCRIPT_RELAY, &s->w, on_relay_reply);
 }
 
-/* To how many a run of broadcast.lua sent, and where to continue: "" when it is done. */
+/* To how many a run of broadcast.lua sent, and where to continue: "" when it is done.
+ * The position is copied, since the reply that holds it is freed before the next
+ * run. */
 static enum err parse_broadcast(const struct reply *reply, int *n,
 				char position[POSITION_SIZE], int *wait_ms)
 {
@@ -403,6 +434,7 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	e = broadcast_in_parts(r, &w, position, peers, wait_ms);
 	if (!e)
 		metric_add(METRIC_BROADCASTS, 0, 1);
+	/* Also after an error: those in the parts before it have the message. */
 	metric_add(METRIC_MESSAGES, 0, (uint64_t)*peers);
 	buf_free(&user);
 	buf_free(&message);

@@ -1,3 +1,9 @@
+/*
+ * Nothing here checks for the room in struct script_args: whoever appends knows how
+ * much it is. The most that is appended is 194 args of REDIS_ARGS (200), by a full
+ * batch of beats: two keys, and three words for each of BEATS_AT_ONCE; 7 keys of 8, by
+ * a join; and 2 numbers of 2.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,6 +14,9 @@
 void args_append_key(struct script_args *w, const struct conf *c, const char *prefix,
 		     const char *id, const char *suffix)
 {
+	/* Copied, not formatted: this runs for each key of every request. A key is
+	 * never cut off: conf/kinds.c bounds the prefix to 64 bytes, and an id or an
+	 * address is not longer. */
 	const char *parts[] = { c->prefix, prefix, id, suffix };
 	char *to = w->text[w->keys++];
 	size_t len = 0;
@@ -45,6 +54,7 @@ enum err args_run(struct redis *r, enum script s, const struct script_args *w,
 	return redis_run(r, s, w->keys, w->args, w->count, reply);
 }
 
+/* AGAIN, or a number below it that means the same and more (AGAIN_BEGUN of room.c). */
 bool reply_is_again(const struct reply *reply)
 {
 	return reply_kind(reply) == REPLY_NUMBER && reply_number(reply) <= AGAIN;
@@ -64,6 +74,7 @@ void args_enqueue(struct redis *r, struct redis_command *cmd, enum script s,
 
 void args_append_peer_keys(struct script_args *w, const struct conf *c, const char *id)
 {
+	/* In the order of KEYS in connect.lua. */
 	args_append_key(w, c, "peer:", id, "");
 	args_append_key(w, c, "mailbox:", id, "");
 	args_append_key(w, c, "", id, ":channels");

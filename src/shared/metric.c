@@ -1,3 +1,9 @@
+/*
+ * A count is a cell of the shared memory (shared.h), at [metric][label], and a
+ * histogram has a cell for each bucket. Processes add to cells without a lock and
+ * without looking at others; only metric_append_all() puts several together, so what it
+ * prints may be a few events apart.
+ */
 #include "config.h"
 
 #include <assert.h>
@@ -52,6 +58,8 @@ struct metric_row {
 #define ROW(n, t, h, ...) \
 	{ .name = "drawbridge_" n, .type = t, .help = h, __VA_ARGS__ }
 
+/* METRIC_STREAMS is first on purpose: reading it frees the slots of processes that were
+ * killed, and counts their streams as ended. So the lines below it agree with it. */
 static const struct metric_row metrics[METRIC_COUNT] = {
 	[METRIC_STREAMS] = ROW("streams", gauge,
 		"Event streams that are open, or being opened or ended.",
@@ -109,8 +117,9 @@ static const struct metric_row metrics[METRIC_COUNT] = {
 		.read = shared_is_mapped),
 };
 
-/* Upper bounds of the histogram, each with its label. The cell after the last one counts
- * what took longer, and the next one has the sum. */
+/* Upper bounds of the histogram, each with its label: from a round trip to a Redis on
+ * the same host up to COMMAND_MS (store/dial.h), when a command is given up. The cell
+ * after the last one counts what took longer, and the next one has the sum. */
 static const struct {
 	int64_t ns;
 	const char *le;
@@ -129,7 +138,8 @@ static_assert((int)SUM < (int)METRIC_CELLS && (int)ERR_COUNT <= (int)METRIC_CELL
 
 void metric_add(enum metric m, unsigned label, uint64_t n)
 {
-	/* No other memory depends on it, so the order does not matter. */
+	/* Nothing else is published by this addition, so its order among others does
+	 * not matter. */
 	atomic_fetch_add_explicit(&shared->cells[m][label], n,
 				  memory_order_relaxed);
 }
@@ -139,6 +149,8 @@ void metric_set(enum metric m, uint64_t value)
 	atomic_store_explicit(&shared->cells[m][0], value, memory_order_relaxed);
 }
 
+/* Into one bucket. Those of the format are cumulative, but adding them up when they are
+ * read costs one atomic addition here in place of one for every wider bucket. */
 void metric_observe(enum metric m, int64_t ns)
 {
 	unsigned i = 0;
@@ -160,7 +172,8 @@ const char *metric_word(enum metric m, unsigned label)
 	return metrics[m].words[label];
 }
 
-/* FNV-1a, of a text with its NUL. */
+/* FNV-1a, of a text with its NUL: without it "ab", "c" would be the same as "a",
+ * "bc". */
 static uint64_t hash(uint64_t sum, const char *s)
 {
 	do
@@ -183,6 +196,8 @@ uint64_t metric_layout(void)
 	return sum;
 }
 
+/* The count is that of the buckets: were it counted on its own, it could differ from
+ * +Inf, which must be equal to it. */
 static void append_histogram(struct buf *out, int m)
 {
 	const char *name = metrics[m].name;

@@ -1,3 +1,16 @@
+/*
+ * A process that holds streams has a slot, which is one word: its id, its start time,
+ * and how many streams it holds. So every change is one atomic operation, a process may
+ * be killed between any two, and a slot whose process is gone is recognized.
+ *
+ * A word of a living process is changed by that process alone. Within it the lock
+ * guards own_slot and own_word: one thread opens streams and another ends them. Any
+ * process may clear the word of a dead one, by an exchange, so that only one of them
+ * counts its streams as ended.
+ *
+ * All of this needs /proc to show the same processes to everybody who shares the
+ * memory.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -14,20 +27,19 @@
 #include "shared/quota.h"
 #include "shared/shared.h"
 
-/*
- * A process that holds streams has a slot, one word: who it is, by id and start
- * time (in the kernel's ticks, the lowest bits), and how many it holds. So each
- * change is one atomic operation, and a slot whose process is gone is known.
- */
+/* The count has room for the largest DRAWBRIDGE_STREAMS, the id for the largest that
+ * the kernel gives out (2^22, proc(5)). The rest is for the lowest bits of the start
+ * time in clock ticks. They repeat after 11 hours: a process that is given the id of a
+ * dead one is mistaken for it only if it also begins in the very same tick of that
+ * cycle. */
 enum { COUNT_BITS = 20, START_BITS = 22, PID_BITS = 22 };
 enum { FREE_DEAD_MS = 1000 };
 
 #define SLOT_COUNT(word) ((word) & ((UINT64_C(1) << COUNT_BITS) - 1))
-#define SLOT_START(word) ((word) >> COUNT_BITS & ((UINT64_C(1) << START_BITS) - 1))
 #define SLOT_PID(word) ((pid_t)((word) >> (COUNT_BITS + START_BITS)))
 #define SLOT_OWNER(word) ((word) >> COUNT_BITS << COUNT_BITS)
 
-/* Guards the slot of this process. */
+/* Guards the next two. */
 static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t *own_slot;	/* NULL: it holds no stream */
 static uint64_t own_word;		/* with a count of 0; 0: not known yet */
@@ -46,24 +58,31 @@ static uint64_t owner_of(pid_t pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return kill(pid, 0) && errno == ESRCH ? 0 : UINT64_MAX;
+	/* The process may end between open() and read(): then read() fails with
+	 * ESRCH. */
 	n = read(fd, text, sizeof text - 1);
 	gone = n < 0 && errno == ESRCH;
 	close(fd);
 	if (n <= 0)
 		return gone ? 0 : UINT64_MAX;
 	text[n] = '\0';
-	/* The name before it may hold anything; see proc(5). */
+	/* The second field is the program's name, which may contain spaces and
+	 * parentheses, so the rest is counted from the last one. The start time is
+	 * field 22 (proc(5)). */
 	end = strrchr(text, ')');
 	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
 			   " %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
 			   &start) != 2)
 		return UINT64_MAX;
+	/* Killed, but not waited for yet: its streams are closed. */
 	if (state == 'Z' || state == 'X')
 		return 0;
 	return (uint64_t)pid << (COUNT_BITS + START_BITS) |
 		(start & ((UINT64_C(1) << START_BITS) - 1)) << COUNT_BITS;
 }
 
+/* When in doubt it is not gone: a slot that is freed by mistake would let in too
+ * many. */
 static bool is_gone(uint64_t word)
 {
 	uint64_t owner;
@@ -74,7 +93,8 @@ static bool is_gone(uint64_t word)
 	return owner != UINT64_MAX && owner != SLOT_OWNER(word);
 }
 
-/* Whoever frees a slot counts the streams in it as ended. */
+/* Whoever frees a slot counts the streams in it as ended. The exchange fails if its
+ * process was replaced, or somebody else has freed it, since the word was read. */
 static void free_dead_slots(void)
 {
 	unsigned used = atomic_load(&shared->slots_used);
@@ -114,7 +134,8 @@ static bool claim_slot(void)
 
 		if (atomic_load(&shared->slots[i]))
 			continue;
-		/* First, or others would not see what is in it. */
+		/* Before the slot is taken: others only look at slots below slots_used,
+		 * and would not count the streams in this one. */
 		while (used <= i && !atomic_compare_exchange_weak(
 				&shared->slots_used, &used, i + 1))
 			;
@@ -128,6 +149,8 @@ static bool claim_slot(void)
 
 static bool ensure_slot(void)
 {
+	/* It may be another's by now if somebody took us for dead, as in a container
+	 * that shares the memory but not /proc. */
 	if (own_slot && SLOT_OWNER(atomic_load(own_slot)) == own_word)
 		return true;
 	if (!own_word)
@@ -140,7 +163,8 @@ static bool ensure_slot(void)
 	return claim_slot();
 }
 
-/* One stream of it; with the last one the slot is free. */
+/* One stream of it; with the last one the slot is free. No exchange is needed: nobody
+ * else changes the word of a living process. */
 static void release_slot(void)
 {
 	uint64_t word = atomic_load(own_slot);
@@ -152,6 +176,9 @@ static void release_slot(void)
 		own_slot = NULL;
 }
 
+/* Adds first and counts then: of two processes that want the last place at least one
+ * sees the other's addition, so both may be refused, but never both admitted. These
+ * operations must stay sequentially consistent, or each could miss the other's. */
 bool quota_acquire(unsigned max)
 {
 	bool good = false;

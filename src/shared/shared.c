@@ -1,3 +1,21 @@
+/*
+ * Several processes may open the segment at the same time, and any of them may be
+ * killed half way. What makes that safe is the order in map_segment():
+ *
+ * 1. The owner is checked before the file is locked: another user who made the file
+ * first could hold its lock for ever.
+ *
+ * 2. Size and link count are read again under the lock: whoever had it before may have
+ * allocated the file, or removed it to make a new one. A file without a link would be
+ * found by nobody else, so it is not mapped: that is another try.
+ *
+ * 3. An empty file is allocated, and then all bytes in it are 0, which is a valid
+ * start. If it has any other size than ours, it is of another version, or its maker was
+ * killed: it is removed.
+ *
+ * 4. The layout is written under the lock, too. Where its writer was killed half way it
+ * matches no version, and the segment is removed.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -13,12 +31,21 @@
 #include "base/log.h"
 #include "shared/shared.h"
 
-enum { SEGMENT_NAME_MAX = 255, OPEN_TRIES = 8, LOCK_MS = 1000, LOCK_AGAIN_MS = 5 };
 
+enum {
+	SEGMENT_NAME_MAX = 255,		/* bytes; see shm_open(3) */
+	OPEN_TRIES = 8,			/* one fails when the file was just removed */
+	LOCK_MS = 1000,
+	LOCK_AGAIN_MS = 5,		/* flock(2) has no time limit of its own */
+};
+
+/* Until shared_init(), and if that fails: what needs the counts never has to ask
+ * whether they are there. */
 static struct shared process_own;
 struct shared *shared = &process_own;
 
-/* By user, prefix and mount, which identify a deployment. */
+/* By user, prefix and mount, which identify a deployment. What is longer than a name
+ * may be is cut off. */
 static void name_segment(char name[SEGMENT_NAME_MAX + 1], const struct conf *c)
 {
 	if (c->shm)
@@ -31,7 +58,8 @@ static void name_segment(char name[SEGMENT_NAME_MAX + 1], const struct conf *c)
 			*p = '+';
 }
 
-/* All at once: where memory is short that shows here, and not as SIGBUS at first use. */
+/* All at once: where memory is short that shows here, and not as SIGBUS at first
+ * use. */
 static bool allocate_segment(int fd)
 {
 	errno = posix_fallocate(fd, 0, sizeof *shared);
@@ -64,8 +92,8 @@ static bool lock_segment(int fd)
 	return true;
 }
 
-/* 1: mapped; 0: it had another layout, and was removed; -1: *why. The file is locked, so
- * that no two processes create or remove it at the same time. */
+/* 1: mapped; 0: it had another layout, and was removed; -1: *why. The file is locked,
+ * so that no two processes create or remove it at the same time. */
 static int map_segment(int fd, const char *name, const char **why)
 {
 	struct stat st;
@@ -99,7 +127,8 @@ static int map_segment(int fd, const char *name, const char **why)
 		}
 		munmap(at, sizeof *shared);
 	}
-	/* Of another version, whose programs keep their mapping for as long as they run. */
+	/* Of another version; whoever still runs keeps what it has mapped. The name still
+	 * stands for this file: it has a link, and others remove it only under this lock. */
 	shm_unlink(name);
 	return 0;
 failed:
@@ -123,7 +152,8 @@ void shared_init(const struct conf *conf)
 			break;
 		}
 		got = map_segment(fd, name, &why);
-		/* The mapping would keep it locked. */
+		/* Closing does not unlock it: the lock belongs to the open file, which
+		 * the mapping keeps. */
 		flock(fd, LOCK_UN);
 		close(fd);
 	}

@@ -11,7 +11,9 @@
 #include "signal/routes.h"
 #include "web/forwarded.h"
 
-/* The username, which a renewal may omit, and whether a cookie is wanted. */
+/* The username, which a renewal may omit, and whether a cookie is wanted. It is unless
+ * the body says otherwise: pages that know nothing of this member may depend on the
+ * cookie. */
 static enum err parse_access_body(struct call *c, bool *cookie)
 {
 	char *to = c->who.peer.username;
@@ -37,6 +39,9 @@ static enum err parse_access_body(struct call *c, bool *cookie)
 	return ERR_INPUT;
 }
 
+/* HTTPS and REQUEST_SCHEME are what the web server says of the connection to itself.
+ * RFC 3875 has neither; servers set one or the other, and some set HTTPS to "off". TLS
+ * that a proxy in front terminates shows only in the proxy's headers. */
 static bool is_https(const struct call *c)
 {
 	const char *https = fcgi_env(c->fcgi, "HTTPS");
@@ -48,6 +53,9 @@ static bool is_https(const struct call *c)
 				fcgi_env(c->fcgi, "HTTP_FORWARDED"));
 }
 
+/* With c->bearer it is a renewal: c->who are the claims of the token in the header, and
+ * the new one has its id and rooms. A cookie renews nothing (TOKEN_OPTIONAL does not
+ * look at it), or each tab of a browser would be the same peer. */
 static enum err run_access(struct call *c)
 {
 	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], *token;
@@ -61,6 +69,7 @@ static enum err run_access(struct call *c)
 		id_random(c->who.peer.id);
 		http_client(c, client);
 		network_host(client, host);
+		/* A renewal is not counted: it adds no peer. */
 		if (c->conf->access_rate)
 			e = room_access(c->redis, c->conf, host, &c->wait_ms);
 	}
@@ -71,6 +80,9 @@ static enum err run_access(struct call *c)
 	buf_fmt(&c->out, "{\"token\":\"%s\",\"user\":", token);
 	peer_append(&c->out, &c->who.peer);
 	buf_fmt(&c->out, ",\"expires\":%lld}", (long long)c->who.expires);
+	/* Without Domain it is for this host alone (RFC 6265, 5.3). SameSite keeps it
+	 * from requests that other sites cause, but not from those of other subdomains
+	 * (is_foreign_origin() in web/http.c). */
 	if (cookie)
 		buf_fmt(&c->head, "Set-Cookie: drawbridge=%s; HttpOnly; "
 			"SameSite=Strict; Path=%s; Max-Age=%u%s\r\n", token,

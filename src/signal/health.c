@@ -1,3 +1,14 @@
+/*
+ * However many requests come, Redis is probed once a second. A request that comes
+ * during a probe waits for its result, without a thread; others, and those that come
+ * when many wait already, get the last result. A bad one expires sooner, so that a
+ * recovery is seen; a good one at once when any request is refused because of Redis.
+ *
+ * Workers run this, so several may be here at a time. The lock guards last_probe, and
+ * is not held during a probe nor while answers are sent. running makes sure that there
+ * is one probe; whoever runs it takes all who wait out of the queue when it ends, and
+ * answers them.
+ */
 #include "config.h"
 
 #include <poll.h>
@@ -13,8 +24,14 @@
 #include "signal/routes.h"
 #include "store/listener.h"
 
-enum { READY_MS = 1000, GOOD_MS = 1000, BAD_MS = 250, PROBE_WAITERS_MAX = 64 };
+enum {
+	READY_MS = 1000,		/* until a published message must have come */
+	GOOD_MS = 1000, BAD_MS = 250,	/* how long a result is valid */
+	PROBE_WAITERS_MAX = 64,		/* each holds a request and a connection */
+};
 
+/* Whether the program runs. It looks at nothing else: an orchestrator that restarted it
+ * because Redis is away would only make things worse. */
 static enum err run_live(struct call *c)
 {
 	buf_str(&c->out, "{\"status\":\"ok\"}");
@@ -28,7 +45,8 @@ const struct route route_live = {
 	.run = run_live,
 };
 
-/* Until the message that we have published is there. */
+/* Until the message that we have published is there. Only somebody who has guessed the
+ * name of the channel could send another one, which is passed over. */
 static enum err await_message(struct listener *l, const char *want)
 {
 	int64_t end = clock_ms() + READY_MS, left;
@@ -48,7 +66,8 @@ static enum err await_message(struct listener *l, const char *want)
 }
 
 /* In the same round trip the stream of a peer that does not exist leaves: that changes
- * nothing, but a read-only replica, which would publish, refuses it. */
+ * nothing, but a read-only replica, which would publish, refuses it. "@" is in no
+ * id. */
 static enum err publish_probe(struct call *c, const char *channel, const char *message)
 {
 	static const struct peer nobody = { .id = "@" };
@@ -58,11 +77,15 @@ static enum err publish_probe(struct call *c, const char *channel, const char *m
 	presence_leave(c->redis, c->conf, &nobody, 0, &leaving, presence_set_err,
 		       &written);
 	e = redis_publish(c->redis, channel, message);
+	/* written and leaving are on this stack: the command must be done before it
+	 * goes. */
 	redis_drain(c->redis);
 	return e ? e : written;
 }
 
-/* Whether a message that is published arrives, and Redis accepts writes. */
+/* Whether a message that is published arrives, and Redis accepts writes. The listener
+ * comes first: what is published before Redis has confirmed the subscription is
+ * lost. */
 static enum err probe_redis(struct call *c)
 {
 	char name[ID_RANDOM_LEN + 2] = "@";	/* no peer's id */
@@ -82,12 +105,6 @@ static enum err probe_redis(struct call *c)
 	return e;
 }
 
-/*
- * However many requests come, Redis is probed once a second. A request that comes during
- * a probe waits for its result, without a thread; others, and those that come when many
- * wait already, get the last result. A bad one expires sooner, so that a recovery is
- * seen; a good one at once when any request is refused because of Redis.
- */
 static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	bool running;
@@ -104,6 +121,8 @@ static uint64_t refusal_count(void)
 		metric_value(METRIC_REFUSED, ERR_STORE_VERSION);
 }
 
+/* The count of refusals is that of all processes of the host, so that any of them
+ * brings a recent "ok" to its end. */
 static bool last_is_valid(void)
 {
 	return clock_ms() < last_probe.expires_at &&
@@ -135,11 +154,14 @@ static struct fifo finish_probe(enum err e, int64_t start)
 	last_probe.count = 0;
 	last_probe.running = false;
 	last_probe.result = e;
+	/* A good one from its start on: so under a steady flow of requests there is a
+	 * probe every GOOD_MS, whatever it takes. */
 	last_probe.expires_at = e ? clock_ms() + BAD_MS : start + GOOD_MS;
 	pthread_mutex_unlock(&health_lock);
 	return waiting;
 }
 
+/* Completes the calls that have waited; c itself is answered by the return value. */
 static enum err run_ready(struct call *c)
 {
 	enum { ANSWER_LAST, WAIT_FOR_PROBE, PROBE } action;

@@ -5,7 +5,8 @@
 #include "base/id.h"
 #include "signal/routes.h"
 
-/* To a new room, whose name nobody can guess. Relative, since a proxy may have removed a
+/* To a new room, whose name nobody can guess: where tokens are for any room, that alone
+ * keeps strangers out. Relative (RFC 9110, 10.2.2), since a proxy may have removed a
  * prefix of the path. */
 static enum err run_home(struct call *c)
 {

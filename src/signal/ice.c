@@ -14,6 +14,8 @@ static void append_urls(struct buf *out, const struct list *urls)
 	buf_char(out, ']');
 }
 
+/* Names and passwords need no escapes in JSON: they consist of digits, ":", an id, and
+ * Base64. */
 static void append_turn(struct call *c, int64_t expires)
 {
 	struct buf username = BUF_INIT(128);
@@ -26,7 +28,9 @@ static void append_turn(struct call *c, int64_t expires)
 	buf_free(&username);
 }
 
-/* iceServers is that of RTCConfiguration; clients ask again before it expires. */
+/* iceServers is that of RTCConfiguration (W3C WebRTC), so that a page passes it on as
+ * it is; clients ask again before it expires. A browser refuses an entry with no urls,
+ * so there is none for a kind of server that is not set. */
 static enum err run_ice(struct call *c)
 {
 	int64_t expires = c->now + c->conf->turn_ttl;

@@ -2,12 +2,16 @@
  * signal.fcgi - the short requests.
  *
  * The main thread starts the others and waits for their end; signals come to it alone.
+ *
  * The acceptor has the connections to the web server. It checks every request and runs
  * the routes that do not block: a relay is enqueued on its connection to Redis, and is
- * answered when the reply comes. It waits for nothing: threads of their own connect for it,
- * and ask the Sentinels (store/dialler.c). WORKERS - 1 workers run the routes that block,
- * each on a connection of its own. With one worker, or QUEUE_MAX calls in the queue, the
- * acceptor runs these itself.
+ * answered when the reply comes. It does not wait: threads of their own connect for it,
+ * and ask the Sentinels (store/dialler.c).
+ *
+ * WORKERS - 1 workers run the routes that block, each on a connection of its own. With
+ * one worker, or QUEUE_MAX calls in the queue, the acceptor runs these itself, and
+ * waits: then nothing new is accepted, and what comes stays in the kernel's queue
+ * instead of ours.
  *
  * The lock guards the queue. On SIGTERM the acceptor ends; then the workers, once the
  * queue is empty.
@@ -22,7 +26,10 @@
 #include "signal/routes.h"
 #include "web/program.h"
 
-enum { CALLS_AT_ONCE = 16, QUEUE_MAX = 128 };
+enum {
+	CALLS_AT_ONCE = 16,		/* before Redis' replies are read again */
+	QUEUE_MAX = 128,
+};
 
 static struct conf signal_conf;
 
@@ -61,6 +68,7 @@ static struct call *pop_call(void)
 	return c;
 }
 
+/* Called while the body is still on its way: see fcgi_on_head(). */
 static bool refuses_call(struct fcgi *f)
 {
 	return http_refused(f, &signal_conf, signal_routes);
@@ -86,7 +94,8 @@ static void start_call(struct fcgi *f, struct redis *redis)
 		http_dispatch(c, redis);
 }
 
-/* The commands of a round are sent to Redis together. */
+/* A round: replies of Redis, and with them the answers to relays; new requests; then
+ * all commands that these have enqueued go out to Redis together. */
 static void *accept_calls(void *unused)
 {
 	struct redis *redis = redis_new(fcgi_epoll());
@@ -102,6 +111,8 @@ static void *accept_calls(void *unused)
 			start_call(f, redis);
 		redis_flush(redis);
 	} while (fcgi_wait(redis_deadline(redis), events, &count));
+	/* It waits for the commands that are under way, so that their requests are
+	 * answered. */
 	redis_free(redis);
 	pthread_mutex_lock(&queue_lock);
 	no_more_calls = true;
@@ -128,7 +139,8 @@ static void serve_calls(void)
 		abort();
 	log_info("signal.start", "version=%s workers=%u", PACKAGE_VERSION,
 		 signal_conf.workers);
-	/* Their signals are blocked: one that comes here wakes the acceptor by a pipe. */
+	/* Signals are blocked in all of them. The handler runs on this thread, and
+	 * wakes the acceptor by a pipe (fcgi_stop_fd()). */
 	for (unsigned i = 0; i < signal_conf.workers; i++)
 		if (thread_start(&threads[i], i ? run_worker : accept_calls, NULL))
 			abort();
@@ -142,6 +154,7 @@ int main(int argc, char **argv)
 {
 	bool listening = program_start(argc, argv, "signal.fcgi", &signal_conf);
 
+	/* Before the first request is read. */
 	fcgi_on_head(refuses_call);
 	if (listening)
 		serve_calls();

@@ -6,6 +6,8 @@
 #include "shared/metric.h"
 #include "signal/routes.h"
 
+/* Not a token of a peer: it is a word from the settings, for whoever collects the
+ * metrics. */
 static bool has_token(const struct call *c)
 {
 	const char *want = c->conf->metrics_token;
@@ -15,7 +17,8 @@ static bool has_token(const struct call *c)
 		secret_equal(token, strlen(token), want, strlen(want));
 }
 
-/* Not where the client is uncertain: behind a proxy the address would be the proxy's. */
+/* Not if it is uncertain who the client is: of a proxy that PROXIES does not name the
+ * address is all that is known, and it may be one of METRICS_FROM. */
 static bool is_allowed_address(const struct call *c)
 {
 	char client[NETWORK_HOST_MAX];
@@ -26,6 +29,7 @@ static bool is_allowed_address(const struct call *c)
 
 static enum err run_metrics(struct call *c)
 {
+	/* 401 only where a token would help. */
 	if (!has_token(c) && !is_allowed_address(c))
 		return !c->conf->metrics_token ? ERR_ADDRESS :
 			c->bearer ? ERR_TOKEN : ERR_NO_TOKEN;

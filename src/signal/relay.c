@@ -7,6 +7,8 @@
 #include "room/room.h"
 #include "signal/routes.h"
 
+/* Items of a batch. With the other words of relay.lua they must fit into REDIS_ARGS,
+ * and with a user each into MESSAGE_MAX of room/room.c. */
 enum { BATCH_MAX = 64 };
 
 static enum err bad_input(struct call *c, const char *detail)
@@ -15,6 +17,8 @@ static enum err bad_input(struct call *c, const char *detail)
 	return ERR_INPUT;
 }
 
+/* May run before room_relay() returns, and frees the call: neither start_relay() nor
+ * its callers may touch it after that. */
 static void on_relayed(void *arg, enum err e, int streams, int wait_ms)
 {
 	struct call *c = arg;
@@ -29,12 +33,15 @@ static enum err start_relay(struct call *c, const struct item *items, int count)
 {
 	if (!strcmp(c->peer, c->who.peer.id))
 		return bad_input(c, "A peer cannot relay to itself.");
+	/* items may point into the body and go with the caller: room_relay() copies
+	 * them. */
 	room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
 		   on_relayed, c);
 	return ERR_PENDING;
 }
 
-/* mod_fcgid passes on a length that it has counted, so there it is always known. */
+/* 411 asks for a length (RFC 9110, 15.5.12). For a request without one mod_fcgid passes
+ * on 0, and nginx an empty text: there it is 400, as for a body that is empty. */
 static enum err require_body(struct call *c)
 {
 	if (c->body->len)
@@ -108,6 +115,7 @@ static enum err run_broadcast(struct call *c)
 	if (!e)
 		e = room_broadcast(c->redis, c->conf, &c->who.peer, c->room,
 				   &item, &peers, &c->wait_ms);
+	/* After an error this is replaced by the problem (http_respond()). */
 	buf_fmt(&c->out, "{\"peers\":%d}", peers);
 	return e;
 }

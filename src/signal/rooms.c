@@ -3,6 +3,8 @@
 #include "room/room.h"
 #include "signal/routes.h"
 
+/* The answer is begun before it is known whether there will be one: after an error
+ * http_respond() replaces it. */
 static void append_room(struct call *c)
 {
 	buf_fmt(&c->out, "{\"room\":\"%s\",\"peers\":", c->room);

@@ -3,7 +3,8 @@
 #include "signal/routes.h"
 
 /* Each is in the file of its like. The first path that matches decides, so literal ones
- * stand before ids. */
+ * stand before ids. One list makes both the declarations and the array: a route that is
+ * named here and does not exist does not link. */
 #define ROUTES(_) \
 	_(home) \
 	_(access) \

@@ -12,6 +12,15 @@
  *	idle_queue	its next request
  *
  * Each queue but ready_queue has one time limit, so its first entry expires first.
+ * Whoever adds an entry with another limit breaks that.
+ *
+ * A connection is in the epoll exactly as long as it is in one of these but
+ * ready_queue. Its handler may wait for it in an epoll of its own, on another thread
+ * (stream/loop.c).
+ *
+ * An event of epoll names its connection by a pointer. So while events are dispatched
+ * nothing is freed but the connection that the event is for: evicting and dropping
+ * others comes after the last one, in fcgi_wait(), or outside of it, in fcgi_accept().
  */
 #include "config.h"
 
@@ -38,23 +47,31 @@
 
 enum {
 	HEAD_MS = 10000,		/* until the parameters are complete */
-	EARLY_MS = 20,			/* until the head is checked without the body */
+	/* Until the head is checked without the body. mod_proxy_fcgi writes the body
+	 * just behind the head: checking both would cost every relay a second look. */
+	EARLY_MS = 20,
 	SEND_MS = 30000,		/* until the answer is sent */
 	/* A request this young is not abandoned for another: on a busy host a web
 	 * server may be late with its next bytes. */
 	YOUNG_MS = 500,
 	RETRY_MS = 10,			/* until a descriptor may be free */
-	SHUTDOWN_MS = 500,		/* for what is under way, from SIGTERM on */
+	/* For what is under way, from SIGTERM on. lighttpd's restart and Apache's
+	 * reload wait for the end of the program, and serve nobody meanwhile. */
+	SHUTDOWN_MS = 500,
 	/* Of one that is kept: longer than web servers keep it (nginx: 60 s), so
 	 * that none is closed just when it is used. */
 	IDLE_MS = 75000,
 	IDLE_MAX = 256,			/* connections */
 	BODY_CHECKS = 3,		/* of its rate, at equal intervals */
-	DRAIN_MAX = 8 << 20,		/* bytes of a body, after its answer */
+	/* Bytes in a check interval: above any DRAWBRIDGE_BODY_MAX. After its answer no
+	 * more of a body is read than this. */
+	DRAIN_MAX = 8 << 20,
 	HELD_MAX = 64 << 20,		/* bytes of memory, over all connections */
-	READ_MAX = 32768, READS_AT_ONCE = 4,
+	READ_MAX = 32768, READS_AT_ONCE = 4,	/* of one connection, then others */
 	ACCEPTS_AT_ONCE = 64,
-	OTHER_CONNS = 2,		/* 1 in so many descriptors is for a connection */
+	/* 1 in so many descriptors is for a connection that no handler has: incomplete
+	 * requests must not take those that streams need. */
+	OTHER_CONNS = 2,
 };
 
 TAILQ_HEAD(conn_list, fcgi);
@@ -78,14 +95,18 @@ static struct queue *const timed_queues[TIMED] = {
 	&head_queue, &early_queue, &body_queue, &idle_queue, &send_queue,
 };
 
+/* body_part_ms: a third of DRAWBRIDGE_BODY_TIMEOUT. queued_conns: in all queues but
+ * ready_queue. */
 static size_t request_body_max, memory_held;
 static int64_t body_part_ms;
 static unsigned conns_max, queued_conns;
-static uint64_t serials;
+static uint64_t serials;		/* of requests, and of new connections */
 static bool (*refused_by_head)(struct fcgi *f);
 
 static int conns_epoll = -1;
-static int listen_fd, stopped_fd;	/* listen_fd: -1: none, by CGI */
+/* listen_fd is 0, FCGI_LISTENSOCK_FILENO (FastCGI 1.0, 2.2); by CGI it is -1, none. It is a
+ * variable because its address marks its events. */
+static int listen_fd, stopped_fd;
 static bool conns_stopping;
 static int64_t stop_at;
 static bool acceptable;			/* a connection may be waiting */
@@ -144,7 +165,8 @@ static void stamp_request(struct fcgi *f)
 	f->started_at = clock_ms();
 }
 
-/* Odd: other things in this epoll are marked by numbers that are even. */
+/* Odd: other things in this epoll are marked by numbers that are even. No event at all takes
+ * the connection out: epoll would still report errors of it, over and over. */
 static void watch_conn(struct fcgi *f, uint32_t events)
 {
 	struct epoll_event e = { .events = events,
@@ -157,12 +179,15 @@ static void watch_conn(struct fcgi *f, uint32_t events)
 	f->watched = events;
 }
 
+/* Unsigned, so that a difference below 0 is subtracted. Bytes that were allocated
+ * count, since buffers double, and not only those in use. */
 static void account_memory(struct fcgi *f, size_t bytes)
 {
 	memory_held += bytes - f->held;
 	f->held = bytes;
 }
 
+/* From here on it cannot be evicted, so its memory does not count any more. */
 static void make_ready(struct fcgi *f)
 {
 	watch_conn(f, 0);
@@ -185,6 +210,9 @@ static void drop_conn(struct fcgi *f)
 	conns_close(f);
 }
 
+/* Its time is up, or its descriptor is needed. With a body that is incomplete it is
+ * handed out, to be answered (408). An incomplete head is no request that could be
+ * answered. Logged for debugging only, since anybody can bring it about. */
 static void abandon_request(struct fcgi *f)
 {
 	log_debug("fcgi.slow", "received=%zu", f->received);
@@ -196,7 +224,8 @@ static void abandon_request(struct fcgi *f)
 	}
 }
 
-/* False: the next request may be waiting in it. */
+/* False: the next request may be waiting in it; or its end, which is about to be
+ * read. */
 static bool is_silent(const struct fcgi *f)
 {
 	char byte;
@@ -204,14 +233,17 @@ static bool is_silent(const struct fcgi *f)
 	return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+/* The longest idle first. Its web server may be writing to it at this moment: that
+ * cannot be ruled out for any connection that is closed. */
 static void drop_idle(void)
 {
 	while (idle_queue.count > IDLE_MAX)
 		drop_conn(TAILQ_FIRST(&idle_queue.all));
 }
 
-/* An idle connection; else the oldest request that is incomplete, if it is at least that
- * old. */
+/* An idle connection, which nobody waits for; else the oldest request that is
+ * incomplete, if it is at least that old. One whose answer is still being sent is not
+ * evicted. */
 static bool evict_oldest(int64_t min_ms)
 {
 	struct queue *const unfinished[] = { &head_queue, &early_queue, &body_queue };
@@ -228,6 +260,7 @@ static bool evict_oldest(int64_t min_ms)
 	if (!oldest ||
 	    (oldest->queue != &idle_queue && clock_ms() - oldest->started_at < min_ms))
 		return false;
+	/* Its descriptor is needed: it is not kept after its answer. */
 	oldest->closes = true;
 	abandon_request(oldest);
 	return true;
@@ -235,6 +268,8 @@ static bool evict_oldest(int64_t min_ms)
 
 /* Reading */
 
+/* What FastCGI itself demands, such as the answer to FCGI_GET_VALUES. A connection that
+ * does not take these few bytes at once is not read by its web server. */
 static bool send_reply(struct fcgi *f)
 {
 	struct buf *reply = &f->record.reply;
@@ -249,6 +284,7 @@ static bool send_reply(struct fcgi *f)
 /* False: the web server has closed it. */
 static bool receive_bytes(struct fcgi *f)
 {
+	/* One for all, as there is one thread. */
 	static char bytes[READ_MAX];
 
 	for (int i = 0; i < READS_AT_ONCE; i++) {
@@ -260,15 +296,18 @@ static bool receive_bytes(struct fcgi *f)
 			return false;
 		f->received += (size_t)n;
 		record_feed(&f->record, bytes, (size_t)n);
-		/* epoll reports what is left. */
+		/* A read that was not filled has taken all there was. Whatever is left
+		 * epoll reports again, as it is level-triggered. */
 		if ((size_t)n < sizeof bytes || f->record.state == RECORD_COMPLETE)
 			return true;
 	}
 	return true;
 }
 
-/* The answer was sent before the whole body came: the web server may still write it,
- * and would not read the answer if that failed. */
+/* The answer was sent before the whole body came. Closing with unread bytes would reset
+ * the connection, and Apache, which writes all of a request before it reads, would then
+ * not read the answer but make a 503 of its own. So only our half is closed, and what
+ * still comes is discarded until its end. */
 static void drain(struct fcgi *f)
 {
 	f->drains = true;
@@ -282,6 +321,7 @@ static void requeue(struct fcgi *f, bool replied)
 {
 	const struct record *r = &f->record;
 
+	/* A kept connection is as old as the request that begins on it now. */
 	if (f->queue == &idle_queue && r->state != RECORD_IDLE)
 		stamp_request(f);
 	switch (r->state) {
@@ -297,6 +337,7 @@ static void requeue(struct fcgi *f, bool replied)
 			queue_conn(f, &head_queue, HEAD_MS);
 		break;
 	case RECORD_BODY:
+		/* Larger than allowed: answered (413) without waiting for the rest. */
 		if (!buf_ok(&r->body.kept))
 			make_ready(f);
 		else if (f->queue != &early_queue && f->queue != &body_queue)
@@ -320,6 +361,7 @@ static void requeue(struct fcgi *f, bool replied)
 	}
 }
 
+/* The last condition: more came in one interval than any body may have. */
 static void read_more(struct fcgi *f)
 {
 	bool is_open = receive_bytes(f), replies = f->record.reply.len;
@@ -332,7 +374,8 @@ static void read_more(struct fcgi *f)
 
 /* New connections */
 
-/* Whether FCGI_WEB_SERVER_ADDRS has this address. */
+/* Whether FCGI_WEB_SERVER_ADDRS has this address (FastCGI 1.0, 3.2). The standard has
+ * only IPv4 addresses in it, and commas; ours may be of IPv6, and networks. */
 static bool is_web_server(const struct sockaddr_storage *from, socklen_t len)
 {
 	const char *allowed = getenv("FCGI_WEB_SERVER_ADDRS");
@@ -352,7 +395,9 @@ static bool is_web_server(const struct sockaddr_storage *from, socklen_t len)
 	return found;
 }
 
-/* By TCP not everybody may connect; and an event must not wait for the next (Nagle). */
+/* By TCP not everybody may connect; and an event must not wait for the next (Nagle).
+ * Sockets in the file system are left to their permissions, as by libfcgi, though the
+ * standard would close those as well where FCGI_WEB_SERVER_ADDRS is set. */
 static bool admit(int fd, const struct sockaddr_storage *from, socklen_t len)
 {
 	const int on = 1;
@@ -371,7 +416,7 @@ static void watch_fd(int fd, uint32_t events, void *what)
 }
 
 /* New connections wait in the kernel meanwhile: one of those that are here may soon be
- * done. */
+ * done. The listening socket leaves the epoll, which would report it at once again. */
 static void pause_accepting(void)
 {
 	epoll_ctl(conns_epoll, EPOLL_CTL_DEL, listen_fd, NULL);
@@ -381,7 +426,8 @@ static void pause_accepting(void)
 
 static void resume_accepting(void)
 {
-	/* The kernel wakes one of the processes that wait. */
+	/* The kernel wakes one of the processes that wait. (Such an entry cannot be
+	 * modified, only added and removed: epoll_ctl(2).) */
 	watch_fd(listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_fd);
 	acceptable = true;
 	accepts_at = INT64_MAX;
@@ -410,6 +456,8 @@ static void accept_one(void)
 		       errno == ENOBUFS))
 		descriptors_ran_out(errno);
 	else if (fd < 0)
+		/* These say nothing of the next connection in the queue. EAGAIN does:
+		 * it is empty, or another process was faster. */
 		acceptable = errno == EINTR || errno == ECONNABORTED;
 	if (fd < 0)
 		return;
@@ -421,6 +469,8 @@ static void accept_one(void)
 	f->fd = fd;
 	stamp_request(f);
 	record_init(&f->record, request_body_max, conns_max);
+	/* At once: the request most often comes with the connection, and needs no round
+	 * of epoll. */
 	read_more(f);
 	while (memory_held > HELD_MAX && evict_oldest(0))
 		;
@@ -440,6 +490,9 @@ struct fcgi *fcgi_accept(void)
 	struct fcgi *f;
 
 	is_acceptor = true;
+	/* Nothing is accepted while a request is ready: what the program cannot serve
+	 * yet stays in the kernel's queue, where another process on the same socket may
+	 * take it. */
 	for (int i = 0; i < ACCEPTS_AT_ONCE && acceptable && !conns_stopping &&
 	     TAILQ_EMPTY(&ready_queue.all) && make_room(); i++)
 		accept_one();
@@ -451,6 +504,8 @@ struct fcgi *fcgi_accept(void)
 
 /* After the answer */
 
+/* What comes next of a connection whose request was answered: the rest of the answer,
+ * then the rest of the body, then the next request. */
 static void advance_conn(struct fcgi *f)
 {
 	f->received = f->checked = 0;
@@ -472,6 +527,8 @@ static void advance_conn(struct fcgi *f)
 	watch_conn(f, EPOLLIN);
 }
 
+/* To a web server that did not take the whole answer at once. No thread waits for
+ * it. */
 static void send_more(struct fcgi *f)
 {
 	ssize_t n = fcgi_send(f, f->unsent.data + f->unsent_sent,
@@ -493,6 +550,7 @@ void conns_return(struct fcgi *f)
 {
 	bool was_empty;
 
+	/* On the acceptor itself there is nobody to wake. */
 	if (is_acceptor) {
 		advance_conn(f);
 		return;
@@ -501,6 +559,7 @@ void conns_return(struct fcgi *f)
 	was_empty = TAILQ_EMPTY(&returned);
 	TAILQ_INSERT_TAIL(&returned, f, entry);
 	pthread_mutex_unlock(&returned_lock);
+	/* Otherwise somebody has woken it, and it has not taken the list yet. */
 	if (was_empty)
 		eventfd_write(conns_wakeup_fd, 1);
 }
@@ -511,6 +570,8 @@ static void collect_returned(void)
 	struct conn_list all = TAILQ_HEAD_INITIALIZER(all);
 	struct fcgi *f;
 
+	/* Before the list is taken: what is added after that writes again. The other
+	 * way round its wake-up could be read here, and it would stay in the list. */
 	eventfd_read(conns_wakeup_fd, &unused);
 	pthread_mutex_lock(&returned_lock);
 	TAILQ_CONCAT(&all, &returned, entry);
@@ -523,6 +584,8 @@ static void collect_returned(void)
 
 /* Waiting */
 
+/* The body did not follow at once: a request that is refused whatever its body need not
+ * wait for it. */
 static void await_body(struct fcgi *f)
 {
 	if (conns_refused(f)) {
@@ -534,12 +597,15 @@ static void await_body(struct fcgi *f)
 	queue_conn(f, &body_queue, body_part_ms);
 }
 
+/* In each third of the time the body must bring its part, and at the end of the last it
+ * must be complete. Without the parts a byte now and then would hold a connection for
+ * all of it. */
 static void check_body_rate(struct fcgi *f)
 {
 	size_t least = (size_t)(BODY_RATE_MIN * body_part_ms / 1000);
 
 	if (++f->checks == BODY_CHECKS || f->received - f->checked < least) {
-		f->checks = BODY_CHECKS - 1;	/* one more interval, to read the answer */
+		f->checks = BODY_CHECKS - 1;	/* one more, to read the answer */
 		abandon_request(f);
 	} else {
 		f->checked = f->received;
@@ -568,6 +634,8 @@ static int64_t expire_queues(void)
 	return next;
 }
 
+/* At its first call. RLIMIT_NOFILE is read here once: whoever raises it does so
+ * before. */
 int fcgi_epoll(void)
 {
 	struct rlimit limit;
@@ -578,6 +646,7 @@ int fcgi_epoll(void)
 	conns_wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (conns_epoll < 0 || conns_wakeup_fd < 0 || getrlimit(RLIMIT_NOFILE, &limit))
 		abort();
+	/* RLIM_INFINITY does not fit into an unsigned. */
 	conns_max = limit.rlim_cur > 1 << 20 ? 1 << 20 :
 		(unsigned)limit.rlim_cur / OTHER_CONNS;
 	if (listen_fd >= 0)
@@ -598,6 +667,8 @@ static int ms_until(int64_t deadline)
 	return left < 0 ? 0 : (int)left;
 }
 
+/* Errors and hang-ups are reported whatever is watched: reading or sending finds
+ * them. */
 static void dispatch_conn(struct fcgi *f)
 {
 	if (f->queue == &send_queue)
@@ -606,7 +677,8 @@ static void dispatch_conn(struct fcgi *f)
 		read_more(f);
 }
 
-/* Requests that have begun may end; no other begins. */
+/* Requests of which all parameters are here may end; no other begins. The descriptor
+ * stays readable (fcgi_stop_fd()), so it leaves the epoll. */
 static void begin_shutdown(void)
 {
 	struct fcgi *f;
@@ -643,6 +715,7 @@ bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int
 		next = stop_at;
 	if (accepts_at < next)
 		next = accepts_at;
+	/* Not at all if something is left to be done: see fcgi_accept(). */
 	n = epoll_wait(epoll, events, FCGI_EVENTS_MAX,
 		       acceptable || !TAILQ_EMPTY(&ready_queue.all) ? 0 :
 		       ms_until(deadline < next ? deadline : next));
@@ -660,9 +733,11 @@ bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int
 			returns = true;
 		else
 			events[(*count)++] = events[i];
+	/* INT64_MAX unless it was paused. */
 	if (clock_ms() >= accepts_at)
 		resume_accepting();
-	/* After the events: what follows may free connections that they name. */
+	/* After the events: what follows may free connections that they name. Stopping
+	 * is after collecting, so that what was returned as idle is dropped as well. */
 	if (returns)
 		collect_returned();
 	if (stops)

@@ -1,3 +1,16 @@
+/*
+ * What a request handler does with a request, on whatever thread it runs: until
+ * fcgi_free() a struct fcgi belongs to it alone. conns.c has it before and after that.
+ *
+ * Of libfcgi only the question whether this is CGI, and the names of the protocol, are
+ * used. FCGX_Accept_r() would read the parameters of a request in the one thread that
+ * accepts, for as long as the web server takes to send them, and cannot be interrupted
+ * and continued.
+ *
+ * Plain CGI is served by the same functions: there is one request, its parameters are
+ * the environment, its body is standard input, and what is written goes to standard
+ * output without records.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -26,6 +39,9 @@ static size_t cgi_body_max;
 static int64_t cgi_body_ms;
 static int stop_pipe[2] = { -1, -1 };
 
+/* On the main thread, as all others block signals. write(2) may be called here
+ * (signal-safety(7)), and cannot block: the pipe is O_NONBLOCK, and one byte in it is
+ * enough. */
 static void on_stop(int sig)
 {
 	int kept = errno;
@@ -57,20 +73,25 @@ bool fcgi_init(size_t body_max, unsigned body_timeout)
 
 	cgi_body_max = body_max;
 	cgi_body_ms = (int64_t)body_timeout * 1000;
+	/* Before FCGX_Init(): libfcgi handles SIGTERM itself where nobody does yet. */
 	fcgi_stop_fd();
 	if (FCGX_Init())
 		abort();
 	listening = !FCGX_IsCGI();
 	conns_init(body_max, body_timeout, fcgi_stop_fd(), listening);
-	/* After FCGX_Init, which has handlers of its own. */
+	/* After FCGX_Init(), which has handlers of its own for these two. To us a web
+	 * server that has gone is EPIPE; and SIGUSR1 would only set a flag for
+	 * FCGX_Accept_r(). */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGUSR1, &ignore, NULL);
+	/* Another process on this socket may accept what epoll has reported to both. */
 	if (listening)
 		fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
 	return listening;
 }
 
-/* mod_cgid gives one socket as input and output, so neither blocks. */
+/* mod_cgid gives one socket as input and output, so neither blocks once
+ * fcgi_accept_cgi() has made the output so. */
 static bool wait_readable(int64_t deadline)
 {
 	int64_t left = deadline - clock_ms();
@@ -78,7 +99,9 @@ static bool wait_readable(int64_t deadline)
 	return left > 0 && poll(&(struct pollfd){ 0, POLLIN, 0 }, 1, (int)left) > 0;
 }
 
-/* Its input does not end with the body. */
+/* The input need not end where the body does: no more than CONTENT_LENGTH may be read
+ * of it (RFC 3875, 4.2). A length that is not a number, or too large, is refused by the
+ * head (announced_body() in http.c), and such a body never gets here. */
 static void read_cgi_body(struct request_body *body)
 {
 	const char *length = getenv("CONTENT_LENGTH");
@@ -106,6 +129,8 @@ static void read_cgi_body(struct request_body *body)
 	body->complete = true;
 }
 
+/* Not blocking, since a stream writes as one of FastCGI does: what is not taken at once
+ * waits. */
 struct fcgi *fcgi_accept_cgi(void)
 {
 	struct fcgi *f = xcalloc(1, sizeof *f);
@@ -146,6 +171,10 @@ bool fcgi_is_cgi(const struct fcgi *f)
 	return f->cgi;
 }
 
+/* No web server was seen to send FCGI_ABORT_REQUEST: the end of a client is the end of
+ * the connection, or its reset. Whatever else comes on it is for record.c, which knows
+ * what the protocol allows after a whole request: management records, or an abort. A
+ * few bytes at a time are enough, as epoll reports the rest. */
 bool fcgi_is_gone(struct fcgi *f)
 {
 	char bytes[64];
@@ -172,6 +201,8 @@ void fcgi_append(struct fcgi *f, struct buf *wire, const char *data, size_t len,
 	}
 	if (reply->len)		/* to records that came meanwhile */
 		buf_add(wire, reply->data, reply->len);
+	/* Replies to management records go out here as well, since another write could
+	 * cut a record of ours in two. */
 	buf_free(reply);
 	record_append_output(wire, f->record.id, data, len);
 	if (last)
@@ -180,6 +211,8 @@ void fcgi_append(struct fcgi *f, struct buf *wire, const char *data, size_t len,
 	f->ended = last && buf_ok(wire);
 }
 
+/* EAGAIN is no error, but the end of what the connection takes now. sent and framed
+ * tell in the end whether the answer went out whole: is_answered(). */
 ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len)
 {
 	size_t sent = 0;
@@ -200,7 +233,8 @@ ssize_t fcgi_send(struct fcgi *f, const char *wire, size_t len)
 	return (ssize_t)sent;
 }
 
-/* CGI has no other request to serve meanwhile. */
+/* CGI has no other request to serve meanwhile. WRITE_MS begins anew whenever something
+ * is taken. */
 static void send_rest(struct fcgi *f)
 {
 	struct pollfd p = { f->fd, POLLOUT, 0 };
@@ -218,6 +252,8 @@ static void send_rest(struct fcgi *f)
 
 void fcgi_answer(struct fcgi *f, const char *data, size_t len)
 {
+	/* Enough for the headers of all records, 8 bytes for each 65528; for the two
+	 * that end a request, 24 bytes; and for replies. */
 	struct buf wire = BUF_INIT(len + len / 1024 + 1024 + REPLY_MAX);
 	ssize_t n;
 
@@ -234,7 +270,7 @@ void fcgi_answer(struct fcgi *f, const char *data, size_t len)
 }
 
 /* Closing mod_cgid's one socket with unread bytes of the body in it resets it, and the
- * answer is lost. */
+ * answer is lost: the same as drain() in conns.c does for FastCGI. */
 static void drain_cgi(struct fcgi *f)
 {
 	if (f->record.body.complete || f->record.body.slow)
@@ -265,13 +301,20 @@ void fcgi_free(struct fcgi *f)
 		free(f);
 		return;
 	}
+	/* If the body is incomplete, what is left of it is read and discarded: by
+	 * record.c before the next request, where the connection is kept, and else by
+	 * drain() in conns.c. */
 	r->keep = r->keep && !f->closes && r->state != RECORD_CLOSING;
 	f->drains = !r->keep && !f->closes && r->state == RECORD_BODY;
+	/* An answer that is not whole must not look as if it were: it ends without
+	 * END_REQUEST. */
 	if (!is_answered(f) || !(r->keep || f->drains || f->unsent.len)) {
-		/* The request was read to its end: closing resets nothing. */
+		/* The request was read to its end, so nothing unread resets the
+		 * connection. */
 		conns_close(f);
 		return;
 	}
+	/* All of this before it is returned: then it is the acceptor's. */
 	record_next(r);
 	f->released = f->ended = false;
 	conns_return(f);

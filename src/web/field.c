@@ -21,6 +21,8 @@ static struct field trim(const char *s, size_t len)
 	return (struct field){ s, len };
 }
 
+/* A backslash escapes only within a quoted string (RFC 9110, 5.6.4). An unclosed quote
+ * reaches up to the end. */
 bool field_shift(struct field *rest, char separator, struct field *part)
 {
 	bool quoted = false;
@@ -33,6 +35,7 @@ bool field_shift(struct field *rest, char separator, struct field *part)
 			quoted = !quoted;
 		else if (quoted && rest->s[i] == '\\')
 			i++;
+	/* The last byte was a backslash. */
 	if (i > rest->len)
 		i = rest->len;
 	*part = trim(rest->s, i);
@@ -52,6 +55,10 @@ static bool is_escaped(const char *s, size_t at)
 	return escaped;
 }
 
+/* From the end, because every proxy appends: what it has written is then found whatever
+ * its client wrote before it. Read from the left, a quote that the client never closed
+ * would swallow the proxy's part. A backslash counts only within quotes; outside of
+ * them it may be the client's. */
 bool field_pop(struct field *rest, struct field *element)
 {
 	bool quoted = false;
@@ -69,6 +76,8 @@ bool field_pop(struct field *rest, struct field *element)
 
 bool field_value(struct field from, char *to, size_t size)
 {
+	/* Only as a whole: a value with a quote somewhere in it is neither a token nor
+	 * a quoted string, and is left as it is. */
 	bool quoted = from.len >= 2 && from.s[0] == '"' &&
 		from.s[from.len - 1] == '"';
 	size_t end = from.len - quoted, len = 0;
@@ -84,6 +93,8 @@ bool field_value(struct field from, char *to, size_t size)
 	return true;
 }
 
+/* All are counted: one that occurs twice contradicts itself, and the caller decides
+ * what that means. */
 int field_parameter(struct field from, const char *name, char *to, size_t size)
 {
 	size_t name_len = strlen(name);

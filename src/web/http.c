@@ -1,3 +1,12 @@
+/*
+ * The checks of a request have an order, and the first that fails is the answer: path,
+ * method, token, origin, room, what the head says of the body, ids; then the body
+ * itself. So whoever has no valid token is told nothing else of the request.
+ *
+ * The acceptor runs them. check_head() may run twice for one request: before its body
+ * is there (http_refused()), and again when it is. So it changes nothing but the call
+ * and the cache of tokens; logging and counting are for http_respond().
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -20,6 +29,8 @@
 #include "web/http.h"
 #include "web/refusals.h"
 
+/* Bytes. The largest answer lists the members of a room: 1024 users of at most
+ * USER_MAX, 2 MiB. */
 enum { RESPONSE_MAX = 4 * 1024 * 1024 };
 
 static const struct {
@@ -76,6 +87,9 @@ static bool route_fits(const char *pattern, const struct path *p)
 	return i == p->count;
 }
 
+/* HEAD is answered as GET, without the content (RFC 9110, 9.3.2). It must be answered
+ * here, and at once: of a stream that goes on Apache would hold the process for
+ * ever. */
 static bool method_is(const char *method, const char *of_route)
 {
 	return !strcmp(method, of_route) ||
@@ -114,6 +128,7 @@ static enum err redirect_to_name_page(struct call *c, const char *method)
 	return OK;
 }
 
+/* All that there is at this path (RFC 9110, 10.2.1). */
 static void append_allow(const struct route *const *routes, const char *pattern,
 			 struct buf *head)
 {
@@ -144,6 +159,8 @@ static enum err find_route(struct call *c, const struct route *const *routes,
 			return OK;
 		}
 	append_allow(routes, pattern, &c->head);
+	/* Without a token: a browser sends no credentials with a preflight (WHATWG
+	 * Fetch, "CORS-preflight fetch"). */
 	if (!strcmp(method, "OPTIONS")) {
 		c->status = 204;
 		return OK;
@@ -162,6 +179,8 @@ bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
 				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
 }
 
+/* As text, since a browser writes an origin in one way only; but in any case, since
+ * people may have written the setting in another. */
 static bool is_known_origin(const struct call *c, const char *origin)
 {
 	for (size_t i = 0; i < c->conf->origins.count; i++)
@@ -172,7 +191,9 @@ static bool is_known_origin(const struct call *c, const char *origin)
 
 /* Whether the request is from a page of another origin, as the browser says: by Origin
  * (RFC 6454), which <img> and the like do not send, or by Sec-Fetch-Site (Fetch
- * Metadata). The scheme may differ from ours, as a proxy in front may speak HTTPS. */
+ * Metadata), which is sent to HTTPS and localhost only. The scheme may differ from
+ * ours, as a proxy in front may speak HTTPS. "null" has no host, and so is foreign. An
+ * origin in ORIGINS is allowed whatever Sec-Fetch-Site says, so that is asked first. */
 static bool is_foreign_origin(const struct call *c)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
@@ -191,6 +212,8 @@ static bool is_foreign_origin(const struct call *c)
 
 /* Who it is */
 
+/* The scheme is of any case (RFC 9110, 11.1). What does not fit is cut off, and then
+ * still too long for a token: BEARER_SIZE is above TOKEN_MAX of auth/token.c. */
 bool http_bearer(const struct call *c, char to[BEARER_SIZE])
 {
 	const char *header = fcgi_env(c->fcgi, "HTTP_AUTHORIZATION");
@@ -230,12 +253,16 @@ static enum err authenticate(struct call *c, const char *method)
 	if (c->route->token == TOKEN_IGNORED ||
 	    (c->route->token == TOKEN_OPTIONAL && !c->bearer))
 		return OK;
+	/* The header before the query before the cookie: the first that is there
+	 * decides, even if it is invalid. */
 	e = c->bearer ? OK : find_token(c, token, &cookie);
 	if (e)
 		return e;
 	if (token_cache_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
-	/* No browser adds the others by itself: whoever sends them knows the token. */
+	/* No browser adds the others by itself: whoever sends them knows the token.
+	 * After the token is verified, so that an invalid one is 401 from any
+	 * origin. */
 	if (cookie && is_foreign_origin(c) && (!strcmp(method, "POST") ||
 			c->route->token == TOKEN_SAME_ORIGIN))
 		return ERR_ORIGIN;
@@ -244,8 +271,8 @@ static enum err authenticate(struct call *c, const char *method)
 
 /* Body */
 
-/* Caddy passes a body without a type on as a form. A type that the client has sent is in
- * HTTP_CONTENT_TYPE, too. */
+/* Caddy passes a body without a type on as a form. A type that the client has sent is
+ * in HTTP_CONTENT_TYPE, too. */
 static bool type_is_made_up(const struct call *c)
 {
 	const char *server = fcgi_env(c->fcgi, "SERVER_SOFTWARE");
@@ -254,6 +281,10 @@ static bool type_is_made_up(const struct call *c)
 		!fcgi_env(c->fcgi, "HTTP_CONTENT_TYPE");
 }
 
+/* text/plain passes, since a page of another origin may send it without a preflight
+ * (WHATWG Fetch, "CORS-safelisted request-header"). So it is authenticate() alone that
+ * keeps such pages from using a cookie. Types that end in +json are JSON (RFC 6839,
+ * 3.1). A body without a type is taken for JSON. */
 static bool has_json_type(const struct call *c)
 {
 	const char *type = fcgi_env(c->fcgi, "CONTENT_TYPE");
@@ -270,6 +301,7 @@ static bool has_json_type(const struct call *c)
 
 enum length { LENGTH_NONE, LENGTH_KNOWN, LENGTH_MALFORMED };
 
+/* 1*DIGIT (RFC 9110, 8.6). nginx passes on an empty text where there is none. */
 static enum length body_length(const struct call *c, long *length)
 {
 	const char *text = fcgi_env(c->fcgi, "CONTENT_LENGTH");
@@ -302,7 +334,8 @@ static enum err announced_body(struct call *c)
 	long length;
 	enum length known = body_length(c, &length);
 
-	/* Malformed: Caddy says that the length of a chunked body is -1. */
+	/* Malformed: Caddy gives a body that is chunked the length -1. By FastCGI the
+	 * end of a body is known without a length, by CGI it is not. */
 	if (known == LENGTH_MALFORMED ||
 	    (known == LENGTH_NONE && coding && fcgi_is_cgi(c->fcgi)))
 		return refuse_body(c, ERR_LENGTH);
@@ -328,9 +361,14 @@ static enum err attach_body(struct call *c)
 			 c->conf->body_timeout, BODY_RATE_MIN);
 		return ERR_SLOW;
 	}
-	return body->complete && (!known || body->len == (size_t)length) ? OK : ERR_GONE;
+	/* If the client goes away while it sends its body, that may look like the end
+	 * of it here (FastCGI 1.0, 6.2), and what has come may even be JSON. */
+	return body->complete && (!known || body->len == (size_t)length) ?
+		OK : ERR_GONE;
 }
 
+/* For every route, even one that uses no body: what is not JSON is a mistake of the
+ * client. */
 static enum err check_json_body(struct call *c)
 {
 	json_t *json;
@@ -346,6 +384,8 @@ static enum err check_json_body(struct call *c)
 
 /* Ids */
 
+/* A peer that could relay these could make others believe that somebody has come or
+ * gone. */
 static const char *const server_events[] = {
 	"connected", "add-peer", "remove-peer", "ping",
 };
@@ -388,6 +428,8 @@ static enum err parse_ids(struct call *c)
 		size_t len = c->path.len[i];
 		const char **to = NULL;
 
+		/* A part of the pattern for each of the path, as route_fits() has
+		 * found. */
 		pattern += strcspn(pattern, "/") + 1;
 		if (!strncmp(pattern, "{room}", 6))
 			to = &c->room;
@@ -422,6 +464,8 @@ static enum err check_head(struct call *c, const struct route *const *routes)
 	e = authenticate(c, method);
 	if (e)
 		return e;
+	/* A room that the token does not cover comes before what the head says of the
+	 * body, an invalid id after it: 403 belongs to the token, as 401 does. */
 	ids = parse_ids(c);
 	if (!ids && c->room && !token_covers(&c->who, c->room))
 		return ERR_ROOM_DENIED;
@@ -455,6 +499,12 @@ bool http_refused(struct fcgi *f, const struct conf *conf,
 
 /* Answers */
 
+/* CORS, as WHATWG Fetch has it. The origin is repeated, and not answered by "*", which
+ * would exclude the cookie. So answers vary by Origin, those to requests without one as
+ * well, or a cache would give one page what is for another. Date and Retry-After, which
+ * the client module reads, have to be exposed. Last-Event-ID is what EventSource sends
+ * when it reconnects, and Cache-Control what some replacements for it send. Max-Age is
+ * in seconds. */
 void http_append_cors(const struct call *c, struct buf *head)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
@@ -473,6 +523,13 @@ void http_append_cors(const struct call *c, struct buf *head)
 			"Access-Control-Max-Age: 600\r\n");
 }
 
+/*
+ * RFC 9457. With about:blank the title is the phrase of the status (4.2.1). The detail
+ * is for the person; the reason that the log has (why) may tell an attacker too much.
+ *
+ * RFC 6750, 3: no error where there was no token. Retry-After is drawn where many may
+ * have been refused at the same time, so that they do not all return at the same time.
+ */
 static void append_problem(struct call *c, enum err e)
 {
 	buf_clear(&c->out);
@@ -495,6 +552,8 @@ static void append_problem(struct call *c, enum err e)
 	}
 }
 
+/* Lines are limited by host, which of IPv6 is the first 64 bits; a line has the whole
+ * address. */
 static void report_refusal(const struct call *c, enum err e)
 {
 	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX], others[40] = "";
@@ -520,6 +579,9 @@ void http_call_free(struct call *c)
 	claims_free(&c->who);
 }
 
+/* Status is how CGI and FastCGI say it (RFC 3875, 6.3.3). Content-Length is that of the
+ * content also in an answer to HEAD (RFC 9110, 8.6), and not allowed for 204. Nothing
+ * may be stored: answers hold tokens, or are out of date at once. */
 void http_respond(struct call *c, enum err e)
 {
 	const char *method = fcgi_env(c->fcgi, "REQUEST_METHOD");
@@ -583,6 +645,7 @@ void http_dispatch(struct call *c, struct redis *redis)
 
 	c->redis = redis;
 	e = c->route->run(c);
+	/* If it is pending the call may be answered and freed already. */
 	if (e != ERR_PENDING)
 		http_complete(c, e);
 }

@@ -10,6 +10,11 @@
 
 enum { QVALUE_SIZE = 16 };
 
+/* Segments are split before they are decoded, so %2F is part of one and never splits
+ * it. Web servers may have merged slashes and removed dots to choose us; REQUEST_URI
+ * still has them, and then it is no path of ours: an empty segment is refused here, and
+ * ".." is not an id. A % without two digits stays as it is, and is an invalid id as
+ * well. */
 void path_parse(const char *uri, const char *mount, struct path *to)
 {
 	const char *scheme = strstr(uri, "://"), *end;
@@ -18,7 +23,8 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	memset(to, 0, sizeof *to);
 	to->count = PATH_OUTSIDE;
 	to->query = "";
-	/* Apache passes on the absolute form (RFC 9112, 3.2.2). */
+	/* Apache passes on the absolute form (RFC 9112, 3.2.2), and lighttpd a
+	 * fragment, which no client should send. */
 	if (*uri != '/' && scheme)
 		uri = scheme + 3 + strcspn(scheme + 3, "/");
 	end = uri + strcspn(uri, "?#");
@@ -54,6 +60,7 @@ void path_parse(const char *uri, const char *mount, struct path *to)
 	}
 }
 
+/* The first of that name. '+' is not decoded: see percent_decode(). */
 enum query query_get(const char *query, const char *name, char *to, size_t size)
 {
 	size_t name_len = strlen(name);
@@ -76,6 +83,9 @@ enum query query_get(const char *query, const char *name, char *to, size_t size)
 	return QUERY_NONE;
 }
 
+/* The first of that name: browsers put the one with the longest path first (RFC 6265,
+ * 5.4), so where a mount lies within another it is that of the inner one. Our value
+ * needs no quotes or escapes (4.1.1). */
 bool cookie_get(const char *header, const char *name, char *to, size_t size)
 {
 	size_t name_len = strlen(name);
@@ -111,12 +121,15 @@ static int specificity(struct field range)
 	return -1;
 }
 
+/* Of ranges that are equally specific one that accepts is enough. A weight that is not
+ * a number counts as 0; where there are two, neither counts. */
 bool accepts_event_stream(const char *accept)
 {
 	struct field rest = { accept, accept ? strlen(accept) : 0 }, element, range;
 	bool accepted = false;
 	int best = -1;
 
+	/* Without the header anything is acceptable (RFC 9110, 12.5.1). */
 	if (!rest.len)
 		return true;
 	while (field_shift(&rest, ',', &element)) {

@@ -14,7 +14,8 @@ static void answer_options(int argc, char **argv, const char *name)
 {
 	bool right;
 
-	/* A query without '=' comes as arguments too (RFC 3875, 4.4). */
+	/* A query without '=' comes as arguments, too (RFC 3875, 4.4): who asks for
+	 * /ice?--version must get an answer. */
 	if (argc < 2 || getenv("REQUEST_METHOD"))
 		return;
 	if (!strcmp(argv[1], "--version")) {
@@ -40,6 +41,8 @@ static void init_store(const struct conf *conf)
 	}
 }
 
+/* All of it before there is a second thread, as store_init() and shared_init() demand;
+ * and a wrong setting ends the program before it has taken a request. */
 bool program_start(int argc, char **argv, const char *name, struct conf *conf)
 {
 	answer_options(argc, argv, name);

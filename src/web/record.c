@@ -1,3 +1,19 @@
+/*
+ * Two state machines, one within the other. That of a record: header, content, padding,
+ * end_record(). What belongs to a stream is passed on as it comes, other content is
+ * collected. That of the request, which moves when a record ends, or at its header:
+ *
+ *	IDLE --BEGIN_REQUEST--> HEAD --empty PARAMS--> BODY --empty STDIN--> COMPLETE
+ *	  ^                                                                     |
+ *	  '---record_next(), where the connection is kept------------------------'
+ *
+ * ABORT_REQUEST ends a request in HEAD or BODY, which nobody has seen yet, right here;
+ * one that is COMPLETE has been handed out, and becomes ABORTED. A fault of the
+ * protocol leads to CLOSING from anywhere, and so does record_next() where the
+ * connection is not kept.
+ *
+ * Section numbers are those of FastCGI 1.0.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,7 +24,7 @@
 #include "web/record.h"
 
 enum {
-	OUTPUT_MAX = 65528,		/* of one record: a multiple of 8 */
+	OUTPUT_MAX = 65528,		/* of one record; 3.3 advises multiples of 8 */
 	CONTENT_MAX = 1024,		/* of a record that is parsed at its end */
 };
 
@@ -39,6 +55,9 @@ void record_next(struct record *r)
 	record_release(r);
 	r->body.len = 0;
 	r->body.complete = r->body.slow = false;
+	/* What is left of a record under way is skipped: it belongs to the request that
+	 * has ended, as do all later records with its id, which is forgotten. While
+	 * there is none they are ignored (3.3). */
 	if (r->use == USE_PARAMS || r->use == USE_BODY)
 		r->use = USE_NONE;
 	r->id = 0;
@@ -59,6 +78,7 @@ static void append_record(struct buf *to, int type, unsigned id,
 	buf_add(to, content, len);
 }
 
+/* Nothing where there is nothing: an empty record would end the stream (3.3). */
 void record_append_output(struct buf *to, unsigned id, const char *data, size_t len)
 {
 	while (len) {
@@ -70,6 +90,8 @@ void record_append_output(struct buf *to, unsigned id, const char *data, size_t 
 	}
 }
 
+/* A request that was completed ends its output first (6.1); appStatus, the first four
+ * bytes of the body, is that of exit(0). */
 void record_append_end(struct buf *to, unsigned id, int status)
 {
 	const char body[sizeof(FCGI_EndRequestBody)] = { [4] = (char)status };
@@ -81,7 +103,7 @@ void record_append_end(struct buf *to, unsigned id, int status)
 
 /* Names and values */
 
-/* One byte, or four of which the first has its highest bit set. */
+/* One byte, or four of which the first has its highest bit set (3.4). */
 static bool parse_length(const char **at, const char *end, size_t *len)
 {
 	const unsigned char *p = (const unsigned char *)*at;
@@ -104,6 +126,8 @@ static bool parse_pair(const char **at, const char *end, const char **name,
 	if (!parse_length(at, end, name_len) || !parse_length(at, end, value_len))
 		return false;
 	left = (size_t)(end - *at);
+	/* By subtraction, since the sum of two lengths of 31 bits may wrap where size_t
+	 * has 32. */
 	if (*name_len > left || *value_len > left - *name_len)
 		return false;
 	*name = *at;
@@ -111,9 +135,9 @@ static bool parse_pair(const char **at, const char *end, const char **name,
 	return true;
 }
 
-/* Makes strings of them in place, name and value in turn: two lengths of a byte or
- * more go, two NULs come. A NUL ends a value (lighttpd passes on those of a query);
- * no name has one. */
+/* Makes strings of them in place, name and value in turn: two lengths of a byte or more
+ * go, two NULs come. A NUL ends a value: there should be none (6.1), but lighttpd
+ * passes on those of a query. A parameter with a NUL in its name is dropped. */
 static bool split_params(struct buf *b)
 {
 	const char *at = b->data, *end = at + b->len, *name;
@@ -157,10 +181,12 @@ const char *record_param(const struct record *r, const char *name)
 
 /* Records of no request */
 
+/* Names that are not understood are left out (4.1). Lengths of these fit into a
+ * byte. */
 static void append_value(struct buf *to, const char *name, size_t name_len,
 			 unsigned conns_max)
 {
-	/* A connection has one request at a time. */
+	/* A connection has one request at a time, so the two limits are the same. */
 	const struct {
 		const char *name;
 		unsigned value;
@@ -194,6 +220,7 @@ static void answer_values(struct record *r)
 	buf_free(&values);
 }
 
+/* At its header: of an unknown one the content is skipped (4.2). */
 static void begin_management(struct record *r, int type)
 {
 	const char body[sizeof(FCGI_UnknownTypeBody)] = { (char)type };
@@ -213,6 +240,8 @@ static void end_request(struct record *r, int status)
 	record_next(r);
 }
 
+/* The same id again while it is active is a fault. Another one is refused (5.5), as we
+ * do not multiplex; its later records are ignored, since their id is not ours. */
 static void begin_request(struct record *r, unsigned id)
 {
 	const unsigned char *body = (unsigned char *)r->content.data;
@@ -231,6 +260,8 @@ static void begin_request(struct record *r, unsigned id)
 	}
 }
 
+/* 5.4 wants END_REQUEST for an answer. A request that was handed out gets it from its
+ * handler, which finds ABORTED by fcgi_is_gone(). */
 static void abort_request(struct record *r)
 {
 	if (r->state == RECORD_COMPLETE)
@@ -245,6 +276,8 @@ static void end_params(struct record *r)
 		"Status: 431 Request Header Fields Too Large\r\n"
 		"Content-Length: 0\r\n\r\n";
 
+	/* Without parameters it is no request that http.c could answer, so that is done
+	 * here. */
 	if (!buf_ok(&r->params)) {
 		record_append_output(&r->reply, r->id, too_large,
 				     sizeof too_large - 1);
@@ -277,13 +310,15 @@ static void begin_record(struct record *r)
 	r->use = USE_NONE;
 	r->content_left = (size_t)h[4] << 8 | h[5];
 	r->padding_left = h[6];
+	/* Another version may have another header, so what follows cannot be
+	 * skipped. */
 	if (h[0] != FCGI_VERSION_1)
 		r->state = RECORD_CLOSING;
 	else if (!id)
 		begin_management(r, h[1]);
 	else if (h[1] == FCGI_BEGIN_REQUEST)
 		r->use = USE_BEGIN;
-	else if (id == r->id)	/* others are of requests that we have ended */
+	else if (id == r->id)	/* others are of requests that we have ended: 3.3 */
 		begin_part(r, h[1]);
 }
 
@@ -316,8 +351,8 @@ static void end_content(struct record *r)
 	}
 }
 
-/* With its padding: who is answered before that, and finds the connection closed,
- * still has it to write, and may not read the answer. */
+/* Only after its padding: a web server that is answered before it has written that may
+ * find the connection closed, and not read the answer. */
 static void end_record(struct record *r)
 {
 	if (buf_ok(&r->content))
@@ -329,6 +364,9 @@ static void end_record(struct record *r)
 	r->header_len = 0;
 }
 
+/* Bodies and parameters are stored without a look at the number of bytes: their buffers
+ * have caps, and an overflow shows at the end of the parameters, or in requeue() of
+ * conns.c. */
 static void feed_content(struct record *r, const char *bytes, size_t len)
 {
 	switch (r->use) {

@@ -1,3 +1,7 @@
+/*
+ * The lock guards the table and the seed. It is taken for each refusal, and held for a
+ * few steps; the caller writes the line.
+ */
 #include "config.h"
 
 #include <limits.h>
@@ -6,7 +10,10 @@
 #include "base/id.h"
 #include "web/refusals.h"
 
-enum { HOSTS = 256, INTERVAL_MS = 1000 };
+enum {
+	HOSTS = 256,			/* slots for each kind of error */
+	INTERVAL_MS = 1000,
+};
 
 struct refusal_slot {
 	int64_t next_at;		/* of clock_ms() */
@@ -17,7 +24,9 @@ static pthread_mutex_t refusal_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct refusal_slot refusal_slots[ERR_COUNT][HOSTS];
 static uint32_t seed;		/* 0: not yet */
 
-/* FNV-1a. The seed is random, so that nobody can aim at the slot of another. */
+/* FNV-1a; its halves are combined, since the lower bits alone are spread less evenly.
+ * The seed is random, so that nobody can aim at the slot of another host to keep it out
+ * of the log. */
 static struct refusal_slot *slot_of_host(enum err e, const char *host)
 {
 	uint32_t hash;

@@ -2,6 +2,10 @@
 
 #include "web/sse.h"
 
+/* A client joins lines of data by LF, whatever separated them here. There is always
+ * one, even for empty data: an event without any is not dispatched. Of what follows the
+ * colon a client removes one space, so one is written, or data that begins with a space
+ * would lose it. */
 void sse_event(struct buf *out, const char *id, const char *name,
 	       const char *data, size_t len)
 {
@@ -20,6 +24,7 @@ void sse_event(struct buf *out, const char *id, const char *name,
 		buf_char(out, '\n');
 		if (p == end)
 			break;
+		/* CRLF is one line end, LF and CR are two. */
 		data = p + (*p == '\r' && p + 1 < end && p[1] == '\n' ? 2 : 1);
 	}
 	buf_char(out, '\n');

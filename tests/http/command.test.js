@@ -107,6 +107,9 @@ if (FULL) {
       assert.doesNotMatch((await ask(['check', '--settings'], { ...NO_FILE, SECRET, REDIS_URL: 'redis://127.0.0.1:1' })).out, /^warning/m);
       assert.match((await check({ CONF: folder, SECRET }, 1)).wrong[0], /CONF=.*: Is a directory/);
       assert.match((await check({ ...NO_FILE, SECRET_FILE: '/nowhere/secret' }, 1)).wrong[0], /SECRET_FILE=\/nowhere\/secret: No such file/);
+      const binary = file('binary', `${SECRET}\0`), large = file('large', 'x'.repeat(64 * 1024 + 1));
+      assert.match((await check({ ...NO_FILE, SECRET_FILE: binary }, 1)).wrong[0], /SECRET_FILE=.*: Invalid or incomplete multibyte/, 'a NUL');
+      assert.match((await check({ ...NO_FILE, SECRET_FILE: large }, 1)).wrong[0], /SECRET_FILE=.*: File too large/);
     });
 
     it('token: this deployment takes it, for its rooms alone', async () => {

@@ -10,6 +10,7 @@ import { command } from './lib/command.js';
 import { Front, missingFront } from './lib/fronts.js';
 import { seconds, steps } from './lib/pace.js';
 import { proxyLines } from './lib/documents.js';
+import { parse } from './lib/prometheus.js';
 import { Server } from './lib/server.js';
 import { SERVER } from './lib/suite.js';
 import { randomSecret } from './lib/tokens.js';
@@ -53,12 +54,19 @@ async function doctor({ lines = '', settings = QUICK, mount = '/', at = mount, a
       front = await proxy(url.port);
       url.port = String(/** @type {net.AddressInfo} */ (front.address()).port);
     }
-    return await command(server.drawbridge, ['doctor', '--wait', String(WAIT), ...args, url.href], env?.(server));
+    const answer = await command(server.drawbridge, ['doctor', '--wait', String(WAIT), ...args, url.href], env?.(server));
+    return { ...answer, counts: settings.METRICS_TOKEN && await counts(server, settings.METRICS_TOKEN) };
   } finally {
     front?.close();
     await other?.stop();
     await server.stop();
   }
+}
+
+/** What the server has counted. */
+async function counts(server, token) {
+  const answer = await fetch(new URL('metrics', server.base), { headers: { Authorization: `Bearer ${token}` } });
+  return parse(await answer.text());
 }
 
 /** All is right. */
@@ -165,6 +173,12 @@ const CASES = {
     }), /unread: .* was kept, with all of 1406 KiB/, 'server.stream-response-body = 2   (not 1'),
 
     'as it is shipped': shipped,
+
+    'of its many streams none ends the incarnation of another': async () => {
+      const answer = await doctor({ settings: { ...QUICK, METRICS_TOKEN: 'a-token-for-metrics' } });
+      well(answer);
+      assert.equal(answer.counts['drawbridge_connects_total{outcome="new"}'], 2, 'those of ann and bob');
+    },
 
     'max-write-idle shorter than the ping cuts': async () => found(await doctor({
       lines: '$HTTP["url"] =~ "connect$" { server.max-write-idle = 3 }', settings: SLOW, args: ['--hold', '12'],

@@ -210,6 +210,18 @@ suite('streams of a peer', { settings: { PEER_STREAMS } }, (site, it) => {
   });
 });
 
+suite('a rate of messages above that of bytes', { settings: { RATE: 1_000_000, RATE_BYTES: 1000, BODY_MAX: 4096 } }, (site, it) => {
+  it('429: over the rate of bytes', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    await site.redis('DEL', `rate:${ann.id}`); // what its join cost
+    const body = `"${'x'.repeat(1990)}"`;
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await ann.ask('POST', `/relay/${bob.id}/n`, body)).status);
+    assert.equal(statuses[0], 200);
+    assert.equal(statuses.at(-1), 429, `${statuses}`);
+  });
+});
+
 const SLOW = 24; // more than the programs have threads
 
 // mod_fcgid, of clients that have gone.

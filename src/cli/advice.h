@@ -15,9 +15,9 @@ enum cause {
 	CAUSE_UNREAD,		/* a client that does not read costs without bound */
 	CAUSE_CLOSE,		/* the end of a client is not passed on */
 	CAUSE_TOKEN,		/* Authorization does not arrive */
-	CAUSE_HOST,		/* nor Host, as it was sent */
+	CAUSE_HOST,		/* Host does not arrive as it was sent */
 	CAUSE_METRICS,		/* anybody may read them */
-	CAUSE_POSITION,		/* nor Last-Event-ID, or another Redis */
+	CAUSE_POSITION,		/* Last-Event-ID does not arrive, or Redis is another */
 	CAUSE_PAGE,		/* files answer what the program should */
 	CAUSE_FILES,		/* the page is not where it should be */
 	CAUSE_MOUNT,		/* something else answers */

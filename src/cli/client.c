@@ -130,6 +130,8 @@ static size_t receive_body(char *data, size_t size, size_t n, void *arg)
 	struct exchange *x = arg;
 	int64_t now = clock_ms();
 
+	/* libcurl keeps these bytes, reads no more, and hands them over again in
+	 * client_read(). */
 	if (x->unread)
 		return CURL_WRITEFUNC_PAUSE;
 	if (x->gap_ms > x->gap_max_ms)
@@ -251,6 +253,8 @@ static void finish_exchange(CURLMsg *message)
 	curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x);
 	x->done = true;
 	x->done_ms = clock_ms();
+	/* libcurl writes errors into why (CURLOPT_ERRORBUFFER), also of attempts that
+	 * it gets over. */
 	if (!result)
 		*x->why = '\0';
 	else if (!*x->why)

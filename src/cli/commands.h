@@ -7,7 +7,7 @@
 
 struct command {
 	const char *name;
-	const char *usage;	/* the arguments, and below a text on them */
+	const char *usage;	/* its arguments; in the lines below, what they mean */
 	/* argv[0] is the program's name; --help is answered. Returns the exit
 	 * status. */
 	int (*run)(int argc, char **argv);

@@ -401,6 +401,8 @@ static bool check_unread(struct doctor *d)
 		goto out;
 	}
 	x->unread = true;
+	/* UNREAD_RELAYS of these are 1.4 MB: more than a web server and the kernel
+	 * should keep for one client, and within the burst of a peer's rate. */
 	buf_char(&body, '"');
 	for (int i = 0; i < UNREAD_BYTES; i++)
 		buf_char(&body, 'x');
@@ -460,6 +462,8 @@ static bool (*const checks[])(struct doctor *d) = {
 	check_hold,
 };
 
+/* So that the room is gone at once, and not only after the grace. Also after a check
+ * that failed, when p may have neither a token nor a stream. */
 static void leave_room(struct doctor *d, struct doctor_peer *p)
 {
 	struct buf path = BUF_INIT(256);

@@ -171,6 +171,8 @@ int doctor_relay(struct doctor *d, const struct doctor_peer *from,
 
 /* Streams */
 
+/* Returns at once: several may be opened at the same time, and what comes is awaited by
+ * await_event(). */
 struct exchange *doctor_open_stream(struct doctor *d, const struct doctor_peer *p,
 				    const char *header, bool small)
 {
@@ -272,6 +274,8 @@ bool expect_event(struct doctor *d, const struct doctor_peer *p, const char *eve
 		return report_wrong(d, CAUSE_BUFFERED, "%s: no %s on the stream of %s in "
 				    "%ld s", what, event, p->name, d->wait);
 	}
+	/* It came in time, but a buffer that is flushed by the next ping passes things
+	 * on, too. */
 	s = (double)(clock_ms() - began) / 1000;
 	if (s * LATE_PART > (double)d->wait)
 		return report_wrong(d, CAUSE_BUFFERED, "%s: it is buffered: %s came "

@@ -20,9 +20,8 @@ enum { TTL_MIN = 10, TTL_MAX = 31536000 };	/* as DRAWBRIDGE_TOKEN_TTL */
 
 extern char **environ;
 
-/* An id, or the beginning of one and a '*'. */
-/* The beginning of an id may itself be a reserved word, as what follows it is not
- * known. */
+/* An id, or the beginning of one and a '*'. That beginning may be a reserved word, as
+ * it is not all of the id. */
 static bool pattern_valid(const char *text)
 {
 	size_t len = strlen(text);
@@ -118,6 +117,7 @@ static int run_token(int argc, char **argv)
 		fprintf(stderr, "%s", why.data);
 		status = EXIT_WRONG;
 	} else {
+		/* 0: no --ttl was given, as TTL_MIN is above it. */
 		claims.expires = clock_unix() + (ttl ? ttl : (long)conf.token_ttl);
 		claims.rooms = rooms.data;
 		status = print_token(&conf, &claims);

@@ -107,6 +107,7 @@ static void free_list(void *member)
 
 static const char *read_number(const struct setting *s, const char *text, void *to)
 {
+	/* Read by the caller before the next setting is. */
 	static _Thread_local char allowed[64];
 	long value;
 
@@ -263,8 +264,9 @@ static const char *read_secrets(const struct setting *s, const char *text, void 
 
 	(void)s;
 	split_words(text, list);
-	/* One that is too short spoils all: an operator who rotates keys must not
-	 * believe that the new one is in use when it was skipped. */
+	/* One that is too short makes all of the setting invalid: an operator who
+	 * rotates keys must not believe that the new one is in use when it was
+	 * skipped. */
 	for (size_t i = 0; i < list->count; i++)
 		if (strlen(list->words[i]) < SECRET_MIN)
 			list->count = 0;
@@ -277,6 +279,7 @@ static void show_secrets(const struct setting *s, const struct raw_value *raw,
 {
 	const struct list *list = member;
 
+	/* How many, so that a rotation can be followed. */
 	if (list->count)
 		buf_fmt(to, "(not shown: %zu)", list->count);
 	else
@@ -464,6 +467,7 @@ static void show_redis(const struct setting *s, const struct raw_value *raw,
 		append_redis_url(to, raw->text ? raw->text : s->preset);
 }
 
+/* A secret, since a URL that is invalid may have its password anywhere. */
 const struct setting_kind kind_redis = {
 	.read = read_redis,
 	.free = free_redis,

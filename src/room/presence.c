@@ -147,6 +147,7 @@ static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep
 {
 	sweep->moved = reply_number(reply_at(list, at));
 	sweep->more = reply_number(reply_at(list, at + 1));
+	/* Counted here for both, as a beat is a sweep, too. */
 	metric_add(METRIC_REAPED, 0,
 		   (uint64_t)reply_number(reply_at(list, at + 2)));
 }
@@ -168,6 +169,8 @@ static void parse_beat(struct beat *b, long long answer)
 	b->again = answer == BEAT_AGAIN;
 }
 
+/* After an error each beat is neither live nor to be repeated; the caller looks at the
+ * error first. */
 static void on_beat_reply(struct redis_command *cmd, enum err e, struct reply *reply)
 {
 	struct beat_command *s = (struct beat_command *)cmd;

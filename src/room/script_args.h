@@ -10,8 +10,9 @@
 
 enum {
 	KEY_MAX = 256,
-	/* The result of a script, or one below it, that is to be run again, as it notifies
-	 * many peers in parts; and how often that can be: a peer leaves 64 rooms of 1024. */
+	/* AGAIN, or a number below it, is the result of a script that is to be run again,
+	 * since it notifies many peers in parts; AGAIN_MAX, how often at most. A peer that
+	 * leaves 64 rooms of 1024 takes half of that. */
 	AGAIN = -3, AGAIN_MAX = 2048,
 };
 

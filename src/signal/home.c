@@ -26,7 +26,7 @@ const struct route route_home = {
 };
 
 /* Files are served by the web server; nginx asks here for those that it does not have.
- * The route also makes other methods be refused. */
+ * These routes also exist so that other methods on a file are 405 and not 404. */
 static enum err run_page(struct call *c)
 {
 	snprintf(c->detail, sizeof c->detail,

@@ -90,6 +90,9 @@ static enum err run_relay_many(struct call *c)
 	items = xcalloc(BATCH_MAX, sizeof *items);
 	count = json_parse_batch(c->body->data, c->body->len, items, BATCH_MAX, why);
 	e = count > 0 ? OK : bad_input(c, why);
+	/* http_prepare() has checked the event in a path; those of a batch are in the
+	 * body. All of them before anything is sent, as a batch is relayed as a whole
+	 * or not at all. */
 	for (int i = 0; !e && i < count; i++)
 		if (!http_event_valid(c, items[i].event))
 			e = ERR_INPUT;

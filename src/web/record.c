@@ -391,7 +391,9 @@ static size_t size_min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Consumes a piece of the current record: of its header, content or padding. */
+/* Consumes a piece of the current record: of its header, content or padding. A record
+ * without content and padding, as those that end a stream, ends with its header: so the
+ * end is looked for after each piece. */
 static size_t feed_piece(struct record *r, const char *bytes, size_t len)
 {
 	size_t n;

@@ -86,7 +86,7 @@ if (FULL) {
           assert.deepEqual([ids.length, new Set(ids.map(String)).size], [CROWD + 1, CROWD + 1]);
         }
       });
-      assert.equal(asks, 10 * Math.ceil((CROWD + 1) / LISTED_AT_ONCE));
+      assert.ok(asks >= 10 * Math.ceil((CROWD + 1) / LISTED_AT_ONCE), `${asks} scripts`); // and beats
       await measured(t, 'leave', () => ann.leave(room));
       isRemoved(await bob.stream.next(), ann, room); // of the repeated join it heard nothing
       for (const member of [members[0], members.at(-1)]) {

@@ -100,6 +100,7 @@ async function times() {
   const note = (name, value) => (got[name] ??= []).push(value);
   for (let round = 0; round < ROUNDS; round++) {
     note('null', (await posts(nothing, nothing.pairs(AT_A_TIME))).cpu.all);
+    note('null opened', await opened(nothing));
     for (const target of [nchan, ours].filter(Boolean)) {
       const { name } = target;
       await target.redis.ask('CONFIG', 'RESETSTAT');
@@ -130,6 +131,8 @@ async function times() {
     row(what, show(median(own(name))), {
       beside: beside(name, show), ratio: ratio(own(name), theirs(name)), must, aim });
   }
+  row('likewise', count(median(own('opened'))), {
+    beside: `a program that does nothing ${count(median(got['null opened']))}`, ratio: ratio(own('opened'), got['null opened']) });
   row(`signals of a CPU second, in batches of ${BATCH}`, count(1e6 / median(got.batch)), {
     beside: nchan ? `nchan ${count(1e6 / median(nchanCpus))}` : '',
     ratio: nchan && ratio(nchanCpus, got.batch), must: ['≥', 2], aim: 4 });

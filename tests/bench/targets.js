@@ -420,6 +420,9 @@ ScriptAlias "/" "${folder}/bench_null/"
       : ['/usr/sbin/apache2', '-f', `${folder}/conf`, '-DFOREGROUND'], '/');
   }
 
+  /** Each a connection of its own, which its client closes once it has the head of the answer. */
+  peers(count) { return Array.from({ length: count }, () => ({ stream: get('/') })); }
+
   /** @returns {Load} */
   pairs(count) {
     return { clients: Array.from({ length: count }, () => ({ stream: '', posts: [post('/', body.replace('~', '-'))] })) };

@@ -16,14 +16,6 @@ enum {
 	TELL_AT_ONCE = 128,
 };
 
-/* Redis creates each function anew for each run of a script, so the most frequent ones do
- * without those that they do not use. */
-static bool needs_presence(enum script which)
-{
-	return which != SCRIPT_RELAY && which != SCRIPT_BROADCAST &&
-		which != SCRIPT_ACCESS;
-}
-
 static const struct conf *script_conf;
 static char sha1s[SCRIPT_COUNT][SHA1_HEX + 1];
 
@@ -36,16 +28,14 @@ char *script_text(enum script which)
 
 	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
 		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, "
-		"PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE = "
-		"'%s', %u, %u, %u, %u, %u, %u, %d, %d, %d, %d, %u, %d\n",
+		"PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT = "
+		"'%s', %u, %u, %u, %u, %u, %u, %d, '%d', %d, %d, %u, %d, '%u'\n",
 		c->prefix, c->ping * 1000, c->grace * 1000, c->mailbox,
 		c->mailbox_ttl * 1000, c->room_peers, c->peer_rooms,
 		(which == SCRIPT_ACCESS ? ACCESS_WINDOW_S : RATE_WINDOW_S) * 1000,
 		KEEP_S * 1000, DUE_AT_ONCE, PAGE_BYTES, c->peer_streams,
-		TELL_AT_ONCE);
-	buf_str(&b, script_deliver);
-	if (needs_presence(which))
-		buf_str(&b, script_presence);
+		TELL_AT_ONCE, c->mailbox);
+	buf_str(&b, script_helpers[which]);
 	buf_str(&b, script_bodies[which]);
 	return b.data;
 }

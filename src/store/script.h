@@ -30,11 +30,11 @@ enum {
 	PAGE_BYTES = 16 * 1024,	/* of missed events, at a time */
 };
 
-/* The bodies, and the names of their files; generated from lua/ by embed.sh. */
+/* Generated from lua/ by embed.sh: the steps, what of deliver.lua and presence.lua comes before
+ * each, and the names of their files. */
 extern const char *const script_bodies[SCRIPT_COUNT];
+extern const char *const script_helpers[SCRIPT_COUNT];
 extern const char *const script_names[SCRIPT_COUNT];
-extern const char script_deliver[];	/* comes before every body */
-extern const char script_presence[];	/* and this before most */
 
 /* Call once, before the others. conf, whose settings are in all of them, must stay. */
 void script_init(const struct conf *conf);

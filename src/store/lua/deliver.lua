@@ -1,7 +1,10 @@
--- deliver.lua - what every step shares. The loader puts a line of settings
--- before it (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS,
--- PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS,
--- TELL_AT_ONCE) and the step behind it.
+-- deliver.lua - messages to peers, and what they cost. The loader puts a line of settings before a
+-- step (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS, PEER_ROOMS,
+-- RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT),
+-- and embed.sh those of the definitions here and in presence.lua that it uses.
+--
+-- redis.call() makes each number a text, with 17 digits, which takes longer than some commands: so
+-- constants of commands are texts.
 
 -- Keys that only the script can know, as the peers of a room.
 local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end
@@ -12,7 +15,8 @@ local function channel(peer) return PREFIX .. 'messages:' .. peer end
 -- Relays that were answered that they are kept: how many of each sender, in all (KEPT_ALL), and how
 -- many of all the client has by now (KEPT_HAD); until it has them all, or MAILBOX_TTL after the last.
 -- So long the mailbox holds more, or what comes after them would push them out.
-local KEPT_ALL, KEPT_HAD = '@', '@had'  -- no senders' ids
+local KEPT_ALL = '@'  -- no sender's id
+local KEPT_HAD = '@had'
 local KEPT_FACTOR = 16
 -- How many entries a mailbox may hold now.
 local function mailbox_of(peer)
@@ -27,7 +31,7 @@ local NUMBER = 'number:'
 -- name or any, where the other is, and both were told of each other.
 local function has_met(peer, other, room)
   local telling = PREFIX .. 'telling:'
-  local name = room or (redis.call('LINDEX', telling .. peer, 0) or ''):match('^%+(%S+)')
+  local name = room or (redis.call('LINDEX', telling .. peer, '0') or ''):match('^%+(%S+)')
   if not name or redis.call('SISMEMBER', PREFIX .. 'channels:' .. name, other) == 0 then return false end
   local function number_of(id)
     return tonumber((redis.call('HGET', key_peer(id), NUMBER .. name) or ''):match('^%d+')) or 0
@@ -62,7 +66,7 @@ end
 local function deliver(peer, message, max, number)
   local fields = number and {'m', message, 'k', number} or {'m', message}
   local id = redis.call('XADD', key_mailbox(peer), 'NOMKSTREAM',
-    'MAXLEN', '~', max or MAILBOX, '*', unpack(fields))
+    'MAXLEN', '~', max or MAILBOX_TEXT, '*', unpack(fields))
   if not id then return redis.call('PUBLISH', channel(peer), '{' .. message) end
   return redis.call('PUBLISH', channel(peer),
     '{"id":"' .. id .. '",' .. message), id
@@ -76,6 +80,7 @@ end
 local function charge(rate, cost, most)
   if most == 0 then return true end
   local used = redis.call('INCRBY', rate, cost)
+  cost = tonumber(cost)
   local before = used - cost
   local fits = used <= most or cost > most / 2 and before <= most / 2
   if not fits then

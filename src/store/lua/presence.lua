@@ -1,5 +1,4 @@
--- presence.lua - who is here, and for how long: put between deliver.lua and the
--- steps that need it.
+-- presence.lua - who is here, and for how long. It uses deliver.lua; see there.
 local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
 local PRESENT, LEAVING = PREFIX .. 'present', PREFIX .. 'leaving'
@@ -14,6 +13,9 @@ local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
+
+-- Of an integer: shorter than what ".." and redis.call() do.
+local function text_of(number) return string.format('%.0f', number) end
 
 local function keep(...)
   for _, key in ipairs({...}) do redis.call('PEXPIRE', key, KEEP_MS) end
@@ -56,7 +58,7 @@ local function page_after(mailbox, position)
   if not at[1] then return nil end
   local page, bytes = {}, 0
   while true do
-    local entry = redis.call('XRANGE', mailbox, '(' .. position, '+', 'COUNT', 1)[1]
+    local entry = redis.call('XRANGE', mailbox, '(' .. position, '+', 'COUNT', '1')[1]
     if not entry then return page, false end
     bytes = bytes + #entry[2][2]
     if page[1] and bytes > PAGE_BYTES then return page, true end
@@ -112,7 +114,7 @@ local function next_number(room)
   local key = key_numbers(room)
   local number = redis.call('INCR', key)
   -- A new key, though there may be members: begin above all numbers that were in use.
-  if number == 1 then number = redis.call('INCRBY', key, string.format('%.0f', now_ms() * 1000)) end
+  if number == 1 then number = redis.call('INCRBY', key, text_of(now_ms() * 1000)) end
   keep(key)
   return number
 end
@@ -344,12 +346,12 @@ end
 local function begin_life(peer, server, others)
   -- A millisecond ahead: there may have been a mailbox a moment ago, or one on the master before
   -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
-  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
+  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
   local last = newest and tonumber(newest[1]:match('^%d+')) or 0
   -- Many thousand entries take their time to be freed.
   if newest then redis.call('UNLINK', key_mailbox(peer)) end
   local life = redis.call('XADD', key_mailbox(peer),
-    string.format('%.0f-0', math.max(now_ms(), last) + 1), 'm', '')
+    text_of(math.max(now_ms(), last) + 1) .. '-0', 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
   redis.call('DEL', key_kept(peer))
   if others then ping(peer, life, '{}') end
@@ -360,11 +362,11 @@ end
 -- must be above them, so the newest stays as long as it is ahead.
 local function forget(peer, now)
   redis.call('DEL', key_peer(peer), key_rooms(peer), key_kept(peer))
-  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', 1)[1]
+  local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
   local ahead = newest and tonumber(newest[1]:match('^%d+')) - now or 0
   if ahead > 0 then
-    redis.call('XTRIM', key_mailbox(peer), 'MAXLEN', 1)
-    redis.call('PEXPIRE', key_mailbox(peer), math.min(ahead + LAPSE_MS, KEEP_MS))
+    redis.call('XTRIM', key_mailbox(peer), 'MAXLEN', '1')
+    redis.call('PEXPIRE', key_mailbox(peer), math.min(ahead + LAPSE_MS, tonumber(KEEP_MS)))
   else
     redis.call('UNLINK', key_mailbox(peer))
   end
@@ -387,8 +389,9 @@ end
 -- Those that are due, a few at a time. Returns moved, more, reaped (see due.lua).
 local function due(now)
   local reaped, at_once = 0, false
-  local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now,
-    'LIMIT', 0, DUE_AT_ONCE)
+  local limit, now_text, lapse_text = text_of(DUE_AT_ONCE), text_of(now), text_of(now + LAPSE_MS)
+  local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now_text,
+    'LIMIT', '0', limit)
   for i, peer in ipairs(gone) do
     redis.call('ZREM', LEAVING, peer)
     -- One with broken keys is tried again later: it must not stop the beats of all
@@ -396,9 +399,9 @@ local function due(now)
     local good, left = pcall(leave_on, peer)
     if not good then
       redis.log(redis.LOG_WARNING, left.err)
-      redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+      redis.call('ZADD', LEAVING, lapse_text, peer)
     elseif left then
-      redis.call('ZADD', LEAVING, now, peer)
+      redis.call('ZADD', LEAVING, now_text, peer)
       at_once = true
     else
       forget(peer, now)
@@ -409,16 +412,16 @@ local function due(now)
       break
     end
   end
-  local silent = redis.call('ZRANGEBYSCORE', PRESENT, '-inf', now,
-    'LIMIT', 0, DUE_AT_ONCE)
+  local silent = redis.call('ZRANGEBYSCORE', PRESENT, '-inf', now_text,
+    'LIMIT', '0', limit)
   for _, peer in ipairs(silent) do
     redis.call('ZREM', PRESENT, peer)
-    redis.call('ZADD', LEAVING, now + LAPSE_MS, peer)
+    redis.call('ZADD', LEAVING, lapse_text, peer)
   end
   -- Further ahead than can be: the clock went back.
-  for set, most in pairs({[PRESENT] = now + PRESENT_MS, [LEAVING] = now + LAPSE_MS}) do
+  for set, most in pairs({[PRESENT] = text_of(now + PRESENT_MS), [LEAVING] = lapse_text}) do
     for _, peer in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. most, '+inf',
-        'LIMIT', 0, DUE_AT_ONCE)) do
+        'LIMIT', '0', limit)) do
       redis.call('ZADD', set, most, peer)
     end
   end

@@ -7,7 +7,7 @@ local peer, to, count = ARGV[1], ARGV[2], #ARGV - 4
 -- Of one sender: so none of them fills the whole mailbox.
 local KEPT_OF_ONE = MAILBOX / 2
 
-if redis.call('SINTERCARD', 2, KEYS[1], KEYS[2], 'LIMIT', 1) == 0 and
+if redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') == 0 and
     not has_met(peer, to) and not has_met(to, peer) then return -1 end
 local counts = redis.call('HMGET', key_kept(to), KEPT_ALL, KEPT_HAD, peer)
 local all = tonumber(counts[1])
@@ -16,7 +16,7 @@ local of_one = math.min(kept, tonumber(counts[3]) or 0)
 -- Asked of a long batch alone: a short one has a place where nothing is kept.
 if (all or count > KEPT_OF_ONE and redis.call('PUBSUB', 'NUMSUB', channel(to))[2] == 0) and
     (kept + count > MAILBOX or of_one + count > KEPT_OF_ONE) then return -2 end
-local within, wait = charge(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local within, wait = charge(KEYS[3], ARGV[3], tonumber(ARGV[4]))
 if not within then return {wait} end
 local streams, id
 for i = 1, count do

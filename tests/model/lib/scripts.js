@@ -78,8 +78,6 @@ const STEPS = {
 
 const read = (url) => readFileSync(new URL(url, import.meta.url), 'utf8');
 const lua = (name) => read(`../../../src/store/lua/${name}.lua`);
-/** Those for which needs_presence() of src/store/script.c is false. */
-const WITHOUT_PRESENCE = ['relay', 'broadcast'];
 
 /** A textual change of a script: { file, from, to }; from must be in it exactly once. */
 function changed(file, text, mutant) {
@@ -91,10 +89,9 @@ function changed(file, text, mutant) {
   return parts.join(mutant.to);
 }
 
-/** A script as Redis gets it: as script.c puts it together, within virtual time. */
+/** A script as script.c puts it together, but with all that deliver.lua and presence.lua define, within virtual time. */
 function whole(step, settings, mutant) {
-  const body = ['deliver', ...(WITHOUT_PRESENCE.includes(step) ? [] : ['presence']), step]
-    .map((file) => changed(file, lua(file), mutant)).join('\n');
+  const body = ['deliver', 'presence', step].map((file) => changed(file, lua(file), mutant)).join('\n');
   const values = Object.values(settings).map((value) => typeof value === 'string' ? `'${value}'` : value);
   return `local STEP = '${step}'\n${read('virtual.lua')}
     local ${Object.keys(settings).join(', ')} = ${values.join(', ')}
@@ -110,7 +107,8 @@ export class Scripts {
 
   constructor(redis, settings, mutant) {
     this.#redis = redis;
-    for (const step of Object.keys(STEPS)) this.#texts[step] = whole(step, { ...SETTINGS, ...settings }, mutant);
+    const all = { ...SETTINGS, ...settings };
+    for (const step of Object.keys(STEPS)) this.#texts[step] = whole(step, { ...all, MAILBOX_TEXT: String(all.MAILBOX) }, mutant);
   }
 
   async load() {

@@ -33,7 +33,7 @@ struct client {
 	long wait_s;
 };
 
-/* A port that is the scheme's own is not said. */
+/* The default port of the scheme is left out. */
 static char *origin_of(const char *url)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;

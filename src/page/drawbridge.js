@@ -64,7 +64,7 @@ export class Drawbridge extends Emitter {
     signaling.on('clear-peers', () => {
       for (const id of [...this.#peers.keys()]) this.#remove(id);
     });
-    // From somebody whom we do not know it is for another page with our id.
+    // A message from a peer that we do not know is meant for another page with our id.
     signaling.on('session-description', ({ peer, data }) => this.#peers.get(peer.id)?.connection.described(data));
     signaling.on('ice-candidate', ({ peer, data }) => this.#peers.get(peer.id)?.connection.candidate(data));
     signaling.on(RELAYED, ({ peer, data }) => this.#peers.get(peer.id)?.relayed(data));
@@ -124,7 +124,7 @@ export class Drawbridge extends Emitter {
     this.#signaling.leave();
   }
 
-  /** Out of the room, and away from the server. */
+  /** Leaves the room and closes the connection to the server. */
   close() {
     this.#signaling.close();
   }

@@ -140,7 +140,7 @@ static void on_connected(void *arg, enum err e)
 		return;
 	}
 	strcpy(s->incarnation, s->presence.incarnation);
-	/* After all processes were killed, the first that is back sweeps for the others. */
+	/* If all processes were killed, the first one that is back sweeps for all of them. */
 	reaper_sweep_in(0);
 	finish_ask(s, OK);
 }
@@ -176,7 +176,7 @@ static void check_subscription(struct session *s)
  * time. */
 static void start_connect(struct session *s)
 {
-	/* That of the first try may be lost meanwhile. */
+	/* The subscription of the first try may have been lost since. */
 	if (s->subscription &&
 	    subscription_state(s->subscription) != SUBSCRIPTION_CONFIRMED)
 		session_drop(s);

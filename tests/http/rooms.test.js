@@ -27,7 +27,7 @@ suite('rooms', { settings: { RATE: 0 }, together: true }, (site, it) => {
     assert.deepEqual(await cat.others(room), [ann.id, bob.id].sort());
   });
 
-  it('twice is as once: who joins is told of the others again, they are not', async () => {
+  it('a join is idempotent: the peer is told of the others again, they are not told of it', async () => {
     const room = randomId('r');
     const [ann, bob] = await site.room(room, 2);
     assert.deepEqual(await ann.join(room), [bob.user]);

@@ -235,7 +235,7 @@ static void test_join(void **state)
 		  "nobody | a | a b | add-peer b r; add-peer c r | "
 		  "add-peer a r offer; add-peer c r | "
 		  "add-peer a r offer; add-peer b r offer" },
-		{ "twice is as once: who joins is told of the others again",
+		{ "idempotent: who joins again is told of the others again",
 		  "enter a b r | ?join b r | ?join a r | ?members channels:r | "
 		  "?got a | ?got b",
 		  "a | b | a b | add-peer b r | add-peer a r offer" },
@@ -322,7 +322,7 @@ static void test_leave(void **state)
 		{ "no member: no error, and nobody hears it",
 		  "enter a r | open b | ?leave b r | ?leave b none | ?got a",
 		  "ok | ok | nothing" },
-		{ "twice is as once", "enter a b r | leave a r | ?leave a r | ?got b",
+		{ "idempotent", "enter a b r | leave a r | ?leave a r | ?got b",
 		  "ok | remove-peer a r" },
 		{ "in one set alone, as after a fault: out of it",
 		  "enter a r | redis SREM %channels:r a | leave a r | "

@@ -17,8 +17,8 @@ import { contextOf, figureOf, grow, meet } from './figures.js';
  * @typedef {{scale: number, x: number, y: number}} Place  of a view
  */
 
-const REST_MS = 300; // what was not changed for so long goes to the lower canvas
-const LIFTED_MAX = 40; // where more is changed, it is no drawing
+const REST_MS = 300; // an element that did not change for so long is painted on the lower canvas
+const LIFTED_MAX = 40; // elements on the upper canvas: people do not change more of them at once
 const PARTS_MAX = 24; // of the lower canvas to be painted anew, one by one
 const PATCH_MAX = 400; // elements in them: more are painted in slices
 const SLICE_MS = 3;

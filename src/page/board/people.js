@@ -93,7 +93,7 @@ export class People {
   show() {
     const { peers } = this.#bridge;
     const items = peers.map((peer) => this.#item(peer));
-    // One's own is not moved: somebody may be typing a name in it.
+    // The item of this page's own peer stays: somebody may be typing a name in it.
     const [me] = this.#list.children;
     while (me.nextElementSibling) me.nextElementSibling.remove();
     me.after(...items);

@@ -318,7 +318,7 @@ class Select extends Tool {
     this.desk.drawing.cancel();
   }
 
-  /** The others see it on its way, too: the more it is the more rarely. */
+  /** Others see it move, too: less often the more there is of it. */
   #carry() {
     const { selection, paper } = this.desk;
     this.#moved ||= Math.hypot(...this.#distance()) >= this.units(SLIP_PX);

@@ -183,7 +183,7 @@ export class Connection {
     this.#pc = null;
     this.#hooks.changed();
 
-    // Where a browser has none, or is forbidden any, this throws: then it is tried again later.
+    // This throws where the browser has no WebRTC or may not use it: then it is tried again later.
     const pc = new RTCPeerConnection({ ...this.#rtc, iceServers });
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => {

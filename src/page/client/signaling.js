@@ -5,8 +5,8 @@
  * in order, and says goodbye. It knows nothing of WebRTC or of the page that uses it.
  *
  * Events: state (state, detail); add-peer, remove-peer, and what peers relay (data).
- * Whoever goes has a remove-peer, also where the server could not say it: when a join after an
- * interruption has found it gone. clear-peers: it is we who went, and all of them are nothing to us.
+ * Each peer that leaves is told by remove-peer, also where the server could not tell it: when a join
+ * after an interruption finds it gone. clear-peers: it is this page that was out, and knows nobody.
  */
 
 import { Emitter, onNetworkChange } from './events.js';

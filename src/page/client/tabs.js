@@ -16,7 +16,7 @@ const TAKEN_MS = 2_000;
 const TABS_ANSWER_MS = 250;
 const TABS_ANSWER_MAX_MS = 5_000;
 
-let patience = TABS_ANSWER_MS; // with tabs that are asked; more where one was slower
+let patience = TABS_ANSWER_MS; // how long tabs have to answer; longer once one was slower
 
 /**
  * @param {string} name  of what is shared: the server

@@ -157,7 +157,7 @@ export class Tokens {
    * @returns {Promise<Pass>}
    */
   async #post(token) {
-    // Without a cookie, which a browser has one of: each tab is a peer of its own.
+    // Without a cookie: all tabs of a browser share one, and each tab is a peer of its own.
     const body = JSON.stringify({ username: this.username, cookie: false });
     const response = await ask(this.#base, 'POST', 'access', { body, token });
     if (response.status === 401 && token) return this.#post(null);

@@ -39,12 +39,12 @@ local function has_met(peer, other, room)
   local teller, told = peer, other
   if number_of(other) > number_of(peer) then teller, told = other, peer end
   if not redis.call('LPOS', telling .. teller, '+' .. name .. ' ' .. told) then return true end
-  -- Who enters again has perhaps met it before. A relay's sender knows: it was told of whom it sends to.
+  -- A peer that enters again may have met it before. The sender of a relay has: it was told of the receiver.
   return not room and redis.call('SISMEMBER', PREFIX .. teller .. ':channels', name) == 1
 end
 
--- Of who is entering a room (a set): the peer itself, and those that were not told of it yet. They
--- would not know it, unless it enters again. ENTERING_MAX bounds the cost.
+-- Of those that are entering a room (a set): the peer itself, and those that were not told of it yet,
+-- and so do not know it. ENTERING_MAX bounds the cost.
 local ENTERING_MAX = 16
 local function strangers_of(peer, room, entering)
   local strangers = {}

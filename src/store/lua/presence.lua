@@ -220,12 +220,12 @@ local function tell(peer, tells)
     ours[t.room] = ours[t.room] or is_ours or false
     users[i] = t.user
   end
-  -- Nobody is left who beats: the room is the Node application's again.
+  -- None of our peers is left in it: the room belongs to the Node application again.
   for room, is in pairs(ours) do
     if not is and tells[1].sign == '-' then redis.call('PERSIST', key_members(room)) end
   end
   told_count = told_count + count
-  -- Before what is left of other rooms: a list is as long as one room, and their number.
+  -- Before those of other rooms: so a list is never longer than one room and the number of rooms.
   for last = #tells, count + 1, -LIST_AT_ONCE do
     local texts = {}
     for i = last, math.max(count + 1, last - LIST_AT_ONCE + 1), -1 do texts[#texts + 1] = format_tell(tells[i]) end

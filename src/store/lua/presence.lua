@@ -42,6 +42,16 @@ local function must_be(kind, ...)
   end
 end
 
+-- What a command reads of a key; an error says which key is of another kind.
+local function read(kind, key, command, ...)
+  local reply = redis.pcall(command, key, ...)
+  if reply.err then
+    must_be(kind, key)
+    error(reply)
+  end
+  return reply
+end
+
 -- A peer's own keys.
 local function check_peer(peer)
   must_be('hash', key_peer(peer))
@@ -343,7 +353,7 @@ end
 -- A new life: one mark in the mailbox, above every id before, and nothing
 -- else, so no older position is known. Its id names the life. Other streams, of
 -- the older life, hear of it and connect again: if there may be any.
-local function begin_life(peer, server, others)
+local function begin_life(peer, server, others, now)
   -- A millisecond ahead: there may have been a mailbox a moment ago, or one on the master before
   -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
@@ -351,7 +361,7 @@ local function begin_life(peer, server, others)
   -- Many thousand entries take their time to be freed.
   if newest then redis.call('UNLINK', key_mailbox(peer)) end
   local life = redis.call('XADD', key_mailbox(peer),
-    text_of(math.max(now_ms(), last) + 1) .. '-0', 'm', '')
+    text_of(math.max(now, last) + 1) .. '-0', 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
   redis.call('DEL', key_kept(peer))
   if others then ping(peer, life, '{}') end

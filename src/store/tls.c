@@ -198,6 +198,20 @@ static ssize_t read_tls(redisContext *c, char *to, size_t size)
 	return result > 0 ? (ssize_t)n : wanted(c, result) ? 0 : -1;
 }
 
+/* In TLS 1.3 a server refuses our certificate when for us the handshake is over (RFC 8446,
+ * 4.4.2.4): it sends an alert and closes, and what we have sent meanwhile is answered by a
+ * reset. A write finds only the reset; the alert is still there to be read. */
+static void read_alert(redisContext *c)
+{
+	const struct tls *t = c->privctx;
+	char byte;
+	size_t n;
+
+	clear_errors();
+	if (SSL_get_error(t->ssl, SSL_read_ex(t->ssl, &byte, 1, &n)) == SSL_ERROR_SSL)
+		fail_tls(c);
+}
+
 static ssize_t write_tls(redisContext *c)
 {
 	const struct tls *t = c->privctx;
@@ -210,9 +224,11 @@ static ssize_t write_tls(redisContext *c)
 	if (result > 0)
 		return (ssize_t)n;
 	events = wanted(c, result);
-	if (!events || ((c->flags & REDIS_BLOCK) && !wait_for(c, events, timeout_ms(c))))
+	if (!events) {
+		read_alert(c);
 		return -1;
-	return 0;
+	}
+	return (c->flags & REDIS_BLOCK) && !wait_for(c, events, timeout_ms(c)) ? -1 : 0;
 }
 
 /* By redisFree(), which has closed the descriptor. */

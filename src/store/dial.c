@@ -20,7 +20,6 @@
 #include "store/dial.h"
 #include "store/info.h"
 #include "store/sentinel.h"
-#include "store/store.h"
 #include "store/tls.h"
 
 enum {

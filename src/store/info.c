@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "shared/metric.h"
 #include "store/info.h"
-#include "store/store.h"
+#include "store/script.h"
 
 enum { WARN_MS = 10000 };		/* between two lines */
 

@@ -8,6 +8,9 @@
 
 #include "conf/conf.h"
 
+/* The first version of Redis that has all that they use. */
+#define REDIS_VERSION_MIN "7.0"
+
 enum script {
 	SCRIPT_ACCESS,
 	SCRIPT_BEAT,

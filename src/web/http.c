@@ -24,7 +24,7 @@
 #include "base/percent.h"
 #include "room/json.h"
 #include "shared/metric.h"
-#include "store/store.h"
+#include "store/script.h"
 #include "web/forwarded.h"
 #include "web/http.h"
 #include "web/refusals.h"

@@ -94,13 +94,16 @@ async function scriptUs(redis) {
 
 async function times() {
   const nothing = await Null.start();
+  const asking = await Null.start({ asks: true });
   const nchan = Nchan.missing() ? undefined : await Nchan.start();
   const ours = await Drawbridge.start();
   const got = {};
   const note = (name, value) => (got[name] ??= []).push(value);
   for (let round = 0; round < ROUNDS; round++) {
-    note('null', (await posts(nothing, nothing.pairs(AT_A_TIME))).cpu.all);
-    note('null opened', await opened(nothing));
+    for (const [name, target] of /** @type {[string, Null][]} */ ([['null', nothing], ['asking', asking]])) {
+      note(name, (await posts(target, target.pairs(AT_A_TIME))).cpu.all);
+      note(`${name} opened`, await opened(target));
+    }
     for (const target of [nchan, ours].filter(Boolean)) {
       const { name } = target;
       await target.redis.ask('CONFIG', 'RESETSTAT');
@@ -120,6 +123,8 @@ async function times() {
 
   row(`relay, CPU of all processes, ${AT_A_TIME} at a time`, split(medians(own('cpu')), us), {
     beside: `a program that does nothing ${us(median(got.null))}`, ratio: ratio(cpus, got.null), must: ['≤', 2], aim: 1.6 });
+  row('likewise', us(median(cpus)), {
+    beside: `a program that asks Redis for nothing ${us(median(got.asking))}`, ratio: ratio(cpus, got.asking) });
   if (nchan) {
     row('likewise', us(median(cpus)), { beside: `nchan ${us(median(nchanCpus))}`, ratio: ratio(cpus, nchanCpus), aim: 1 });
   }
@@ -131,14 +136,17 @@ async function times() {
     row(what, show(median(own(name))), {
       beside: beside(name, show), ratio: ratio(own(name), theirs(name)), must, aim });
   }
-  row('likewise', count(median(own('opened'))), {
-    beside: `a program that does nothing ${count(median(got['null opened']))}`, ratio: ratio(own('opened'), got['null opened']) });
+  for (const [name, what] of [['null', 'does nothing'], ['asking', 'asks Redis as often, for nothing']]) {
+    const rates = got[`${name} opened`];
+    row('likewise', count(median(own('opened'))), {
+      beside: `a program that ${what} ${count(median(rates))}`, ratio: ratio(own('opened'), rates) });
+  }
   row(`signals of a CPU second, in batches of ${BATCH}`, count(1e6 / median(got.batch)), {
     beside: nchan ? `nchan ${count(1e6 / median(nchanCpus))}` : '',
     ratio: nchan && ratio(nchanCpus, got.batch), must: ['≥', 2], aim: 4 });
   const script = median(got.script);
   row(`relay in Redis, ${BODY} bytes`, us(script), { value: script, must: ['≤', 15], aim: 10 });
-  for (const target of [nothing, nchan, ours]) await target?.stop();
+  for (const target of [nothing, asking, nchan, ours]) await target?.stop();
 }
 
 /** System calls and context switches. */

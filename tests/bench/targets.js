@@ -352,12 +352,19 @@ export class Original extends Plain {
   }
 }
 
-/** The same kind of web server, and a program that does nothing behind it. */
+/** The same kind of web server, and a program behind it that does nothing, or asks a Redis of its own for nothing. */
 export class Null extends Plain {
   name = 'null';
+  /** @type {RedisServer | undefined} */ redis;
 
-  static async start(kind = KIND) {
+  /** @param {{kind?: string, asks?: boolean}} [options] */
+  static async start({ kind = KIND, asks = false } = {}) {
     const one = new Null();
+    if (asks) {
+      one.redis = await RedisServer.start();
+      one.roots.push(one.redis.pid);
+    }
+    const port = one.redis?.port;
     const { folder } = one;
     one.port = await freePort();
     copyFileSync(path.join(process.env.BUILD, 'bench_null'), `${folder}/bench_null`);
@@ -365,7 +372,8 @@ export class Null extends Plain {
     mkdirSync(`${folder}/fcgid`);
     chmodSync(`${folder}/fcgid`, 0o777);
     if (kind === 'apache-proxy' || kind === 'nginx') {
-      one.spawn(['spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
+      one.spawn(['env', ...(port ? [`BENCH_REDIS=${port}`] : []),
+        'spawn-fcgi', '-n', '-s', `${folder}/socket`, '-M', '0666', '--', `${folder}/bench_null`]);
     }
     if (kind === 'nginx') {
       return one.begin(one.nginx({ http: `
@@ -389,6 +397,7 @@ server.bind = "127.0.0.1"
 server.port = ${one.port}
 server.max-keep-alive-requests = 1000000
 fastcgi.server = ( "/" => (( "socket" => "${folder}/socket", "bin-path" => "${folder}/bench_null", "max-procs" => 1,
+  ${port ? `"bin-environment" => ( "BENCH_REDIS" => "${port}" ),` : ''}
   "check-local" => "disable" )) )
 ` : `
 ${['mpm_event', 'authz_core', 'alias', ...(kind === 'apache' ? ['fcgid'] : ['proxy', 'proxy_fcgi'])]
@@ -410,6 +419,7 @@ ${kind === 'apache' ? `
 FcgidIPCDir "${folder}/fcgid"
 FcgidProcessTableFile "${folder}/fcgid/shm"
 FcgidMinProcessesPerClass 16
+${port ? `FcgidInitialEnv BENCH_REDIS ${port}` : ''}
 ScriptAlias "/" "${folder}/bench_null/"
 <Directory "${folder}">
   SetHandler fcgid-script
@@ -426,5 +436,10 @@ ScriptAlias "/" "${folder}/bench_null/"
   /** @returns {Load} */
   pairs(count) {
     return { clients: Array.from({ length: count }, () => ({ stream: '', posts: [post('/', body.replace('~', '-'))] })) };
+  }
+
+  async stop() {
+    await super.stop();
+    await this.redis?.remove();
   }
 }

@@ -103,5 +103,5 @@ export function errors() {
   const wordOf = Object.fromEntries(every('src/base/err.c', 'err_words', /\[(ERR_\w+)\] = "([^"]+)"/g).map(([, name, word]) => [name, word]));
   return every('src/web/http.c', 'errors', /\[(\w+)\] = \{ (\d+), "([^"]*)", ([^\n]*) \}/g).filter(([, name]) => name !== 'OK')
     .map(([, name, status, title, detail]) => ({ word: wordOf[name], status: Number(status), title,
-      detail: detail.replace('REDIS_VERSION_MIN', `"${/REDIS_VERSION_MIN "([^"]+)"/.exec(read('src/store/store.h'))[1]}"`).replace(/" "/g, '').slice(1, -1) }));
+      detail: detail.replace('REDIS_VERSION_MIN', `"${/REDIS_VERSION_MIN "([^"]+)"/.exec(read('src/store/script.h'))[1]}"`).replace(/" "/g, '').slice(1, -1) }));
 }

@@ -93,11 +93,10 @@ bool dial_is_away(void)
 
 void dial_note_found(const char *at)
 {
-	if (atomic_exchange(&retry_at, 0)) {
+	if (atomic_exchange(&retry_at, 0))
 		metric_add(METRIC_REDIS_BACK, 0, 1);
-		if (atomic_exchange(&lost_is_logged, false))
-			log_info(at, "redis=back");
-	}
+	if (atomic_exchange(&lost_is_logged, false))
+		log_info(at, "redis=back");
 }
 
 /* hiredis has no error of its own for it. */

@@ -1,3 +1,17 @@
+/*
+ * Any thread may dial. What all share is in atomic variables, but for the refusals that were
+ * logged, which a lock guards.
+ *
+ * "Away" is one moment, retry_at: 0 while Redis answers. Who finds it away sets it AWAY_MS
+ * ahead; once it has come one thread gets to try, and moves it on for as long as that may
+ * take. Whoever gets an answer sets it to 0.
+ *
+ * The order of a dial: an address (a file, a host's next one, or the master's of whom a
+ * Sentinel tells), the connection, TLS, then AUTH, SELECT and ROLE in one write, and with
+ * them what the caller appends. Where an address fails the next one has the time that is
+ * left; where a server closes the connection in the greeting, as one that restarts does, all
+ * is tried again.
+ */
 #include "config.h"
 
 #include <errno.h>

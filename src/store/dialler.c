@@ -1,3 +1,8 @@
+/*
+ * A dialler is a thread that calls one function and ends. It writes its result, then is_done,
+ * then to done_fd, which wakes the thread that started it; that one joins it, and owns the
+ * result from then on.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -1,3 +1,17 @@
+/*
+ * One thread at a time asks, with the lock, and all others go by its answer. What is known is
+ * in one of four states:
+ *
+ *	fresh		believed, and next_ask_at is ahead: nobody asks
+ *	stale		believed, and next_ask_at has come: whoever needs it asks again
+ *	rejected	not believed, as what it named is no master: another Sentinel is
+ *			asked, AGAIN_MS later
+ *	silent		no Sentinel answers: what was believed still is, for SILENT_MS,
+ *			since the master may well be there
+ *
+ * An answer that names another master begins an epoch, by which connections to the one before
+ * are known.
+ */
 #include "config.h"
 
 #include <pthread.h>

@@ -1,3 +1,11 @@
+/*
+ * Events wait in two buffers. `out` has those that no record has yet; they become records, in
+ * `wire`, only when that is empty. So of a client that is slow one `wire` is under way, and
+ * stream.c asks Redis for no more meanwhile.
+ *
+ * The deadline is that of SEND_MIN bytes, and each that many set another; from writer_end()
+ * on it is one for all that is left.
+ */
 #include "config.h"
 
 #include "base/clock.h"

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach } from 'node:test';
 import { command } from '../http/lib/command.js';
+import { AT_STOP } from '../http/lib/logs.js';
 import { seconds } from '../http/lib/pace.js';
 import { missing } from '../http/lib/programs.js';
 import { OUTSIDE, SERVER, suite } from '../http/lib/suite.js';
@@ -16,6 +17,7 @@ import { ROUNDS } from './lib/rounds.js';
 const ROOM = 50, STREAMS = ROOM * (SERVER === 'apache' ? Math.min(ROUNDS, 2) : 2 * Math.min(ROUNDS, 5));
 const settings = { PING: 2, GRACE: seconds(10, 10), RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 64 };
 const allowed = [
+  ...AT_STOP, // it is, or its children are
   // lighttpd goes on with what was under way, and tells of programs that have ended.
   /\(server\.c\.\d+\) \[note\] (graceful shutdown started|pid \d+ continuing to handle \d+ connection)/,
   /gw_backend\.c\.\d+\) (child exited: 0|connect(\(\))? \S+: Connection refused)/,

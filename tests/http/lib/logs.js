@@ -32,7 +32,7 @@ export const KILLED = [
 export const AT_STOP = [
   // Apache's child closes the sockets and frees the pools under its workers; one was still
   // at work. Our programs are not in that process.
-  /AH0309[23]: process_(lingering_close|socket): apr_pollset_add failure/,
+  /AH0309[23]: process_(lingering_close|socket): apr_pollset_add failure|AH00468: error closing socket/,
   /AH00052: child pid \d+ exit signal Segmentation fault/,
   // mod_fcgid's process manager was at work, as after a program's death, and ends at its next step.
   /mod_fcgid: server is restarted, pid \d+ must exit/,

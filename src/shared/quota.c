@@ -3,10 +3,8 @@
  * and how many streams it holds. So every change is one atomic operation, a process may
  * be killed between any two, and a slot whose process is gone is recognized.
  *
- * A word of a living process is changed by that process alone. Within it the lock
- * guards own_slot and own_word: one thread opens streams and another ends them. Any
- * process may clear the word of a dead one, by an exchange, so that only one of them
- * counts its streams as ended.
+ * A word of a living process is changed by that process alone. Any process may clear the
+ * word of a dead one, by an exchange, so that only one of them counts its streams as ended.
  *
  * All of this needs /proc to show the same processes to everybody who shares the
  * memory.
@@ -15,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -39,8 +36,6 @@ enum { FREE_DEAD_MS = 1000 };
 #define SLOT_PID(word) ((pid_t)((word) >> (COUNT_BITS + START_BITS)))
 #define SLOT_OWNER(word) ((word) >> COUNT_BITS << COUNT_BITS)
 
-/* Guards the next two. */
-static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t *own_slot;	/* NULL: it holds no stream */
 static uint64_t own_word;		/* with a count of 0; 0: not known yet */
 
@@ -108,8 +103,8 @@ static void free_dead_slots(void)
 	}
 }
 
-/* Called before a stream is refused. Anybody can cause that, and it looks at each
- * process, so all processes together do it at most once a second. */
+/* Called before a stream is refused, and for the metrics. Anybody can cause the former, and
+ * it looks at each process, so all processes together do it at most once a second. */
 static void free_dead_slots_if_due(void)
 {
 	if (clock_due(&shared->free_dead_at, FREE_DEAD_MS))
@@ -183,7 +178,6 @@ bool quota_acquire(unsigned max)
 {
 	bool good = false;
 
-	pthread_mutex_lock(&slot_lock);
 	if (ensure_slot()) {
 		atomic_fetch_add(own_slot, 1);
 		good = count_streams() <= max;
@@ -194,25 +188,17 @@ bool quota_acquire(unsigned max)
 		if (!good)
 			release_slot();
 	}
-	pthread_mutex_unlock(&slot_lock);
 	return good;
 }
 
 void quota_release(void)
 {
-	pthread_mutex_lock(&slot_lock);
 	if (own_slot)
 		release_slot();
-	pthread_mutex_unlock(&slot_lock);
 }
 
 uint64_t quota_used(void)
 {
-	uint64_t all;
-
-	pthread_mutex_lock(&slot_lock);
-	free_dead_slots();
-	all = count_streams();
-	pthread_mutex_unlock(&slot_lock);
-	return all;
+	free_dead_slots_if_due();
+	return count_streams();
 }

@@ -1,7 +1,9 @@
 /*
  * quota.h - how many streams the processes of this host hold together.
  * The streams of a process that was killed stop counting when the metrics are read, or
- * when a stream would be refused otherwise (then at most once a second).
+ * when a stream would be refused otherwise, but at most once a second.
+ *
+ * One thread of a process calls all of it.
  */
 #ifndef SHARED_QUOTA_H
 #define SHARED_QUOTA_H

@@ -346,7 +346,7 @@ static void receive_beat(struct stream *s)
 	}
 	if (!b->counted)
 		subscription_distrust(s->session.subscription);
-	if (b->trims && b->live)
+	if (b->trims && b->live && !b->again)
 		note_trim(s);
 	s->is_broken = s->is_broken || !b->live;
 	s->beat_at = b->again ? clock_ms() : next_moment(s, 1);

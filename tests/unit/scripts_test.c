@@ -464,6 +464,11 @@ static void test_connect(void **state)
 	RUN(rows);
 }
 
+/* A mailbox of 300 messages from long ago. */
+#define OLD(peer) \
+	"redis DEL %mailbox:" peer " | redis EVAL for\ti=1,300\tdo\t" \
+	"redis.call('XADD',KEYS[1],'1-'..i,'m','x')\tend 1 %mailbox:" peer
+
 static void test_beat(void **state)
 {
 	static const struct script_row rows[] = {
@@ -495,6 +500,11 @@ static void test_beat(void **state)
 		  "later 70000 | relay a b 9 | beat b | ?redis XLEN %mailbox:b | "
 		  "?connect b at",
 		  "3 | resumed in r, missed x a 9" },
+		{ "where many are to go they do so in parts: the next beat has the rest",
+		  "open a b c | " OLD("a") " | " OLD("b") " | " OLD("c") " | ?beat a b c | "
+		  "?redis XLEN %mailbox:b | ?redis XLEN %mailbox:c | ?beat c | "
+		  "?redis XLEN %mailbox:c",
+		  "live, live, again | 4 | 300 | live | 4" },
 		{ "silent for longer than MAILBOX_TTL, then a message while away",
 		  "enter a b r | relay a b 1 2 3 4 5 6 7 8 | got b | later 70000 | "
 		  "beat a b | later 10000 | beat a b | close b | end b | "

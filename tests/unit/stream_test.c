@@ -26,7 +26,7 @@
 #include "web/conns.h"
 
 static struct conf stream_test_conf = {
-	.ping = 10, .stream_age = 3600, .send_timeout = 30, .mailbox_ttl = 60,
+	.ping = 10, .stream_age = 3600, .send_timeout = 30,
 };
 
 /* The session: it is connected, asks, and is answered by the test */
@@ -105,7 +105,7 @@ void session_connect(struct session *s)
 
 void session_beat(struct session *s, bool trims)
 {
-	(void)trims;
+	s->beat.trims = trims;
 	s->step = SESSION_BEATING;
 }
 
@@ -235,10 +235,33 @@ static void test_gone(void **state)
 	assert_int_equal(stream_count(), 0);
 }
 
+/* Where a beat has not trimmed all that is to go, the next one comes at once and goes on.
+ * (A message is too old at once, as MAILBOX_TTL is 0 here.) */
+static void test_trim(void **state)
+{
+	struct stream *s = ask_beat();
+
+	(void)state;
+	assert_true(asked->beat.trims);
+	asked->beat = (struct beat){ .live = true, .counted = true, .trims = true, .again = true };
+	answer(s, OK);
+	assert_int_equal(asked->step, SESSION_BEATING);
+	assert_true(asked->beat.trims);
+	asked->beat = (struct beat){ .live = true, .counted = true, .trims = true };
+	answer(s, OK);
+	assert_int_equal(asked->step, SESSION_IDLE);
+	assert_true(stream_advance(s, next_at, &next_at));
+	assert_int_equal(asked->step, SESSION_BEATING);
+	assert_false(asked->beat.trims);
+	stream_free(s);
+	close(web_fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

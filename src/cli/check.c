@@ -1,20 +1,28 @@
 /*
  * drawbridge check - each setting: what it is and where that came from, or what
- * is wrong; and whether the Redis that they name serves.
+ * is wrong; and whether the Redis that they name serves, and how far away it is.
  */
 #include "config.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "conf/conf.h"
+#include "room/presence.h"
 #include "store/redis.h"
 #include "store/store.h"
 
 extern char **environ;
+
+enum {
+	ROUND_TRIPS = 3,
+	FAR_MS = 200,			/* four of these are most of DIAL_MS (store/dial.h) */
+};
 
 static void print_setting(void *unused, const char *name, const char *value,
 			  const char *source)
@@ -53,14 +61,50 @@ static void print_redis_fact(enum log_level level, const char *fact)
 	       why ? why + 4 : fact);
 }
 
+/* The shortest of some round trips: what nobody hears is published. -1: it fails. */
+static int64_t round_trip_ns(struct redis *redis, const struct conf *conf)
+{
+	char *channel = presence_channel(conf, "@");	/* no peer's id */
+	int64_t least = INT64_MAX;
+	enum err e = OK;
+
+	for (int i = 0; i < ROUND_TRIPS && !e; i++) {
+		int64_t start = clock_ns(), ns;
+
+		e = redis_publish(redis, channel, "");
+		ns = clock_ns() - start;
+		if (ns < least)
+			least = ns;
+	}
+	free(channel);
+	return e ? -1 : least;
+}
+
+/* What to expect: round trips in a row, as drawbridge-operations(7) has them. */
+static void print_distance(struct redis *redis, const struct conf *conf)
+{
+	int64_t ns = round_trip_ns(redis, conf);
+	double ms = (double)ns / 1e6;
+
+	if (ns < 0)
+		return;
+	printf("Redis answers after %.1f ms: a relay or a join takes at least %.1f ms, "
+	       "a stream %.1f ms to open\n", ms, ms, 2 * ms);
+	if (ms > FAR_MS)
+		printf("warning: DRAWBRIDGE_REDIS_URL: Redis is %.0f ms away: a new "
+		       "connection, which takes two to four round trips, may not be there in "
+		       "time\n", ms);
+}
+
 /* By the same code as the programs, on a connection that blocks. What is wrong comes by
  * the log. */
-static void connect_redis(void)
+static void connect_redis(const struct conf *conf)
 {
 	struct redis *redis = redis_new(-1);
 
 	log_set_sink(print_redis_fact);
-	redis_connect(redis);
+	if (!redis_connect(redis))
+		print_distance(redis, conf);
 	redis_free(redis);
 }
 
@@ -77,7 +121,7 @@ static bool check_redis(bool connects)
 		if (wrong)
 			printf("error: DRAWBRIDGE_REDIS_URL: %s\n", wrong);
 		else if (connects)
-			connect_redis();
+			connect_redis(&conf);
 		conf_free(&conf);
 	}
 	buf_free(&unused);
@@ -112,7 +156,7 @@ const struct command command_check = {
 	"[--settings]\n"
 	"           Prints each setting, its value (secrets are not shown) and where it\n"
 	"           came from; and what is wrong, in lines that begin with \"error:\".\n"
-	"           Then checks whether Redis can be used.\n"
+	"           Then checks whether Redis can be used, and how far away it is.\n"
 	"           --settings        check only the settings, not Redis",
 	run_check,
 };

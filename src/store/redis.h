@@ -87,7 +87,7 @@ void redis_drain(struct redis *r);
 enum err redis_run(struct redis *r, enum script script, size_t keys,
 		   const struct arg *args, size_t count, struct reply **result);
 
-/* PUBLISH, for the health check; likewise. */
+/* PUBLISH, for the health check, and to measure; likewise. */
 enum err redis_publish(struct redis *r, const char *channel,
 		       const char *message);
 

@@ -1,12 +1,14 @@
 // A Redis that is some milliseconds away: how many round trips each thing takes, one after another, and that what is late is not lost.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Far, noFar } from './lib/far.js';
+import { command } from './lib/command.js';
+import { BUILD, Far, noFar } from './lib/far.js';
 import { KILLED } from './lib/logs.js';
 import { Redis } from './lib/resp.js';
 import { FULL, suite } from './lib/suite.js';
 import { Talk } from './lib/talk.js';
-import { randomId } from './lib/tokens.js';
+import { randomId, randomSecret } from './lib/tokens.js';
 import { BEAT, MS as TRIP_MS, ROWS, SETTINGS, trips } from './lib/trips.js';
 import { pause, timed, until, WAIT_MS } from './lib/wait.js';
 
@@ -38,6 +40,22 @@ if (FULL) {
       await until(async () => await ping() < 2 * MS, 'an answer that comes sooner');
       await far.delay(MS);
       assert.ok(await ping() >= 2 * MS);
+    });
+
+    it('is measured by drawbridge check, which says what to expect; one that is too far is a warning', async () => {
+      const settings = { CONF: '/nowhere', SECRET: randomSecret(), REDIS_URL: far.url };
+      const FAR = 110; // two round trips of it are well within the time to connect
+      await far.delay(FAR);
+      const check = () => command(path.join(BUILD, 'drawbridge'), ['check'], settings);
+      const { out } = await check();
+      const [, ms, one, two] = /^Redis answers after ([\d.]+) ms: a relay or a join takes at least ([\d.]+) ms, a stream ([\d.]+) ms to open$/m.exec(out) ?? [out];
+      assert.ok(Number(ms) >= 2 * FAR, out);
+      assert.equal(one, ms);
+      assert.ok(Math.abs(two - 2 * ms) < 0.2, out); // both are rounded
+      assert.match(out, /^warning: DRAWBRIDGE_REDIS_URL: Redis is \d+ ms away: /m);
+      await far.delay(1);
+      assert.doesNotMatch((await check()).out, /^warning/m);
+      await far.delay(MS);
     });
 
     it('lets none wait for another: many connections and commands side by side take what one takes', async () => {

@@ -9,7 +9,7 @@ import { freeNetwork, ip, unprivileged } from './netns.js';
 import { RedisServer } from './redis-server.js';
 import { until } from './wait.js';
 
-const BUILD = path.resolve(process.env.BUILD || fileURLToPath(new URL('../../../.build', import.meta.url)));
+export const BUILD = path.resolve(process.env.BUILD || fileURLToPath(new URL('../../../.build', import.meta.url)));
 
 /** Why there can be none; or undefined. */
 export const noFar = unprivileged ?? (existsSync('/dev/net/tun') ? undefined : 'this needs /dev/net/tun');

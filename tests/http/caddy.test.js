@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { command } from './lib/command.js';
 import { caddyBehind, caddyfile, proxyLines } from './lib/documents.js';
 import { Front, missingFront } from './lib/fronts.js';
 import { refused, request } from './lib/http.js';
@@ -21,7 +22,7 @@ async function start(settings, change = (lines) => lines) {
   const server = await Server.start({ kind: 'nginx', mount: '/', settings: { SECRET: randomSecret(), METRICS_FROM: READER, ...settings } });
   try {
     const caddy = await Front.start('caddy_fastcgi', server.base, change(caddyfile(server)));
-    return { base: caddy.base, stop: () => caddy.stop().finally(() => server.stop()) };
+    return { base: caddy.base, drawbridge: server.drawbridge, stop: () => caddy.stop().finally(() => server.stop()) };
   } catch (error) {
     await server.abandon();
     throw error;
@@ -65,6 +66,24 @@ if (FULL) {
         }
         refused(await request(new URL('connect', site.base)), 401);
       });
+    });
+
+    it('doctor names what is to be changed in Caddy, and in no other server', async () => {
+      const site = await start({ ACCESS_RATE: 0, PING: 1 }, (lines) => lines.replace(/(root \* ).*/, '$1/nowhere'));
+      const doctor = async (url) => {
+        const { status, out } = await command(site.drawbridge, ['doctor', '--wait', '10', '--hold', '3', url.href]);
+        assert.equal(status, 1, out);
+        assert.doesNotMatch(out, /^ +(lighttpd|nginx|Apache|HAProxy):/m);
+        return out;
+      };
+      try {
+        const out = await doctor(site.base);
+        assert.equal(out.match(/^FAIL /gm).length, 1, out);
+        assert.match(out, /^FAIL +page: .*\n +Caddy: root \* /m);
+        assert.match(await doctor(new URL('/sketch/', site.base)), /^FAIL +answers: .*\n +Caddy: Caddyfile .* README\.md/m);
+      } finally {
+        await site.stop();
+      }
     });
 
     it('behind another proxy, as README has it, the client is the one who asks that', async () => {

@@ -9,19 +9,14 @@ import { WAIT_MS } from './http/lib/wait.js';
 
 const { SERVER: kind = 'lighttpd', MOUNT: mount = '/' } = process.env;
 
-/** Caddy is asked as its README has it, beside a server whose programs it asks. */
-function caddy({ base, page, sockets }) {
-  const lines = caddyfile().replaceAll('/run/drawbridge/', `${sockets}/`).replaceAll('/usr/share/drawbridge/page', page);
-  return Front.start('caddy_fastcgi', base, lines);
-}
-
 const isCaddy = kind === 'caddy';
 const skip = isCaddy ? missingFront('caddy_fastcgi') : undefined;
 test(`smoke (${kind} ${mount})`, { timeout: 15 * WAIT_MS, skip }, async (t) => {
   const server = await Server.start({ kind: isCaddy ? 'nginx' : kind, mount, settings: {} });
   let front;
   try {
-    if (isCaddy) front = await caddy(server);
+    // Beside a server whose programs it asks.
+    if (isCaddy) front = await Front.start('caddy_fastcgi', server.base, caddyfile(server));
     const { status, out } = await smoke((front ?? server).base);
     for (const [, word, title] of out.matchAll(/^(ok|FAIL) +(.*)$/gm)) await t.test(title, () => assert.equal(word, 'ok'));
     assert.equal(status, 0, `${out}\n${server.read().map(([name, text]) => `--- ${name}\n${text}`).join('\n')}`);

@@ -11,7 +11,7 @@
  * spaces, so that a line can be copied up to there. tests/http/doctor.test.js breaks
  * servers in many of these ways, and expects the lines that mend them. */
 static const struct {
-	const char *lighttpd, *apache, *nginx, *haproxy;
+	const char *lighttpd, *apache, *nginx, *caddy, *haproxy;
 	const char *any;		/* of our own settings, or of any server */
 } advices[CAUSES] = {
 	[CAUSE_BUFFERED] = {
@@ -20,6 +20,7 @@ static const struct {
 			"ProxySet flushpackets=on   (mod_proxy_fcgi, in <Proxy ...fcgi://stream/>)",
 		.nginx = "fastcgi_buffering off;   (where \"@connect\" is handled)\n"
 			"proxy_buffering off;   (as a proxy; and no proxy_ignore_headers X-Accel-Buffering)",
+		.caddy = "flush_interval -1   (where \"@connect\" is handled)",
 	},
 	[CAUSE_COMPRESSED] = {
 		.lighttpd = "deflate.mimetypes = ( ... )   (without text/event-stream, text/ and \"\")",
@@ -90,6 +91,7 @@ static const struct {
 		.lighttpd = "var.drawbridge_page := \"...\"   (where the page is installed)",
 		.apache = "Define drawbridge_share ...   (where the page is installed, in page/)",
 		.nginx = "alias .../page/$drawbridge_page;   (where the page is installed)",
+		.caddy = "root * .../page   (where the page is installed)",
 	},
 	[CAUSE_MOUNT] = {
 		.lighttpd = "var.drawbridge_mount := \"@\"",
@@ -101,6 +103,8 @@ static const struct {
 		.lighttpd = "var.drawbridge_signal, var.drawbridge_stream   (are the programs there? see the error log)",
 		.apache = "Define drawbridge_programs ...   (are the programs there? see the error log)",
 		.nginx = "server unix:/run/drawbridge/signal.sock;   (and stream.sock: are drawbridge-signal.socket and drawbridge-stream.socket active?)",
+		.caddy = "reverse_proxy unix//run/drawbridge/signal.sock { ... }   (and stream.sock: are drawbridge-signal.socket and "
+			"drawbridge-stream.socket active, and caddy in the group www-data?)",
 		.any = "\"drawbridge check\" tells whether the settings are right",
 	},
 	[CAUSE_BODY] = {
@@ -108,6 +112,7 @@ static const struct {
 		.apache = "FcgidMaxRequestLen 4194304   (mod_fcgid: bytes, above DRAWBRIDGE_BODY_MAX)\n"
 			"LimitRequestBody 2097152",
 		.nginx = "client_max_body_size 2m;",
+		.caddy = "max_size 2MB   (in request_body)",
 	},
 	[CAUSE_REDIS] = {
 		.any = "DRAWBRIDGE_REDIS_URL   (why=... in the log of signal.fcgi, or \"drawbridge check\" on that host, says more)",
@@ -141,28 +146,51 @@ static void print_advice(const char *who, const char *text, const char *mount)
 	putchar('\n');
 }
 
+struct server {
+	const char *name, *text;
+};
+
+static bool is_named(const struct server *s, const char *header)
+{
+	return strstr(header, s->name);
+}
+
+/* The proxy in front may be the cause as well as the server, so both get their lines. If
+ * neither tells its name it may be any of these. But of a client's end the server learns
+ * by a proxy alone: where that has a line for this, nothing shows that the server needs
+ * one. */
+static bool concerns(const struct server *servers, int count, const struct server *s,
+		     enum cause cause, const char *server, const char *front)
+{
+	bool known = false;
+
+	for (int i = 0; i < count; i++) {
+		if (cause == CAUSE_CLOSE && servers[i].text &&
+		    is_named(&servers[i], front))
+			return &servers[i] == s;
+		known = known || is_named(&servers[i], server) ||
+			is_named(&servers[i], front);
+	}
+	return !known || is_named(s, server) || is_named(s, front);
+}
+
 void advise(enum cause cause, const char *server, const char *front,
 	    const char *mount)
 {
-	const struct {
-		const char *name, *text;
-	} servers[] = {
+	const char *caddy = advices[cause].caddy;
+	const struct server servers[] = {
 		{ "HAProxy", advices[cause].haproxy },
 		{ "nginx", advices[cause].nginx },
 		{ "Apache", advices[cause].apache },
 		{ "lighttpd", advices[cause].lighttpd },
+		/* Most of what can be set wrong in others it has no setting for. */
+		{ "Caddy", caddy || !strstr(server, "Caddy") ? caddy :
+			"Caddyfile   (compare it with that in share/drawbridge/caddy, and README.md there)" },
 	};
 	enum { SERVERS = sizeof servers / sizeof *servers };
-	bool known = false;
 
-	/* The proxy in front may be the cause as well as the server, so both get their
-	 * lines. If neither tells its name it may be any of these. */
 	for (int i = 0; i < SERVERS; i++)
-		known = known || strstr(server, servers[i].name) ||
-			strstr(front, servers[i].name);
-	for (int i = 0; i < SERVERS; i++)
-		if (!known || strstr(server, servers[i].name) ||
-		    strstr(front, servers[i].name))
+		if (concerns(servers, SERVERS, &servers[i], cause, server, front))
 			print_advice(servers[i].name, servers[i].text, mount);
 	print_advice("", advices[cause].any, mount);
 }

@@ -32,8 +32,9 @@ enum cause {
 };
 
 /* Prints a line for each thing to change. server is the header of this name, front the
- * proxy in front, or empty; where neither is known, the lines for all servers. mount is
- * the path of the URL, with a slash at each end. */
+ * proxy in front, or empty; where neither is known, the lines for all servers. Of
+ * CAUSE_CLOSE only those of front, where it has some. mount is the path of the URL, with
+ * a slash at each end. */
 void advise(enum cause cause, const char *server, const char *front,
 	    const char *mount);
 

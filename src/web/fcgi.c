@@ -146,8 +146,30 @@ struct fcgi *fcgi_accept_cgi(void)
 
 const char *fcgi_env(const struct fcgi *f, const char *name)
 {
+	size_t count;
+
 	return f->released ? NULL : f->cgi ? getenv(name) :
-		record_param(&f->record, name);
+		record_param(&f->record, name, &count);
+}
+
+static size_t count_variables(const char *name)
+{
+	size_t count = 0, len = strlen(name);
+
+	for (char **at = environ; *at; at++)
+		count += !strncmp(*at, name, len) && (*at)[len] == '=';
+	return count;
+}
+
+bool fcgi_env_is_ambiguous(const struct fcgi *f, const char *name)
+{
+	size_t count = 0;
+
+	if (f->cgi)
+		count = count_variables(name);
+	else if (!f->released)
+		record_param(&f->record, name, &count);
+	return count > 1;
 }
 
 const struct request_body *fcgi_body(const struct fcgi *f)

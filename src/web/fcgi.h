@@ -64,6 +64,12 @@ struct fcgi *fcgi_accept_cgi(void);
 
 /* A parameter, as REQUEST_URI; NULL: none. */
 const char *fcgi_env(const struct fcgi *f, const char *name);
+
+/* Whether there are several parameters of this name. Other names of header fields become
+ * the same parameter (RFC 3875, 4.1.18): X-Forwarded-For and X_Forwarded_For. Some web
+ * servers, as lighttpd, pass both on. */
+bool fcgi_env_is_ambiguous(const struct fcgi *f, const char *name);
+
 /* What came of the body; valid until the request is freed or released. */
 struct request_body {
 	struct buf kept;		/* overflow: there was more */

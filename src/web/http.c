@@ -170,11 +170,17 @@ static enum err find_route(struct call *c, const struct route *const *routes,
 
 /* Where a request comes from */
 
+/* Of two X-Forwarded-For one may be the client's own, under a name like X_Forwarded_For,
+ * which a proxy forwards as it came: then no proxy is believed. No other name becomes
+ * HTTP_FORWARDED: of that the last line counts (see record_param()). */
 bool http_client(const struct call *c, char to[NETWORK_HOST_MAX])
 {
+	static char *const no_proxies[] = { NULL };
 	const char *remote = fcgi_env(c->fcgi, "REMOTE_ADDR");
+	bool is_ambiguous = fcgi_env_is_ambiguous(c->fcgi, "HTTP_X_FORWARDED_FOR");
 
-	return forwarded_client(c->conf->proxies.words, remote ? remote : "-",
+	return forwarded_client(is_ambiguous ? no_proxies : c->conf->proxies.words,
+				remote ? remote : "-",
 				fcgi_env(c->fcgi, "HTTP_X_FORWARDED_FOR"),
 				fcgi_env(c->fcgi, "HTTP_FORWARDED"), to);
 }

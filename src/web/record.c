@@ -164,16 +164,19 @@ static bool split_params(struct buf *b)
 	return true;
 }
 
-const char *record_param(const struct record *r, const char *name)
+const char *record_param(const struct record *r, const char *name, size_t *count)
 {
 	const char *at = r->params.data, *end = at + r->params.len;
 	const char *found = NULL;
 
+	*count = 0;
 	while (at < end) {
 		const char *value = at + strlen(at) + 1;
 
-		if (!strcmp(at, name))
+		if (!strcmp(at, name)) {
 			found = value;
+			++*count;
+		}
 		at = value + strlen(value) + 1;
 	}
 	return found;

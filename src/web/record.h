@@ -57,8 +57,9 @@ void record_free(struct record *r);
 void record_feed(struct record *r, const char *bytes, size_t len);
 
 /* A parameter, once all are there; NULL: none. The last one of that name: nginx before
- * 1.23 passes on each line of a header, and the nearest proxy has added the last. */
-const char *record_param(const struct record *r, const char *name);
+ * 1.23 passes on each line of a header, and the nearest proxy has added the last. *count
+ * is how many have that name. */
+const char *record_param(const struct record *r, const char *name, size_t *count);
 
 /* Frees parameters and body. */
 void record_release(struct record *r);

@@ -35,6 +35,12 @@ if (SERVER === 'lighttpd' || SERVER === 'apache') {
       assert.equal(status, 0, out + err);
     });
 
+    it('the cookie of /access is for HTTPS alone, as the web server says that it speaks it', async () => {
+      const { status, headers } = await site.request('POST', '/access', { body: { username: 'ann' } });
+      assert.equal(status, 200);
+      assert.match(headers['set-cookie'][0], /; Secure$/);
+    });
+
     it(`kill -9 with ${STREAMS} streams, five to a connection: none lost, none twice, nobody gone but who is`, async () => {
       const talk = await Talk.start(site, randomId('r'), STREAMS);
       const connections = new Set(talk.peers.map((peer) => peer.browser));

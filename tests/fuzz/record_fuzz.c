@@ -45,8 +45,10 @@ static void check_record(const struct record *r)
 				   r->state == RECORD_ABORTED) ||
 	      r->state == RECORD_CLOSING);
 	if (r->state == RECORD_BODY || r->state == RECORD_COMPLETE) {
-		const char *value = record_param(r, "A");
+		size_t count;
+		const char *value = record_param(r, "A", &count);
 
+		HOLDS(!value == !count);
 		HOLDS(!value || strlen(value) < r->params.len);
 	}
 }
@@ -59,13 +61,15 @@ static void check_next(struct record *r)
 		"\1\4\0\7\0\4\0\0\1\1Ab" "\1\4\0\7\0\0\0\0"
 		"\1\5\0\7\0\1\0\0x" "\1\5\0\7\0\0\0\0";
 
+	size_t count;
+
 	if (r->state != RECORD_COMPLETE || r->header_len || !r->keep)
 		return;
 	record_next(r);
 	HOLDS(r->state == RECORD_IDLE);
 	record_feed(r, next, sizeof next - 1);
 	HOLDS(r->state == RECORD_COMPLETE && r->id == 7 && !r->keep);
-	HOLDS(!strcmp(record_param(r, "A"), "b"));
+	HOLDS(!strcmp(record_param(r, "A", &count), "b") && count == 1);
 	HOLDS(r->body.len == 1 && *r->body.kept.data == 'x');
 }
 

@@ -30,6 +30,15 @@ const char *fcgi_env(const struct fcgi *f, const char *name)
 	return NULL;
 }
 
+bool fcgi_env_is_ambiguous(const struct fcgi *f, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		count += !strcmp(f->name[i], name);
+	return count > 1;
+}
+
 const struct request_body *fcgi_body(const struct fcgi *f)
 {
 	return &f->body;

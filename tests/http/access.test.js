@@ -1,9 +1,18 @@
 // Who one is: POST /access, and tokens in each of the three places where they may be.
 import assert from 'node:assert/strict';
-import { refused } from './lib/http.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { it as test } from 'node:test';
+import { Authority } from './lib/authority.js';
+import { Browser } from './lib/h2.js';
+import { refused, request } from './lib/http.js';
+import { freePort } from './lib/redis-server.js';
+import { Server } from './lib/server.js';
 import { Stream } from './lib/sse.js';
-import { MOUNT, suite } from './lib/suite.js';
+import { MOUNT, SERVER, suite } from './lib/suite.js';
 import { nowSeconds, randomId, randomSecret, sign, verify } from './lib/tokens.js';
+import { WAIT_MS } from './lib/wait.js';
 
 const FIRST = randomSecret();
 const OLD = randomSecret();
@@ -298,3 +307,25 @@ suite('access', { settings }, (site, it) => {
     }
   });
 });
+
+// (Of lighttpd and Apache faults/tls.test.js asks the same.)
+if (SERVER === 'nginx') {
+  test('the cookie is for HTTPS alone where nginx itself speaks it', { timeout: 6 * WAIT_MS }, async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-https-'));
+    const include = path.join(folder, 'lines.conf');
+    const { cert, key } = new Authority().issue();
+    const port = await freePort();
+    writeFileSync(include, `listen 127.0.0.1:${port} ssl http2;\nssl_certificate ${cert};\nssl_certificate_key ${key};\n`);
+    const server = await Server.start({ kind: SERVER, mount: '/', include, settings: { SECRET: randomSecret() } });
+    try {
+      const { status, headers } = await request(new URL(`https://127.0.0.1:${port}/access`),
+        { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"username":"ann"}' });
+      assert.equal(status, 200);
+      assert.match(headers['set-cookie'][0], /; Secure$/);
+    } finally {
+      Browser.closeAll();
+      await server.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+}

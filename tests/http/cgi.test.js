@@ -56,5 +56,16 @@ if (FULL) {
         await each((what, method, status) => assert.equal(status, 403, `${method} ${what}`));
       });
     }
+
+    it('a header whose name becomes the same variable forges no client', async () => {
+      const reader = '192.0.2.7';
+      const server = await Server.start({ kind: 'lighttpd-cgi', mount: '/',
+        settings: { SECRET: randomSecret(), PROXIES: '127.0.0.1', METRICS_FROM: reader } });
+      servers.push(server);
+      const metrics = async (headers) => (await request(new URL('metrics', server.base), { headers })).status;
+      assert.equal(await metrics({ 'X-Forwarded-For': reader }), 200);
+      assert.equal(await metrics({ 'X-Forwarded-For': '192.0.2.1', X_Forwarded_For: reader }), 403);
+      assert.equal(await metrics({ X_Forwarded_For: reader, 'X-Forwarded-For': '192.0.2.1' }), 403);
+    });
   });
 }

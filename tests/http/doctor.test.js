@@ -144,8 +144,11 @@ const CASES = {
       front: ['nginx', 'proxy_set_header Host $http_host;'], settings: { ...QUICK, METRICS_FROM: '127.0.0.1 ::1' },
     }), /metrics: anyone can read them from here/, 'DRAWBRIDGE_METRICS_FROM: without')),
 
-    'behind HAProxy, as it comes': behind('haproxy', async () => found(await doctor({ ...QUIET, front: ['haproxy'] }),
-      /end of bob's stream is only noticed when something is sent/, 'HAProxy: option abortonclose')),
+    'behind HAProxy, as it comes': behind('haproxy', async () => {
+      const answer = await doctor({ ...QUIET, front: ['haproxy'] });
+      found(answer, /end of bob's stream is only noticed when something is sent/, 'HAProxy: option abortonclose');
+      assert.doesNotMatch(answer.out, /^ +lighttpd:/m, 'which is right');
+    }),
 
     'behind HAProxy, as drawbridge-operations(7) has it': behind('haproxy', async () => well(await doctor({ ...QUIET, front: ['haproxy', proxyLines('HAProxy')] }))),
 

@@ -16,6 +16,8 @@ import { until, WAIT_MS } from './lib/wait.js';
 const RATE = 1; // so that the next comes after a minute
 const READER = '127.0.0.9'; // who may read /metrics
 
+const ALIASES = ['X_Forwarded_For', 'X-Forwarded_For', 'X.Forwarded.For'];
+
 const FRONTS = { nginx: proxyLines('nginx'), haproxy: proxyLines('HAProxy'), caddy: '', mod_proxy: proxyLines('Apache') };
 
 /** A client of this address. */
@@ -79,6 +81,7 @@ suite('behind proxies', { settings: { ACCESS_RATE: RATE, PROXIES: '127.0.0.1', M
       refused(await metrics(base, '127.0.0.2'), 403);
       refused(await metrics(base, '127.0.0.2', { 'X-Forwarded-For': READER }), 403);
       refused(await metrics(base, '127.0.0.2', { Forwarded: `for=${READER}` }), 403);
+      for (const alias of ALIASES) refused(await metrics(base, '127.0.0.2', { [alias]: READER }), 403, alias);
     });
   }
 
@@ -102,6 +105,20 @@ suite('behind proxies', { settings: { ACCESS_RATE: RATE, PROXIES: '127.0.0.1', M
     for (const [name, client, reader] of [['X-Forwarded-For', '192.0.2.1', READER], ['Forwarded', 'for=192.0.2.1', `for=${READER}`]]) {
       refused(await metrics(base, '127.0.0.1', { [name]: [reader, client] }), 403, name);
       assert.equal((await metrics(base, '127.0.0.1', { [name]: [client, reader] })).status, 200, name);
+    }
+  });
+
+  it('a header whose name becomes the same parameter forges none', async () => {
+    const { base } = site.servers[0];
+    for (const alias of ALIASES) {
+      for (const names of [['X-Forwarded-For', alias], [alias, 'X-Forwarded-For']]) {
+        /** @param {Record<string, string>} values */
+        const ask = (values) => metrics(base, '127.0.0.1', Object.fromEntries(names.map((name) => [name, values[name]])));
+        refused(await ask({ 'X-Forwarded-For': '192.0.2.1', [alias]: READER }), 403, String(names));
+        // nginx and Apache drop such a name; else nobody knows which of both is the proxy's.
+        const { status } = await ask({ 'X-Forwarded-For': READER, [alias]: '192.0.2.1' });
+        assert.equal(status, SERVER === 'lighttpd' ? 403 : 200, String(names));
+      }
     }
   });
 

@@ -55,6 +55,7 @@ for (const [why, options, at] of /** @type {[string, string[], object][]} */ ([
         [`${share}/apache/drawbridge.conf`, `drawbridge_share ${share}\n`, `drawbridge_conf ${at.conf}\n`, `drawbridge_programs ${at.programs}\n`],
         [`${share}/apache/drawbridge-proxy.conf`, `drawbridge_share ${share}\n`],
         [`${share}/nginx/drawbridge-site.conf`, `include ${share}/nginx/drawbridge-common.conf;`, `alias ${share}/page/`],
+        [`${share}/caddy/Caddyfile`, `root * ${share}/page\n`],
         [`${at.share}/man/man8/signal.fcgi.8`, `.It Pa ${at.conf}\n`, `.It Pa ${share}/page/`],
         [`${at.share}/man/man7/drawbridge.7`, `.It Pa ${at.share}/doc/drawbridge/openapi.yaml`],
       ]) for (const line of lines) assert.ok(there(name).includes(line), `${name}: ${line}`);
@@ -66,7 +67,7 @@ for (const [why, options, at] of /** @type {[string, string[], object][]} */ ([
       for (const name of all(root).filter((one) => !one.endsWith('/') && !one.endsWith('README.md'))) {
         assert.doesNotMatch(there(name), /@[a-z]+_?[a-z]*dir@|@conf_file@/, name);
         for (const [told] of there(name).matchAll(/(?<![\w.-])\/(?:usr|opt|etc)\/[\w./-]*?drawbridge(?![\w-])/g)) {
-          if (!/^\/etc\/(nginx|apache2|lighttpd)\//.test(told)) assert.ok(allowed.some((one) => one.startsWith(told)), `${name} names ${told}`);
+          if (!/^\/etc\/(nginx|apache2|lighttpd|caddy)\//.test(told)) assert.ok(allowed.some((one) => one.startsWith(told)), `${name} names ${told}`);
         }
       }
     });

@@ -42,9 +42,23 @@ test('the version has news', () => {
   assert.equal(read('NEWS').split('\n')[0], version);
 });
 
+test('coturn of compose relays to no network that the man page keeps it from', () => {
+  const [, settings] = /^printf .* use-auth-secret ([^]*?)\| install /m.exec(read('src/man/drawbridge-operations.7.in'));
+  const limits = (text) => words(text).map((word) => word.replace(/^--/, '')).filter((word) => /^denied-peer-ip=|^no-(tcp-relay|multicast-peers)$/.test(word)).sort();
+  const [, command] = /image: coturn\/coturn\n[^]*?command: >-\n((?: {6}.*\n)+)/.exec(read('src/container/compose.yaml'));
+  assert.ok(limits(settings).length > 8, settings);
+  assert.deepEqual(limits(command), limits(settings));
+});
+
+test('the secrets of compose get into no image, and into no commit', () => {
+  assert.match(read('src/container/README.md'), /umask 077[^]*>src\/container\/\.env$/m);
+  assert.match(read('.dockerignore'), /^(\*\*\/|src\/container\/)\.env$/m);
+  assert.match(read('.gitignore'), /^(\/src\/container\/)?\.env$/m);
+});
+
 test('the health check of the image is that of compose', () => {
   const [image, compose] = ['src/container/Containerfile', 'src/container/compose.yaml'].map((file) => read(file));
   const check = /^HEALTHCHECK --interval=(\w+) --timeout=(\w+) --start-period=(\w+) CMD (.*)$/m.exec(image).slice(1);
-  const told = /healthcheck:\s+test: \[CMD, (drawbridge.*)\]\s+interval: (\w+)\s+timeout: (\w+)\s+start_period: (\w+)/.exec(compose).slice(1);
-  assert.deepEqual([words(told[0].replaceAll("'", '')), ...told.slice(1)], [JSON.parse(check[3]), ...check.slice(0, 3)]);
+  const told = /healthcheck:\s+test: \[CMD, (.*)\]\s+interval: (\w+)\s+timeout: (\w+)\s+start_period: (\w+)/.exec(compose).slice(1);
+  assert.deepEqual([words(told[0]), ...told.slice(1)], [JSON.parse(check[3]), ...check.slice(0, 3)]);
 });

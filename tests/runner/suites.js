@@ -37,7 +37,7 @@ export const WHOLE = ['unit', 'page', 'model', 'bench', 'lint', 'distcheck', 'in
   'http:lighttpd', 'http:apache', 'http:apache-proxy', 'http:nginx', 'asan', 'tsan',
   'faults:lighttpd', 'faults:apache', 'faults:apache-proxy', 'browser'];
 
-/** What somebody runs after each change: a minute and a half. */
+/** What somebody runs after each change: less than a minute on two processors that are idle, of whose time it takes a minute. */
 export const QUICK = ['unit', 'page', 'smoke:lighttpd:/', ...['rooms', 'relay', 'stream', 'resume'].map((file) => `http:lighttpd/${file}`)];
 
 const files = (folder) => readdirSync(path.join(TESTS, folder))

@@ -169,7 +169,7 @@ const RESERVED = [...new Set([...ROUTES.map(({ path }) => path.split('/')[1]).fi
 
 /** Where the programs, web servers and people are told them; errors.test.js reads the table itself. */
 const RESERVED_IN = ['src/base/id.c', 'src/doc/openapi.yaml', MAN_PROTOCOL, 'apache/drawbridge.conf.in', 'lighttpd/drawbridge.conf.in', 'lighttpd/drawbridge-cgi.conf.in',
-  'src/nginx/drawbridge-site.conf.in', 'src/caddy/README.md'];
+  'src/nginx/drawbridge-site.conf.in', 'src/caddy/Caddyfile.in'];
 
 /** A list of them, as it should be: each is put before the last, as it is separated there. */
 function rightWords(list) {
@@ -181,7 +181,7 @@ function rightWords(list) {
 
 function reservedWords() {
   const folders = ['apache', 'lighttpd', 'src/caddy', 'src/doc', 'src/nginx', 'src/page', ...pageFolders().map((name) => `src/page/${name}`), 'src/systemd', ...testFolders(), 'tests/http/lib'];
-  const files = ['quickstart', ...DOCUMENTS, ...tables.sources(), ...folders.flatMap(shipped).filter((path) => /\.(js|c|h|conf\.in|conf|html|yaml)$/.test(path))];
+  const files = ['quickstart', ...DOCUMENTS, ...tables.sources(), ...folders.flatMap(shipped).filter((path) => /\.(js|c|h|conf\.in|conf|html|yaml)$|\/Caddyfile\.in$/.test(path))];
   for (const file of files) {
     // A list of words, in which most of them are, is this one, wherever it stands.
     const text = read(file);

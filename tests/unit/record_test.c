@@ -121,9 +121,14 @@ static void append_state(struct buf *to, const struct record *r)
 {
 	buf_fmt(to, "%s %u %s", states[r->state], r->id,
 		r->body.len ? r->body.kept.data : "-");
-	if (r->state == RECORD_BODY || r->state == RECORD_COMPLETE)
-		buf_fmt(to, " A=%s", record_param(r, "A") ?
-			record_param(r, "A") : "-");
+	if (r->state == RECORD_BODY || r->state == RECORD_COMPLETE) {
+		size_t count;
+		const char *value = record_param(r, "A", &count);
+
+		buf_fmt(to, " A=%s", value ? value : "-");
+		if (count > 1)
+			buf_fmt(to, " of %zu", count);
+	}
 	append_answer(to, &r->reply);
 }
 
@@ -161,7 +166,7 @@ static void test_records(void **state)
 		{ "an id of two bytes", "B770 P770 S770:x S770", "whole 770 x A=-" },
 		{ "a head", "B1 P1:A=b", "head 1 -" },
 		{ "a body on its way", "B1 P1:A=b P1 S1:xy S1:z", "body 1 xyz A=b" },
-		{ "the last of a name", "B1 P1:A=b P1:A=c P1", "body 1 - A=c" },
+		{ "the last of a name", "B1 P1:A=b P1:A=c P1", "body 1 - A=c of 2" },
 		{ "an empty value", "B1 P1:A= P1", "body 1 - A=" },
 		{ "a longer name", "B1 P1:AA=b P1:B=A P1", "body 1 - A=-" },
 		{ "another meanwhile", "B1 B2 P2:A=c P1:A=b P2 S2:x P1 S1",
@@ -319,6 +324,7 @@ static void test_long_lengths(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char header[] = { 1, 4, 0, 1, 0, (char)rows[i].len, 0, 0 };
 		struct record r;
+		size_t count;
 
 		print_message("  %s\n", rows[i].why);
 		record_init(&r, 100, 7);
@@ -328,7 +334,7 @@ static void test_long_lengths(void **state)
 		record_feed(&r, "\1\4\0\1\0\0\0\0", 8);
 		assert_int_equal(r.state, rows[i].want);
 		if (r.state == RECORD_BODY)
-			assert_string_equal(record_param(&r, "A"), "bc");
+			assert_string_equal(record_param(&r, "A", &count), "bc");
 		record_free(&r);
 	}
 }

@@ -18,8 +18,13 @@ export const proxyLines = (name) => told(OPERATIONS, new RegExp(`^\\.It ${name},
 export const addressLines = (server, module) =>
   codeIn(told(`${server}/README.md`, new RegExp(`\`${module}\`\\s+\\(([^]*?\`)\\)`))[0]).join('\n');
 
-/** Caddy's whole configuration, with FastCGI. */
-export const caddyfile = () => told('src/caddy/README.md', /^```caddy\n([^]*?)^```$/m)[0];
+/** Caddy's whole configuration, with FastCGI, for a server whose programs are started outside of it.
+ *  @param {{page: string, sockets: string}} server */
+export const caddyfile = ({ page, sockets }) => read('src/caddy/Caddyfile.in').replaceAll('@pkgdatadir@/page', page)
+  .replaceAll('/run/drawbridge/', `${sockets}/`);
+
+/** What is put in place of what in it, behind another proxy: [from, to]. */
+export const caddyBehind = () => told('src/caddy/README.md', /in place of\s+`([^`]+)`, put `([^`]+)`/);
 
 /** Redis' user for Drawbridge: its name, and its rights where DRAWBRIDGE_PREFIX is this. */
 export function redisUser(prefix = '') {

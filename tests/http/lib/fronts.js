@@ -66,12 +66,12 @@ http://127.0.0.1:${port} {
 }
 `,
   },
-  // By FastCGI: the lines are its whole configuration, as documents have it.
+  // By FastCGI: the lines are its whole configuration, as src/caddy has it.
   caddy_fastcgi: {
     program: '/usr/bin/caddy',
     args: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
     text: ({ port }, lines) => lines.replace('{\n', '{\n\tadmin off\n\tauto_https off\n')
-      .replace('draw.example', `http://127.0.0.1:${port}`),
+      .replace(/^draw\.example(?= \{$)/m, `http://127.0.0.1:${port}`),
   },
   mod_proxy: {
     program: '/usr/sbin/apache2',

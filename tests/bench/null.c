@@ -1,6 +1,6 @@
 /*
- * null.c - a FastCGI program that reads a request and answers it, with as many
- * threads as signal.fcgi has: what a web server and FastCGI cost at the least.
+ * null.c - a FastCGI program that reads a request and answers it, with four
+ * threads: what a web server and FastCGI cost at the least.
  *
  * With a port of a Redis in BENCH_REDIS it asks as often as Drawbridge does, for nothing: a
  * script for a POST; for a GET, which stands for a stream, a subscription and a script, and
@@ -26,7 +26,7 @@ struct null_redis {
 	redisContext *commands, *messages;
 };
 
-static void ask(redisContext *c, const char *command)
+static void null_ask(redisContext *c, const char *command)
 {
 	redisReply *r = redisCommand(c, command);
 
@@ -35,12 +35,12 @@ static void ask(redisContext *c, const char *command)
 	freeReplyObject(r);
 }
 
-static void run_script(struct null_redis *redis)
+static void null_run_script(struct null_redis *redis)
 {
-	ask(redis->commands, "EVALSHA " NULL_SHA1 " 0");
+	null_ask(redis->commands, "EVALSHA " NULL_SHA1 " 0");
 }
 
-static struct null_redis *redis_connect(struct null_redis *redis)
+static struct null_redis *null_connect(struct null_redis *redis)
 {
 	const char *port = getenv("BENCH_REDIS");
 	redisReply *r;
@@ -60,7 +60,7 @@ static void *serve_null(void *unused)
 {
 	FCGX_Request r;
 	char bytes[4096];
-	struct null_redis own, *redis = redis_connect(&own);
+	struct null_redis own, *redis = null_connect(&own);
 
 	FCGX_InitRequest(&r, 0, 0);
 	while (FCGX_Accept_r(&r) >= 0) {
@@ -69,14 +69,14 @@ static void *serve_null(void *unused)
 		while (FCGX_GetStr(bytes, sizeof bytes, r.in) > 0)
 			;
 		if (redis && is_stream)
-			ask(redis->messages, "SUBSCRIBE null");
+			null_ask(redis->messages, "SUBSCRIBE null");
 		if (redis)
-			run_script(redis);
+			null_run_script(redis);
 		FCGX_PutS("Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK", r.out);
 		FCGX_Finish_r(&r);
 		if (redis && is_stream) {
-			ask(redis->messages, "UNSUBSCRIBE null");
-			run_script(redis);
+			null_ask(redis->messages, "UNSUBSCRIBE null");
+			null_run_script(redis);
 		}
 	}
 	return unused;

@@ -73,6 +73,27 @@ if (FULL) {
       for (const socket of sockets) socket.destroy();
     });
 
+    it('streams that are not read hold no more than that either of what is said meanwhile', { memory: true }, async (t) => {
+      const [ann, ...others] = await site.room(randomId('r'), 16);
+      const [pid] = site.processes('stream.fcgi');
+      const used = () => memory([pid]).programs;
+      const sockets = [];
+      for (const one of others) {
+        one.stream.cut();
+        sockets.push(await unread({ bob: one, position: one.stream.lastEventId }));
+      }
+      await until(async () => (await site.redis('PUBSUB', 'NUMSUB', ...others.map(({ id }) => `messages:${id}`)))
+        .every((n) => typeof n === 'string' || n === 1), 'all to be open');
+      const before = used();
+      // More than the kernel takes for them.
+      for (let i = 0; i < 100; i++) await ann.ask('POST', `/${ann.room}/broadcast/n`, JSON.stringify([i, LONG]));
+      for (let last = -1, now = used(); now !== last; [last, now] = [now, used()]) await ann.stream.ping(1);
+      const each = (used() - before) / sockets.length;
+      t.diagnostic(`${each.toFixed(1)} KiB each`);
+      assert.ok(each <= STREAM_MAX_KIB, `${each} KiB each`);
+      for (const socket of sockets) socket.destroy();
+    });
+
     it('what is said while it is replayed comes after it, and once', async () => {
       const there = await away();
       const { ann, bob, position } = there;

@@ -1,4 +1,4 @@
-// The stacks of the threads: what the deepest request that is taken needs of them.
+// The stacks of all threads: what the deepest request that is taken needs of them.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { refused, refusedBySome } from './lib/http.js';
@@ -8,15 +8,20 @@ import { randomId } from './lib/tokens.js';
 const DEPTH = 128; // JSON_DEPTH_MAX
 const MARGIN = 4; // so many times what was needed is there
 
-/** Of each stack of a thread (one page that nobody may touch lies below it): its KiB, and those that were ever used. */
+/** Of each stack: its KiB, and those that were ever used. Below that of a thread lies one page that nobody may touch; that
+ *  of the main thread grows up to a limit. */
 function stacks(pid) {
+  const [, limit] = /^Max stack size +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'));
   const maps = readFileSync(`/proc/${pid}/smaps`, 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).map((text) => ({
+    main: /^\S+ .*\[stack\]$/m.test(text),
     guard: /^\S+ ---p /.test(text),
     writable: /^\S+ rw-p /.test(text),
     size: Number(/^Size: +(\d+)/m.exec(text)?.[1]),
     used: Number(/^Rss: +(\d+)/m.exec(text)?.[1]),
   }));
-  return maps.filter((map, i) => i && map.writable && map.size >= 128 && map.size <= 8192 && maps[i - 1].guard && maps[i - 1].size === 4);
+  const ofThreads = maps.filter((map, i) => i && map.writable && map.size >= 128 && map.size <= 8192 && maps[i - 1].guard && maps[i - 1].size === 4);
+  const { used } = maps.find(({ main }) => main);
+  return [{ used, size: Number(limit) / 1024 }, ...ofThreads];
 }
 
 suite('stacks', { settings: { RATE: 0 } }, (site, it) => {

@@ -142,7 +142,7 @@ void presence_replay(struct redis *r, const struct conf *c,
 	args_enqueue(r, &s->command, SCRIPT_REPLAY, &s->w, on_replay_reply);
 }
 
-/* The result of due.lua, which is also at the head of that of beat.lua. */
+/* The result of sweep.lua, which is also at the head of that of beat.lua. */
 static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep)
 {
 	sweep->moved = reply_number(reply_at(list, at));
@@ -238,7 +238,7 @@ void presence_leave(struct redis *r, const struct conf *c,
 	args_append_key(&s->w, c, "peer:", p->id, "");
 	args_append_string(&s->w, p->id);
 	args_append_number(&s->w, stream);
-	args_enqueue(r, &s->command, SCRIPT_END, &s->w, on_leave_reply);
+	args_enqueue(r, &s->command, SCRIPT_STREAM_END, &s->w, on_leave_reply);
 }
 
 void presence_set_err(void *arg, enum err e)
@@ -274,5 +274,5 @@ void presence_sweep(struct redis *r, const struct conf *c, struct sweep *sweep,
 	s->arg = arg;
 	args_append_key(&s->w, c, "present", "", "");
 	args_append_key(&s->w, c, "leaving", "", "");
-	args_enqueue(r, &s->command, SCRIPT_DUE, &s->w, on_sweep_reply);
+	args_enqueue(r, &s->command, SCRIPT_SWEEP, &s->w, on_sweep_reply);
 }

@@ -38,8 +38,8 @@ describe('a step that is broken on purpose', () => {
   }
 
   it('a mutant that no longer fits is told', async () => {
-    const mutant = { file: 'end', from: 'no such line', to: '' };
+    const mutant = { file: 'stream_end', from: 'no such line', to: '' };
     await assert.rejects(simulate(server, { seed: SEED, mode: 'kill', mutant }),
-      /end\.lua has 0 times, not once: no such line/);
+      /stream_end\.lua has 0 times, not once: no such line/);
   });
 });

@@ -1,6 +1,6 @@
 /*
  * tab.h - a tab of a browser and its stream, as stream.c serves it: what it
- * hears, up to which position, in which life. Without HTTP.
+ * hears, up to which position, in which incarnation. Without HTTP.
  */
 #ifndef UNIT_TAB_H
 #define UNIT_TAB_H
@@ -30,7 +30,7 @@ struct tab {
 	struct peer peer;
 	struct listener *listener;	/* NULL: closed */
 	char position[48], incarnation[48];
-	bool over;		/* a later life began: it passes on nothing */
+	bool over;		/* a later incarnation began: it passes on nothing */
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 

@@ -139,8 +139,8 @@ export class Tokens {
   /** When the token is to be renewed, on our clock: before it expires, and not all tabs at once. */
   get #renewAt() {
     if (!this.#pass) return 0;
-    const least = this.#isShort ? Math.min(RENEW_MIN_MS * 2 ** this.#shortRenewals, RENEW_AGAIN_MAX_MS) : 0;
-    return this.#pass.arrived + Math.max(this.#lasts, least);
+    const min = this.#isShort ? Math.min(RENEW_MIN_MS * 2 ** this.#shortRenewals, RENEW_AGAIN_MAX_MS) : 0;
+    return this.#pass.arrived + Math.max(this.#lasts, min);
   }
 
   async #ask() {

@@ -25,8 +25,9 @@ enum {
 	ROOM_FULL = -1,			/* of join.lua */
 	MAILBOX_FULL = -2,		/* of relay.lua */
 	AGAIN_BEGUN = AGAIN - 1,	/* the script has begun what it was asked for */
-	POSITION_SIZE = 512,		/* of broadcast.lua: a peer id, perhaps one
-					 * of the Node application */
+	/* How far a run of peers.lua or broadcast.lua came. Of the latter it is the id of
+	 * a peer, which may be one of the Node application's, and longer than ours. */
+	POSITION_SIZE = 512,
 	/* Of all messages of a batch: a body, at most 1,000,000 bytes, and beside each
 	 * of 64 items the user (USER_MAX). */
 	MESSAGE_MAX = 2 * 1024 * 1024,

@@ -34,7 +34,7 @@ struct tab {
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 
-/* The functions of room.h, waited for; beat_now() is of one, which trims. */
+/* The functions of presence.h, waited for; beat_now() is of one, which trims. */
 enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep);
 enum err leave_now(struct redis *r, const struct peer *p, bool *leaving);
 enum err sweep_now(struct redis *r, struct sweep *sweep);

@@ -14,8 +14,11 @@
 #include "room/json.h"
 
 enum {
-	STREAMS_MAX = 400,	/* the tokens of a minute: DRAWBRIDGE_ACCESS_RATE */
-	STREAMS_EACH = 8,	/* of a peer: DRAWBRIDGE_PEER_STREAMS */
+	/* Of a peer: what DRAWBRIDGE_PEER_STREAMS is by default. */
+	STREAMS_EACH = 8,
+	/* For these 50 tokens are needed, and two more, at once: DRAWBRIDGE_ACCESS_RATE
+	 * allows 60 in a minute by default. */
+	STREAMS_MAX = 400,
 	SECONDS_MAX = 86400,
 };
 

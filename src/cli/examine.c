@@ -22,7 +22,7 @@
 enum {
 	RELAYS_MAX = 25,	/* until the end of a stream must be known */
 	RELAY_EACH_MS = 200,
-	CLOSE_PART = 10,	/* of --wait, until the end of a connection arrives */
+	CLOSE_DIVISOR = 10,	/* of --wait: until the end of a connection arrives */
 	UNREAD_RELAYS = 24,	/* within DRAWBRIDGE_RATE_BYTES' burst */
 	UNREAD_BYTES = 60000,	/* each, within DRAWBRIDGE_BODY_MAX */
 };
@@ -267,7 +267,7 @@ static int close_stream(struct doctor *d, char *body, size_t size)
 
 	client_end(d->client, d->bob.stream);
 	d->bob.stream = NULL;
-	poll_for_ms(d, d->wait * 1000 / CLOSE_PART);
+	poll_for_ms(d, d->wait * 1000 / CLOSE_DIVISOR);
 	while (status == 200 && n < RELAYS_MAX) {
 		snprintf(body, size, "{\"n\":%d}", ++n);
 		status = doctor_relay(d, &d->ann, &d->bob, "doctor", body);
@@ -326,7 +326,7 @@ static long count_open(struct exchange *const *x, long streams, int *status)
 	return open;
 }
 
-static void check_beside(struct doctor *d)
+static void check_other_request(struct doctor *d)
 {
 	struct exchange *x = doctor_ask(d, "GET", "health/live", NULL, NULL);
 
@@ -371,7 +371,7 @@ static bool check_processes(struct doctor *d)
 		report_wrong(d, status == 503 ? CAUSE_STREAMS : CAUSE_FULL,
 			     "processes: only %ld of %ld streams are open after %ld s",
 			     open, d->streams, d->wait);
-	check_beside(d);
+	check_other_request(d);
 	for (long i = 0; i < d->streams; i++)
 		client_end(d->client, x[i]);
 out:

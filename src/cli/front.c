@@ -9,7 +9,7 @@
 
 #include "cli/doctor.h"
 
-/* Of pages that servers make themselves, where no header names them. */
+/* Texts in the error pages of servers whose answers have no Server header. */
 static const struct {
 	const char *text, *name;
 } own_pages[] = {

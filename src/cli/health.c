@@ -33,7 +33,7 @@ static int ask_ready(struct client *client)
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_health(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "wait", required_argument, NULL, 'w' }, { 0 }
@@ -67,6 +67,6 @@ const struct command command_health = {
 	"[--wait SECONDS] URL\n"
 	"           Asks a deployment once whether it is ready: that its programs run and\n"
 	"           its Redis serves. For the health check of a container.\n"
-	"           --wait SECONDS    for the answer (5)",
-	run,
+	"           --wait SECONDS    wait this long for the answer (default 5)",
+	run_health,
 };

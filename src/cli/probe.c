@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "cli/doctor.h"
 
-enum { LATE_PART = 5 };	/* of --wait: what takes longer was held back */
+enum { LATE_DIVISOR = 5 };	/* of --wait: what takes longer than that was held back */
 
 /* The report */
 
@@ -277,7 +277,7 @@ bool expect_event(struct doctor *d, const struct doctor_peer *p, const char *eve
 	/* It came in time, but a buffer that is flushed by the next ping passes things
 	 * on, too. */
 	s = (double)(clock_ms() - began) / 1000;
-	if (s * LATE_PART > (double)d->wait)
+	if (s * LATE_DIVISOR > (double)d->wait)
 		return report_wrong(d, CAUSE_BUFFERED, "%s: it is buffered: %s came "
 				    "after %.1f s", what, event, s);
 	report_ok(d, "%s", what);

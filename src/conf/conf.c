@@ -54,7 +54,7 @@ static bool read_setting(struct conf *c, const struct setting *s,
  * many times another. Only numbers may have such a condition. The rows are checked in
  * their order: one that may be raised itself (GRACE) must stand above those that depend
  * on it (MAILBOX_TTL). */
-static bool check_least(struct conf *c, const struct setting *s,
+static bool check_min(struct conf *c, const struct setting *s,
 			const struct raw_value *raw, struct buf *why)
 {
 	const struct setting *other;
@@ -82,7 +82,7 @@ static bool check_together(struct conf *c, const struct raw_settings *raw,
 	bool good = true;
 
 	for (int i = 0; i < setting_count; i++)
-		good = check_least(c, &settings[i], &raw->values[i], why) && good;
+		good = check_min(c, &settings[i], &raw->values[i], why) && good;
 	/* A body of BODY_MAX should fit into the burst, which is that of RATE_WINDOW_S,
 	 * 6 s. The name is not used here because store/script.h is above this layer. */
 	if (c->rate_bytes && c->rate_bytes < c->body_max / 6 + 1)

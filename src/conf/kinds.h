@@ -36,8 +36,8 @@ struct setting {
 	const struct setting_kind *kind;
 	size_t member;		/* its offset in struct conf */
 	const char *preset;	/* NULL: none */
-	/* Of a number: its range; and that it is at least so many times another one, or,
-	 * where it is not set, is raised to that. */
+	/* Of numbers alone. The range; and at_least: `times` the value of another setting
+	 * (its offset), below which a text is an error, and a preset is raised to it. */
 	long min, max;
 	struct { unsigned times; size_t member; } at_least;
 };

@@ -30,7 +30,7 @@ char *presence_channel(const struct conf *c, const char *peer)
 
 struct presence_command {
 	struct redis_command command;
-	struct script_args w;
+	struct script_args args;
 	struct redis *redis;
 	int parts;
 	struct buf user;
@@ -49,7 +49,7 @@ static void parse_page(struct presence *to, const struct reply *missed,
 }
 
 /* The result of connect.lua, by its places in the list. */
-static void parse_presence(const struct presence_command *s, struct presence *to)
+static void parse_presence(const struct presence_command *cmd, struct presence *to)
 {
 	to->resumed = reply_number(reply_at(to->reply, 0));
 	snprintf(to->position, sizeof to->position, "%s",
@@ -60,32 +60,32 @@ static void parse_presence(const struct presence_command *s, struct presence *to
 	parse_page(to, reply_at(to->reply, 4), reply_at(to->reply, 5));
 	to->number = reply_number(reply_at(to->reply, 6));
 	metric_add(METRIC_CONNECTS, to->resumed ? CONNECT_RESUMED :
-		   *s->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
+		   *cmd->position ? CONNECT_NOT_RESUMED : CONNECT_NEW, 1);
 }
 
-static void on_connect_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_connect_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct presence_command *s = (struct presence_command *)cmd;
+	struct presence_command *cmd = (struct presence_command *)command;
 
 	/* Rooms of an older incarnation are still being left: the same command once
 	 * more, with the same arguments. Other commands get their turn in between. */
 	if (!e && reply_is_again(reply)) {
 		reply_free(reply);
 		reply = NULL;
-		if (s->parts++ < AGAIN_MAX) {
-			redis_enqueue(s->redis, cmd);
+		if (cmd->parts++ < AGAIN_MAX) {
+			redis_enqueue(cmd->redis, command);
 			return;
 		}
 		e = ERR_STORE;
 	}
 	/* Also after an error: whoever gets it frees its reply. */
-	memset(s->to, 0, sizeof *s->to);
-	s->to->reply = reply;
+	memset(cmd->to, 0, sizeof *cmd->to);
+	cmd->to->reply = reply;
 	if (!e)
-		parse_presence(s, s->to);
-	s->done(s->arg, e);
-	buf_free(&s->user);
-	free(s);
+		parse_presence(cmd, cmd->to);
+	cmd->done(cmd->arg, e);
+	buf_free(&cmd->user);
+	free(cmd);
 }
 
 void presence_connect(struct redis *r, const struct conf *c,
@@ -93,56 +93,56 @@ void presence_connect(struct redis *r, const struct conf *c,
 		      long long stream, struct presence *to,
 		      presence_done *done, void *arg)
 {
-	struct presence_command *s = xcalloc(1, sizeof *s);
+	struct presence_command *cmd = xcalloc(1, sizeof *cmd);
 
-	s->redis = r;
-	s->user = (struct buf)BUF_INIT(USER_MAX);
-	s->position = position;
-	s->to = to;
-	s->done = done;
-	s->arg = arg;
-	peer_append(&s->user, p);
-	args_append_peer_keys(&s->w, c, p->id);
-	args_append_string(&s->w, p->id);
-	args_append_string(&s->w, position);
-	args_append_word(&s->w, s->user.data, s->user.len);
+	cmd->redis = r;
+	cmd->user = (struct buf)BUF_INIT(USER_MAX);
+	cmd->position = position;
+	cmd->to = to;
+	cmd->done = done;
+	cmd->arg = arg;
+	peer_append(&cmd->user, p);
+	args_append_peer_keys(&cmd->args, c, p->id);
+	args_append_string(&cmd->args, p->id);
+	args_append_string(&cmd->args, position);
+	args_append_word(&cmd->args, cmd->user.data, cmd->user.len);
 	/* redis.c puts it in when it sends the command. Only then is it known over
 	 * which connection, and so on which Redis, it runs. */
-	s->w.args[s->w.count++] = ARG_SERVER;
-	args_append_number(&s->w, stream);
-	args_enqueue(r, &s->command, SCRIPT_CONNECT, &s->w, on_connect_reply);
+	cmd->args.args[cmd->args.count++] = ARG_SERVER;
+	args_append_number(&cmd->args, stream);
+	args_enqueue(r, &cmd->command, SCRIPT_CONNECT, &cmd->args, on_connect_reply);
 }
 
-static void on_replay_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_replay_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct presence_command *s = (struct presence_command *)cmd;
+	struct presence_command *cmd = (struct presence_command *)command;
 
-	memset(s->to, 0, sizeof *s->to);
-	s->to->reply = reply;
+	memset(cmd->to, 0, sizeof *cmd->to);
+	cmd->to->reply = reply;
 	/* A number, -1, says that the position was pushed out of the mailbox
 	 * meanwhile. */
-	s->to->resumed = reply_kind(reply) == REPLY_LIST;
-	parse_page(s->to, reply_at(reply, 0), reply_at(reply, 1));
-	s->done(s->arg, e);
-	free(s);
+	cmd->to->resumed = reply_kind(reply) == REPLY_LIST;
+	parse_page(cmd->to, reply_at(reply, 0), reply_at(reply, 1));
+	cmd->done(cmd->arg, e);
+	free(cmd);
 }
 
 void presence_replay(struct redis *r, const struct conf *c,
 		     const struct peer *p, const char *position,
 		     struct presence *to, presence_done *done, void *arg)
 {
-	struct presence_command *s = xcalloc(1, sizeof *s);
+	struct presence_command *cmd = xcalloc(1, sizeof *cmd);
 
-	s->to = to;
-	s->done = done;
-	s->arg = arg;
-	args_append_key(&s->w, c, "mailbox:", p->id, "");
-	args_append_string(&s->w, position);
-	args_append_string(&s->w, p->id);
-	args_enqueue(r, &s->command, SCRIPT_REPLAY, &s->w, on_replay_reply);
+	cmd->to = to;
+	cmd->done = done;
+	cmd->arg = arg;
+	args_append_key(&cmd->args, c, "mailbox:", p->id, "");
+	args_append_string(&cmd->args, position);
+	args_append_string(&cmd->args, p->id);
+	args_enqueue(r, &cmd->command, SCRIPT_REPLAY, &cmd->args, on_replay_reply);
 }
 
-/* The result of due.lua, which is also at the head of that of beat.lua. */
+/* The result of sweep.lua, which is also at the head of that of beat.lua. */
 static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep)
 {
 	sweep->moved = reply_number(reply_at(list, at));
@@ -154,7 +154,7 @@ static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep
 
 struct beat_command {
 	struct redis_command command;
-	struct script_args w;
+	struct script_args args;
 	struct beat *beats;
 	int count;
 	struct sweep *sweep;
@@ -171,74 +171,74 @@ static void parse_beat(struct beat *b, long long answer)
 
 /* After an error each beat is neither live nor to be repeated; the caller looks at the
  * error first. */
-static void on_beat_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_beat_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct beat_command *s = (struct beat_command *)cmd;
+	struct beat_command *cmd = (struct beat_command *)command;
 
-	parse_sweep(reply, 0, s->sweep);
-	for (int i = 0; i < s->count; i++)
-		parse_beat(&s->beats[i], reply_number(
+	parse_sweep(reply, 0, cmd->sweep);
+	for (int i = 0; i < cmd->count; i++)
+		parse_beat(&cmd->beats[i], reply_number(
 			reply_at(reply_at(reply, 3), (size_t)i)));
 	reply_free(reply);
-	s->done(s->arg, e);
-	free(s);
+	cmd->done(cmd->arg, e);
+	free(cmd);
 }
 
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 		   int count, struct sweep *sweep, presence_done *done, void *arg)
 {
-	struct beat_command *s = xcalloc(1, sizeof *s);
+	struct beat_command *cmd = xcalloc(1, sizeof *cmd);
 
-	s->beats = beats;
-	s->count = count;
-	s->sweep = sweep;
-	s->done = done;
-	s->arg = arg;
+	cmd->beats = beats;
+	cmd->count = count;
+	cmd->sweep = sweep;
+	cmd->done = done;
+	cmd->arg = arg;
 	/* The keys of the peers are not passed: those of BEATS_AT_ONCE peers would not
 	 * fit into REDIS_ARGS. The script makes them from the ids. */
-	args_append_key(&s->w, c, "present", "", "");
-	args_append_key(&s->w, c, "leaving", "", "");
+	args_append_key(&cmd->args, c, "present", "", "");
+	args_append_key(&cmd->args, c, "leaving", "", "");
 	for (int i = 0; i < count; i++) {
-		args_append_string(&s->w, beats[i].peer->id);
-		args_append_string(&s->w, beats[i].incarnation);
-		args_append_string(&s->w, beats[i].trims ? "1" : "0");
+		args_append_string(&cmd->args, beats[i].peer->id);
+		args_append_string(&cmd->args, beats[i].incarnation);
+		args_append_string(&cmd->args, beats[i].trims ? "1" : "0");
 	}
-	args_enqueue(r, &s->command, SCRIPT_BEAT, &s->w, on_beat_reply);
+	args_enqueue(r, &cmd->command, SCRIPT_BEAT, &cmd->args, on_beat_reply);
 }
 
 struct leave_command {
 	struct redis_command command;
-	struct script_args w;
+	struct script_args args;
 	bool *leaving;
 	presence_done *done;
 	void *arg;
 };
 
-static void on_leave_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_leave_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct leave_command *s = (struct leave_command *)cmd;
+	struct leave_command *cmd = (struct leave_command *)command;
 
-	*s->leaving = reply_number(reply) == 1;
+	*cmd->leaving = reply_number(reply) == 1;
 	reply_free(reply);
-	s->done(s->arg, e);
-	free(s);
+	cmd->done(cmd->arg, e);
+	free(cmd);
 }
 
 void presence_leave(struct redis *r, const struct conf *c,
 		    const struct peer *p, long long stream, bool *leaving,
 		    presence_done *done, void *arg)
 {
-	struct leave_command *s = xcalloc(1, sizeof *s);
+	struct leave_command *cmd = xcalloc(1, sizeof *cmd);
 
-	s->leaving = leaving;
-	s->done = done;
-	s->arg = arg;
-	args_append_key(&s->w, c, "present", "", "");
-	args_append_key(&s->w, c, "leaving", "", "");
-	args_append_key(&s->w, c, "peer:", p->id, "");
-	args_append_string(&s->w, p->id);
-	args_append_number(&s->w, stream);
-	args_enqueue(r, &s->command, SCRIPT_END, &s->w, on_leave_reply);
+	cmd->leaving = leaving;
+	cmd->done = done;
+	cmd->arg = arg;
+	args_append_key(&cmd->args, c, "present", "", "");
+	args_append_key(&cmd->args, c, "leaving", "", "");
+	args_append_key(&cmd->args, c, "peer:", p->id, "");
+	args_append_string(&cmd->args, p->id);
+	args_append_number(&cmd->args, stream);
+	args_enqueue(r, &cmd->command, SCRIPT_STREAM_END, &cmd->args, on_leave_reply);
 }
 
 void presence_set_err(void *arg, enum err e)
@@ -248,31 +248,31 @@ void presence_set_err(void *arg, enum err e)
 
 struct sweep_command {
 	struct redis_command command;
-	struct script_args w;
+	struct script_args args;
 	struct sweep *sweep;
 	presence_done *done;
 	void *arg;
 };
 
-static void on_sweep_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_sweep_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct sweep_command *s = (struct sweep_command *)cmd;
+	struct sweep_command *cmd = (struct sweep_command *)command;
 
-	parse_sweep(reply, 0, s->sweep);
+	parse_sweep(reply, 0, cmd->sweep);
 	reply_free(reply);
-	s->done(s->arg, e);
-	free(s);
+	cmd->done(cmd->arg, e);
+	free(cmd);
 }
 
 void presence_sweep(struct redis *r, const struct conf *c, struct sweep *sweep,
 		    presence_done *done, void *arg)
 {
-	struct sweep_command *s = xcalloc(1, sizeof *s);
+	struct sweep_command *cmd = xcalloc(1, sizeof *cmd);
 
-	s->sweep = sweep;
-	s->done = done;
-	s->arg = arg;
-	args_append_key(&s->w, c, "present", "", "");
-	args_append_key(&s->w, c, "leaving", "", "");
-	args_enqueue(r, &s->command, SCRIPT_DUE, &s->w, on_sweep_reply);
+	cmd->sweep = sweep;
+	cmd->done = done;
+	cmd->arg = arg;
+	args_append_key(&cmd->args, c, "present", "", "");
+	args_append_key(&cmd->args, c, "leaving", "", "");
+	args_enqueue(r, &cmd->command, SCRIPT_SWEEP, &cmd->args, on_sweep_reply);
 }

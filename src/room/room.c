@@ -25,8 +25,9 @@ enum {
 	ROOM_FULL = -1,			/* of join.lua */
 	MAILBOX_FULL = -2,		/* of relay.lua */
 	AGAIN_BEGUN = AGAIN - 1,	/* the script has begun what it was asked for */
-	POSITION_SIZE = 512,		/* of broadcast.lua: a peer id, perhaps one
-					 * of the Node application */
+	/* How far a run of peers.lua or broadcast.lua came. Of the latter it is the id of
+	 * a peer, which may be one of the Node application's, and longer than ours. */
+	POSITION_SIZE = 512,
 	/* Of all messages of a batch: a body, at most 1,000,000 bytes, and beside each
 	 * of 64 items the user (USER_MAX). */
 	MESSAGE_MAX = 2 * 1024 * 1024,
@@ -58,28 +59,28 @@ static void end_users(struct buf *b)
  * AGAIN means that something older of the same peer must be finished first. Without the
  * difference the script would take the next part of a join for another join, and tell
  * everybody again. */
-static enum err run_parts(struct redis *r, enum script s, struct script_args *w,
+static enum err run_parts(struct redis *r, enum script script, struct script_args *args,
 			  struct reply **reply, bool *begun)
 {
 	enum err e;
 
 	*begun = false;
-	args_append_string(w, "0");
-	e = args_run(r, s, w, reply);
+	args_append_string(args, "0");
+	e = args_run(r, script, args, reply);
 	for (int i = 0; !e && reply_is_again(*reply); i++) {
 		*begun = *begun || reply_number(*reply) == AGAIN_BEGUN;
 		reply_free(*reply);
 		*reply = NULL;
 		/* The last argument, which is replaced. */
-		w->count--;
-		args_append_string(w, *begun ? "1" : "0");
-		e = i < AGAIN_MAX ? args_run(r, s, w, reply) : ERR_STORE;
+		args->count--;
+		args_append_string(args, *begun ? "1" : "0");
+		e = i < AGAIN_MAX ? args_run(r, script, args, reply) : ERR_STORE;
 	}
 	return e;
 }
 
-/* A number, negative for the error `apart`; or {ms} where the rate is exceeded. */
-static enum err parse_outcome(const struct reply *reply, enum err apart, int *n,
+/* A number, negative for the error `if_negative`; or {ms} where the rate is exceeded. */
+static enum err parse_outcome(const struct reply *reply, enum err if_negative, int *n,
 			      int *wait_ms)
 {
 	if (reply_kind(reply) == REPLY_LIST) {
@@ -88,7 +89,7 @@ static enum err parse_outcome(const struct reply *reply, enum err apart, int *n,
 		return ERR_RATE;
 	}
 	*n = (int)reply_number(reply);
-	return *n < 0 ? apart : OK;
+	return *n < 0 ? if_negative : OK;
 }
 
 /* RATE and RATE_BYTES as one limit, so that scripts have one counter to charge: a
@@ -111,11 +112,11 @@ static long long window_cost(const struct conf *c)
 
 static long long cost_of(const struct conf *c, size_t len)
 {
-	long long least = min_cost(c), bytes = (long long)len;
+	long long min = min_cost(c), bytes = (long long)len;
 
 	if (!c->rate_bytes)
-		return least;
-	return bytes > least ? bytes : least;
+		return min;
+	return bytes > min ? bytes : min;
 }
 
 /* The cost of a join or leave, for each peer that is notified: as that of a message. */
@@ -126,7 +127,7 @@ static long long cost_of_notice(const struct conf *c, const struct buf *user)
 
 /* A list of users, a number, or {ms} where the rate is exceeded. Both lists may have
  * one element, of which the kind decides; an empty list is one of users. */
-static enum err parse_users_outcome(const struct reply *reply, enum err apart,
+static enum err parse_users_outcome(const struct reply *reply, enum err if_negative,
 				    int *wait_ms)
 {
 	int n = 0;
@@ -134,19 +135,19 @@ static enum err parse_users_outcome(const struct reply *reply, enum err apart,
 	if (reply_kind(reply) == REPLY_LIST &&
 	    reply_kind(reply_at(reply, 0)) != REPLY_NUMBER)
 		return OK;
-	return parse_outcome(reply, apart, &n, wait_ms);
+	return parse_outcome(reply, if_negative, &n, wait_ms);
 }
 
-static enum err list_part(struct redis *r, struct script_args *w,
+static enum err list_part(struct redis *r, struct script_args *args,
 			  char position[POSITION_SIZE], struct buf *users, int *wait_ms)
 {
 	struct reply *reply = NULL;
 	size_t len;
 	enum err e;
 
-	args_append_string(w, position);
-	e = args_run(r, SCRIPT_PEERS, w, &reply);
-	w->count--;
+	args_append_string(args, position);
+	e = args_run(r, SCRIPT_PEERS, args, &reply);
+	args->count--;
 	if (!e)
 		e = parse_users_outcome(reply, ERR_NOT_MEMBER, wait_ms);
 	if (!e) {
@@ -162,7 +163,7 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 			   const struct peer *p, const char *room,
 			   long long cost_max, struct buf *peers, int *wait_ms)
 {
-	struct script_args w = { .count = 0 };
+	struct script_args args = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX);
 	char position[POSITION_SIZE] = "";
 	size_t start = peers->len;
@@ -170,14 +171,14 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 	enum err e;
 
 	peer_append(&user, p);
-	args_append_key(&w, c, "channels:", room, "");
-	args_append_key(&w, c, "rate:", p->id, "");
-	args_append_string(&w, p->id);
-	args_append_number(&w, cost_of_notice(c, &user));
-	args_append_number(&w, cost_max);
+	args_append_key(&args, c, "channels:", room, "");
+	args_append_key(&args, c, "rate:", p->id, "");
+	args_append_string(&args, p->id);
+	args_append_number(&args, cost_of_notice(c, &user));
+	args_append_number(&args, cost_max);
 	buf_char(peers, '[');
 	do
-		e = list_part(r, &w, position, peers, wait_ms);
+		e = list_part(r, &args, position, peers, wait_ms);
 	while (!e && *position && parts++ < AGAIN_MAX);
 	if (e)
 		peers->len = start;
@@ -196,27 +197,27 @@ enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
 enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 		   const char *room, struct buf *peers, int *wait_ms)
 {
-	struct script_args w = { .count = 0 };
+	struct script_args args = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX);
 	struct reply *reply = NULL;
 	bool begun;
 	enum err e;
 
 	peer_append(&user, p);
-	args_append_key(&w, c, "channels:", room, "");
-	args_append_key(&w, c, "", p->id, ":channels");
-	args_append_key(&w, c, "peer:", p->id, "");
-	args_append_key(&w, c, "mailbox:", p->id, "");
-	args_append_key(&w, c, "present", "", "");
-	args_append_key(&w, c, "leaving", "", "");
-	args_append_key(&w, c, "rate:", p->id, "");
-	args_append_string(&w, p->id);
-	args_append_string(&w, room);
-	args_append_word(&w, user.data, user.len);
-	w.args[w.count++] = ARG_SERVER;
-	args_append_number(&w, cost_of_notice(c, &user));
-	args_append_number(&w, window_cost(c));
-	e = run_parts(r, SCRIPT_JOIN, &w, &reply, &begun);
+	args_append_key(&args, c, "channels:", room, "");
+	args_append_key(&args, c, "", p->id, ":channels");
+	args_append_key(&args, c, "peer:", p->id, "");
+	args_append_key(&args, c, "mailbox:", p->id, "");
+	args_append_key(&args, c, "present", "", "");
+	args_append_key(&args, c, "leaving", "", "");
+	args_append_key(&args, c, "rate:", p->id, "");
+	args_append_string(&args, p->id);
+	args_append_string(&args, room);
+	args_append_word(&args, user.data, user.len);
+	args.args[args.count++] = ARG_SERVER;
+	args_append_number(&args, cost_of_notice(c, &user));
+	args_append_number(&args, window_cost(c));
+	e = run_parts(r, SCRIPT_JOIN, &args, &reply, &begun);
 	if (!e)
 		e = parse_users_outcome(reply, reply_number(reply) == ROOM_FULL ?
 					ERR_ROOM_FULL : ERR_MANY_ROOMS, wait_ms);
@@ -244,17 +245,17 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 		    const char *room)
 {
-	struct script_args w = { .count = 0 };
+	struct script_args args = { .count = 0 };
 	struct reply *reply = NULL;
 	bool begun;
 	enum err e;
 
-	args_append_key(&w, c, "channels:", room, "");
-	args_append_key(&w, c, "", p->id, ":channels");
-	args_append_key(&w, c, "peer:", p->id, "");
-	args_append_string(&w, p->id);
-	args_append_string(&w, room);
-	e = run_parts(r, SCRIPT_LEAVE, &w, &reply, &begun);
+	args_append_key(&args, c, "channels:", room, "");
+	args_append_key(&args, c, "", p->id, ":channels");
+	args_append_key(&args, c, "peer:", p->id, "");
+	args_append_string(&args, p->id);
+	args_append_string(&args, room);
+	e = run_parts(r, SCRIPT_LEAVE, &args, &reply, &begun);
 	if (!e && (begun || reply_number(reply) == 1))
 		metric_add(METRIC_LEAVES, 0, 1);
 	reply_free(reply);
@@ -283,7 +284,7 @@ static void count_relay(enum err e, int streams, int messages)
 
 struct relay_command {
 	struct redis_command command;
-	struct script_args w;
+	struct script_args args;
 	int count;
 	struct buf messages;		/* one after the other */
 	size_t ends[REDIS_ARGS];	/* of each */
@@ -291,61 +292,61 @@ struct relay_command {
 	void *arg;
 };
 
-static void complete_relay(struct relay_command *s, enum err e, struct reply *reply)
+static void complete_relay(struct relay_command *cmd, enum err e, struct reply *reply)
 {
 	int streams = 0, wait_ms = 0;
 
 	if (!e)
 		e = parse_outcome(reply, reply_number(reply) == MAILBOX_FULL ?
 				  ERR_MAILBOX : ERR_NO_PEER, &streams, &wait_ms);
-	count_relay(e, streams, s->count);
+	count_relay(e, streams, cmd->count);
 	reply_free(reply);
-	s->done(s->arg, e, streams, wait_ms);
-	buf_free(&s->messages);
-	free(s);
+	cmd->done(cmd->arg, e, streams, wait_ms);
+	buf_free(&cmd->messages);
+	free(cmd);
 }
 
-static void on_relay_reply(struct redis_command *cmd, enum err e, struct reply *reply)
+static void on_relay_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	complete_relay((struct relay_command *)cmd, e, reply);
+	complete_relay((struct relay_command *)command, e, reply);
 }
 
 /* Returns what they cost. The words of ARGV are made when all are appended, and not one
- * by one: s->messages may move as it grows. */
-static long long append_messages(struct relay_command *s, const struct conf *c,
+ * by one: cmd->messages may move as it grows. */
+static long long append_messages(struct relay_command *cmd, const struct conf *c,
 				  const struct peer *p, const struct item *items)
 {
 	struct buf user = BUF_INIT(USER_MAX);
 	long long cost = 0;
 
 	peer_append(&user, p);
-	for (int i = 0; i < s->count; i++) {
-		size_t start = s->messages.len;
+	for (int i = 0; i < cmd->count; i++) {
+		size_t start = cmd->messages.len;
 
-		append_message(&s->messages, user.data, &items[i]);
-		s->ends[i] = s->messages.len;
-		cost += cost_of(c, s->messages.len - start);
+		append_message(&cmd->messages, user.data, &items[i]);
+		cmd->ends[i] = cmd->messages.len;
+		cost += cost_of(c, cmd->messages.len - start);
 	}
 	buf_free(&user);
 	return cost;
 }
 
-static void append_relay_args(struct relay_command *s, const struct conf *c,
+static void append_relay_args(struct relay_command *cmd, const struct conf *c,
 		      const struct peer *p, const char *to, long long cost)
 {
 	size_t begin = 0;
 
 	/* The rest of it is not initialized: see room_relay(). */
-	s->w.count = s->w.keys = s->w.numbers = 0;
-	args_append_key(&s->w, c, "", p->id, ":channels");
-	args_append_key(&s->w, c, "", to, ":channels");
-	args_append_key(&s->w, c, "rate:", p->id, "");
-	args_append_string(&s->w, p->id);
-	args_append_string(&s->w, to);
-	args_append_number(&s->w, cost);
-	args_append_number(&s->w, window_cost(c));
-	for (int i = 0; i < s->count; begin = s->ends[i++])
-		args_append_word(&s->w, s->messages.data + begin, s->ends[i] - begin);
+	cmd->args.count = cmd->args.keys = cmd->args.numbers = 0;
+	args_append_key(&cmd->args, c, "", p->id, ":channels");
+	args_append_key(&cmd->args, c, "", to, ":channels");
+	args_append_key(&cmd->args, c, "rate:", p->id, "");
+	args_append_string(&cmd->args, p->id);
+	args_append_string(&cmd->args, to);
+	args_append_number(&cmd->args, cost);
+	args_append_number(&cmd->args, window_cost(c));
+	for (int i = 0; i < cmd->count; begin = cmd->ends[i++])
+		args_append_word(&cmd->args, cmd->messages.data + begin, cmd->ends[i] - begin);
 }
 
 void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
@@ -354,21 +355,21 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 {
 	/* Not zeroed: most of its 7 KiB stay unused, and this is the most frequent
 	 * request. */
-	struct relay_command *s = xmalloc(sizeof *s);
+	struct relay_command *cmd = xmalloc(sizeof *cmd);
 	long long cost;
 
-	s->done = done;
-	s->arg = arg;
-	s->count = count;
-	s->messages = (struct buf)BUF_INIT(MESSAGE_MAX);
-	cost = append_messages(s, c, p, items);
+	cmd->done = done;
+	cmd->arg = arg;
+	cmd->count = count;
+	cmd->messages = (struct buf)BUF_INIT(MESSAGE_MAX);
+	cost = append_messages(cmd, c, p, items);
 	/* Cannot happen within the present bounds: see MESSAGE_MAX. */
-	if (!buf_ok(&s->messages)) {
-		complete_relay(s, ERR_TOO_LARGE, NULL);
+	if (!buf_ok(&cmd->messages)) {
+		complete_relay(cmd, ERR_TOO_LARGE, NULL);
 		return;
 	}
-	append_relay_args(s, c, p, to, cost);
-	args_enqueue(r, &s->command, SCRIPT_RELAY, &s->w, on_relay_reply);
+	append_relay_args(cmd, c, p, to, cost);
+	args_enqueue(r, &cmd->command, SCRIPT_RELAY, &cmd->args, on_relay_reply);
 }
 
 /* To how many a run of broadcast.lua sent, and where to continue: "" when it is done.
@@ -388,7 +389,7 @@ static enum err parse_broadcast(const struct reply *reply, int *n,
 }
 
 /* In parts, where the peers are many or the message is long. */
-static enum err broadcast_in_parts(struct redis *r, struct script_args *w,
+static enum err broadcast_in_parts(struct redis *r, struct script_args *args,
 				   char position[POSITION_SIZE], int *peers,
 				   int *wait_ms)
 {
@@ -401,12 +402,12 @@ static enum err broadcast_in_parts(struct redis *r, struct script_args *w,
 		struct reply *reply = NULL;
 		int n = 0;
 
-		args_append_string(w, position);
-		e = args_run(r, SCRIPT_BROADCAST, w, &reply);
+		args_append_string(args, position);
+		e = args_run(r, SCRIPT_BROADCAST, args, &reply);
 		if (!e)
 			e = parse_broadcast(reply, &n, position, wait_ms);
 		reply_free(reply);
-		w->count--;
+		args->count--;
 		*peers += e ? 0 : n;
 	} while (!e && *position && parts++ < AGAIN_MAX);
 	return e;
@@ -416,22 +417,22 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 			const struct peer *p, const char *room,
 			const struct item *item, int *peers, int *wait_ms)
 {
-	struct script_args w = { .count = 0 };
+	struct script_args args = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX), message = BUF_INIT(MESSAGE_MAX);
 	char position[POSITION_SIZE];
 	enum err e;
 
 	peer_append(&user, p);
 	append_message(&message, user.data, item);
-	args_append_key(&w, c, "channels:", room, "");
-	args_append_key(&w, c, "rate:", p->id, "");
-	args_append_key(&w, c, "entering:", room, "");
-	args_append_string(&w, p->id);
-	args_append_string(&w, room);
-	args_append_number(&w, cost_of(c, message.len));
-	args_append_number(&w, window_cost(c));
-	args_append_word(&w, message.data, message.len);
-	e = broadcast_in_parts(r, &w, position, peers, wait_ms);
+	args_append_key(&args, c, "channels:", room, "");
+	args_append_key(&args, c, "rate:", p->id, "");
+	args_append_key(&args, c, "entering:", room, "");
+	args_append_string(&args, p->id);
+	args_append_string(&args, room);
+	args_append_number(&args, cost_of(c, message.len));
+	args_append_number(&args, window_cost(c));
+	args_append_word(&args, message.data, message.len);
+	e = broadcast_in_parts(r, &args, position, peers, wait_ms);
 	if (!e)
 		metric_add(METRIC_BROADCASTS, 0, 1);
 	/* Also after an error: those in the parts before it have the message. */
@@ -444,15 +445,15 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 enum err room_access(struct redis *r, const struct conf *c, const char *address,
 		     int *wait_ms)
 {
-	struct script_args w = { .count = 0 };
+	struct script_args args = { .count = 0 };
 	struct reply *reply = NULL;
 	int allowed;
 	enum err e;
 
 	/* No id has an '@', so this is no peer's rate. */
-	args_append_key(&w, c, "rate:@", address, "");
-	args_append_number(&w, c->access_rate);
-	e = args_run(r, SCRIPT_ACCESS, &w, &reply);
+	args_append_key(&args, c, "rate:@", address, "");
+	args_append_number(&args, c->access_rate);
+	e = args_run(r, SCRIPT_ACCESS, &args, &reply);
 	if (!e)
 		e = parse_outcome(reply, ERR_RATE, &allowed, wait_ms);
 	reply_free(reply);

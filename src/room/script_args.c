@@ -11,14 +11,14 @@
 
 #include "room/script_args.h"
 
-void args_append_key(struct script_args *w, const struct conf *c, const char *prefix,
+void args_append_key(struct script_args *args, const struct conf *c, const char *prefix,
 		     const char *id, const char *suffix)
 {
 	/* Copied, not formatted: this runs for each key of every request. A key is
 	 * never cut off: conf/kinds.c bounds the prefix to 64 bytes, and an id or an
 	 * address is not longer. */
 	const char *parts[] = { c->prefix, prefix, id, suffix };
-	char *to = w->text[w->keys++];
+	char *to = args->text[args->keys++];
 	size_t len = 0;
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -27,31 +27,31 @@ void args_append_key(struct script_args *w, const struct conf *c, const char *pr
 		memcpy(to + len, parts[i], n);
 		len += n;
 	}
-	w->args[w->count++] = (struct arg){ to, len };
+	args->args[args->count++] = (struct arg){ to, len };
 }
 
-void args_append_word(struct script_args *w, const char *s, size_t len)
+void args_append_word(struct script_args *args, const char *s, size_t len)
 {
-	w->args[w->count++] = (struct arg){ s, len };
+	args->args[args->count++] = (struct arg){ s, len };
 }
 
-void args_append_string(struct script_args *w, const char *s)
+void args_append_string(struct script_args *args, const char *s)
 {
-	args_append_word(w, s, strlen(s));
+	args_append_word(args, s, strlen(s));
 }
 
-void args_append_number(struct script_args *w, long long n)
+void args_append_number(struct script_args *args, long long n)
 {
-	char *to = w->digits[w->numbers++];
+	char *to = args->digits[args->numbers++];
 
-	snprintf(to, sizeof w->digits[0], "%lld", n);
-	args_append_string(w, to);
+	snprintf(to, sizeof args->digits[0], "%lld", n);
+	args_append_string(args, to);
 }
 
-enum err args_run(struct redis *r, enum script s, const struct script_args *w,
+enum err args_run(struct redis *r, enum script script, const struct script_args *args,
 		  struct reply **reply)
 {
-	return redis_run(r, s, w->keys, w->args, w->count, reply);
+	return redis_run(r, script, args->keys, args->args, args->count, reply);
 }
 
 /* AGAIN, or a number below it that means the same and more (AGAIN_BEGUN of room.c). */
@@ -60,24 +60,24 @@ bool reply_is_again(const struct reply *reply)
 	return reply_kind(reply) == REPLY_NUMBER && reply_number(reply) <= AGAIN;
 }
 
-void args_enqueue(struct redis *r, struct redis_command *cmd, enum script s,
-		  const struct script_args *w,
+void args_enqueue(struct redis *r, struct redis_command *cmd, enum script script,
+		  const struct script_args *args,
 		  void (*done)(struct redis_command *cmd, enum err e,
 			       struct reply *reply))
 {
 	*cmd = (struct redis_command){
-		.script = s, .keys = w->keys, .args = w->args,
-		.count = w->count, .done = done,
+		.script = script, .keys = args->keys, .args = args->args,
+		.count = args->count, .done = done,
 	};
 	redis_enqueue(r, cmd);
 }
 
-void args_append_peer_keys(struct script_args *w, const struct conf *c, const char *id)
+void args_append_peer_keys(struct script_args *args, const struct conf *c, const char *id)
 {
 	/* In the order of KEYS in connect.lua. */
-	args_append_key(w, c, "peer:", id, "");
-	args_append_key(w, c, "mailbox:", id, "");
-	args_append_key(w, c, "", id, ":channels");
-	args_append_key(w, c, "present", "", "");
-	args_append_key(w, c, "leaving", "", "");
+	args_append_key(args, c, "peer:", id, "");
+	args_append_key(args, c, "mailbox:", id, "");
+	args_append_key(args, c, "", id, ":channels");
+	args_append_key(args, c, "present", "", "");
+	args_append_key(args, c, "leaving", "", "");
 }

@@ -26,21 +26,21 @@ struct script_args {
 };
 
 /* PREFIX, prefix, id and suffix. */
-void args_append_key(struct script_args *w, const struct conf *c, const char *prefix,
+void args_append_key(struct script_args *args, const struct conf *c, const char *prefix,
 		     const char *id, const char *suffix);
 
 /* The keys of a peer that presence needs. */
-void args_append_peer_keys(struct script_args *w, const struct conf *c, const char *id);
+void args_append_peer_keys(struct script_args *args, const struct conf *c, const char *id);
 
-void args_append_word(struct script_args *w, const char *s, size_t len);
-void args_append_string(struct script_args *w, const char *s);
-void args_append_number(struct script_args *w, long long n);
+void args_append_word(struct script_args *args, const char *s, size_t len);
+void args_append_string(struct script_args *args, const char *s);
+void args_append_number(struct script_args *args, long long n);
 
 /* As redis_run() and redis_enqueue(). */
-enum err args_run(struct redis *r, enum script s, const struct script_args *w,
+enum err args_run(struct redis *r, enum script script, const struct script_args *args,
 		  struct reply **reply);
-void args_enqueue(struct redis *r, struct redis_command *cmd, enum script s,
-		  const struct script_args *w,
+void args_enqueue(struct redis *r, struct redis_command *cmd, enum script script,
+		  const struct script_args *args,
 		  void (*done)(struct redis_command *cmd, enum err e, struct reply *reply));
 
 bool reply_is_again(const struct reply *reply);

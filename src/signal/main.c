@@ -140,7 +140,7 @@ static void serve_calls(void)
 	log_info("signal.start", "version=%s workers=%u", PACKAGE_VERSION,
 		 signal_conf.workers);
 	/* Signals are blocked in all of them. The handler runs on this thread, and
-	 * wakes the acceptor by a pipe (fcgi_stop_fd()). */
+	 * wakes the acceptor by a pipe (web/fcgi.c). */
 	for (unsigned i = 0; i < signal_conf.workers; i++)
 		if (thread_start(&threads[i], i ? run_worker : accept_calls, NULL))
 			abort();

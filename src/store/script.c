@@ -10,7 +10,7 @@ enum {
 	SCRIPT_MAX = 64 * 1024,
 	/* Renewed when a stream connects: twice the longest STREAM_AGE. */
 	KEEP_S = 2 * 24 * 60 * 60,
-	DUE_AT_ONCE = 8,
+	SWEEP_MAX = 8,
 	/* Messages of joins and leaves that one run sends: 5 us each, and Redis has one
 	 * thread. A room of 32 is joined in one run. */
 	TELL_AT_ONCE = 128,
@@ -27,13 +27,13 @@ char *script_text(enum script which)
 	struct buf b = BUF_INIT(SCRIPT_MAX);
 
 	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
-		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, "
+		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, "
 		"PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT = "
 		"'%s', %u, %u, %u, %u, %u, %u, %d, '%d', %d, %d, %u, %d, '%u'\n",
 		c->prefix, c->ping * 1000, c->grace * 1000, c->mailbox,
 		c->mailbox_ttl * 1000, c->room_peers, c->peer_rooms,
 		(which == SCRIPT_ACCESS ? ACCESS_WINDOW_S : RATE_WINDOW_S) * 1000,
-		KEEP_S * 1000, DUE_AT_ONCE, PAGE_BYTES, c->peer_streams,
+		KEEP_S * 1000, SWEEP_MAX, PAGE_BYTES, c->peer_streams,
 		TELL_AT_ONCE, c->mailbox);
 	buf_str(&b, script_helpers[which]);
 	buf_str(&b, script_bodies[which]);

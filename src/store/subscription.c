@@ -154,9 +154,9 @@ static void destroy_subscription(struct subscription *s)
 
 /* The connection */
 
-static uintptr_t name_event(const void *of)
+static uintptr_t name_event(const void *target)
 {
-	return (uintptr_t)of | SUBSCRIPTION_EVENT;
+	return (uintptr_t)target | SUBSCRIPTION_EVENT;
 }
 
 static void watch_connection(struct connection *c, int operation)

@@ -198,7 +198,8 @@ static void wait_events(void)
 	int64_t now;
 	int count;
 
-	/* Whether requests may still be answered: streams have a deadline of their own. */
+	/* The result, that no request is left to answer, is ignored: streams are sent
+	 * their ends until loop_stop_at. */
 	fcgi_wait(loop_deadline(), events, &count);
 	now = clock_ms();
 	for (int i = 0; i < count; i++)

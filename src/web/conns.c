@@ -15,8 +15,8 @@
  * Whoever adds an entry with another limit breaks that.
  *
  * A connection is in the epoll exactly as long as it is in one of these but
- * ready_queue. Its handler may wait for it in an epoll of its own, on another thread
- * (stream/loop.c).
+ * ready_queue. Then its handler may add it itself, as stream/loop.c does with those of
+ * streams, in the same epoll and on the same thread.
  *
  * An event of epoll names its connection by a pointer. So while events are dispatched
  * nothing is freed but the connection that the event is for: evicting and dropping
@@ -69,9 +69,9 @@ enum {
 	HELD_MAX = 64 << 20,		/* bytes of memory, over all connections */
 	READ_MAX = 32768, READS_AT_ONCE = 4,	/* of one connection, then others */
 	ACCEPTS_AT_ONCE = 64,
-	/* 1 in so many descriptors is for a connection that no handler has: incomplete
-	 * requests must not take those that streams need. */
-	OTHER_CONNS = 2,
+	/* For each connection that no handler has: incomplete requests must not take the
+	 * descriptors that streams need. */
+	DESCRIPTORS_PER_CONN = 2,
 };
 
 TAILQ_HEAD(conn_list, fcgi);
@@ -602,9 +602,9 @@ static void await_body(struct fcgi *f)
  * all of it. */
 static void check_body_rate(struct fcgi *f)
 {
-	size_t least = (size_t)(BODY_RATE_MIN * body_part_ms / 1000);
+	size_t min = (size_t)(BODY_RATE_MIN * body_part_ms / 1000);
 
-	if (++f->checks == BODY_CHECKS || f->received - f->checked < least) {
+	if (++f->checks == BODY_CHECKS || f->received - f->checked < min) {
 		f->checks = BODY_CHECKS - 1;	/* one more, to read the answer */
 		abandon_request(f);
 	} else {
@@ -648,7 +648,7 @@ int fcgi_epoll(void)
 		abort();
 	/* RLIM_INFINITY does not fit into an unsigned. */
 	conns_max = limit.rlim_cur > 1 << 20 ? 1 << 20 :
-		(unsigned)limit.rlim_cur / OTHER_CONNS;
+		(unsigned)limit.rlim_cur / DESCRIPTORS_PER_CONN;
 	if (listen_fd >= 0)
 		resume_accepting();
 	watch_fd(stopped_fd, EPOLLIN, &stopped_fd);
@@ -678,7 +678,7 @@ static void dispatch_conn(struct fcgi *f)
 }
 
 /* Requests of which all parameters are here may end; no other begins. The descriptor
- * stays readable (fcgi_stop_fd()), so it leaves the epoll. */
+ * stays readable (open_stop_fd() of fcgi.c), so it leaves the epoll. */
 static void begin_shutdown(void)
 {
 	struct fcgi *f;

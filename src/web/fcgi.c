@@ -52,13 +52,14 @@ static void on_stop(int sig)
 	errno = kept;
 }
 
-int fcgi_stop_fd(void)
+/* A descriptor that is readable from SIGTERM or SIGINT on. */
+static int open_stop_fd(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 
 	if (stop_pipe[0] >= 0)
 		return stop_pipe[0];
-	/* Never read: it stays readable for every thread that polls it. */
+	/* Never read: it stays readable. */
 	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK))
 		abort();
 	sigaction(SIGTERM, &stop, NULL);
@@ -74,11 +75,11 @@ bool fcgi_init(size_t body_max, unsigned body_timeout)
 	cgi_body_max = body_max;
 	cgi_body_ms = (int64_t)body_timeout * 1000;
 	/* Before FCGX_Init(): libfcgi handles SIGTERM itself where nobody does yet. */
-	fcgi_stop_fd();
+	open_stop_fd();
 	if (FCGX_Init())
 		abort();
 	listening = !FCGX_IsCGI();
-	conns_init(body_max, body_timeout, fcgi_stop_fd(), listening);
+	conns_init(body_max, body_timeout, open_stop_fd(), listening);
 	/* After FCGX_Init(), which has handlers of its own for these two. To us a web
 	 * server that has gone is EPIPE; and SIGUSR1 would only set a flag for
 	 * FCGX_Accept_r(). */

@@ -20,8 +20,8 @@ struct fcgi;
 
 enum { BODY_RATE_MIN = 512 };		/* bytes a second, the least of a body */
 
-/* Call once. Returns whether standard input is a listening socket; otherwise there is
- * one CGI request. At most body_max bytes of a body are kept; body_timeout is in
+/* Call once. From then on SIGTERM and SIGINT end fcgi_wait(). Returns whether standard
+ * input is a listening socket; otherwise there is one CGI request. At most body_max bytes of a body are kept; body_timeout is in
  * seconds. */
 bool fcgi_init(size_t body_max, unsigned body_timeout);
 
@@ -29,11 +29,7 @@ bool fcgi_init(size_t body_max, unsigned body_timeout);
  * refused whatever the body? Then fcgi_accept() returns it at once. */
 void fcgi_on_head(bool (*refused)(struct fcgi *f));
 
-/* Makes SIGTERM and SIGINT end fcgi_wait(). Returns a descriptor that is readable from
- * the signal on, for threads that wait elsewhere. */
-int fcgi_stop_fd(void);
-
-/* Whether the signal has come, as fcgi_wait() has noticed. */
+/* Whether SIGTERM or SIGINT has come, as fcgi_wait() has noticed. */
 bool fcgi_is_stopping(void);
 
 /*

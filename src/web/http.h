@@ -57,9 +57,12 @@ enum route_token {
 
 struct route {
 	const char *method;	/* GET stands for HEAD too */
-	const char *path;	/* "/{room}/join": a part in braces is an id */
+	/* "/{room}/join". A part in braces stands for any: {room}, {peer} and {event} must
+	 * be valid, and are in struct call; {page} matches valid names alone. */
+	const char *path;
 	enum route_token token;
-	bool blocks;		/* run() waits for Redis: only for a worker */
+	bool blocks;		/* run() waits for Redis: a worker runs it, unless there
+				 * is none or too many calls wait (signal/main.c) */
 	/* ERR_PENDING: it calls http_complete() itself, later. */
 	enum err (*run)(struct call *c);
 };

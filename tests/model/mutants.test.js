@@ -18,7 +18,7 @@ const MUTANTS = [
   { why: 'another Redis is taken for the same', found: /another Redis/, mode: 'wipe',
     file: 'connect', from: 'known[2] == server and known[1]', to: 'known[1]' },
   { why: 'what is left to tell is told later than what comes next', found: /apart|no member/, mode: 'kill',
-    file: 'join', from: "if told and told ~= room then return begun == '1' and -4 or -3 end", to: '' },
+    file: 'join', from: "if telling and telling ~= room then return begun == '1' and -4 or -3 end", to: '' },
   { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
     file: 'relay', from: 'not has_met(peer, to) and not has_met(to, peer)', to: 'true' },
   { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 6,
@@ -38,8 +38,8 @@ describe('a step that is broken on purpose', () => {
   }
 
   it('a mutant that no longer fits is told', async () => {
-    const mutant = { file: 'end', from: 'no such line', to: '' };
+    const mutant = { file: 'stream_end', from: 'no such line', to: '' };
     await assert.rejects(simulate(server, { seed: SEED, mode: 'kill', mutant }),
-      /end\.lua has 0 times, not once: no such line/);
+      /stream_end\.lua has 0 times, not once: no such line/);
   });
 });

@@ -23,7 +23,7 @@ describe('a race', () => {
 
   const run = (step, peer, more) => world.run(step, { peer, user: user(peer), room: 'r', ...more });
   const connect = (peer, position) => run('connect', peer, { position });
-  const beat = ({ peer, life }) => run('beat', peer, { life });
+  const beat = ({ peer, incarnation }) => run('beat', peer, { incarnation });
   const members = async () => (await world.redis.ask('SMEMBERS', 'channels:r')).sort();
 
   /** A stream. */
@@ -157,10 +157,10 @@ describe('a race', () => {
     const deadline = 60;
     let second = 0;
     for (; (await members()).length > 1 && second < deadline; second++, world.now += 1000) {
-      let answer = second % 10 === 0 ? await beat(z) : lookAt.has(second) ? await run('due', '') : {};
+      let answer = second % 10 === 0 ? await beat(z) : lookAt.has(second) ? await run('sweep', '') : {};
       while (answer.moved || answer.more) {
         if (answer.moved) lookAt.add(second + 16);
-        answer = answer.more ? await run('due', '') : {};
+        answer = answer.more ? await run('sweep', '') : {};
       }
     }
     assert.deepEqual(await members(), ['z']);
@@ -176,9 +176,9 @@ describe('a race', () => {
     const last = world.published[peer].at(-1);
     await world.redis.ask('RENAME', 'replica', `mailbox:${peer}`); // which that message had not reached
     await world.redis.ask('HSET', `peer:${peer}`, 'server', 'another');
-    const { resumed, life } = await connect(peer, last);
+    const { resumed, incarnation } = await connect(peer, last);
     assert.equal(resumed, false);
-    assert.ok(isAbove(life, last), `${life} is not above ${last}`);
+    assert.ok(isAbove(incarnation, last), `${incarnation} is not above ${last}`);
   });
 
   it('reaped and begun anew within one millisecond: ids are above all before', async () => {
@@ -189,9 +189,9 @@ describe('a race', () => {
     await run('leave', 'c');
     const last = world.published[peer].at(-1);
     await world.redis.ask('ZADD', 'leaving', 0, peer);
-    await run('due', '');
-    const { life } = await connect(peer);
-    assert.ok(isAbove(life, last), `${life} is not above ${last}`);
+    await run('sweep', '');
+    const { incarnation } = await connect(peer);
+    assert.ok(isAbove(incarnation, last), `${incarnation} is not above ${last}`);
   });
 
   describe('in parts', () => {
@@ -256,7 +256,7 @@ describe('a race', () => {
 
     it('who enters again, as it was away, hears of who leaves and what is said meanwhile', async () => {
       const [a, b, c, d] = await gather('a', 'b', 'c', 'd');
-      await run('end', 'd'); // its other stream lives, as when it has come back just now
+      await run('stream_end', 'd'); // its other stream lives, as when it has come back just now
       await world.redis.ask('ZREM', 'present', 'd');
       assert.deepEqual(await run('join', 'd'), BEGUN);
       const met = (await heard(d)).map((line) => line.split(' ')[1]);
@@ -317,7 +317,7 @@ describe('a race', () => {
       await world.redis.ask('SET', 'mailbox:b', 'foreign');
       await all('leave', 'c');
       await world.redis.ask('ZADD', 'leaving', 0, 'd');
-      while ((await run('due', '')).more);
+      while ((await run('sweep', '')).more);
       assert.deepEqual(await heard(a), ['remove-peer c', 'remove-peer d']);
       assert.deepEqual(await members(), ['a', 'b']);
     });
@@ -329,8 +329,8 @@ describe('a race', () => {
         await world.redis.ask('ZADD', 'leaving', 0, peer);
       }
       const left = async () => (await world.redis.ask('KEYS', 'channels:alone-*')).length;
-      for (const rooms of [64, 48]) assert.deepEqual([(await run('due', '')).more, await left()], [true, rooms]);
-      while ((await run('due', '')).more);
+      for (const rooms of [64, 48]) assert.deepEqual([(await run('sweep', '')).more, await left()], [true, rooms]);
+      while ((await run('sweep', '')).more);
       assert.equal(await left(), 0);
     });
 

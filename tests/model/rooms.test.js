@@ -21,7 +21,7 @@ class Member {
   /** Whom it was told of, by room. @type {{[room: string]: Set<string>}} */ view = {};
   #subscription;
   #position;
-  #life;
+  #incarnation;
 
   constructor(world, id) {
     this.world = world;
@@ -37,8 +37,8 @@ class Member {
     this.#begin(await this.#run('connect'));
   }
 
-  #begin({ life, position }) {
-    this.#life = life;
+  #begin({ incarnation, position }) {
+    this.#incarnation = incarnation;
     this.#position = position;
     this.rooms.clear();
     this.view = {};
@@ -65,7 +65,7 @@ class Member {
     await this.listen();
     this.away = true;
     await this.#subscription.close();
-    await this.#run('end');
+    await this.#run('stream_end');
   }
 
   async comeBack() {
@@ -80,7 +80,7 @@ class Member {
     }
   }
 
-  beat() { return this.#run('beat', { life: this.#life }); }
+  beat() { return this.#run('beat', { incarnation: this.#incarnation }); }
 
   begin(step, more) { this.doing = { step, more }; }
 

@@ -103,7 +103,7 @@ struct stream {
 static unsigned alive, beats, batches, stops, visits;
 static TAILQ_HEAD(stream_list, stream) asking = TAILQ_HEAD_INITIALIZER(asking);
 static struct stream_list with_answer = TAILQ_HEAD_INITIALIZER(with_answer);
-static struct stream *told;		/* something has come for it */
+static struct stream *signalled;		/* something has come for it */
 
 static struct stream *stream(int64_t beat_at, int64_t end_at)
 {
@@ -241,9 +241,9 @@ void sessions_receive(void)
 
 void *session_ready(void)
 {
-	struct stream *s = told ? told : TAILQ_FIRST(&with_answer);
+	struct stream *s = signalled ? signalled : TAILQ_FIRST(&with_answer);
 
-	told = NULL;
+	signalled = NULL;
 	return s ? s->node : NULL;
 }
 
@@ -259,7 +259,7 @@ void sessions_flush(void)
 
 int64_t sessions_deadline(void)
 {
-	return told || !TAILQ_EMPTY(&with_answer) ? 0 : INT64_MAX;
+	return signalled || !TAILQ_EMPTY(&with_answer) ? 0 : INT64_MAX;
 }
 
 /* Tests: each ends with no stream */
@@ -311,7 +311,7 @@ static void ring_other(struct stream *s)
 
 static void send_other(struct stream *s)
 {
-	told = s->other;
+	signalled = s->other;
 }
 
 /* Two of many, of which one beats and tells the other: that costs the same as if

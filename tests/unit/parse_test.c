@@ -628,26 +628,26 @@ static void test_conf(void **state)
 	buf_free(&why);
 }
 
-struct told {
+struct shown_setting {
 	const char *name, *value, *source;	/* which is sought, what is wanted */
 	bool found;
 };
 
-static void check_told(void *arg, const char *name, const char *value,
+static void check_shown(void *arg, const char *name, const char *value,
 		       const char *source)
 {
-	struct told *told = arg;
+	struct shown_setting *wanted = arg;
 
-	if (strcmp(name, told->name))
+	if (strcmp(name, wanted->name))
 		return;
-	assert_string_equal(value, told->value);
-	assert_string_equal(source, told->source);
-	told->found = true;
+	assert_string_equal(value, wanted->value);
+	assert_string_equal(source, wanted->source);
+	wanted->found = true;
 }
 
 static void test_conf_each(void **state)
 {
-	static struct told rows[] = {
+	static struct shown_setting rows[] = {
 		{ "DRAWBRIDGE_SECRET", "(not shown: 1)", "environment", false },
 		{ "DRAWBRIDGE_PING", "10", "default", false },
 		{ "DRAWBRIDGE_ORIGINS", "https://a.example https://b.example",
@@ -666,7 +666,7 @@ static void test_conf_each(void **state)
 	(void)state;
 	EACH(rows) {
 		SAY(rows[i].name);
-		assert_true(conf_each(environment, check_told, &rows[i], &why));
+		assert_true(conf_each(environment, check_shown, &rows[i], &why));
 		assert_true(rows[i].found);
 	}
 	buf_free(&why);
@@ -691,7 +691,7 @@ static void test_conf_each_redis(void **state)
 
 	(void)state;
 	EACH(rows) {
-		struct told told = { "DRAWBRIDGE_REDIS_URL", rows[i].want,
+		struct shown_setting wanted = { "DRAWBRIDGE_REDIS_URL", rows[i].want,
 			"environment", false };
 		struct buf url = BUF_INIT(256), why = BUF_INIT(4096);
 		char *environment[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent",
@@ -700,8 +700,8 @@ static void test_conf_each_redis(void **state)
 		SAY(rows[i].why);
 		buf_fmt(&url, "DRAWBRIDGE_REDIS_URL=%s", rows[i].url);
 		environment[2] = url.data;
-		assert_true(conf_each(environment, check_told, &told, &why));
-		assert_true(told.found);
+		assert_true(conf_each(environment, check_shown, &wanted, &why));
+		assert_true(wanted.found);
 		buf_free(&url);
 		buf_free(&why);
 	}

@@ -237,7 +237,7 @@ static void do_end(int argc, char **argv, struct buf *out)
 		buf_str(out, leaving ? "leaving" : "stays");
 }
 
-static void do_due(int argc, char **argv, struct buf *out)
+static void do_sweep(int argc, char **argv, struct buf *out)
 {
 	struct sweep sweep;
 	enum err e = sweep_now(redis, &sweep);
@@ -247,7 +247,7 @@ static void do_due(int argc, char **argv, struct buf *out)
 	if (e)
 		append_error(out, e);
 	else
-		buf_fmt(out, "due%s%s", sweep.moved ? " moved" : "",
+		buf_fmt(out, "sweep%s%s", sweep.moved ? " moved" : "",
 			sweep.more ? " more" : "");
 }
 
@@ -542,7 +542,7 @@ static void older_set(const char *key, long long ms)
 	freeReplyObject(r);
 }
 
-static void older_life(const char *key, long long ms)
+static void older_incarnation(const char *key, long long ms)
 {
 	redisReply *r = ask("HGET %s inc", key);
 	char id[48];
@@ -577,7 +577,7 @@ static void do_later(int argc, char **argv, struct buf *out)
 		if (!strncmp(name, "mailbox:", 8))
 			older_mailbox(key, ms);
 		else if (!strncmp(name, "peer:", 5))
-			older_life(key, ms);
+			older_incarnation(key, ms);
 		else if (!strcmp(name, "present") || !strcmp(name, "leaving"))
 			older_set(key, ms);
 		at = ask_number("PEXPIRETIME %s", key);
@@ -699,7 +699,7 @@ static const struct {
 	{ "heard", 1, false, do_heard },
 	{ "beat", 1, true, do_beat },
 	{ "end", 1, true, do_end },
-	{ "due", 0, true, do_due },
+	{ "sweep", 0, true, do_sweep },
 	{ "join", 2, true, do_join },
 	{ "enter", 2, true, do_enter },
 	{ "leave", 2, true, do_leave },

@@ -282,7 +282,7 @@ static void test_join(void **state)
 		  "leaving=kept mailbox:a=kept numbers:r=kept peer:a=kept rate:a=6s" },
 		{ "again without a stream: GRACE is not begun anew",
 		  "join a r | later 4000 | join a q | ?redis ZCARD %leaving | "
-		  "later 6001 | enter b r | got b | due | ?got b | ?members channels:r",
+		  "later 6001 | enter b r | got b | sweep | ?got b | ?members channels:r",
 		  "1 | remove-peer a r | b" },
 		{ "with a stream it is not leaving",
 		  "open a | later 1000 | join a r | ?until leaving a | ?until present a",
@@ -293,7 +293,7 @@ static void test_join(void **state)
 		  "a | 2 | a b | not resumed | add-peer b r; remove-peer b r" },
 		{ "and where that never comes it is gone after the grace",
 		  "enter a r | subscribe b | join b r | close b | later 10001 | "
-		  "due | ?members channels:r | ?got a",
+		  "sweep | ?members channels:r | ?got a",
 		  "a | add-peer b r; remove-peer b r" },
 		{ "without a stream, then one without a position: begun anew",
 		  "enter a r | join b r | subscribe b | ?connect b | ?got a",
@@ -517,7 +517,7 @@ static void test_beat(void **state)
 		  "resumed in r, missed add-peer d r | "
 		  "resumed in r, missed add-peer d r | "
 		  "resumed in r, missed add-peer d r" },
-		{ "looks at who is due, as due does",
+		{ "sweeps, as sweep does",
 		  "enter a b r | close b | later 15001 | ?beat a | ?until leaving b | "
 		  "?until present b | later 15001 | ?beat a | ?got a | "
 		  "?redis EXISTS %peer:b %mailbox:b %b:channels",
@@ -562,42 +562,42 @@ static void test_end(void **state)
 
 #define MANY_PEERS "ma mb mc md me mf mg mh mi mj mk ml"
 
-static void test_due(void **state)
+static void test_sweep(void **state)
 {
 	static const struct script_row rows[] = {
-		{ "nobody is", "?due | enter a r | ?due", "due | due" },
+		{ "nobody is", "?sweep | enter a r | ?sweep", "sweep | sweep" },
 		{ "present no longer: leaving for GRACE + PING / 2",
-		  "enter a b r | close b | later 14000 | beat a | later 1001 | ?due | "
+		  "enter a b r | close b | later 14000 | beat a | later 1001 | ?sweep | "
 		  "?until leaving b | ?until present b | ?got a | "
 		  "?members channels:r",
-		  "due moved | 15000 | none | nothing | a b" },
+		  "sweep moved | 15000 | none | nothing | a b" },
 		{ "left for good: out of all rooms, all are told, nothing is left",
 		  "enter a b r | enter c q | join b q | got c | close b | end b | "
 		  "later 10001 | beat a c | ?got a | ?got c | "
 		  "?redis EXISTS %peer:b %mailbox:b %b:channels | "
 		  "?members channels:r | ?until leaving b",
 		  "remove-peer b r | remove-peer b q | 0 | a | none" },
-		{ "not yet", "enter a b r | close b | end b | later 5000 | ?due | "
-		  "?got a", "due | nothing" },
+		{ "not yet", "enter a b r | close b | end b | later 5000 | ?sweep | "
+		  "?got a", "sweep | nothing" },
 		{ "reaped after the clock went back: the next life's ids are above what a stream "
 		  "has yet to read",
 		  "enter a b r | relay a b 1 | got b | later -3600000 | close b | end b | "
-		  "later 10001 | subscribe b | ?due | ?connect b at | ?redis XLEN %mailbox:b | "
+		  "later 10001 | subscribe b | ?sweep | ?connect b at | ?redis XLEN %mailbox:b | "
 		  "relay a b 2 | ?got b | join b r | ?relay a b 3 | ?got b | ?beat b",
-		  "due | not resumed | 1 | nothing | streams 1 | add-peer a r offer; x a 3 | live" },
+		  "sweep | not resumed | 1 | nothing | streams 1 | add-peer a r offer; x a 3 | live" },
 		{ "reaped: a return is no resumption, and in no room",
-		  "enter a b r | close b | end b | later 10001 | ?due | "
-		  "subscribe b | ?connect b at", "due | not resumed" },
+		  "enter a b r | close b | end b | later 10001 | ?sweep | "
+		  "subscribe b | ?connect b at", "sweep | not resumed" },
 		{ "back in time: nobody heard of it",
 		  "enter a b r | close b | end b | later 5000 | subscribe b | "
-		  "?connect b at | later 6000 | ?due | ?got a",
-		  "resumed in r | due | nothing" },
+		  "?connect b at | later 6000 | ?sweep | ?got a",
+		  "resumed in r | sweep | nothing" },
 		{ "a few at a time, and then at once again",
-		  "open " MANY_PEERS " | later 15001 | ?due | ?due | ?due | "
-		  "later 15001 | ?due | ?due | ?due | ?redis DBSIZE",
-		  "due moved more | due moved | due | due more | due | due | 0" },
+		  "open " MANY_PEERS " | later 15001 | ?sweep | ?sweep | ?sweep | "
+		  "later 15001 | ?sweep | ?sweep | ?sweep | ?redis DBSIZE",
+		  "sweep moved more | sweep moved | sweep | sweep more | sweep | sweep | 0" },
 		{ "a clock that went back: an entry is cut to the most it can be",
-		  "open a b | close b | end b | later -3600000 | due | "
+		  "open a b | close b | end b | later -3600000 | sweep | "
 		  "?until present a | ?until leaving b", "15000 | 15000" },
 		{ "a clock an hour back, a peer dies: gone all the same",
 		  "enter a b r | later -3600000 | close b | beat a | later 15001 | "
@@ -609,14 +609,14 @@ static void test_due(void **state)
 		{ "between two streams when the clock jumps: lost, and told",
 		  "enter a b r | close b | end b | later 3600000 | beat a | ?got a | "
 		  "subscribe b | ?connect b at", "remove-peer b r | not resumed" },
-		{ "nothing is renewed", "enter a b r | age | due | ?keys",
+		{ "nothing is renewed", "enter a b r | age | sweep | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
 		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old" },
 		{ "all are killed and nobody returns: two days, and nothing is left",
 		  "enter a b r | relay a b 1 | close a b | later 172800001 | "
 		  "?redis DBSIZE", "0" },
 		{ "a room that only the Node application's keep does not expire",
-		  "node n r | enter a r | close a | end a | later 10001 | due | "
+		  "node n r | enter a r | close a | end a | later 10001 | sweep | "
 		  "later 180000000 | ?members channels:r | ?keys",
 		  "n | channels:r=- n:channels=-" },
 	};
@@ -663,10 +663,10 @@ static const struct script_call {
 	  true },
 	{ "beat", ROOM " | redis ZADD %leaving 9e12 a", "?beat a", "live",
 	  "over", "present leaving", NULL, true },
-	{ "end", ROOM " | close a", "?end a", "leaving", "stays",
+	{ "stream_end", ROOM " | close a", "?end a", "leaving", "stays",
 	  "present leaving", NULL, true },
-	{ "due", ROOM " | close c | end c | later 15001", "?due", "due moved",
-	  "due", "present leaving", NULL, true },
+	{ "sweep", ROOM " | close c | end c | later 15001", "?sweep", "sweep moved",
+	  "sweep", "present leaving", NULL, true },
 };
 
 #define EACH_CALL \
@@ -746,7 +746,7 @@ static void test_restarted(void **state)
 	EACH_CALL {
 		print_message("  %s\n", c->name);
 		play_begin();
-		play_one("due | restart");
+		play_one("sweep | restart");
 		expect_result(c, "after a restart", play_one(c->step), c->want_empty);
 		play_end();
 		play_begin();
@@ -859,14 +859,14 @@ static void test_full_and_foreign(void **state)
 		  "it is later",
 		  "enter a b c r | close b c | end b | end c | later 10001 | "
 		  "break b:channels | ?beat a | ?got a | ?members channels:r | "
-		  "?due | mend b:channels | later 15001 | ?beat a | ?got a | "
+		  "?sweep | mend b:channels | later 15001 | ?beat a | ?got a | "
 		  "?redis ZCARD %leaving",
-		  "live | remove-peer c r | a b | due | live | remove-peer b r | 0" },
+		  "live | remove-peer c r | a b | sweep | live | remove-peer b r | 0" },
 		{ "so does a room's", "enter a b r | enter c q | close b c | "
-		  "end b | end c | later 10001 | break channels:q | ?due | ?got a | "
+		  "end b | end c | later 10001 | break channels:q | ?sweep | ?got a | "
 		  "mend channels:q | later 15001 | ?beat a | "
 		  "?redis EXISTS %channels:q %peer:c",
-		  "due | remove-peer b r | live | 0" },
+		  "sweep | remove-peer b r | live | 0" },
 	};
 
 	(void)state;
@@ -929,7 +929,7 @@ int main(void)
 		COURSE(test_connect),
 		COURSE(test_beat),
 		COURSE(test_end),
-		COURSE(test_due),
+		COURSE(test_sweep),
 		COURSE(test_all_called),
 		COURSE(test_flushed),
 		COURSE(test_restarted),

@@ -1,6 +1,6 @@
 /*
  * tab.h - a tab of a browser and its stream, as stream.c serves it: what it
- * hears, up to which position, in which life. Without HTTP.
+ * hears, up to which position, in which incarnation. Without HTTP.
  */
 #ifndef UNIT_TAB_H
 #define UNIT_TAB_H
@@ -30,11 +30,11 @@ struct tab {
 	struct peer peer;
 	struct listener *listener;	/* NULL: closed */
 	char position[48], incarnation[48];
-	bool over;		/* a later life began: it passes on nothing */
+	bool over;		/* a later incarnation began: it passes on nothing */
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 
-/* The functions of room.h, waited for; beat_now() is of one, which trims. */
+/* The functions of presence.h, waited for; beat_now() is of one, which trims. */
 enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep);
 enum err leave_now(struct redis *r, const struct peer *p, bool *leaving);
 enum err sweep_now(struct redis *r, struct sweep *sweep);

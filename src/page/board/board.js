@@ -352,7 +352,7 @@ function say(sentence) {
 
 async function copy() {
   link.select();
-  // navigator.clipboard exists under HTTPS alone, and may be forbidden.
+  // navigator.clipboard exists in secure contexts only, and may be forbidden.
   const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
     document.execCommand('copy');
   say(copied ? 'The link is copied: whoever opens it draws here, too.' : `This is the link: ${link.value}`);

@@ -382,7 +382,7 @@ function bucket(id) {
 }
 
 /**
- * FNV-1a: crypto.subtle exists under HTTPS alone, and nobody is kept out by this.
+ * FNV-1a: crypto.subtle exists in secure contexts only, and this hash protects nothing.
  * @param {string} text
  */
 function fnv(text) {

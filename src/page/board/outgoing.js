@@ -12,7 +12,7 @@ export class Outgoing {
   #elements = new Map();
   /** @type {{x: number, y: number} | null | undefined} */
   #cursor = undefined; // {x, y}; null: it has left; undefined: nothing new
-  #told = 0; // when the cursor was
+  #cursorSentAt = 0;
   #waiting = false;
 
   /**
@@ -58,11 +58,11 @@ export class Outgoing {
     if (elements.length) {
       this.#sync.tell(elements, this.#cursor);
     } else if (this.#cursor !== undefined) {
-      if (this.#cursor && performance.now() - this.#told < CURSOR_MS) return this.#soon();
+      if (this.#cursor && performance.now() - this.#cursorSentAt < CURSOR_MS) return this.#soon();
       const text = JSON.stringify({ type: 'cursor', cursor: this.#cursor });
       // Nothing that is old when it arrives is to queue up for those whom the server serves.
       for (const peer of this.#bridge.peers) if (peer.state === 'open') this.#bridge.send(text, peer);
-      this.#told = performance.now();
+      this.#cursorSentAt = performance.now();
     }
     this.#cursor = undefined;
   }

@@ -14,7 +14,7 @@ const CHANNEL = { negotiated: true, id: 0 };
 const ATTEMPT_MS = 12_000; // with a connection that does not open
 const RESTART_MS = 1_000; // after one failed: the server may just be saying that the peer has gone
 const DISCONNECTED_MS = 4_000; // it may come back by itself
-const DOUBLINGS_MAX = 2; // doublings
+const DOUBLINGS_MAX = 2; // of a wait, one with each try in vain
 const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
 
 const CANDIDATES_MAX = 100;

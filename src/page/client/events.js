@@ -2,7 +2,7 @@
  * events.js - telling whoever listens.
  */
 
-/** @param {() => void} listener  of that the network is another, or back */
+/** @param {() => void} listener  called when the network has changed, or is back */
 export function onNetworkChange(listener) {
   addEventListener('online', listener);
   const { connection } = /** @type {Navigator & {connection?: EventTarget}} */ (navigator); // not everywhere

@@ -76,7 +76,7 @@ export class Peer {
   #hooks;
   #connection;
   #session = randomId();
-  #other = ''; // its session
+  #otherSession = ''; // its session
   #sender = new Sender();
   #receiver = new Receiver();
   #next = 0; // the offset that is to be sent next
@@ -248,7 +248,7 @@ export class Peer {
     const at = this.#confirmed = this.#receiver.received;
     clearTimeout(this.#timers.ack);
     this.#timers.ack = 0;
-    return { session: this.#session, to: this.#other, at, way: this.#way, turn: this.#epoch, why };
+    return { session: this.#session, to: this.#otherSession, at, way: this.#way, turn: this.#epoch, why };
   }
 
   /**
@@ -279,7 +279,7 @@ export class Peer {
     const { session, to, at, way, turn, why } = status;
     if (typeof session !== 'string' || !session || session.length > 64) return false;
     if (!Number.isSafeInteger(at) || !Number.isSafeInteger(turn) || !['', 'channel', 'relay'].includes(way)) return false;
-    if (session !== this.#other) this.#beginSession(session);
+    if (session !== this.#otherSession) this.#beginSession(session);
     if (to === this.#session && at > this.#sender.acked) {
       this.#sender.ack(at);
       this.#unanswered = 0;
@@ -301,8 +301,8 @@ export class Peer {
    * @param {string} session
    */
   #beginSession(session) {
-    const anew = this.#other !== '';
-    this.#other = session;
+    const anew = this.#otherSession !== '';
+    this.#otherSession = session;
     this.#otherEpoch = -1;
     this.#receiver = new Receiver();
     this.#confirmed = 0;
@@ -329,7 +329,7 @@ export class Peer {
         this.#absent = 'answered';
         clearTimeout(this.#timers.absent);
       }
-    } else if (data.byteLength > OFFSET_BYTES && this.#other) {
+    } else if (data.byteLength > OFFSET_BYTES && this.#otherSession) {
       this.#receive(new DataView(data).getFloat64(0), new Uint8Array(data, OFFSET_BYTES));
     }
   }
@@ -387,7 +387,7 @@ export class Peer {
   }
 
   #pump() {
-    if (this.#closed || !this.#other) return;
+    if (this.#closed || !this.#otherSession) return;
     this.#next = Math.max(this.#next, this.#sender.acked); // it may have arrived before it was sent again
     if (this.#using === 'channel') this.#pumpChannel();
     if (this.#using === 'relay') this.#pumpRelay();

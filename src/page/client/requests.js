@@ -9,9 +9,9 @@ export const TIMER_MAX_MS = 2 ** 31 - 1;
 const BACKOFF_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
 
-/** An answer that repeating the request would not better. */
+/** A request failed for good: to repeat it does not help, unless it is `retryable`. */
 export class Refusal extends Error {
-  retryable = false; // yet it would, after so many milliseconds
+  retryable = false; // after retryAfter milliseconds
   retryAfter = 0;
 
   /**

@@ -5,8 +5,9 @@
  * in order, and says goodbye. It knows nothing of WebRTC or of the page that uses it.
  *
  * Events: state (state, detail); add-peer, remove-peer, and what peers relay (data).
- * Each peer that leaves is told by remove-peer, also where the server could not tell it: when a join
- * after an interruption finds it gone. clear-peers: it is this page that was out, and knows nobody.
+ * remove-peer is emitted for each peer that leaves, also where the server could not say so: when a join
+ * after an interruption finds it gone. clear-peers: this page itself was out of the room, and knows of
+ * nobody in it any more.
  */
 
 import { Emitter, onNetworkChange } from './events.js';

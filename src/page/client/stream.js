@@ -36,8 +36,9 @@ export class Stream {
    * @param {import('./tokens.js').Tokens} tokens
    * @param {string[]} events  to listen for
    * @param {{heard: (event: string, data: any) => void, down: (failed: boolean) => void,
-   *     silent: () => void, refused: (error: Error) => void}} hooks  failed: the next one, too; silent: one that was
-   *     asked for has said nothing, and is given up
+   *     silent: () => void, refused: (error: Error) => void}} hooks
+   *     down: the stream has ended; failed: before it began. silent: one that was asked for said nothing in time,
+   *     and is given up. refused: there is no token
    */
   constructor(base, tokens, events, hooks) {
     this.#base = base;

@@ -16,7 +16,7 @@ import { Refusal, TIMER_MAX_MS, ask, persist, refusal } from './requests.js';
  *     as POST access answers; expires in Unix seconds
  *
  * @typedef {Pass & {arrived: number, share: number}} Held
- *     arrived: on our clock; share: after so much of the life that it had left then it is renewed
+ *     arrived: on our clock; share: the part of the time that was left then after which it is renewed
  */
 
 const RENEW_MIN_MS = 1_000;
@@ -38,8 +38,8 @@ export class Tokens {
   #pass = null;
   /** @type {number | null} the server's clock is so many ms ahead of ours; null: nothing has told */
   #skew = null;
-  #shortRenewals = 0; // how many in a row were to be renewed too soon
-  /** @type {Promise<void> | null} of one */
+  #shortRenewals = 0; // how many in a row gave a token that was to be renewed almost at once
+  /** @type {Promise<void> | null} the renewal that is under way */
   #pending = null;
   #timer = 0;
   #era = 0; // counts stop(): what began in an earlier one is over
@@ -139,8 +139,8 @@ export class Tokens {
   /** When the token is to be renewed, on our clock: before it expires, and not all tabs at once. */
   get #renewAt() {
     if (!this.#pass) return 0;
-    const least = this.#isShort ? Math.min(RENEW_MIN_MS * 2 ** this.#shortRenewals, RENEW_AGAIN_MAX_MS) : 0;
-    return this.#pass.arrived + Math.max(this.#lasts, least);
+    const min = this.#isShort ? Math.min(RENEW_MIN_MS * 2 ** this.#shortRenewals, RENEW_AGAIN_MAX_MS) : 0;
+    return this.#pass.arrived + Math.max(this.#lasts, min);
   }
 
   async #ask() {

@@ -1,6 +1,6 @@
 -- deliver.lua - messages to peers, and what they cost. The loader puts a line of settings before a
 -- step (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS, PEER_ROOMS,
--- RATE_WINDOW_MS, KEEP_MS, DUE_AT_ONCE, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT),
+-- RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT),
 -- and embed.sh those of the definitions here and in presence.lua that it uses.
 --
 -- redis.call() makes each number a text, with 17 digits, which takes longer than some commands: so
@@ -36,11 +36,11 @@ local function has_met(peer, other, room)
   local function number_of(id)
     return tonumber((redis.call('HGET', key_peer(id), NUMBER .. name) or ''):match('^%d+')) or 0
   end
-  local teller, told = peer, other
-  if number_of(other) > number_of(peer) then teller, told = other, peer end
-  if not redis.call('LPOS', telling .. teller, '+' .. name .. ' ' .. told) then return true end
+  local later, earlier = peer, other
+  if number_of(other) > number_of(peer) then later, earlier = other, peer end
+  if not redis.call('LPOS', telling .. later, '+' .. name .. ' ' .. earlier) then return true end
   -- A peer that enters again may have met it before. The sender of a relay has: it was told of the receiver.
-  return not room and redis.call('SISMEMBER', PREFIX .. teller .. ':channels', name) == 1
+  return not room and redis.call('SISMEMBER', PREFIX .. later .. ':channels', name) == 1
 end
 
 -- Of those that are entering a room (a set): the peer itself, and those that were not told of it yet,

@@ -350,26 +350,26 @@ local function oldest_streams(hash)
   return last
 end
 
--- A new life: one mark in the mailbox, above every id before, and nothing
--- else, so no older position is known. Its id names the life. Other streams, of
--- the older life, hear of it and connect again: if there may be any.
-local function begin_life(peer, server, others, now)
+-- One mark in the mailbox, above every id before, and nothing else, so no older position is known.
+-- Its id names the incarnation. Other streams, of the older one, hear of it and connect again: if
+-- there may be any.
+local function begin_incarnation(peer, server, others, now)
   -- A millisecond ahead: there may have been a mailbox a moment ago, or one on the master before
   -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
   local last = newest and tonumber(newest[1]:match('^%d+')) or 0
   -- Many thousand entries take their time to be freed.
   if newest then redis.call('UNLINK', key_mailbox(peer)) end
-  local life = redis.call('XADD', key_mailbox(peer),
+  local incarnation = redis.call('XADD', key_mailbox(peer),
     text_of(math.max(now, last) + 1) .. '-0', 'm', '')
-  redis.call('HSET', key_peer(peer), 'inc', life, 'server', server)
+  redis.call('HSET', key_peer(peer), 'inc', incarnation, 'server', server)
   redis.call('DEL', key_kept(peer))
-  if others then ping(peer, life, '{}') end
-  return life
+  if others then ping(peer, incarnation, '{}') end
+  return incarnation
 end
 
--- If the clock went back, ids that a stream has yet to read lie ahead of it: those of the next life
--- must be above them, so the newest stays as long as it is ahead.
+-- If the clock went back, ids that a stream has yet to read lie ahead of it: those of the next
+-- incarnation must be above them, so the newest stays as long as it is ahead.
 local function forget(peer, now)
   redis.call('DEL', key_peer(peer), key_rooms(peer), key_kept(peer))
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
@@ -383,7 +383,7 @@ local function forget(peer, now)
 end
 
 -- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
--- then its life is over for everybody, as it is about to be in none of them.
+-- then its incarnation is over for everybody, as it is about to be in none of them.
 local ROOMS_AT_ONCE = 16
 local function leave_on(peer)
   check_peer(peer)
@@ -396,10 +396,10 @@ local function leave_on(peer)
   return left
 end
 
--- Those that are due, a few at a time. Returns moved, more, reaped (see due.lua).
+-- Those that are due, a few at a time. Returns moved, more, reaped (see sweep.lua).
 local function due(now)
   local reaped, at_once = 0, false
-  local limit, now_text, lapse_text = text_of(DUE_AT_ONCE), text_of(now), text_of(now + LAPSE_MS)
+  local limit, now_text, lapse_text = text_of(SWEEP_MAX), text_of(now), text_of(now + LAPSE_MS)
   local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now_text,
     'LIMIT', '0', limit)
   for i, peer in ipairs(gone) do
@@ -435,6 +435,6 @@ local function due(now)
       redis.call('ZADD', set, most, peer)
     end
   end
-  local moved, more = #silent > 0, at_once or math.max(#gone, #silent) >= DUE_AT_ONCE
+  local moved, more = #silent > 0, at_once or math.max(#gone, #silent) >= SWEEP_MAX
   return moved and 1 or 0, more and 1 or 0, reaped
 end

@@ -38,7 +38,7 @@ export class Checks {
     const { world, simulation } = this;
     for (const line of removed) {
       const [by, peer] = line.split(' ');
-      if (by !== 'beat' && by !== 'due') continue;
+      if (by !== 'beat' && by !== 'sweep') continue;
       this.tally('reaped');
       this.#reaped.add(peer);
       for (const page of simulation.pagesOf(peer)) {
@@ -65,7 +65,7 @@ export class Checks {
     }
     // Joins that run late, all of them, may fill it.
     const known = page.position && page.stream === stream && !page.isDead && !before.full &&
-      before.life === page.life && before.runId === world.runId && !this.#isForgotten(page);
+      before.incarnation === page.incarnation && before.runId === world.runId && !this.#isForgotten(page);
     this.hold(resumed || !known, 'not resumed, though nothing was lost', `${page.id} ${page.position}`);
     // Another Redis knows ids and lacks what came last, also beside a twin.
     this.hold(!resumed || before.runId === world.runId, 'resumed on another Redis', page.id);

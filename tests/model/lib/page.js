@@ -6,7 +6,7 @@ import { GaveUp } from './world.js';
 export class Page {
   stream = null;
   position = null;
-  life = null;
+  incarnation = null;
   peers = new Map(); // id: were we told to offer
   got = []; // ids since the last `connected` that was no resumption
   logFrom = 0;
@@ -36,9 +36,9 @@ export class Page {
 
   /** What Redis knows of us just before the script: for the checks alone. */
   async beforeConnect() {
-    const [life, runId] = await this.world.redis.ask('HMGET', `peer:${this.id}`, 'inc', 'server');
+    const [incarnation, runId] = await this.world.redis.ask('HMGET', `peer:${this.id}`, 'inc', 'server');
     const full = await this.world.redis.ask('XLEN', `mailbox:${this.id}`) >= SETTINGS.MAILBOX;
-    return { life, runId, full, joined: this.joined };
+    return { incarnation, runId, full, joined: this.joined };
   }
 
   /** Just after the script. */
@@ -47,7 +47,7 @@ export class Page {
     return { logLength: this.world.published[this.id]?.length ?? 0, wasJoined: before.joined };
   }
 
-  connected(stream, { resumed, position, life, rooms }, { logLength, wasJoined }) {
+  connected(stream, { resumed, position, incarnation, rooms }, { logLength, wasJoined }) {
     if (this.stream !== stream || this.isDead) return;
     const { checks } = this;
     if (resumed) {
@@ -62,7 +62,7 @@ export class Page {
       this.joined = this.introduced = false;
       this.unannounced = rooms.includes(this.room);
     }
-    this.life = life;
+    this.incarnation = incarnation;
     this.downSince = null;
     if (!this.joined && !this.out) this.world.spawn(this.join());
   }

@@ -2,16 +2,16 @@
 // embed.sh and script.c do), and a row a step: its KEYS, its ARGV and what its answer means. The rest of
 // the model knows only these results:
 // join, leave, connect and broadcast may also give { again }: what is to be named besides, to go on with it.
-//   connect           { resumed, position, life, rooms, missed: [[id, message], …], more }
+//   connect           { resumed, position, incarnation, rooms, missed: [[id, message], …], more }
 //   replay            { known, missed, more }
-//   beat, due         { accepted, again, moved, more }
-//   end, leave        true or false
+//   beat, sweep       { accepted, again, moved, more }
+//   stream_end, leave true or false
 //   join              'full', 'many' or the users of the others
 //   relay, broadcast  'apart', 'rate' or a number
 import { readFileSync } from 'node:fs';
 
 export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX: 256, MAILBOX_TTL_MS: 60_000,
-  ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, DUE_AT_ONCE: 8,
+  ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, SWEEP_MAX: 8,
   PAGE_BYTES: 300, // so that what was missed takes several
   PEER_STREAMS: 8,
   TELL_AT_ONCE: 6 }; // likewise: of joins and leaves
@@ -34,8 +34,8 @@ const STEPS = {
   connect: {
     keys: own,
     args: (a) => [a.peer, a.position ?? '', a.user, a.server, 0],
-    result: ([resumed, position, life, rooms, missed, more]) =>
-      ({ resumed: resumed === 1, position, life, rooms, missed: messages(missed), more: more === 1 }),
+    result: ([resumed, position, incarnation, rooms, missed, more]) =>
+      ({ resumed: resumed === 1, position, incarnation, rooms, missed: messages(missed), more: more === 1 }),
   },
   replay: {
     keys: (a) => [`mailbox:${a.peer}`],
@@ -44,11 +44,11 @@ const STEPS = {
   },
   beat: {
     keys: () => ['present', 'leaving'],
-    args: (a) => [a.peer, a.life, 1],
+    args: (a) => [a.peer, a.incarnation, 1],
     result: ([moved, more, , [answer]]) => ({ accepted: answer > 0, again: answer === 2, moved: moved === 1, more: more === 1 }),
   },
-  end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
-  due: {
+  stream_end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
+  sweep: {
     keys: () => ['present', 'leaving'],
     args: () => [],
     result: ([moved, more]) => ({ accepted: true, moved: moved === 1, more: more === 1 }),

@@ -22,14 +22,14 @@ export function isAbove(id, other) {
 }
 
 /** Traps that its order of steps avoids, each met in a run: `connect` comes after SUBSCRIBE, so nothing is
- *  between them; what was replayed comes once more as a push, and is passed over; a `ping` above our life
+ *  between them; what was replayed comes once more as a push, and is passed over; a `ping` above our incarnation
  *  means that another stream of the peer began anew: no event after it may reach a client that still holds
- *  positions of the old life, so we connect again at once and announce it. */
+ *  positions of the old incarnation, so we connect again at once and announce it. */
 export class Stream {
   gone = false; // the web server has told that the client is gone
   ready = false; // `connected` is out
   superseded = false; // a later life has begun
-  life = null;
+  incarnation = null;
   subscription = null;
 
   constructor(world, process, page) {
@@ -78,7 +78,7 @@ export class Stream {
     let before;
     const answer = yield* world.call('connect', { peer: page.id, position: this.sent, user: page.user,
       onRun: async () => { before ??= await page.beforeConnect(); } }); // not earlier: it may have to wait
-    this.life = answer.life;
+    this.incarnation = answer.incarnation;
     const after = page.afterConnect(this, before, answer);
     yield world.latency();
     this.sent = answer.position;
@@ -113,7 +113,7 @@ export class Stream {
       if (this.superseded) return;
       if (world.now >= beatAt && !this.gone && !subscription.dead) {
         beatAt = nextBeat();
-        const answer = yield* world.call('beat', { peer: this.page.id, life: this.life });
+        const answer = yield* world.call('beat', { peer: this.page.id, incarnation: this.incarnation });
         yield world.latency();
         if (!answer.accepted) return;
         if (answer.again) beatAt = world.now;
@@ -127,7 +127,7 @@ export class Stream {
       const message = JSON.parse(text);
       const { id } = message;
       if (id && message.event === 'ping') {
-        if (isAbove(id, this.life)) {
+        if (isAbove(id, this.incarnation)) {
           this.superseded = true;
           return;
         }
@@ -145,7 +145,7 @@ export class Stream {
     await subscription.close();
     yield world.latency();
     try {
-      if (yield* world.call('end', { peer: this.page.id })) this.lookIn(GRACE + 1);
+      if (yield* world.call('stream_end', { peer: this.page.id })) this.lookIn(GRACE + 1);
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
     }
@@ -157,11 +157,11 @@ export class Stream {
     if (more) this.lookIn(1);
   }
 
-  lookIn(ms) { this.world.at(ms, () => this.world.spawn(this.due(), this.process)); }
+  lookIn(ms) { this.world.at(ms, () => this.world.spawn(this.sweep(), this.process)); }
 
-  async *due() {
+  async *sweep() {
     try {
-      this.lookAgain(yield* this.world.call('due', {}));
+      this.lookAgain(yield* this.world.call('sweep', {}));
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
     }

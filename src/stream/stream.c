@@ -10,9 +10,9 @@
  *	   v           (each that does not ask) --> LEAVING --> ENDED
  *	 ENDED
  *
- * The client is served in all of them but the first, whose request may yet be answered with
- * an error: pings go out whatever Redis does. Its end comes first (writer_end()), and when
- * that is sent or given up the stream leaves.
+ * The client is served, and pings go out whatever Redis does, in all of them but OPENING,
+ * whose request may yet be answered with an error, and LEAVING: its end comes first
+ * (writer_end()), and when that is sent or given up the stream leaves.
  */
 #include "config.h"
 

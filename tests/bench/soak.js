@@ -27,9 +27,10 @@ const MORE = { memory: 0.02, web: 0.05, memory_kib: 100, counted: 0.02, counted_
 const WEB = ['lighttpd', 'apache2', 'nginx'], REDIS = ['redis-server', 'valkey-server'];
 
 // Once nobody is there. mod_fcgid looks every two minutes for processes that were idle for five (apache/drawbridge.conf).
+const STREAM_KIB_MAX = 1000, STREAM_REDIS_MAX = 2; // of a process that holds one stream
 const GONE_MS = 75_000, IDLE_MS = 8 * 60_000;
 const WORKERS = SERVER === 'apache' ? 1 : 3; // each has a connection, where the settings say no other
-const LEFT = { 'stream.fcgi': SERVER === 'apache' ? 0 : 1, 'signal.fcgi': SERVER === 'apache' ? 32 : 1 };
+const LEFT = { 'stream.fcgi': SERVER === 'apache' ? 0 : 1, 'signal.fcgi': SERVER === 'apache' ? 16 : 1 };
 
 const PROGRAMS = ['stream.fcgi', 'signal.fcgi', ...WEB, ...REDIS];
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
@@ -167,6 +168,9 @@ async function soak() {
     console.log(`| ${n} | ${one.keys} | ${Object.entries(one.sums).map(([name, sum]) => `${name} ${shown(sum)}`).join(' | ')} |`);
   }
   const wrong = risen(samples);
+  const { kib, redis: connections, processes: n } = samples.at(-1).sums['stream.fcgi'];
+  if (SERVER === 'apache' && kib > n * STREAM_KIB_MAX) wrong.push(`stream.fcgi: ${Math.round(kib / n)} KiB each, not ${STREAM_KIB_MAX}`);
+  if (SERVER === 'apache' && connections > n * STREAM_REDIS_MAX) wrong.push(`stream.fcgi: ${connections} connections to Redis of ${n} processes`);
   for (const host of hosts) {
     if (host.stream.ended) wrong.push(`a stream that was held has ended: ${host.stream.ended}`);
     host.stream.cut();

@@ -51,7 +51,7 @@ if (FULL) {
       const [, ms, one, two] = /^Redis answers after ([\d.]+) ms: a relay or a join takes at least ([\d.]+) ms, a stream ([\d.]+) ms to open$/m.exec(out) ?? [out];
       assert.ok(Number(ms) >= 2 * FAR, out);
       assert.equal(one, ms);
-      assert.ok(Math.abs(two - 2 * ms) < 0.2, out); // both are rounded
+      assert.ok(Math.abs(Number(two) - 2 * Number(ms)) < 0.2, out); // both are rounded
       assert.match(out, /^warning: DRAWBRIDGE_REDIS_URL: Redis is \d+ ms away: /m);
       await far.delay(1);
       assert.doesNotMatch((await check()).out, /^warning/m);

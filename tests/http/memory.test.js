@@ -8,7 +8,7 @@ const STREAMS = 500, ROUNDS = 16, AT_A_TIME = 16;
 const THREAD_KIB = 80; // of a worker of signal.fcgi: its stack, and a connection to Redis
 const LEAK_BYTES = 16; // of each stream; what malloc gives is 32 at least
 
-// malloc keeps a little of what is free for each thread, until after some ten thousand streams it has
+// malloc keeps a little of what is free for each size, until after some ten thousand streams it has
 // enough. Without that, what is measured is what is in use.
 process.env.GLIBC_TUNABLES = 'glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0';
 

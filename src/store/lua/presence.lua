@@ -397,7 +397,7 @@ local function leave_on(peer)
 end
 
 -- Those that are due, a few at a time. Returns moved, more, reaped (see sweep.lua).
-local function due(now)
+local function sweep(now)
   local reaped, at_once = 0, false
   local limit, now_text, lapse_text = text_of(SWEEP_MAX), text_of(now), text_of(now + LAPSE_MS)
   local gone = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now_text,

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { unprivileged } from '../http/lib/netns.js';
 
 const REPORTER = fileURLToPath(new URL('reporter.js', import.meta.url));
 const LONGEST_MS = 15 * 60_000; // then something hangs
@@ -47,14 +48,17 @@ function run([command, ...args], env, signal) {
 
 const count = (results, kind) => results.filter((result) => result[kind]).length;
 
-/** A file of node's tests.
- *  @param {{file?: string}} job
+/** Before a command that is to have a network of its own: the loopback interface alone, as long as it runs. */
+const OWN_NETWORK = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+
+/** A file of node's tests. (Without the right to make networks its tests are skipped.)
+ *  @param {{file?: string, ownNetwork?: boolean}} job
  *  @param {How} how */
-async function runFile({ file }, { env, title, signal }) {
+async function runFile({ file, ownNetwork }, { env, title, signal }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-run-'));
   try {
     const told = path.join(folder, 'results');
-    const { status, output } = await run([process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
+    const { status, output } = await run([...(ownNetwork && !unprivileged ? OWN_NETWORK : []), process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
       ...(title ? [`--test-name-pattern=${title}`] : []), file], env, signal);
     const results = readFileSync(told, { encoding: 'utf8', flag: 'a+' }).split('\n').filter(Boolean).map((line) => JSON.parse(line))
       .filter(({ skipped }) => skipped !== 'test name does not match pattern');

@@ -21,6 +21,10 @@ const ALONE = {
 const BUSY = ['lint', 'distcheck', 'unit', 'asan/build', 'tsan/build', 'asan/unit',
   'faults:lighttpd/malformed', 'faults:apache/malformed', 'faults:apache-proxy/malformed', 'faults:nginx/malformed'];
 
+/** Files whose tests add networks and addresses. Each of their jobs does so in a network of its own: a browser that sees a
+ *  change of its network abandons what it was loading. */
+const NETWORKS = ['far', 'network'];
+
 const MOUNTS = { apache: '/draw/' };
 
 // The suites that say most on programs with a sanitizer.
@@ -45,7 +49,7 @@ const files = (folder) => readdirSync(path.join(TESTS, folder))
 
 // A job is a file of tests (file), a target of make (make), or another command (command).
 const fileJob = (suite, folder, name, env = {}, more = {}) =>
-  ({ name: `${suite}/${name}`, suite, file: path.join(TESTS, folder, `${name}.test.js`), env, ...more });
+  ({ name: `${suite}/${name}`, suite, file: path.join(TESTS, folder, `${name}.test.js`), env, ownNetwork: NETWORKS.includes(name), ...more });
 
 function ofFolder(suite, folder, env) {
   return files(folder).map((name) => fileJob(suite, folder, name, env));

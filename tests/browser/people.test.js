@@ -175,6 +175,25 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     assert.equal(await ann.page.evaluate(() => navigator.clipboard.readText()), ann.page.url());
   });
 
+  test('where a file of the page did not arrive, the page says what to do', async (room) => {
+    const ann = await room.board();
+    await ann.until({ state: 'connected' });
+    const advice = (page) => page.evaluate(() => {
+      const { content, visibility } = getComputedStyle(document.getElementById('status'), '::after');
+      return content !== 'none' && visibility === 'visible';
+    });
+    assert.equal(await advice(ann.page), false);
+    ann.allow(/tools\.js .*ERR_INTERNET_DISCONNECTED/);
+    await ann.page.route('**/tools.js', (route) => route.abort('internetdisconnected'));
+    await ann.page.reload();
+    assert.equal(await ann.status(), 'Starting…');
+    await until(() => advice(ann.page), 'the advice', 2 * WAIT_MS);
+    await ann.page.unroute('**/tools.js');
+    await ann.page.reload();
+    await ann.until({ state: 'connected' });
+    assert.equal(await advice(ann.page), false);
+  });
+
   test('a page that is no secure context is a whole board, and its link is copied too', async (room) => {
     const [server] = room.site.servers;
     const insecure = new URL(server.base);

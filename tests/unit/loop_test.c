@@ -252,6 +252,7 @@ void sessions_flush(void)
 	struct stream *s;
 
 	batches += !TAILQ_EMPTY(&asking);
+	/* cppcheck-suppress unknownMacro */
 	TAILQ_FOREACH(s, &asking, entry)
 		s->state = IS_ANSWERED;
 	TAILQ_CONCAT(&with_answer, &asking, entry);

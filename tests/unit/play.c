@@ -178,7 +178,7 @@ static void do_got(int argc, char **argv, struct buf *out)
 static void do_heard(int argc, char **argv, struct buf *out)
 {
 	struct buf got = BUF_INIT(65536);
-	const char *events[WORDS_MAX * 4];
+	const char *events[WORDS_MAX * 4] = { NULL };
 	char *rest, *event;
 	size_t n = 0;
 
@@ -257,7 +257,7 @@ static void append_ids(struct buf *out, enum err e, const struct buf *peers)
 {
 	char why[128];
 	json_t *list;
-	const char *ids[64];
+	const char *ids[64] = { NULL };
 	size_t i, n = 0;
 	json_t *peer;
 
@@ -322,11 +322,13 @@ static void do_peers(int argc, char **argv, struct buf *out)
 /* N characters, as JSON, for +N; else the text itself. */
 static char *data_of(const char *word)
 {
-	size_t n = *word == '+' ? (size_t)atoi(word + 1) : strlen(word);
-	char *s = xmalloc(n + 3);
+	size_t n;
+	char *s;
 
 	if (*word != '+')
-		return strcpy(s, word);
+		return xstrdup(word);
+	n = (size_t)atoi(word + 1);
+	s = xmalloc(n + 3);
 	memset(s, 'x', n + 2);
 	s[0] = s[n + 1] = '"';
 	s[n + 2] = '\0';
@@ -431,8 +433,9 @@ static void do_redis(int argc, char **argv, struct buf *out)
 static void do_members(int argc, char **argv, struct buf *out)
 {
 	redisReply *r = ask("SMEMBERS %s", key_of(argv[argc - 1]));
-	const char *members[64];
+	const char *members[64] = { NULL };
 
+	assert_true(r->elements <= sizeof members / sizeof *members);
 	for (size_t i = 0; i < r->elements; i++)
 		members[i] = r->element[i]->str;
 	buf_str(out, r->elements ? "" : "nobody");
@@ -450,7 +453,7 @@ static bool within(long long ms, long long at)
 static void do_keys(int argc, char **argv, struct buf *out)
 {
 	redisReply *r = ask("KEYS *");
-	const char *lines[128];
+	const char *lines[128] = { NULL };
 
 	(void)argc;
 	(void)argv;
@@ -728,12 +731,14 @@ static const struct {
 static void play_step(char *text, struct buf *result)
 {
 	struct buf out = BUF_INIT(1024 * 1024);
-	char *argv[WORDS_MAX], *rest = text, *word;
+	char *argv[WORDS_MAX] = { text }, *rest = text, *word;
 	int argc = 0;
 	bool wanted;
 
-	while ((word = strtok_r(NULL, " ", &rest)))
+	while ((word = strtok_r(NULL, " ", &rest))) {
+		assert_true(argc < WORDS_MAX);
 		argv[argc++] = word;
+	}
 	wanted = *argv[0] == '?';
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strcmp(argv[0] + wanted, words[i].word) ||
@@ -757,13 +762,12 @@ void play(const char *steps, struct buf *result)
 {
 	char *all = xstrdup(steps), *at = all, *end;
 
-	do {
-		end = strstr(at, " | ");
-		if (end)
-			*end = '\0';
+	while ((end = strstr(at, " | "))) {
+		*end = '\0';
 		play_step(at, result);
 		at = end + 3;
-	} while (end);
+	}
+	play_step(at, result);
 	free(all);
 }
 
@@ -807,8 +811,9 @@ char *play_snapshot(const char *but)
 {
 	struct buf b = BUF_INIT(1024 * 1024);
 	redisReply *r = ask("KEYS *");
-	const char *keys[128];
+	const char *keys[128] = { NULL };
 
+	assert_true(r->elements <= sizeof keys / sizeof *keys);
 	for (size_t i = 0; i < r->elements; i++)
 		keys[i] = r->element[i]->str;
 	qsort(keys, r->elements, sizeof *keys, by_text);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "redis_server.h"
 #include "store/dial.h"
@@ -283,7 +284,7 @@ static void test_ready(void **state)
 static void test_held(void **state)
 {
 	struct subscription *s = subscribe("c", NULL), *other = subscribe("d", NULL);
-	char *large = malloc(SUBSCRIPTION_HELD_MAX + 1);
+	char *large = xmalloc(SUBSCRIPTION_HELD_MAX + 1);
 
 	(void)state;
 	memset(large, 'x', SUBSCRIPTION_HELD_MAX);

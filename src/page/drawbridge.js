@@ -112,7 +112,8 @@ export class Drawbridge extends Emitter {
   /**
    * Goes into a room (and out of the one before), and connects if need be.
    * @param {string} room  1 to 64 of A-Z a-z 0-9 _ -
-   * @returns {Promise<void>} once we are in it; a full room is waited for
+   * @returns {Promise<void>} once we are in it; a full room is waited for. Rejected with a Refusal
+   *     where no room can have this name.
    */
   join(room) {
     this.connect();
@@ -135,10 +136,16 @@ export class Drawbridge extends Emitter {
    * @param {string | ArrayBuffer | ArrayBufferView} data
    * @param {PeerInfo | string} [to]  a peer or its id; everybody who is in the room now if not given
    * @returns {Promise<void>} once it has arrived, which is also when to send more of much. To
-   *     one peer it is rejected with a Refusal when that goes first; to all it never is.
+   *     one peer it is rejected with a Refusal when that goes first; to all it never is. With a
+   *     TypeError, where the data is nothing of these, or a text with half of a surrogate pair.
    */
   send(data, to) {
-    const bytes = encode(data);
+    let bytes;
+    try {
+      bytes = encode(data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (bytes.length > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
     if (to === undefined) {
       return Promise.allSettled([...this.#peers.values()].map((peer) => peer.send(bytes))).then(() => {});

@@ -10,6 +10,7 @@ test('kinds and sizes come back as they were', () => {
   for (const [why, data, want] of /** @type {[string, Parameters<typeof encode>[0], string][]} */ ([
     ['empty text', '', ''],
     ['a text', 'aä€😀\0', 'aä€😀\0'],
+    ['a BOM', '\uFEFFa\uFEFF', '\uFEFFa\uFEFF'],
     ['no bytes', new Uint8Array(0), 'bytes '],
     ['an ArrayBuffer', new Uint8Array([1, 2]).buffer, 'bytes 1,2'],
     ['a view of a part', new Uint8Array([1, 2, 3]).subarray(1), 'bytes 2,3'],
@@ -18,6 +19,13 @@ test('kinds and sizes come back as they were', () => {
   ])) {
     assert.deepEqual(new Receiver().receive(0, encode(data)).map(text), [want], why);
   }
+});
+
+test('what would arrive as something else is not taken', () => {
+  for (const data of [{ a: 1 }, 42, null, undefined, new Blob(['x']), [1, 2]]) {
+    assert.throws(() => encode(/** @type {any} */ (data)), { name: 'TypeError', message: 'Only a string, an ArrayBuffer or a view of one can be sent.' });
+  }
+  for (const data of ['a\ud800', '\udc00a', '\udc00\ud800']) assert.throws(() => encode(data), { name: 'TypeError', message: /surrogate/ });
 });
 
 test('whatever pieces, repetitions and gaps: each message once, in order', () => {

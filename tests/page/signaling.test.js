@@ -1,6 +1,7 @@
-// signaling.test.js - what a person is told while there is no stream.
+// signaling.test.js - what a person is told while there is no stream; and names of rooms that cannot be.
 import assert from 'node:assert/strict';
 import test, { afterEach, beforeEach } from 'node:test';
+import { ask } from '../../src/page/client/requests.js';
 import { Signaling } from '../../src/page/client/signaling.js';
 import { begin, end, json, server, settle, token } from './lib/browser.js';
 import { pass } from './lib/clock.js';
@@ -101,4 +102,38 @@ test('a stream that comes while it is asked about is none that is held back', as
   server.asked.find(({ path }) => path === 'health/live').resolve(json({}));
   await settle();
   assert.deepEqual(told(signaling), ['connected', '']);
+});
+
+test('a name that no room can have is refused in words, is asked for nowhere, and changes nothing', async () => {
+  serve(working);
+  const signaling = await enter();
+  connected();
+  await settle();
+  const asked = server.asked.length;
+  for (const name of ['//evil.example/x', 'https://evil.example', '..', '', 'a/b', 'tea?x', 'tea#x', 'a b', 'é', 'x'.repeat(65), '\\\\evil.example']) {
+    await assert.rejects(signaling.join(name), { name: 'Refusal', status: 400, message: "A room's name is 1 to 64 letters, digits, _ or -." }, name);
+  }
+  assert.equal(server.asked.length, asked);
+  assert.deepEqual([signaling.room, ...told(signaling)], ['tea', 'connected', '']);
+});
+
+test('a name for which the server has another use is refused, and the stream goes on', async () => {
+  serve({ ...working, 'tea/leave': () => json({}), 'access/join': () => json({ detail: 'Not a room.' }, { status: 404 }), 'milk/join': working['tea/join'] });
+  const signaling = await enter();
+  connected();
+  await settle();
+  const joined = assert.rejects(signaling.join('access'), { name: 'Refusal', status: 404, message: 'Not a room.' });
+  await settle();
+  await joined;
+  assert.deepEqual([signaling.room, ...told(signaling)], ['', 'connected', '']);
+  await Promise.all([signaling.join('milk'), settle()]);
+  assert.deepEqual([signaling.room, ...told(signaling)], ['milk', 'connected', '']);
+});
+
+test('no request goes anywhere but below the base', async () => {
+  const below = new URL('http://draw.test/board/');
+  for (const path of ['//evil.example/x', 'http://evil.example/', '/access', '../access', 'https://draw.test/board/access']) {
+    await assert.rejects(ask(below, 'POST', path, { token: 'secret' }), /is not below http:/, path);
+  }
+  assert.equal(server.asked.length, 0);
 });

@@ -10,17 +10,27 @@
 const HEAD_BYTES = 5;
 export const MESSAGE_MAX = 256 * 1024 * 1024;
 
-/** @param {string | ArrayBuffer | ArrayBufferView} data */
+/**
+ * @param {string | ArrayBuffer | ArrayBufferView} data
+ * @throws {TypeError} it is something else, or a text that UTF-8 cannot have
+ */
 export function encode(data) {
   const text = typeof data === 'string';
-  const content = text ? new TextEncoder().encode(data)
+  const content = text ? encodeText(data)
     : data instanceof ArrayBuffer ? new Uint8Array(data)
-      : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : null;
+  if (!content) throw new TypeError('Only a string, an ArrayBuffer or a view of one can be sent.');
   const bytes = new Uint8Array(HEAD_BYTES + content.length);
   new DataView(bytes.buffer).setUint32(0, content.length);
   bytes[4] = Number(text);
   bytes.set(content, HEAD_BYTES);
   return bytes;
+}
+
+/** @param {string} text */
+function encodeText(text) {
+  if (/\p{Surrogate}/u.test(text)) throw new TypeError('A string with half of a surrogate pair cannot be sent.');
+  return new TextEncoder().encode(text);
 }
 
 export class Sender {
@@ -155,7 +165,7 @@ export class Receiver {
       bytes.set(part, at);
       at += part.length;
     }
-    return this.#head[4] ? new TextDecoder().decode(bytes) : bytes;
+    return this.#head[4] ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : bytes; // a BOM is kept so
   }
 }
 

@@ -26,21 +26,24 @@ export class Refusal extends Error {
 }
 
 /**
- * One request; the answer, whatever it is.
+ * One request; the answer, whatever it is. It bears our token: to a path that leads elsewhere, as names may that nobody
+ * has checked, none is made.
  * @param {URL} base
  * @param {string} method
  * @param {string} path  below base
  * @param {{token?: string | null, body?: string, keepalive?: boolean}} [options]
  *     keepalive: it outlives the page
  */
-export function ask(base, method, path, { token, body, keepalive = false } = {}) {
+export async function ask(base, method, path, { token, body, keepalive = false } = {}) {
+  const url = new URL(path, base);
+  if (!url.href.startsWith(base.href)) throw new Refusal(0, `${url.href} is not below ${base.href}`);
   /** @type {Record<string, string>} */
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers['Content-Type'] = 'application/json';
   const end = new AbortController();
   if (!keepalive) setTimeout(() => end.abort(), REQUEST_MS);
-  return fetch(new URL(path, base), {
+  return fetch(url, {
     method, headers, body, keepalive, signal: end.signal, cache: 'no-store', credentials: 'same-origin',
   });
 }

@@ -33,6 +33,7 @@ const CONFIRM_MS = 5_000;
 const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
 
+const ROOM = /^[\w-]{1,64}$/;
 const UNREACHED = 'The server cannot be reached.';
 const HELD_BACK = 'The server answers, but something in between holds the stream back.';
 const CROWDED = `This browser has ${TABS_MAX} other tabs here already: close one of them.`;
@@ -144,9 +145,14 @@ export class Signaling extends Emitter {
   /**
    * Goes into a room, and out of the one where we are.
    * @param {string} room
-   * @returns {Promise<void>} once we are in it
+   * @returns {Promise<void>} once we are in it; rejected, and nothing changes, where no room can have this name
    */
   join(room) {
+    if (!ROOM.test(room)) {
+      const { promise, reject } = deferred();
+      reject(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
+      return promise;
+    }
     if (room === this.room) return this.#joining?.promise ?? Promise.resolve();
     this.#leaveRoom();
     this.room = room;
@@ -300,8 +306,18 @@ export class Signaling extends Emitter {
       if (this.#stream.live) this.#setState('connected');
       if (this.#tokens.inherited) this.#confirmMembership();
     } catch (error) {
-      if (wanted()) this.#refused(asError(error));
+      if (wanted()) this.#joinRefused(asError(error));
     }
+  }
+
+  /**
+   * Where the server has another use for the name, that says nothing of other rooms.
+   * @param {Error} error
+   */
+  #joinRefused(error) {
+    if (!(error instanceof Refusal && [400, 404].includes(error.status))) return this.#refused(error);
+    this.#exitRoom(error);
+    if (this.#stream.live) this.#setState('connected');
   }
 
   /**
@@ -408,7 +424,7 @@ export class Signaling extends Emitter {
     const known = this.peers.get(peer);
     const thisEra = this.#thisEra();
     const wanted = () => thisEra() && known === this.peers.get(peer);
-    return this.#request('POST', `relay/${peer}`, { body, wanted });
+    return this.#request('POST', `relay/${encodeURIComponent(peer)}`, { body, wanted });
   }
 
   /**

@@ -17,7 +17,7 @@
  */
 
 import { MESSAGE_MAX, encode } from './client/bytes.js';
-import { Emitter, onNetworkChange } from './client/events.js';
+import { Emitter } from './client/events.js';
 import { IceServers } from './client/ice.js';
 import { Peer, RELAYED } from './client/peer.js';
 import { Refusal, deferred } from './client/requests.js';
@@ -68,10 +68,9 @@ export class Drawbridge extends Emitter {
     signaling.on('session-description', ({ peer, data }) => this.#peers.get(peer.id)?.connection.described(data));
     signaling.on('ice-candidate', ({ peer, data }) => this.#peers.get(peer.id)?.connection.candidate(data));
     signaling.on(RELAYED, ({ peer, data }) => this.#peers.get(peer.id)?.relayed(data));
-    const hurry = () => {
+    signaling.on('network', () => {
       for (const { connection } of this.#peers.values()) connection.hurry();
-    };
-    onNetworkChange(hurry);
+    });
   }
 
   /** @returns {State} */

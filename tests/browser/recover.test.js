@@ -128,7 +128,11 @@ suite('recover', { settings, together: true }, (test) => {
     // Another network: the old connection is dead, and nobody says so.
     proxy.stall();
     const connected = ann.page.waitForResponse((response) => response.url().includes('/connect?'), { timeout: 3_000 + more });
-    await ann.run(() => /** @type {{connection?: EventTarget}} */ (navigator).connection.dispatchEvent(new Event('change')));
+    await ann.run(() => {
+      const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+      Object.defineProperty(connection, 'type', { value: 'cellular', configurable: true });
+      connection.dispatchEvent(new Event('change'));
+    });
     await connected;
     await Promise.all([ann.inState('connected', 2_000 + more), bob.meets(1)]);
     assert.deepEqual(await history(ann), UNDISTURBED);

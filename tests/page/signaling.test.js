@@ -1,6 +1,8 @@
 // signaling.test.js - what a person is told while there is no stream; and names of rooms that cannot be.
 import assert from 'node:assert/strict';
 import test, { afterEach, beforeEach } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ask } from '../../src/page/client/requests.js';
 import { Signaling } from '../../src/page/client/signaling.js';
 import { begin, end, json, server, settle, token } from './lib/browser.js';
@@ -136,4 +138,65 @@ test('no request goes anywhere but below the base', async () => {
     await assert.rejects(ask(below, 'POST', path, { token: 'secret' }), /is not below http:/, path);
   }
   assert.equal(server.asked.length, 0);
+});
+
+test('only another network counts, and not each estimate of how fast one is', async () => {
+  serve(working);
+  await enter();
+  connected();
+  await settle();
+  const { connection } = /** @type {Navigator & {connection: EventTarget & {type: string}}} */ (navigator);
+  const streams = server.streams.length;
+  for (let i = 0; i < 5; i++) connection.dispatchEvent(new Event('change'));
+  await pass(1);
+  await settle();
+  assert.equal(server.streams.length, streams);
+  connection.type = 'cellular';
+  connection.dispatchEvent(new Event('change'));
+  await pass(1);
+  await settle();
+  assert.equal(server.streams.length, streams + 1);
+});
+
+test('two of one page are two peers, also on the page that comes back, and on the next', async () => {
+  let ids = 0;
+  serve({ ...working, access: () => json({ ...token(3_600), user: { id: `peer${++ids}`, username: 'ann' } }) });
+  const two = () => [0, 1].map(() => new Signaling({ base: BASE }, []));
+  const open = async (all) => {
+    for (const one of all) one.open();
+    await settle();
+    return all.map(({ user }) => user.id);
+  };
+  const page = (event, more = {}) => dispatchEvent(Object.assign(new Event(event), more));
+  const both = two();
+  assert.deepEqual(await open(both), ['peer1', 'peer2']);
+  page('pagehide');
+  page('pageshow', { persisted: true });
+  await settle();
+  assert.deepEqual(both.map(({ user, state }) => [user.id, state]), [['peer1', 'connecting'], ['peer2', 'connecting']]);
+  page('pagehide');
+  assert.deepEqual(await open(two()), ['peer1', 'peer2']);
+});
+
+test('nothing holds what was closed', async () => {
+  serve({ ...working, 'tea/leave': () => json({}) });
+  const used = async () => {
+    const signaling = await enter();
+    connected();
+    await settle();
+    signaling.close();
+    return new WeakRef(signaling);
+  };
+  const refs = [];
+  for (let i = 0; i < 10; i++) refs.push(await used());
+  await used(); // what was begun last the runtime itself may hold
+  await pass(60_000);
+  Object.assign(server, { asked: [], streams: [] });
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc');
+  for (let i = 0; i < 3; i++) {
+    await settle(); // a reference that was looked at lives until the end of its turn
+    gc();
+  }
+  assert.equal(refs.filter((ref) => ref.deref()).length, 0);
 });

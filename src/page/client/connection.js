@@ -13,7 +13,7 @@ const CHANNEL = { negotiated: true, id: 0 };
 
 const ATTEMPT_MS = 12_000; // with a connection that does not open
 const RESTART_MS = 1_000; // after one failed: the server may just be saying that the peer has gone
-const DISCONNECTED_MS = 4_000; // it may come back by itself
+const DISCONNECTED_MS = 2_000; // it may come back by itself
 const DOUBLINGS_MAX = 2; // of a wait, one with each try in vain
 const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
 
@@ -127,9 +127,10 @@ export class Connection {
     else if (offers) this.#chain(() => (this.#pc?.remoteDescription ? undefined : this.#offerFirst()));
   }
 
-  /** The network is another now: what does not work is mended at once. */
+  /** The network is another now: what does not work is mended at once. An offer that is under way goes on. */
   hurry() {
-    if (this.#pc?.connectionState !== 'connected') this.#restartIn(0);
+    const { connectionState, signalingState = 'stable' } = this.#pc ?? {};
+    if (connectionState !== 'connected' && signalingState === 'stable') this.#restartIn(0);
   }
 
   /** @param {any} description  as it came */

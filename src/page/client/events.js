@@ -2,11 +2,20 @@
  * events.js - telling whoever listens.
  */
 
-/** @param {() => void} listener  called when the network has changed, or is back */
-export function onNetworkChange(listener) {
-  addEventListener('online', listener);
-  const { connection } = /** @type {Navigator & {connection?: EventTarget}} */ (navigator); // not everywhere
-  connection?.addEventListener?.('change', listener);
+/**
+ * @param {() => void} listener  called when the network is another, or is back
+ * @param {AbortSignal} signal   until then
+ */
+export function onNetworkChange(listener, signal) {
+  addEventListener('online', listener, { signal });
+  const { connection } = /** @type {Navigator & {connection?: EventTarget & {type?: string}}} */ (navigator); // not everywhere
+  let type = connection?.type;
+  connection?.addEventListener?.('change', () => {
+    // It also fires at each new estimate of how fast the network is.
+    const was = type;
+    type = connection.type;
+    if (type !== was) listener();
+  }, { signal });
 }
 
 export class Emitter {

@@ -4,7 +4,7 @@
  * It holds the stream, joins, joins again when the server says that something was missed, relays
  * in order, and says goodbye. It knows nothing of WebRTC or of the page that uses it.
  *
- * Events: state (state, detail); add-peer, remove-peer, and what peers relay (data).
+ * Events: state (state, detail); network, when it is another; add-peer, remove-peer, and what peers relay (data).
  * remove-peer is emitted for each peer that leaves, also where the server could not say so: when a join
  * after an interruption finds it gone. clear-peers: this page itself was out of the room, and knows of
  * nobody in it any more.
@@ -63,8 +63,8 @@ export class Signaling extends Emitter {
   #timers = { confirm: 0, removal: 0 };
   #era = 0; // counts open() and close(): what began in an earlier one is over
   #attempt = 0; // counts joins, likewise
-  /** @type {{room: string} | null} */
-  #reopen = null; // what a page that comes back out of the cache had
+  /** @type {AbortController | null} */
+  #listening = null;
 
   /**
    * @param {Options} options
@@ -82,12 +82,19 @@ export class Signaling extends Emitter {
       refused: (error) => this.#refused(error),
     });
     this.#outbox = new Outbox((peer, body) => this.#postRelay(peer, body));
-    addEventListener('pagehide', () => this.#pageHidden());
-    addEventListener('pageshow', (event) => event.persisted && this.#pageShown());
+  }
+
+  /** Until it is closed: whoever listened for longer would be held by the page. */
+  #listen() {
+    const { signal } = this.#listening = new AbortController();
+    addEventListener('pagehide', () => this.#pageHidden(), { signal });
     // What was frozen, or moved to another network, may hold a stream that is dead.
-    document.addEventListener('resume', () => this.#stream.wake(false));
-    document.addEventListener('visibilitychange', () => document.hidden || this.#stream.wake(false));
-    onNetworkChange(() => this.#stream.wake(true));
+    document.addEventListener('resume', () => this.#stream.wake(false), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || this.#stream.wake(false), { signal });
+    onNetworkChange(() => {
+      this.#stream.wake(true);
+      this.emit('network');
+    }, signal);
   }
 
   get user() {
@@ -110,6 +117,7 @@ export class Signaling extends Emitter {
   async open() {
     if (this.state !== 'closed' && this.state !== 'refused') return;
     this.#era++;
+    this.#listen();
     await this.#openStream();
   }
 
@@ -477,6 +485,8 @@ export class Signaling extends Emitter {
     this.#tokens.stop();
     this.#release?.();
     this.#release = null;
+    this.#listening?.abort();
+    this.#listening = null;
     this.#setState(state, detail);
   }
 
@@ -494,16 +504,19 @@ export class Signaling extends Emitter {
   // --- from page to page ---
 
   #pageHidden() {
-    this.#reopen = this.state === 'closed' ? null : { room: this.room };
+    const { room } = this;
     this.close();
     this.#tokens.bequeath();
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#pageShown(room), { once: true });
   }
 
-  /** The page comes back as it was, out of the browser's cache of pages. */
-  #pageShown() {
+  /**
+   * The page comes back as it was, out of the browser's cache of pages.
+   * @param {string} room
+   */
+  #pageShown(room) {
     this.#tokens.inherit();
-    if (!this.#reopen) return;
     this.open();
-    if (this.#reopen.room) this.join(this.#reopen.room);
+    if (room) this.join(room);
   }
 }

@@ -11,6 +11,18 @@
 
 import { Refusal, TIMER_MAX_MS, ask, persist, refusal } from './requests.js';
 
+/** Which numbers those of this page have, by base: each has a place of its own in the store. @type {Map<string, Set<number>>} */
+const numbers = new Map();
+
+/** @param {string} base */
+function lowestNumber(base) {
+  const taken = numbers.get(base) ?? new Set();
+  numbers.set(base, taken);
+  let number = 0;
+  while (taken.has(number)) number++;
+  return number;
+}
+
 /**
  * @typedef {{token: string, user: {id: string, username: string}, expires: number}} Pass
  *     as POST access answers; expires in Unix seconds
@@ -34,6 +46,7 @@ export class Tokens {
   #failed;
   #changed;
   #store;
+  #number;
   /** @type {Held | null} */
   #pass = null;
   /** @type {number | null} the server's clock is so many ms ahead of ours; null: nothing has told */
@@ -55,7 +68,8 @@ export class Tokens {
     this.#access = access ?? ((old) => this.#post(old?.token ?? null));
     this.#failed = failed;
     this.#changed = changed;
-    this.#store = `drawbridge ${base.href}`;
+    this.#number = lowestNumber(base.href);
+    this.#store = `drawbridge ${base.href}${this.#number ? ` ${this.#number}` : ''}`;
     this.inherit();
   }
 
@@ -172,12 +186,14 @@ export class Tokens {
 
   /** For this tab's next page. */
   bequeath() {
+    numbers.get(this.#base.href)?.delete(this.#number);
     try {
       if (this.#pass) sessionStorage.setItem(this.#store, JSON.stringify({ ...this.#pass, skew: this.#skew }));
     } catch { /* see above */ }
   }
 
   inherit() {
+    numbers.get(this.#base.href)?.add(this.#number);
     try {
       const { skew, ...pass } = JSON.parse(sessionStorage.getItem(this.#store) ?? '{}');
       sessionStorage.removeItem(this.#store);

@@ -65,9 +65,11 @@ class FakeSource extends EventTarget {
 export function begin(ahead = 0) {
   stopTime(ahead);
   const kept = new Map();
+  const page = new EventTarget();
   const fakes = {
-    fetch, EventSource: FakeSource, document: Object.assign(new EventTarget(), { hidden: false }), addEventListener() {},
-    navigator: { locks: { request: async (_name, _options, run) => run({}) } },
+    fetch, EventSource: FakeSource, document: Object.assign(new EventTarget(), { hidden: false }),
+    addEventListener: page.addEventListener.bind(page), dispatchEvent: page.dispatchEvent.bind(page),
+    navigator: { connection: Object.assign(new EventTarget(), { type: 'wifi' }), locks: { request: async (_name, _options, run) => run({}) } },
     sessionStorage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) },
   };
   for (const [name, value] of Object.entries(fakes)) {

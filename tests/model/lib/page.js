@@ -13,6 +13,8 @@ export class Page {
   joined = false;
   out = false; // it has left its room, for a while
   unannounced = false; // it is a member, and yet to be told again of the others
+  joins = 0; // requests that are under way
+  mayJoinLate = false; // one of them was given up, and may run yet
   oldUntil = null; // the last id that was sent to it before it left, or was told again
   introduced = false; // it was told of somebody to offer to
   deadSince = null;
@@ -92,16 +94,21 @@ export class Page {
     if (this.isDead || this.isDown || this.out) return;
     const { world } = this;
     const again = () => world.at(world.between(100, 1000), () => world.spawn(this.join()));
+    this.joins++;
     try {
       const answer = yield* world.call('join', { peer: this.id, room: this.room, user: this.user });
+      this.mayJoinLate = false;
       if (answer === 'rate') {
         again(); // a clock that went back made the window long, until now
         return;
       }
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
+      this.mayJoinLate = true;
       again(); // the script may have run, or run late: a repeat is harmless
       return;
+    } finally {
+      this.joins--;
     }
     this.joined = !this.out; // it may have left meanwhile
     if (this.unannounced) this.#endOld();
@@ -117,6 +124,8 @@ export class Page {
   }
 
   async *leave(awayMs) {
+    // Of two requests at the same time the join may be the later one: then it is a member while it is out.
+    const mayBeMember = this.joins > 0 || this.mayJoinLate;
     this.out = true;
     this.joined = false;
     for (;;) {
@@ -131,6 +140,7 @@ export class Page {
     this.peers.clear();
     this.#endOld();
     yield awayMs;
+    this.unannounced = mayBeMember;
     this.out = false;
     this.world.spawn(this.join());
   }

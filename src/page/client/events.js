@@ -3,11 +3,12 @@
  */
 
 /**
- * @param {() => void} listener  called when the network is another, or is back
+ * @param {() => void} listener  called when the network is another, has gone or is back
  * @param {AbortSignal} signal   until then
  */
 export function onNetworkChange(listener, signal) {
   addEventListener('online', listener, { signal });
+  addEventListener('offline', listener, { signal });
   const { connection } = /** @type {Navigator & {connection?: EventTarget & {type?: string}}} */ (navigator); // not everywhere
   let type = connection?.type;
   connection?.addEventListener?.('change', () => {

@@ -12,12 +12,12 @@
 import { Refusal, TIMER_MAX_MS, ask, persist, refusal } from './requests.js';
 
 /** Which numbers those of this page have, by base: each has a place of its own in the store. @type {Map<string, Set<number>>} */
-const numbers = new Map();
+const takenNumbers = new Map();
 
 /** @param {string} base */
 function lowestNumber(base) {
-  const taken = numbers.get(base) ?? new Set();
-  numbers.set(base, taken);
+  const taken = takenNumbers.get(base) ?? new Set();
+  takenNumbers.set(base, taken);
   let number = 0;
   while (taken.has(number)) number++;
   return number;
@@ -186,14 +186,14 @@ export class Tokens {
 
   /** For this tab's next page. */
   bequeath() {
-    numbers.get(this.#base.href)?.delete(this.#number);
+    takenNumbers.get(this.#base.href)?.delete(this.#number);
     try {
       if (this.#pass) sessionStorage.setItem(this.#store, JSON.stringify({ ...this.#pass, skew: this.#skew }));
     } catch { /* see above */ }
   }
 
   inherit() {
-    numbers.get(this.#base.href)?.add(this.#number);
+    takenNumbers.get(this.#base.href)?.add(this.#number);
     try {
       const { skew, ...pass } = JSON.parse(sessionStorage.getItem(this.#store) ?? '{}');
       sessionStorage.removeItem(this.#store);

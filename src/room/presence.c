@@ -28,16 +28,44 @@ char *presence_channel(const struct conf *c, const char *peer)
 	return xstrdup(name);
 }
 
+/* What all have, and begin with. */
 struct presence_command {
 	struct redis_command command;
 	struct script_args args;
+	presence_done *done;
+	void *arg;
+};
+
+/* Zeroed. size: of the struct that begins with it. */
+static void *command_new(size_t size, presence_done *done, void *arg)
+{
+	struct presence_command *cmd = xcalloc(1, size);
+
+	cmd->done = done;
+	cmd->arg = arg;
+	return cmd;
+}
+
+static void finish_command(struct presence_command *cmd, enum err e)
+{
+	cmd->done(cmd->arg, e);
+	free(cmd);
+}
+
+static void append_presence_keys(struct presence_command *cmd, const struct conf *c)
+{
+	args_append_key(&cmd->args, c, "present", "", "");
+	args_append_key(&cmd->args, c, "leaving", "", "");
+}
+
+/* Of presence_connect() and presence_replay(). */
+struct connect_command {
+	struct presence_command base;
 	struct redis *redis;
 	int parts;
 	struct buf user;
 	const char *position;
 	struct presence *to;
-	presence_done *done;
-	void *arg;
 };
 
 static void parse_page(struct presence *to, const struct reply *missed,
@@ -49,7 +77,7 @@ static void parse_page(struct presence *to, const struct reply *missed,
 }
 
 /* The result of connect.lua, by its places in the list. */
-static void parse_presence(const struct presence_command *cmd, struct presence *to)
+static void parse_presence(const struct connect_command *cmd, struct presence *to)
 {
 	to->resumed = reply_number(reply_at(to->reply, 0));
 	snprintf(to->position, sizeof to->position, "%s",
@@ -65,7 +93,7 @@ static void parse_presence(const struct presence_command *cmd, struct presence *
 
 static void on_connect_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct presence_command *cmd = (struct presence_command *)command;
+	struct connect_command *cmd = (struct connect_command *)command;
 
 	/* Rooms of an older incarnation are still being left: the same command once
 	 * more, with the same arguments. Other commands get their turn in between. */
@@ -83,9 +111,8 @@ static void on_connect_reply(struct redis_command *command, enum err e, struct r
 	cmd->to->reply = reply;
 	if (!e)
 		parse_presence(cmd, cmd->to);
-	cmd->done(cmd->arg, e);
 	buf_free(&cmd->user);
-	free(cmd);
+	finish_command(&cmd->base, e);
 }
 
 void presence_connect(struct redis *r, const struct conf *c,
@@ -93,29 +120,27 @@ void presence_connect(struct redis *r, const struct conf *c,
 		      long long stream, struct presence *to,
 		      presence_done *done, void *arg)
 {
-	struct presence_command *cmd = xcalloc(1, sizeof *cmd);
+	struct connect_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->redis = r;
 	cmd->user = (struct buf)BUF_INIT(USER_MAX);
 	cmd->position = position;
 	cmd->to = to;
-	cmd->done = done;
-	cmd->arg = arg;
 	peer_append(&cmd->user, p);
-	args_append_peer_keys(&cmd->args, c, p->id);
-	args_append_string(&cmd->args, p->id);
-	args_append_string(&cmd->args, position);
-	args_append_word(&cmd->args, cmd->user.data, cmd->user.len);
+	args_append_peer_keys(&cmd->base.args, c, p->id);
+	args_append_string(&cmd->base.args, p->id);
+	args_append_string(&cmd->base.args, position);
+	args_append_word(&cmd->base.args, cmd->user.data, cmd->user.len);
 	/* redis.c puts it in when it sends the command. Only then is it known over
 	 * which connection, and so on which Redis, it runs. */
-	cmd->args.args[cmd->args.count++] = ARG_SERVER;
-	args_append_number(&cmd->args, stream);
-	args_enqueue(r, &cmd->command, SCRIPT_CONNECT, &cmd->args, on_connect_reply);
+	cmd->base.args.args[cmd->base.args.count++] = ARG_SERVER;
+	args_append_number(&cmd->base.args, stream);
+	args_enqueue(r, &cmd->base.command, SCRIPT_CONNECT, &cmd->base.args, on_connect_reply);
 }
 
 static void on_replay_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
-	struct presence_command *cmd = (struct presence_command *)command;
+	struct connect_command *cmd = (struct connect_command *)command;
 
 	memset(cmd->to, 0, sizeof *cmd->to);
 	cmd->to->reply = reply;
@@ -123,23 +148,20 @@ static void on_replay_reply(struct redis_command *command, enum err e, struct re
 	 * meanwhile. */
 	cmd->to->resumed = reply_kind(reply) == REPLY_LIST;
 	parse_page(cmd->to, reply_at(reply, 0), reply_at(reply, 1));
-	cmd->done(cmd->arg, e);
-	free(cmd);
+	finish_command(&cmd->base, e);
 }
 
 void presence_replay(struct redis *r, const struct conf *c,
 		     const struct peer *p, const char *position,
 		     struct presence *to, presence_done *done, void *arg)
 {
-	struct presence_command *cmd = xcalloc(1, sizeof *cmd);
+	struct connect_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->to = to;
-	cmd->done = done;
-	cmd->arg = arg;
-	args_append_key(&cmd->args, c, "mailbox:", p->id, "");
-	args_append_string(&cmd->args, position);
-	args_append_string(&cmd->args, p->id);
-	args_enqueue(r, &cmd->command, SCRIPT_REPLAY, &cmd->args, on_replay_reply);
+	args_append_key(&cmd->base.args, c, "mailbox:", p->id, "");
+	args_append_string(&cmd->base.args, position);
+	args_append_string(&cmd->base.args, p->id);
+	args_enqueue(r, &cmd->base.command, SCRIPT_REPLAY, &cmd->base.args, on_replay_reply);
 }
 
 /* The result of sweep.lua, which is also at the head of that of beat.lua. */
@@ -153,13 +175,10 @@ static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep
 }
 
 struct beat_command {
-	struct redis_command command;
-	struct script_args args;
+	struct presence_command base;
 	struct beat *beats;
 	int count;
 	struct sweep *sweep;
-	presence_done *done;
-	void *arg;
 };
 
 static void parse_beat(struct beat *b, long long answer)
@@ -180,38 +199,31 @@ static void on_beat_reply(struct redis_command *command, enum err e, struct repl
 		parse_beat(&cmd->beats[i], reply_number(
 			reply_at(reply_at(reply, 3), (size_t)i)));
 	reply_free(reply);
-	cmd->done(cmd->arg, e);
-	free(cmd);
+	finish_command(&cmd->base, e);
 }
 
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 		   int count, struct sweep *sweep, presence_done *done, void *arg)
 {
-	struct beat_command *cmd = xcalloc(1, sizeof *cmd);
+	struct beat_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->beats = beats;
 	cmd->count = count;
 	cmd->sweep = sweep;
-	cmd->done = done;
-	cmd->arg = arg;
 	/* The keys of the peers are not passed: those of BEATS_AT_ONCE peers would not
 	 * fit into REDIS_ARGS. The script makes them from the ids. */
-	args_append_key(&cmd->args, c, "present", "", "");
-	args_append_key(&cmd->args, c, "leaving", "", "");
+	append_presence_keys(&cmd->base, c);
 	for (int i = 0; i < count; i++) {
-		args_append_string(&cmd->args, beats[i].peer->id);
-		args_append_string(&cmd->args, beats[i].incarnation);
-		args_append_string(&cmd->args, beats[i].trims ? "1" : "0");
+		args_append_string(&cmd->base.args, beats[i].peer->id);
+		args_append_string(&cmd->base.args, beats[i].incarnation);
+		args_append_string(&cmd->base.args, beats[i].trims ? "1" : "0");
 	}
-	args_enqueue(r, &cmd->command, SCRIPT_BEAT, &cmd->args, on_beat_reply);
+	args_enqueue(r, &cmd->base.command, SCRIPT_BEAT, &cmd->base.args, on_beat_reply);
 }
 
 struct leave_command {
-	struct redis_command command;
-	struct script_args args;
+	struct presence_command base;
 	bool *leaving;
-	presence_done *done;
-	void *arg;
 };
 
 static void on_leave_reply(struct redis_command *command, enum err e, struct reply *reply)
@@ -220,25 +232,21 @@ static void on_leave_reply(struct redis_command *command, enum err e, struct rep
 
 	*cmd->leaving = reply_number(reply) == 1;
 	reply_free(reply);
-	cmd->done(cmd->arg, e);
-	free(cmd);
+	finish_command(&cmd->base, e);
 }
 
 void presence_leave(struct redis *r, const struct conf *c,
 		    const struct peer *p, long long stream, bool *leaving,
 		    presence_done *done, void *arg)
 {
-	struct leave_command *cmd = xcalloc(1, sizeof *cmd);
+	struct leave_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->leaving = leaving;
-	cmd->done = done;
-	cmd->arg = arg;
-	args_append_key(&cmd->args, c, "present", "", "");
-	args_append_key(&cmd->args, c, "leaving", "", "");
-	args_append_key(&cmd->args, c, "peer:", p->id, "");
-	args_append_string(&cmd->args, p->id);
-	args_append_number(&cmd->args, stream);
-	args_enqueue(r, &cmd->command, SCRIPT_STREAM_END, &cmd->args, on_leave_reply);
+	append_presence_keys(&cmd->base, c);
+	args_append_key(&cmd->base.args, c, "peer:", p->id, "");
+	args_append_string(&cmd->base.args, p->id);
+	args_append_number(&cmd->base.args, stream);
+	args_enqueue(r, &cmd->base.command, SCRIPT_STREAM_END, &cmd->base.args, on_leave_reply);
 }
 
 void presence_set_err(void *arg, enum err e)
@@ -247,11 +255,8 @@ void presence_set_err(void *arg, enum err e)
 }
 
 struct sweep_command {
-	struct redis_command command;
-	struct script_args args;
+	struct presence_command base;
 	struct sweep *sweep;
-	presence_done *done;
-	void *arg;
 };
 
 static void on_sweep_reply(struct redis_command *command, enum err e, struct reply *reply)
@@ -260,19 +265,15 @@ static void on_sweep_reply(struct redis_command *command, enum err e, struct rep
 
 	parse_sweep(reply, 0, cmd->sweep);
 	reply_free(reply);
-	cmd->done(cmd->arg, e);
-	free(cmd);
+	finish_command(&cmd->base, e);
 }
 
 void presence_sweep(struct redis *r, const struct conf *c, struct sweep *sweep,
 		    presence_done *done, void *arg)
 {
-	struct sweep_command *cmd = xcalloc(1, sizeof *cmd);
+	struct sweep_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->sweep = sweep;
-	cmd->done = done;
-	cmd->arg = arg;
-	args_append_key(&cmd->args, c, "present", "", "");
-	args_append_key(&cmd->args, c, "leaving", "", "");
-	args_enqueue(r, &cmd->command, SCRIPT_SWEEP, &cmd->args, on_sweep_reply);
+	append_presence_keys(&cmd->base, c);
+	args_enqueue(r, &cmd->base.command, SCRIPT_SWEEP, &cmd->base.args, on_sweep_reply);
 }

@@ -21,8 +21,8 @@ struct fcgi;
 enum { BODY_RATE_MIN = 512 };		/* bytes a second, the least of a body */
 
 /* Call once. From then on SIGTERM and SIGINT end fcgi_wait(). Returns whether standard
- * input is a listening socket; otherwise there is one CGI request. At most body_max bytes of a body are kept; body_timeout is in
- * seconds. */
+ * input is a listening socket; otherwise there is one CGI request. At most body_max bytes
+ * of a body are kept; body_timeout is in seconds. */
 bool fcgi_init(size_t body_max, unsigned body_timeout);
 
 /* Called once the parameters of a request are there and its body is not: would it be

@@ -58,7 +58,8 @@ async function runFile({ file, ownNetwork }, { env, title, signal }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-run-'));
   try {
     const told = path.join(folder, 'results');
-    const { status, output } = await run([...(ownNetwork && !unprivileged ? OWN_NETWORK : []), process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
+    const { status, output } = await run([...(ownNetwork && !unprivileged ? OWN_NETWORK : []),
+      process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
       ...(title ? [`--test-name-pattern=${title}`] : []), file], env, signal);
     const results = readFileSync(told, { encoding: 'utf8', flag: 'a+' }).split('\n').filter(Boolean).map((line) => JSON.parse(line))
       .filter(({ skipped }) => skipped !== 'test name does not match pattern');

@@ -8,6 +8,7 @@ import { isAdded, isRelayed, isRemoved, Peer } from './lib/peer.js';
 import { parse } from './lib/prometheus.js';
 import { redisUser } from './lib/documents.js';
 import { RedisServer } from './lib/redis-server.js';
+import { Silence } from './lib/silence.js';
 import { FULL, GRACE, SERVER, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { pause, timed, until } from './lib/wait.js';
@@ -284,6 +285,23 @@ suite('redis that restarts while peers come and go', {
     isAdded(await ann.stream.next(), bob, room, false);
     again.cut();
     isRemoved(await ann.stream.next(), bob, room);
+  });
+});
+
+// Where a machine stands still that happens in any test, and each ends with the question what is in the logs.
+suite('redis that stands still where nobody expects it', { redis: () => RedisServer.start() }, (site, it) => {
+  it('is in the logs, and as it should be', async () => {
+    const silence = await Silence.watch(site.server.url);
+    assert.deepEqual(silence.end(), [], 'Redis is there');
+    const ann = site.peer();
+    refused(await ann.ask('GET', `/${randomId('r')}/peers`), 404);
+    site.server.stall();
+    try {
+      refused(await ann.ask('GET', `/${randomId('r')}/peers`), 503);
+    } finally {
+      site.server.goOn();
+    }
+    await site.redis('PING');
   });
 });
 

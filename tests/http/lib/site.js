@@ -7,6 +7,7 @@ import { Server } from './server.js';
 import { randomSecret } from './tokens.js';
 import { AT_STOP, unexpected } from './logs.js';
 import { seconds, stepsNow } from './pace.js';
+import { Silence } from './silence.js';
 
 // Short times, so that what takes three pings and a grace takes seconds; and the tests may read /metrics.
 const SETTINGS = { PING: 1, ACCESS_RATE: 0, METRICS_FROM: '127.0.0.1 ::1' };
@@ -25,6 +26,7 @@ export class Site {
   /** @type {Redis} */ #redis;
   /** Without their DRAWBRIDGE_. @type {Record<string, any>} */ settings;
   /** The one that signs. @type {string} */ secret;
+  /** Of its Redis. @type {Silence} */ silence;
 
   /**
    * @param {{servers: [string, string][], redis?: string, settings?: object, host?: string,
@@ -43,6 +45,7 @@ export class Site {
         throw error;
       }));
     }
+    site.silence = await Silence.watch(site.servers[0].redis);
     return site;
   }
 
@@ -119,6 +122,7 @@ export class Site {
     agent.destroy();
     Browser.closeAll();
     this.#redis?.close();
+    const expected = [...allowed, ...this.silence.end()];
     const wrong = [];
     const programs = this.processes('stream.fcgi').length + this.processes('signal.fcgi').length;
     const most = STOP_MS + await stepsNow(STOP_STEPS + programs / ENDS_A_STEP);
@@ -132,10 +136,11 @@ export class Site {
           if (text.includes(this.secret)) wrong.push(`${server.kind} ${name}: the secret`);
         }
       };
-      look(before, allowed);
-      look(atStop, [...allowed, ...AT_STOP]);
+      look(before, expected);
+      look(atStop, [...expected, ...AT_STOP]);
     }
     this.servers = [];
+    if (wrong.length) wrong.push(`Redis was silent for ${Math.round(this.silence.longest)} ms at most`);
     return wrong;
   }
 
@@ -149,6 +154,7 @@ export class Site {
     agent.destroy();
     Browser.closeAll();
     this.#redis?.close();
+    this.silence?.end();
     for (const server of this.servers.reverse()) await server.abandon();
   }
 }

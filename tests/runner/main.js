@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { measure } from '../http/lib/pace.js';
 import { runJob } from './job.js';
 import { Progress } from './progress.js';
-import { JOBS_MAX, Schedule } from './schedule.js';
+import { JOBS_MAX, Schedule, workShare } from './schedule.js';
 import { QUICK, TOP, WHOLE, jobs as jobsOf } from './suites.js';
 import { readTimes, writeTimes } from './times.js';
 
@@ -60,8 +60,7 @@ if (values.list) {
 if (!existsSync(path.join(build, 'Makefile'))) fail(`${build} has no build: ./quickstart check quick makes one`);
 
 const last = readTimes(build);
-// The first time: what keeps processors busy, and what waits for browsers, is likely to be long.
-const seconds = (job) => last.jobs[job.name] ?? (job.busy || job.suite === 'browser' ? 120 : 30);
+const seconds = (job) => last.jobs[job.name] ?? job.likely;
 jobs.sort((a, b) => seconds(b) - seconds(a));
 
 const stop = new AbortController();
@@ -72,6 +71,7 @@ process.stdout.write(`a step takes ${process.env.PACE_MS} ms here (tests/http/li
 const progress = new Progress(process.stdout, jobs, last);
 const results = [];
 const start = performance.now();
+const share = workShare();
 const schedule = new Schedule(jobs, { max, run: async (job, env) => {
   progress.started(job);
   const result = await runJob(job, { env: { ...env, BUILD: build }, title: values.title, signal: stop.signal });
@@ -82,4 +82,4 @@ const schedule = new Schedule(jobs, { max, run: async (job, env) => {
 } });
 await schedule.all(stop.signal);
 writeTimes(build, last, results, words === WHOLE && !stop.signal.aborted ? (performance.now() - start) / 1000 : undefined);
-process.exitCode = progress.end(stop.signal.aborted) ? 0 : stop.signal.aborted ? 130 : 1;
+process.exitCode = progress.end(stop.signal.aborted, share()) ? 0 : stop.signal.aborted ? 130 : 1;

@@ -81,8 +81,9 @@ export class Progress {
   }
 
   /** The slowest tests, and the sum as the last line. Gives whether all is well.
-   *  @param {boolean} isStopped  somebody did not want to wait for the rest */
-  end(isStopped) {
+   *  @param {boolean} isStopped  somebody did not want to wait for the rest
+   *  @param {number} share       for which the processors were at work */
+  end(isStopped, share) {
     clearInterval(this.#timer);
     const tests = this.#done.flatMap(({ job, results }) => results.map(({ title, ms }) => ({ title: `${job.name}: ${title}`, ms })));
     const slowest = tests.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST);
@@ -90,7 +91,7 @@ export class Progress {
     const sum = (what) => this.#done.reduce((so, result) => so + result[what], 0);
     const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
     const missing = this.#jobs.filter(({ name }) => !this.#done.some(({ job }) => job.name === name)).map(({ name }) => name);
-    this.#say(`it took ${clock((performance.now() - this.#start) / 1000)}`);
+    this.#say(`it took ${clock((performance.now() - this.#start) / 1000)}; the processors were at work for ${Math.round(100 * share)} % of that`);
     if (isStopped) {
       this.#say(`stopped: ${this.#done.length} of ${this.#jobs.length} jobs were done, with ${passed} passed, ${failed} failed`);
       return false;

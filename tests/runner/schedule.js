@@ -18,6 +18,15 @@ function processorTime() {
   return { all: ticks.slice(0, 8).reduce((sum, n) => sum + n, 0), idle: ticks[3] + ticks[4] };
 }
 
+/** Of the processors' time between two readings, what was left. */
+const idleShare = (from, to) => (to.idle - from.idle) / Math.max(1, to.all - from.all);
+
+/** Tells, when it is asked, for which share of the time since now the processors were at work. */
+export function workShare() {
+  const from = processorTime();
+  return () => 1 - idleShare(from, processorTime());
+}
+
 export class Schedule {
   #waiting;
   #running = new Map(); // job: its place
@@ -57,7 +66,7 @@ export class Schedule {
 
   #startSome() {
     const now = processorTime();
-    const idle = (now.idle - this.#last.idle) / Math.max(1, now.all - this.#last.all);
+    const idle = idleShare(this.#last, now);
     this.#last = now;
     if (this.#running.size < Math.min(JOBS_MIN, this.max) || (this.#running.size < this.max && idle >= IDLE_SHARE)) this.#startOne();
   }

@@ -17,8 +17,9 @@ const ALONE = {
   'browser/frames': 'how long a frame takes in the page itself, to the millisecond: with other jobs it is their time, too',
 };
 
-/** Jobs of which one runs at a time: each keeps all processors busy by itself, so that together they only take longer. */
-const BUSY = ['lint', 'distcheck', 'unit', 'asan/build', 'tsan/build', 'asan/unit',
+/** Jobs of which one runs at a time: each keeps all processors busy by itself, so that together they only take longer.
+ *  (lint does, too. It takes longer than any, so it is at work besides, from the beginning.) */
+const BUSY = ['distcheck', 'unit', 'asan/build', 'tsan/build', 'asan/unit',
   'faults:lighttpd/malformed', 'faults:apache/malformed', 'faults:apache-proxy/malformed', 'faults:nginx/malformed'];
 
 /** Files whose tests add networks and addresses. Each of their jobs does so in a network of its own: a browser that sees a
@@ -101,8 +102,13 @@ function jobsOf(word, build) {
   return [...all.filter(({ name }) => name === chosen[0].needs), ...chosen];
 }
 
+/** How long it is likely to take where no run has told. What keeps processors busy and what waits for browsers is long. */
+function likelySeconds({ name, suite }) {
+  return suite === 'lint' ? 300 : suite === 'browser' || BUSY.includes(name) ? 120 : 30;
+}
+
 /** The jobs that these words mean, each once. */
 export function jobs(words, build) {
   const all = new Map(words.flatMap((word) => jobsOf(word, build)).map((job) => [job.name, job]));
-  return [...all.values()].map((job) => ({ ...job, alone: ALONE[job.name], busy: BUSY.includes(job.name) }));
+  return [...all.values()].map((job) => ({ ...job, alone: ALONE[job.name], busy: BUSY.includes(job.name), likely: likelySeconds(job) }));
 }

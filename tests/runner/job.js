@@ -1,4 +1,4 @@
-// job.js - runs one job and tells how it went: {name, seconds, results, failed, passed, skipped, output}.
+// job.js - runs one job and tells how it went: {job, seconds, cpu, results, failed, passed, skipped, output}.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -15,14 +15,24 @@ const OUTPUT_MAX = 400_000;     // characters of what a job says are kept: the l
  *     env: of this job alone; title: a regular expression of tests' titles
  */
 
-/** Runs a command to its end: {status, output}. Its process group ends with it.
+/** Tells on descriptor 3 what time of the processors a command took, and all that it started and waited for: times(1p). */
+const TIMED = ['sh', '-c', '"$@" 3>&-; status=$?; times >&3; exit $status', 'sh'];
+
+/** The last line is that of the children: "1m2.50s 0m0.31s", of the user and of the system. */
+function cpuSeconds(times) {
+  const parts = [...(times.trim().split('\n').pop() ?? '').matchAll(/(\d+)m([\d.]+)s/g)];
+  return parts.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0);
+}
+
+/** Runs a command to its end: {status, output, cpu}. Its process group ends with it.
  *  @param {string[]} words
  *  @param {object} env  besides ours
  *  @param {AbortSignal} [signal] */
-function run([command, ...args], env, signal) {
+function run(words, env, signal) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    let output = '';
+    const [command, ...args] = [...TIMED, ...words];
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
+    let output = '', times = '';
     const end = (name) => {
       try {
         process.kill(-child.pid, name);
@@ -36,10 +46,11 @@ function run([command, ...args], env, signal) {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => { output = (output + text).slice(-OUTPUT_MAX); });
     }
+    /** @type {import('node:stream').Readable} */ (child.stdio[3]).setEncoding('utf8').on('data', (text) => { times += text; });
     const over = (status) => {
       clearTimeout(late);
       signal?.removeEventListener('abort', stop);
-      resolve({ status, output });
+      resolve({ status, output, cpu: cpuSeconds(times) });
     };
     child.on('error', (error) => { output += error.message; over(-1); });
     child.on('close', over);
@@ -58,14 +69,14 @@ async function runFile({ file, ownNetwork }, { env, title, signal }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawbridge-run-'));
   try {
     const told = path.join(folder, 'results');
-    const { status, output } = await run([...(ownNetwork && !unprivileged ? OWN_NETWORK : []),
+    const { status, output, cpu } = await run([...(ownNetwork && !unprivileged ? OWN_NETWORK : []),
       process.execPath, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${told}`,
       ...(title ? [`--test-name-pattern=${title}`] : []), file], env, signal);
     const results = readFileSync(told, { encoding: 'utf8', flag: 'a+' }).split('\n').filter(Boolean).map((line) => JSON.parse(line))
       .filter(({ skipped }) => skipped !== 'test name does not match pattern');
     // An error that belongs to no test.
     if (status !== 0 && !results.some(({ failed }) => failed)) results.push({ title: 'the file as a whole', ms: 0, failed: `status ${status}` });
-    return { results, output };
+    return { results, output, cpu };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -77,19 +88,19 @@ async function runFile({ file, ownNetwork }, { env, title, signal }) {
 async function runMake({ make, build }, { env, signal }) {
   const start = performance.now();
   const parallel = make === 'distcheck' ? [] : [`-j${availableParallelism()}`];
-  const { status, output } = await run(['make', '-s', ...parallel, '-C', build, make], env, signal);
+  const { status, output, cpu } = await run(['make', '-s', ...parallel, '-C', build, make], env, signal);
   const ms = performance.now() - start;
   const passed = make === 'check' ? Number(/^# PASS: *(\d+)$/m.exec(output)?.[1] ?? 0) : 1;
-  if (status === 0 && passed > 0) return { results: Array.from({ length: passed }, () => ({ title: make, ms: ms / passed, passed: true })), output };
+  if (status === 0 && passed > 0) return { results: Array.from({ length: passed }, () => ({ title: make, ms: ms / passed, passed: true })), output, cpu };
   const log = make === 'check' ? readFileSync(path.join(build, 'test-suite.log'), { encoding: 'utf8', flag: 'a+' }) : '';
-  return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output: log + output };
+  return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output: log + output, cpu };
 }
 
 /** @param {{command?: string[]}} job
  *  @param {How} how */
 async function runCommand({ command }, { env, signal }) {
-  const { status, output } = await run(command, env, signal);
-  return { results: status === 0 ? [] : [{ title: command.slice(1).join(' '), ms: 0, failed: `status ${status}` }], output };
+  const { status, output, cpu } = await run(command, env, signal);
+  return { results: status === 0 ? [] : [{ title: command.slice(1).join(' '), ms: 0, failed: `status ${status}` }], output, cpu };
 }
 
 /**
@@ -99,8 +110,8 @@ async function runCommand({ command }, { env, signal }) {
 export async function runJob(job, how) {
   const start = performance.now();
   const runs = job.file ? runFile : job.make ? runMake : runCommand;
-  const { results, output } = await runs(job, { ...how, env: { ...job.env, ...how.env } })
-    .catch((error) => ({ results: [{ title: job.name, ms: 0, failed: error.stack }], output: '' }));
-  return { job, seconds: (performance.now() - start) / 1000, results, output,
+  const { results, output, cpu } = await runs(job, { ...how, env: { ...job.env, ...how.env } })
+    .catch((error) => ({ results: [{ title: job.name, ms: 0, failed: error.stack }], output: '', cpu: 0 }));
+  return { job, seconds: (performance.now() - start) / 1000, cpu, results, output,
     passed: count(results, 'passed'), failed: count(results, 'failed'), skipped: count(results, 'skipped') };
 }

@@ -49,7 +49,7 @@ export class Progress {
     const sum = (what) => results.reduce((so, result) => so + result[what], 0);
     const longest = results.reduce((one, other) => (other.seconds > one.seconds ? other : one));
     const files = results.length > 1 ? ` in ${results.length} files, ${longest.job.name.slice(name.length + 1)} ${longest.seconds.toFixed(0)} s` : '';
-    return `${name.padEnd(20)} ${sum('passed')} passed, ${sum('failed')} failed, ${sum('seconds').toFixed(1)} s${files}`;
+    return `${name.padEnd(20)} ${sum('passed')} passed, ${sum('failed')} failed, ${sum('seconds').toFixed(1)} s${files}; ${sum('cpu').toFixed(0)} s of a processor`;
   }
 
   /** Seconds that it may still take: what is left of the last run's, as it shared out the processors then. */

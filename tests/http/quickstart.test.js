@@ -1,8 +1,9 @@
 // What ./quickstart says and does where something is in its way; how it serves all other
 // tests show.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync,
+  writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -154,6 +155,39 @@ describe(`quickstart (${SERVER})`, { timeout: 12 * WAIT_MS }, () => {
 
 if (FULL) {
   describe('quickstart', { timeout: 12 * WAIT_MS }, () => {
+    it('builds and installs again what has changed, and nothing else', () => {
+      const script = checkout();
+      const at = (name) => path.join(path.dirname(script), name);
+      for (const name of ['src/page', 'apache', 'lighttpd', '.build']) mkdirSync(at(name), { recursive: true });
+      const sources = ['configure.ac', 'Makefile.am', 'Makefile.in', 'src/page/board.css'];
+      for (const name of sources) writeFileSync(at(name), '');
+      const made = 'signal.fcgi stream.fcgi drawbridge';
+      writeFileSync(at('.build/Makefile'), `all: ${made}\n${made}:\n\ttouch $@\ninstall:\n\tmkdir -p $(DESTDIR)\n\techo >>times\n`);
+      /** All of it is a minute older: what happens in the same few milliseconds has one time. */
+      const age = () => {
+        for (const name of ['', ...readdirSync(at(''), { recursive: true })].map(String)) {
+          const then = new Date(statSync(at(name)).mtimeMs - 60_000);
+          utimesSync(at(name), then, then);
+        }
+      };
+      /** How often it is installed after a change. */
+      const installs = (change = () => {}) => {
+        const count = () => (existsSync(at('.build/times')) ? readFileSync(at('.build/times'), 'utf8').length : 0);
+        const before = count();
+        age();
+        change();
+        execFileSync(script, ['build'], { stdio: 'pipe' });
+        return count() - before;
+      };
+      assert.deepEqual([installs(), installs()], [1, 0]);
+      for (const name of ['configure.ac', 'Makefile.am', 'src/page/board.css', '.build/Makefile', '.build/stream.fcgi']) {
+        assert.deepEqual([installs(() => utimesSync(at(name), new Date(), new Date())), installs()], [1, 0], name);
+      }
+      for (const name of ['src/page/board.css', '.build/signal.fcgi', '.build/installed/end']) {
+        assert.deepEqual([installs(() => rmSync(at(name))), installs()], [1, 0], `without ${name}`);
+      }
+    });
+
     it('a port that is taken', async (t) => {
       const taken = net.createServer().listen(0, '127.0.0.1');
       t.after(() => taken.close());

@@ -119,14 +119,20 @@ static struct node *node_of(struct timer *t)
 	return t ? (struct node *)((char *)t - offsetof(struct node, timer)) : NULL;
 }
 
+static struct node *due_node(int64_t now)
+{
+	struct timer *t = timers_first(&node_timers);
+
+	return t && t->at <= now ? node_of(t) : NULL;
+}
+
 /* So many at most before descriptors are polled again. */
 static void run_timers(int64_t now)
 {
-	struct timer *t;
+	struct node *n;
 
-	for (int i = 0; i < TIMERS_AT_ONCE && (t = timers_first(&node_timers)) &&
-	     t->at <= now; i++)
-		advance_node(node_of(t), now);
+	for (int i = 0; i < TIMERS_AT_ONCE && (n = due_node(now)); i++)
+		advance_node(n, now);
 }
 
 /* All at one go, as nothing else is left to do. */
@@ -189,7 +195,7 @@ static void advance_all(void)
 		stop_streams();
 	dispatch_sessions(now);
 	run_timers(now);
-	sessions_flush();
+	sessions_flush(due_node(now));
 }
 
 static void wait_events(void)

@@ -37,7 +37,7 @@ struct beat_batch {
 static struct session_list to_beat = TAILQ_HEAD_INITIALIZER(to_beat);
 static struct session_list to_ask = TAILQ_HEAD_INITIALIZER(to_ask);
 static struct session_list finished = TAILQ_HEAD_INITIALIZER(finished);
-static int asks_under_way, batches_under_way;
+static int beats_waiting, asks_under_way, batches_under_way;
 static struct redis *sessions_redis;
 static bool redis_has_event;
 static const struct conf *sessions_conf;
@@ -63,6 +63,7 @@ static void set_list(struct session *s, struct session_list *list)
 		TAILQ_REMOVE(s->list, s, entry);
 	if (list)
 		TAILQ_INSERT_TAIL(list, s, entry);
+	beats_waiting += (list == &to_beat) - (s->list == &to_beat);
 	s->list = list;
 }
 
@@ -379,9 +380,9 @@ static void start_ask(struct session *s)
 		start_leave(s);
 }
 
-static bool may_beat(void)
+static bool may_beat(int least)
 {
-	return !TAILQ_EMPTY(&to_beat) && batches_under_way < BATCHES_MAX;
+	return beats_waiting >= least && batches_under_way < BATCHES_MAX;
 }
 
 static bool may_ask(void)
@@ -390,9 +391,9 @@ static bool may_ask(void)
 }
 
 /* Beats first, and a sweep: they must not be late. */
-void sessions_flush(void)
+void sessions_flush(bool more_to_come)
 {
-	while (may_beat())
+	while (may_beat(more_to_come ? BEATS_AT_ONCE : 1))
 		start_beats();
 	reaper_run(sessions_redis, sessions_conf);
 	while (may_ask())
@@ -419,7 +420,7 @@ int64_t sessions_deadline(void)
 	};
 
 	/* What failed as it was sent is to be reported, or tried again. */
-	if (subscription_has_ready() || !TAILQ_EMPTY(&finished) || may_beat() || may_ask())
+	if (subscription_has_ready() || !TAILQ_EMPTY(&finished) || may_beat(1) || may_ask())
 		return 0;
 	return earliest_of(times, sizeof times / sizeof *times);
 }

@@ -12,7 +12,7 @@
  *		sessions_receive();
  *		while ((arg = session_ready()))
  *			...
- *		sessions_flush();
+ *		sessions_flush(false);
  *	}
  */
 #ifndef STREAM_SESSION_H
@@ -104,8 +104,9 @@ void sessions_receive(void);
  * while it is idle or beats. NULL: there is none. */
 void *session_ready(void);
 
-/* Begins what waits for its turn, and sends it: call it before you wait. */
-void sessions_flush(void);
+/* Begins what waits for its turn, and sends it: call it before you wait. more_to_come: it will
+ * be called again without waiting, so a batch of beats that is not full yet stays. */
+void sessions_flush(bool more_to_come);
 
 /* When these two are to be called, on clock_ms(). */
 int64_t sessions_deadline(void);

@@ -27,7 +27,7 @@
 #include "stream/session.h"
 #include "web/fcgi.h"
 
-enum { MANY = 10000, PERIOD_MS = 10000, GRID_MS = 50, HOUR_MS = 3600 * 1000 };
+enum { MANY = 10000, PERIOD_MS = 10000, GRID_MS = 250, HOUR_MS = 3600 * 1000 };
 
 /* The clock */
 
@@ -247,10 +247,13 @@ void *session_ready(void)
 	return s ? s->node : NULL;
 }
 
-void sessions_flush(void)
+/* What is asked gathers while more of it is to come. */
+void sessions_flush(bool more_to_come)
 {
 	struct stream *s;
 
+	if (more_to_come)
+		return;
 	batches += !TAILQ_EMPTY(&asking);
 	/* cppcheck-suppress unknownMacro */
 	TAILQ_FOREACH(s, &asking, entry)

@@ -77,7 +77,7 @@ static void do_round(void)
 	int count;
 
 	is_in_round = true;
-	sessions_flush();
+	sessions_flush(false);
 	left = sessions_deadline() - clock_ms();
 	count = epoll_wait(round_epoll, events, 8, left > ROUND_MS ? ROUND_MS :
 			   left > 0 ? (int)left : 0);
@@ -242,6 +242,29 @@ static void test_cut_asking(void **state)
 	leave_all(s, 2);
 }
 
+/* Those that are due at one moment are not advanced all in one round. */
+static void test_gathered_beats(void **state)
+{
+	const int late = 10;
+
+	(void)state;
+	init_all(crowd, BEATS_AT_ONCE + late);
+	connect_all(crowd, BEATS_AT_ONCE + late);
+	for (int i = 0; i < BEATS_AT_ONCE + late; i++) {
+		session_beat(&crowd[i], false);
+		sessions_flush(true);
+		assert_int_equal(crowd[0].step, i + 1 < BEATS_AT_ONCE ?
+				 SESSION_TO_BEAT : SESSION_BEATING);
+	}
+	assert_int_equal(crowd[BEATS_AT_ONCE].step, SESSION_TO_BEAT);
+	assert_true(sessions_deadline() <= clock_ms());
+	sessions_flush(false);
+	assert_int_equal(crowd[BEATS_AT_ONCE].step, SESSION_BEATING);
+	finish_all(crowd, BEATS_AT_ONCE + late);
+	leave_all(crowd, BEATS_AT_ONCE + late);
+	tell("FLUSHALL");
+}
+
 /* However many beats wait for their answers, and ask one by one: what comes meanwhile does not
  * wait for them. */
 static void test_many_beats(void **state)
@@ -253,10 +276,10 @@ static void test_many_beats(void **state)
 	connect_all(s, CROWD - 1);
 	tell("CLIENT PAUSE 60000 WRITE");
 	session_connect(&s[CROWD - 1]);
-	sessions_flush();
+	sessions_flush(false);
 	for (int i = 0; i < CROWD - 1; i++) {
 		session_beat(&s[i], false);
-		sessions_flush();
+		sessions_flush(false);
 	}
 	while (session_is_busy(&s[CROWD - 1]) && s[CROWD - 1].step < SESSION_CONNECTING)
 		do_round();
@@ -492,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_announced),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_cut_asking),
+		cmocka_unit_test(test_gathered_beats),
 		cmocka_unit_test(test_many_beats),
 		cmocka_unit_test(test_standstill),
 		cmocka_unit_test(test_back),

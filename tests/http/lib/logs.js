@@ -14,7 +14,7 @@ const EXPECTED = [
   /mod_fcgid: ap_pass_brigade failed in handle_request_ipc function/,
   // Redis begins and ends; `.`, `-` and `*` are its lower levels.
   /^\d+:[A-Z] [^#]* [.*-] /,
-  /^\d+:[A-Z] .* # (oO0|Redis version|Configuration loaded|Server initialized|WARNING Memory overcommit|Warning: no config|User requested shutdown|Redis is now ready to exit)/,
+  /^\d+:[A-Z] .* # (oO0|(Redis|Valkey) version|Configuration loaded|Server initialized|WARNING Memory overcommit|Warning: no config|User requested shutdown|(Redis|Valkey) is now ready to exit)/,
   /^\d+:signal-handler \(\d+\) Received SIGTERM/,
 ];
 

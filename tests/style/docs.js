@@ -13,7 +13,7 @@ const { read, ROUTES, namesIn, pageFiles, pageFolders } = tables;
 const README = read('README.md');
 const README_LINES_MAX = 200; // for a newcomer; all else is in the document about it
 const PAGE = 'src/page/README.md';
-const MAN = namesIn('src/man').map((name) => `src/man/${name}`);
+const MAN = namesIn('src/man').filter((name) => name.endsWith('.in')).map((name) => `src/man/${name}`); // not what a build beside them made
 const [MAN_COMMAND, MAN_PROTOCOL, MAN_OPERATIONS, MAN_SIGNAL, MAN_STREAM] = ['drawbridge.1', 'drawbridge.7', 'drawbridge-operations.7',
   'signal.fcgi.8', 'stream.fcgi.8'].map((name) => `src/man/${name}.in`);
 const DOCUMENTS = [...MARKDOWN, ...MAN];

@@ -2,7 +2,7 @@
 // ends are the same; and what a peer may send is bounded.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BUCKETS, ELEMENTS_MAX, Elements, PIECE_POINTS, POINTS_MAX } from '../../src/page/board/elements.js';
+import { BUCKETS, ELEMENTS_MAX, Elements, GRAVES_MAX, PIECE_POINTS, POINTS_MAX } from '../../src/page/board/elements.js';
 import { BOARD_MESSAGE_MAX } from '../../src/page/board/sync.js';
 import { COLOURS, COORDINATE_MAX, PRESSURE_MAX, RULES } from '../../src/page/board/shapes.js';
 import { dice } from './lib/webrtc.js';
@@ -131,6 +131,300 @@ test('edits of one version: the higher counts, and points are everybody\'s', () 
   assert.equal(bob.merge(structuredClone(sent[0])), null, 'an earlier edit is no news');
 });
 
+/** What a hostile peer makes of a piece, or by itself. */
+function spoiled(piece, random) {
+  const page = piece.id.replace(/-\d+$/, '');
+  const number = () => [0, 1, 2, 3, 5, 1e9 - 1, 1e9][random(7)];
+  const name = () => ['0', 'm', 'zzzz'][random(3)];
+  const start = 1 + random(20);
+  const kinds = [
+    () => ({ ...piece, version: number(), by: name() }),
+    () => ({ ...piece, points: piece.points?.map((n, i) => (i % 3 === 2 ? n : n + random(3) - 1)) }),
+    () => piece.value && ({ ...piece, edit: 1 + number(), editor: name(), value: { ...piece.value, x: random(9) } }),
+    () => piece.value && ({ ...piece, value: { ...piece.value, order: [0, 1e9][random(2)] } }),
+    () => ({ ...piece, at: random(4_000) }),
+    () => ({ id: piece.id, version: number(), by: name(), value: null }),
+    () => ({ id: `${name()}-${random(30)}`, version: number(), by: name(), value: null }),
+    () => ({ dead: [page, name()][random(2)], runs: [start, start + random(4), random(5) ? 1 + random(4) : 1e9] }),
+  ];
+  return kinds[random(kinds.length)]() || piece;
+}
+
+/** With what hostile peers sent to somebody or all. */
+function attacked(random) {
+  const pieces = history(random);
+  return [...pieces, ...Array.from({ length: 80 }, () => spoiled(pieces[random(pieces.length)], random))];
+}
+
+function alike(ends, why) {
+  for (const end of ends.slice(1)) {
+    assert.equal(end.canonical(), ends[0].canonical(), why);
+    assert.deepEqual(end.hashes(), ends[0].hashes(), why);
+    assert.deepEqual(end.list.map(({ id }) => id), ends[0].list.map(({ id }) => id), why);
+  }
+}
+
+/** One asks the other, as sync.js does; how many pieces were news. */
+function ask(mine, theirs) {
+  const [ours, others] = [mine.hashes(), theirs.hashes()];
+  const buckets = Array.from({ length: BUCKETS }, (_, i) => i).filter((i) => others[i] && ours[i] !== others[i]);
+  let news = 0;
+  for (const piece of theirs.lacking(buckets, structuredClone(mine.known(buckets)))) news += Number(mine.merge(structuredClone(piece)) !== null);
+  return news;
+}
+
+/** All ask each other until there is nothing new. */
+function settle(ends, why) {
+  for (let rounds = 0, news = 1; news; rounds++) {
+    assert.ok(rounds < 30, `${why}: it ends`);
+    news = 0;
+    for (const mine of ends) for (const theirs of ends) if (mine !== theirs) news += ask(mine, theirs);
+  }
+}
+
+test('whatever hostile peers say, in any order and doubled: the same everywhere', () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = dice(seed);
+    const pieces = attacked(random);
+    const ends = Array.from({ length: 4 }, () => new Elements(RULES));
+    for (const end of ends) {
+      const doubled = [...pieces, ...pieces.filter(() => random(3) === 0)];
+      for (const piece of shuffled(doubled, random)) end.merge(structuredClone(piece));
+    }
+    alike(ends, `seed ${seed}`);
+    assert.equal(ends[0].points, ends[0].list.reduce((sum, one) => sum + one.points.length / 3, 0), `seed ${seed}`);
+  }
+});
+
+test('who heard other things of hostile peers becomes the same by telling what differs, and then nothing does', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = dice(seed);
+    const pieces = attacked(random);
+    const ends = Array.from({ length: 3 }, () => new Elements(RULES));
+    for (const end of ends) for (const piece of shuffled(pieces, random)) if (random(3)) end.merge(structuredClone(piece));
+    settle(ends, `seed ${seed}`);
+    alike(ends, `seed ${seed}`);
+  }
+});
+
+test('where bounds clip, it is the same too, whatever came first: the lowest stay', () => {
+  const max = { elements: 12, points: 300, graves: 8 };
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = dice(seed);
+    const pieces = attacked(random);
+    const ends = Array.from({ length: 3 }, () => new Elements(RULES, max));
+    for (const end of ends) {
+      for (const piece of shuffled(pieces, random)) end.merge(structuredClone(piece));
+      assert.ok(end.list.length <= max.elements && end.points <= max.points && end.graves <= max.graves, `seed ${seed}`);
+      assert.equal(end.points, end.list.reduce((sum, one) => sum + one.points.length / 3, 0), `seed ${seed}`);
+    }
+    settle(ends, `seed ${seed}`);
+    alike(ends, `seed ${seed}`);
+  }
+  // Without deletions it needs no telling.
+  for (let seed = 1; seed <= 30; seed++) {
+    const random = dice(seed);
+    const pieces = Array.from({ length: 40 }, (_, i) => ({ ...good, id: `a-${i + 1}`, value: value(random), points: points(random, random(3)) }));
+    const ends = Array.from({ length: 4 }, () => new Elements(RULES, { ...max, points: POINTS_MAX }));
+    for (const end of ends) for (const piece of shuffled(pieces, random)) end.merge(structuredClone(piece));
+    alike(ends, `seed ${seed}`);
+    const lowest = pieces.sort((a, b) => a.value.order - b.value.order || (a.id < b.id ? -1 : 1)).slice(0, max.elements);
+    assert.deepEqual(ends[0].list.map(({ id }) => id), lowest.map(({ id }) => id), `seed ${seed}`);
+  }
+});
+
+test('who is in the way of others is told: what is gone from under it, and what is shorter', () => {
+  const elements = new Elements(RULES, { elements: 2, points: 4, graves: 9 });
+  const lost = [];
+  elements.lost = ({ id, value: left, points: some }) => lost.push([id, left && some.length / 3]);
+  const put = (id, order, count) => elements.merge({ ...good, id, value: { ...good.value, order }, points: Array(3 * count).fill(0) });
+  put('a-1', 5, 1);
+  put('a-2', 4, 3);
+  assert.deepEqual(lost, []);
+  assert.equal(elements.full, true);
+  assert.equal(put('a-3', 6, 1), null, 'there is no place on top');
+  put('a-4', 1, 2);
+  assert.deepEqual([lost, elements.points], [[['a-1', null], ['a-2', 2]], 4]);
+  elements.merge({ dead: 'a', runs: [1, 9, 2] });
+  assert.deepEqual([elements.list, elements.points, lost.length], [[], 0, 4]);
+});
+
+/** Somebody who comes with what was kept of the board, by key. */
+function returning(kept) {
+  const elements = new Elements(RULES);
+  for (const piece of [...kept.values()].flat()) elements.merge(structuredClone(piece));
+  return elements;
+}
+
+test('nothing that was deleted comes back, nor gets lost what was not: people go, and come back with what they kept', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = dice(seed);
+    const people = Array.from({ length: 4 }, () => ({ kept: new Map(), elements: new Elements(RULES), here: true }));
+    const [made, deleted] = [new Set(), new Set()];
+    const keep = (person, id) => {
+      for (const [key, pieces] of person.elements.kept([id])) {
+        if (pieces) person.kept.set(key, structuredClone(pieces));
+        else person.kept.delete(key);
+      }
+    };
+    const take = (person, piece) => {
+      person.elements.lost = ({ id }) => keep(person, id);
+      const merged = person.elements.merge(structuredClone(piece));
+      if (merged) keep(person, merged.element.id);
+    };
+    const tell = (person, merged) => {
+      keep(person, merged.element.id);
+      for (const piece of person.elements.pieces(merged.element)) {
+        for (const other of people) if (other.here && other !== person) take(other, piece);
+      }
+    };
+    const meet = (one, other) => {
+      for (const [mine, theirs] of [[one, other], [other, one]]) {
+        const all = Array.from({ length: BUCKETS }, (_, i) => i);
+        for (const piece of [...theirs.elements.lacking(all, mine.elements.known(all))]) take(mine, piece);
+      }
+    };
+    const arrive = (person) => {
+      person.here = true;
+      person.elements = returning(person.kept);
+      for (const other of people) if (other.here && other !== person) meet(person, other);
+    };
+    for (let i = 0; i < 200; i++) {
+      const person = people[random(people.length)];
+      const { elements } = person;
+      const one = elements.list[random(elements.list.length || 1)];
+      const what = random(12);
+      if (!person.here) {
+        // Some draw alone, of what they have kept.
+        if (what < 2) arrive(person);
+        continue;
+      }
+      if (what < 5) {
+        const merged = elements.add(value(random), points(random, 1 + random(3)));
+        made.add(merged.element.id);
+        tell(person, merged);
+      } else if (what < 8 && one) {
+        deleted.add(one.id);
+        tell(person, elements.remove(one));
+      } else if (what === 8 && !random(4)) {
+        for (const each of elements.list.slice()) {
+          deleted.add(each.id);
+          tell(person, elements.remove(each));
+        }
+      } else if (what > 9) {
+        person.here = false;
+      }
+      for (const { here, elements: { list } } of people) {
+        if (here) for (const { id } of list) assert.ok(!deleted.has(id) || !people.every((other) => other.here), `seed ${seed}: ${id} is back`);
+      }
+    }
+    for (const person of people) if (!person.here) arrive(person);
+    for (const one of people) for (const other of people) if (one !== other) meet(one, other);
+    alike(people.map(({ elements }) => elements), `seed ${seed}`);
+    const living = new Set(people[0].elements.list.map(({ id }) => id));
+    for (const id of made) assert.equal(living.has(id), !deleted.has(id), `seed ${seed}: ${id}`);
+    assert.equal(returning(people[0].kept).canonical(), people[0].elements.canonical(), `seed ${seed}: what is kept is all of it`);
+  }
+});
+
+test('a board that was filled and cleared is as good as new, as often as one likes', () => {
+  const elements = new Elements(RULES);
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < ELEMENTS_MAX; i++) elements.pieces(elements.add({ ...good.value, order: i }, [0, 0, 50]).element).next();
+    assert.deepEqual([elements.full, elements.filled], [true, 1]);
+    for (const element of elements.list.slice()) elements.remove(element);
+    assert.deepEqual([elements.full, elements.filled, elements.graves], [false, 0, 1]);
+  }
+});
+
+test('deletions of what nobody has seen take no place from what lives, and are bounded', () => {
+  const elements = new Elements(RULES);
+  for (let i = 0; i < GRAVES_MAX + 500; i++) elements.merge({ id: `eve${i}`, version: 2, by: 'eve', value: null });
+  assert.deepEqual([elements.full, elements.filled, elements.graves], [false, 0, GRAVES_MAX]);
+  const { element } = elements.add(good.value, [0, 0, 50]);
+  const [piece] = elements.pieces(element);
+  elements.remove(element);
+  assert.equal(elements.merge(structuredClone(piece)), null, 'what one deletes oneself is dead all the same');
+});
+
+test('what nobody was told of leaves nothing', () => {
+  const elements = new Elements(RULES);
+  const { element } = elements.add(good.value, [0, 0, 50]);
+  const kept = () => [...elements.kept([element.id]).values()].map((pieces) => pieces?.length);
+  assert.deepEqual(kept(), [1, undefined]);
+  assert.equal(elements.remove(element).replaced, true);
+  assert.deepEqual([elements.canonical(), element.value, elements.points, [...elements.pieces(element)]], ['[]', null, 0, []]);
+  assert.deepEqual(kept(), [undefined, undefined]);
+  assert.equal(elements.extend(element, [1, 1, 50]), null);
+  assert.equal(elements.canonical(), '[]');
+  assert.deepEqual(elements.hashes(), new Elements(RULES).hashes());
+});
+
+test('who is told that what it will make is dead makes others', () => {
+  const [ann, bob] = [new Elements(RULES), new Elements(RULES)];
+  const { element: { id } } = ann.add(good.value, [0, 0, 50]);
+  for (const each of [ann, bob]) each.merge({ dead: id.replace(/-\d+$/, ''), runs: [1, 1e9, 1e9] });
+  assert.equal(ann.list.length, 0);
+  const { element } = ann.add(good.value, [0, 0, 50]);
+  for (const piece of ann.pieces(element)) bob.merge(structuredClone(piece));
+  assert.deepEqual(bob.list.map((one) => one.id), [element.id]);
+});
+
+test('a version and an edit at the end of all numbers can be beaten', () => {
+  const elements = new Elements(RULES);
+  const beaten = (piece) => {
+    elements.merge({ ...good, ...piece });
+    return elements.list.find(({ id }) => id === piece.id);
+  };
+  const edited = beaten({ id: 'a-1', edit: 1e9, editor: 'zzzz' });
+  assert.equal(elements.edit(edited, { x: 7 }).replaced, true);
+  assert.deepEqual([edited.value.x, elements.count(edited)], [7, 2]);
+  const last = beaten({ id: 'a-2', version: 1e9, by: 'zzzz', edit: 1e9, editor: 'zzzz' });
+  assert.equal(elements.edit(last, { x: 7 }), null);
+  assert.equal(elements.remove(last).replaced, true);
+  const merged = elements.restore(/** @type {any} */ (elements.get('a-2')), good.value, good.points);
+  assert.deepEqual([merged.element.value.x, elements.list.length, merged.element.id === 'a-2'], [0, 2, false]);
+});
+
+test('two who have other points for one place find out, and agree', () => {
+  const [ann, bob] = [new Elements(RULES), new Elements(RULES)];
+  ann.merge({ ...good, points: [0, 0, 50, 5, 5, 50] });
+  bob.merge({ ...good, points: [0, 0, 50, 5, 6, 50] });
+  assert.notDeepEqual(ann.hashes(), bob.hashes());
+  const before = ann.list[0].points;
+  settle([ann, bob]);
+  alike([ann, bob]);
+  assert.deepEqual([ann.list[0].points, before], [[0, 0, 50, 5, 6, 50], [0, 0, 50, 5, 5, 50]], 'by a new list');
+  // And other values of one edit.
+  ann.merge({ ...good, edit: 1, editor: 'e', value: { ...good.value, x: 1 } });
+  bob.merge({ ...good, edit: 1, editor: 'e', value: { ...good.value, x: 2 } });
+  settle([ann, bob]);
+  alike([ann, bob]);
+});
+
+test('what has come out of order is dropped again, where too much of it was sent', () => {
+  const elements = new Elements(RULES);
+  for (let i = 1; i <= 1_500; i++) elements.merge({ ...good, id: `e-${i}`, at: 5, points: [1, 1, 1] });
+  elements.merge({ ...good, at: 2, points: [9, 9, 9] });
+  elements.merge({ ...good });
+  assert.equal(elements.count(elements.get(good.id)), 3);
+});
+
+test('an element more takes the steps of a search, wherever it lies', () => {
+  /** How often an order is looked at, where so many come, the topmost first. */
+  const looks = (count) => {
+    let looked = 0;
+    const counting = { ...RULES, clean: (given) => Object.defineProperty({ ...given }, 'order', { enumerable: true, get: () => (looked++, given.order) }) };
+    const elements = new Elements(counting);
+    for (let i = count; i > 0; i--) elements.merge({ ...good, id: `a-${i}`, value: { ...good.value, order: i } });
+    for (const element of elements.list.slice()) elements.remove(element);
+    assert.equal(elements.list.length, 0);
+    return looked;
+  };
+  const [few, many] = [looks(500), looks(4_000)];
+  assert.ok(many < 8 * few * (Math.log2(4_000) / Math.log2(500)) ** 2, `${few} looks for 500, ${many} for 4,000`);
+});
+
 test('what was deleted stays deleted, and who changed it last decides', () => {
   const [ann, bob] = [new Elements(RULES), new Elements(RULES)];
   const { element } = ann.add(good.value, [0, 0, 50]);
@@ -187,6 +481,15 @@ for (const [why, change, taken = false] of /** @type {[string, any, boolean?][]}
   ['an editor of nothing', { editor: 'b' }],
   ['an edit that nobody could follow', { edit: 1e300, editor: 'b' }],
   ['an edit of what is deleted', { edit: 1, editor: 'b', value: null }],
+  ['a run of dead ones', { dead: 5, runs: [1, 2, 2] }],
+  ['dead ones of a page with markup', { dead: '<b>', runs: [1, 2, 2] }],
+  ['runs that are none', { dead: 'a', runs: 'x' }],
+  ['a run backwards', { dead: 'a', runs: [2, 1, 2] }],
+  ['half a run', { dead: 'a', runs: [1, 2] }],
+  ['a run without a version', { dead: 'a', runs: [1, 2, 0] }],
+  ['a run of other than numbers', { dead: 'a', runs: ['1', 2, 2] }],
+  ['a run without an end', { dead: 'a', runs: [1, 1e300, 2] }],
+  ['more runs than there may be at once', { dead: 'a', runs: Array(303).fill(1) }],
 ])) {
   test(`${taken ? 'takes' : 'refuses'}: ${why}`, () => {
     const elements = new Elements(RULES);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Drawing } from '../../src/page/board/drawing.js';
+import { ORDER_MAX } from '../../src/page/board/shapes.js';
 import { dice } from './lib/webrtc.js';
 
 const PEN = { kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };
@@ -152,4 +153,62 @@ test('anything by anybody, undone and done again at random: all see the same, an
     for (const one of all) assert.equal(one.canUndo, false, `seed ${seed}`);
     alike(all);
   }
+});
+
+test('nobody can lie above all for good: what is out of reach is brought down', () => {
+  const [ann, bob] = people(2);
+  draw(ann);
+  const hostile = (id, order) => {
+    for (const { elements } of [ann, bob]) elements.merge({ id, version: 1, by: 'e', value: { ...PEN, order }, at: 0, points: [0, 0, 50] });
+  };
+  for (const [i, order] of [ORDER_MAX, ORDER_MAX, ORDER_MAX - 1, ORDER_MAX - 1e6].entries()) hostile(`zzz-${i + 1}`, order);
+  const below = ids(ann);
+  const [a, b] = [draw(ann), draw(bob)];
+  assert.deepEqual(ids(ann), [...below, a, b]);
+  assert.equal(ann.elements.list.at(-1).value.order, 7);
+  alike([ann, bob]);
+  ann.undo();
+  assert.deepEqual(ids(bob), [...below, b], 'that it was brought down is not undone');
+});
+
+test('what was deleted in the last of all versions comes back as another, and is undone as that', () => {
+  const [ann, bob] = people(2);
+  const id = draw(ann);
+  ann.edit(ann.elements.get(id), { x: 5 });
+  ann.commit();
+  ann.remove(ann.elements.get(id));
+  ann.commit();
+  for (const { elements } of [ann, bob]) elements.merge({ id, version: 1e9, by: 'e', value: null });
+  ann.undo();
+  const [other, ...more] = ids(ann);
+  assert.deepEqual([more, other === id, ann.elements.list[0].value.x], [[], false, 5]);
+  ann.undo();
+  assert.equal(bob.elements.list[0].value.x, 0);
+  ann.undo();
+  assert.deepEqual([ids(bob), ann.canUndo], [[], false]);
+  ann.redo();
+  assert.equal(ids(bob).length, 1);
+  alike([ann, bob]);
+});
+
+test('an edit in place of one that is the last of all reaches the others with all points', () => {
+  const [ann, bob] = people(2);
+  const id = draw(ann, [0, 0, 50, 1, 1, 50]);
+  const { version, by, value, points } = ann.elements.get(id);
+  for (const { elements } of [ann, bob]) elements.merge({ id, version, by, edit: 1e9, editor: 'e', value, at: 0, points });
+  ann.edit(ann.elements.get(id), { x: 5 });
+  ann.commit();
+  assert.deepEqual([bob.elements.get(id).value.x, bob.elements.points], [5, 2]);
+  ann.undo();
+  assert.equal(bob.elements.get(id).value.x, 0);
+  alike([ann, bob]);
+});
+
+test('what was undone before anybody was told of it can be done again', () => {
+  const ann = new Drawing(() => {}, () => {});
+  const id = draw(ann);
+  ann.undo();
+  assert.equal(ann.elements.canonical(), '[]');
+  ann.redo();
+  assert.deepEqual([ids(ann), ann.canUndo, ann.canRedo], [[id], true, false]);
 });

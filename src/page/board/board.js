@@ -59,7 +59,7 @@ const username = cleanName(String(recall('name') ?? '')) || guestName;
 const bridge = new Drawbridge({ username });
 const drawing = new Drawing(changed, (one, from) => outgoing.element(one, from));
 const { elements } = drawing;
-const store = new Store(room, (one) => elements.pieces(one));
+const store = new Store(room, (ids) => elements.kept(ids));
 const view = new View();
 const selection = new Selection(drawing, selected);
 const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
@@ -75,6 +75,7 @@ const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
 
 drawing.acted = count;
+elements.lost = (/** @type {import('./elements.js').Element} */ one) => changed({ element: one, from: 0, replaced: true });
 view.changed = moved;
 /** @type {Paper['overlay']} */
 paper.overlay = (context, colours) => {

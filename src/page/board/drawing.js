@@ -16,6 +16,8 @@ import { ORDER_MAX, RULES } from './shapes.js';
 /** What there is to say where nothing can be added any more. */
 export const FULL = 'The board is full. Open a new room to go on.';
 
+const ORDER_GAP = 1e6; // more than that at once, nobody draws
+
 export class Drawing {
   elements = new Elements(RULES);
   /** An action has ended: what can be undone and redone may be another. */
@@ -51,8 +53,7 @@ export class Drawing {
    */
   add(value, points) {
     if (this.elements.full) return null;
-    const order = Math.min((this.elements.list.at(-1)?.value.order ?? 0) + 1, ORDER_MAX);
-    const merged = this.elements.add({ ...value, order }, points);
+    const merged = this.elements.add({ ...value, order: this.#above() }, points);
     if (!merged) throw new TypeError(`shapes.js allows no such element: ${JSON.stringify(value)}`);
     this.#history.note(merged.element.id, null);
     this.#made(merged);
@@ -77,7 +78,7 @@ export class Drawing {
   edit(element, change) {
     if (!element.value) return;
     this.#history.note(element.id, state(element));
-    this.#made(this.elements.edit(element, change), Infinity);
+    this.#edit(element, change);
   }
 
   /** @param {Element} element */
@@ -104,6 +105,30 @@ export class Drawing {
   redo() {
     this.commit();
     this.#history.redo();
+  }
+
+  /** The order of what lies above all. */
+  #above() {
+    const { list } = this.elements;
+    const orderAt = (/** @type {number} */ i) => list[i]?.value.order ?? 0;
+    const top = orderAt(list.length - 1);
+    if (top < ORDER_MAX) return top + 1;
+    // Nobody gets there by drawing. What is behind a gap is brought down to the rest, as it lies.
+    let first = list.length - 1;
+    while (first > 0 && orderAt(first) - orderAt(first - 1) <= ORDER_GAP) first--;
+    let order = orderAt(first - 1);
+    for (const element of list.slice(first)) this.#edit(element, { order: ++order });
+    return Math.min(order + 1, ORDER_MAX);
+  }
+
+  /**
+   * @param {Element} element
+   * @param {object} change
+   */
+  #edit(element, change) {
+    const { version } = element;
+    const merged = this.elements.edit(element, change);
+    this.#made(merged, element.version === version ? Infinity : 0);
   }
 
   /**

@@ -2,16 +2,29 @@
  * elements.js - what everybody in a room is to see alike.
  *
  * An element has an id, a version and who made that version; the higher version counts, and of
- * two that are alike the higher name. What is deleted stays as a version without a value, and
- * comes back as one more. Within a version the points only ever grow, and its value may be
- * edited: the higher edit counts. So pieces may come twice, late, from anybody and in any order:
- * who got the same pieces has the same elements.
+ * two that are alike the higher name. What is deleted is dead in that version and all before it
+ * (graves.js), and comes back as one more. Within a version the points only ever grow, and of two
+ * points for one place the higher counts; its value may be edited: the higher edit counts. So
+ * pieces may come twice, late, from anybody and in any order: who got the same pieces has the
+ * same elements.
  *
  *     {"id":"…","version":1,"by":"…","value":{…},"at":0,"points":[x,y,pressure,x,y,pressure,…]}
  *     {"id":"…","version":1,"by":"…","edit":1,"editor":"…","value":{…},"at":0,"points":[]}
  *     {"id":"…","version":2,"by":"…","value":null}
+ *     {"dead":"page","runs":[from,to,version,…]}  of that page's elements these numbers
+ *
+ * What lives is bounded, and what is dead is bounded apart from it. Where there is no place, what
+ * lies lowest stays: an element more takes the place of the topmost one, points more are taken
+ * from those on top. What was left out is asked for anew by whoever has place again, so two boards
+ * become the same by telling each other what they have, also when they are full.
+ *
+ * No number is too high to be beaten: an element whose edits have come to their end is edited
+ * as one more version, a version at the end of all can be deleted, and what was deleted in it
+ * comes back under another id. (Nothing is clipped to what is known: that depends on what came first.)
  */
 
+import { Graves, RUNS_MAX, makeId, parseId, parseRuns } from './graves.js';
+import { EMPTY, fnv, fnvNumbers } from './hash.js';
 import { randomId } from '../client/random.js';
 
 /**
@@ -23,14 +36,15 @@ import { randomId } from '../client/random.js';
  * @property {string} by
  * @property {number} edit                   of this version: how often its value was changed
  * @property {string} editor                 who changed it last; empty: nobody
- * @property {number[]} points               the numbers of all points, one point after the other
+ * @property {number[]} points               the numbers of all points, one point after the other; a new
+ *     list wherever it does not merely grow
  *
  * @typedef {Version & {value: Value}} Present  replaced as a whole, never changed
  * @typedef {Version & {value: null}} Deleted
  * @typedef {Present | Deleted} Element
  *
  * @typedef {object} Merged
- * @property {Element} element
+ * @property {Element} element   of a run of dead ones the first
  * @property {number} from       the first of the new points
  * @property {boolean} replaced  what it was before is to be seen no more
  *
@@ -45,8 +59,9 @@ import { randomId } from '../client/random.js';
 export const BUCKETS = 64;
 
 // What there is is bounded, whatever peers send.
-export const ELEMENTS_MAX = 20_000; // deleted ones included
+export const ELEMENTS_MAX = 20_000;
 export const POINTS_MAX = 400_000;
+export const GRAVES_MAX = 20_000; // runs
 const ELEMENT_POINTS_MAX = 4_000;
 const VERSION_MAX = 1e9;
 const HELD_MAX = 1_000; // pieces that came before those that they follow
@@ -58,22 +73,37 @@ export class Elements {
   /** @type {Present[]} those that are not deleted, from the lowest to the topmost */
   list = [];
   points = 0;
+  /** @type {(element: Element) => void} it was in the way of another piece, which took it away or shortened it */
+  lost = () => {};
 
   #rules;
+  #max;
+  #graves;
   #stride; // numbers a point
-  /** @type {Map<string, Element>} */
+  /** @type {Map<string, Present>} */
   #byId = new Map();
+  /** @type {Map<string, Set<Present>>} */
+  #byPage = new Map();
+  /** @type {WeakMap<Version, number>} a hash of its points */
+  #sums = new WeakMap();
+  /** @type {Set<string>} ids of ours that nobody was told of */
+  #untold = new Set();
   /** @type {Map<string, Map<number, number[]>>} by id: pieces' points by their place */
   #held = new Map();
   #holding = 0;
   #hashes = new Uint32Array(BUCKETS);
-  #me = randomId();
+  #me = pageId();
   #made = 0;
 
-  /** @param {Rules} rules */
-  constructor(rules) {
+  /**
+   * @param {Rules} rules
+   * @param {{elements: number, points: number, graves: number}} [max]
+   */
+  constructor(rules, max = { elements: ELEMENTS_MAX, points: POINTS_MAX, graves: GRAVES_MAX }) {
     this.#rules = rules;
+    this.#max = max;
     this.#stride = rules.point.length;
+    this.#graves = new Graves(max.graves, (page, hash) => { this.#hashes[bucket(page)] ^= hash | 1; });
   }
 
   /**
@@ -81,12 +111,23 @@ export class Elements {
    * @returns {Element | undefined} a deleted one, too
    */
   get(id) {
-    return this.#byId.get(id);
+    const version = this.#graves.version(id);
+    return this.#byId.get(id) ?? (version ? deleted(id, version) : undefined);
+  }
+
+  /** How much of the place is taken, of 1. */
+  get filled() {
+    return Math.max(this.list.length / this.#max.elements, this.points / this.#max.points);
   }
 
   /** There is no place for another element, or for another point. */
   get full() {
-    return this.#byId.size >= ELEMENTS_MAX || this.points >= POINTS_MAX;
+    return this.filled >= 1;
+  }
+
+  /** How many runs of dead ones there are. */
+  get graves() {
+    return this.#graves.size;
   }
 
   /**
@@ -100,11 +141,18 @@ export class Elements {
   // --- of our own; each gives what merge() gives ---
 
   /**
+   * Null: it is full.
    * @param {object} value
    * @param {number[]} [points]
    */
   add(value, points = []) {
-    return this.#insertVersion(`${this.#me}-${++this.#made}`, 1, value, points);
+    // Somebody may have said that what we shall make is dead.
+    while (this.get(makeId({ page: this.#me, number: this.#made + 1 }))) [this.#me, this.#made] = [pageId(), 0];
+    const id = makeId({ page: this.#me, number: ++this.#made });
+    this.#untold.add(id);
+    const merged = this.#insertVersion(id, 1, value, points);
+    if (!merged) this.#untold.delete(id);
+    return merged;
   }
 
   /**
@@ -114,7 +162,7 @@ export class Elements {
    */
   extend(element, more) {
     const { id, version, by, edit, editor, value } = element;
-    return this.merge({ id, version, by, edit, editor, value, at: this.count(element), points: more });
+    return value && this.merge({ id, version, by, edit, editor, value, at: this.count(element), points: more });
   }
 
   /**
@@ -122,23 +170,35 @@ export class Elements {
    * @param {Element} element
    * @param {object} change
    */
-  edit({ id, version, by, edit, value }, change) {
-    return value && this.merge({ id, version, by, edit: edit + 1, editor: this.#me, value: { ...value, ...change } });
-  }
-
-  /** @param {Element} element */
-  remove({ id, version }) {
-    return this.merge({ id, version: version + 1, by: this.#me, value: null });
+  edit({ id, version, by, edit, value, points }, change) {
+    if (!value) return null;
+    const changed = { ...value, ...change };
+    if (edit < VERSION_MAX) return this.merge({ id, version, by, edit: edit + 1, editor: this.#me, value: changed });
+    return this.#insertVersion(id, version + 1, changed, points);
   }
 
   /**
-   * Something that was deleted, as it was before.
+   * What nobody was told of leaves nothing behind.
    * @param {Element} element
+   * @returns {Merged | null}
+   */
+  remove({ id, version }) {
+    const element = this.#byId.get(id);
+    if (!element || !this.#untold.has(id)) {
+      return this.merge({ id, version: Math.min(version + 1, VERSION_MAX), by: this.#me, value: null });
+    }
+    this.#drop(element, version);
+    return { element, from: 0, replaced: true };
+  }
+
+  /**
+   * Something that was deleted, as it was before; perhaps under another id.
+   * @param {{id: string, version: number}} element
    * @param {object} value
    * @param {number[]} points
    */
   restore({ id, version }, value, points) {
-    return this.#insertVersion(id, version + 1, value, points);
+    return version < VERSION_MAX ? this.#insertVersion(id, version + 1, value, points) : this.add(value, points);
   }
 
   /**
@@ -162,34 +222,50 @@ export class Elements {
    * @returns {Merged | null}
    */
   merge(piece) {
-    const { id, version, by, edit = 0, editor = '', value: given, at = 0, points = [] } = piece ?? {};
+    const { id, version, by, edit = 0, editor = '', value: given, at = 0, points = [], dead, runs } = piece ?? {};
+    if (dead !== undefined) return this.#bury(dead, runs);
     if (!this.#valid(id, version, by, at, points) || !validEdit(edit, editor, given)) return null;
-    const value = given === null ? null : this.#rules.clean(given);
-    if (given !== null && !value) return null;
+    if (given === null) return this.#kill(id, version);
+    const value = this.#rules.clean(given);
+    if (!value || version <= this.#graves.version(id)) return null;
 
     let element = this.#byId.get(id);
     const order = element ? compare({ version, by }, element) : 1;
-    if (order < 0 || (!element && this.#byId.size >= ELEMENTS_MAX)) return null;
+    if (order < 0) return null;
     const newer = order > 0 || !element || compareEdits({ edit, editor, value }, element) > 0;
-    const replaced = newer && Boolean(element?.value);
-    if (element) this.#hash(element);
-    else this.#byId.set(id, element = { id, version, by, edit, editor, value: null, points: [] });
-    if (order > 0) this.#empty(element);
-    if (newer) this.#set(element, { version, by, edit, editor, value });
-    const from = this.count(element);
-    if (value) this.#hold(element, at, points);
+    const replaced = newer && Boolean(element);
+    if (element) {
+      this.#hash(element);
+      if (order > 0) this.#empty(element);
+      if (newer) this.#set(element, { version, by, edit, editor, value });
+    } else {
+      element = this.#insert({ id, version, by, edit, editor, value, points: [] });
+      if (!element) return null;
+    }
+    const count = this.count(element);
+    const from = this.#hold(element, at, points);
     this.#hash(element);
-    return newer || this.count(element) > from ? { element, from, replaced } : null;
+    return newer || from < Infinity ? { element, from: Math.min(from, count), replaced: replaced || from < count } : null;
   }
 
   /**
-   * The pieces that bring an element to somebody who has so many points of it.
+   * The pieces that bring an element to somebody who has so many points of it: nobody is told but by these.
    * @param {Element} element
    * @param {number} [from]
    */
-  * pieces({ id, version, by, edit, editor, value, points }, from = 0) {
+  * pieces(element, from = 0) {
+    this.#untold.delete(element.id);
+    yield* this.#pieces(element, from);
+  }
+
+  /**
+   * @param {Element} element
+   * @param {number} from
+   */
+  * #pieces({ id, version, by, edit, editor, value, points }, from) {
     if (!value) {
-      yield { id, version, by, value };
+      const dead = this.#graves.version(id);
+      if (dead) yield { id, version: dead, by: this.#me, value };
       return;
     }
     const head = { id, version, by, ...(edit ? { edit, editor } : {}), value };
@@ -200,6 +276,26 @@ export class Elements {
     } while (this.#stride * at < points.length);
   }
 
+  /**
+   * What is to be kept of elements that have changed: pieces by their key; null: nothing any more.
+   * @param {Iterable<string>} ids
+   */
+  kept(ids) {
+    /** @type {Map<string, object[] | null>} */
+    const kept = new Map();
+    const pages = new Set();
+    for (const id of ids) {
+      const element = this.#byId.get(id);
+      kept.set(id, element ? [...this.#pieces(element, 0)] : null);
+      pages.add(parseId(id).page);
+    }
+    for (const page of pages) {
+      const runs = [...this.#graves.pieces(page)];
+      kept.set(graveKey(page), runs.length ? runs : null);
+    }
+    return kept;
+  }
+
   // --- what differs between two that have met ---
 
   /** A number for each bucket: two who have the same in it have the same number; 0 is nothing. */
@@ -208,13 +304,24 @@ export class Elements {
   }
 
   /**
-   * What there is in some buckets: [id, version, by, points, edit, editor] each.
+   * In which bucket it is what a piece is of.
+   * @param {any} piece
+   */
+  bucketOf(piece) {
+    return bucket(String(piece?.dead ?? piece?.id));
+  }
+
+  /**
+   * What there is in some buckets: [id, version, by, points, edit, editor, hash of the points, hash of the value]
+   * each; and all that is dead, [.page, from, to, version, …] for each page that made it.
    * @param {number[]} buckets
    */
   known(buckets) {
     const wanted = new Set(buckets);
-    return [...this.#byId.values()].filter(({ id }) => wanted.has(bucket(id)))
-      .map((element) => [element.id, element.version, element.by, this.count(element), element.edit, element.editor]);
+    const living = this.list.filter(({ id }) => wanted.has(bucket(id))).map((element) => [element.id, element.version,
+      element.by, this.count(element), element.edit, element.editor, this.#sum(element), valueSum(element)]);
+    const dead = [...this.#graves.pages()].map((page) => [graveKey(page), ...this.#graves.of(page)]);
+    return [...living, ...dead];
   }
 
   /**
@@ -225,23 +332,43 @@ export class Elements {
   * lacking(buckets, known) {
     const wanted = new Set(buckets);
     const others = new Map();
-    for (const entry of known) if (Array.isArray(entry)) others.set(entry[0], entry);
-    for (const element of this.#byId.values()) {
-      if (!wanted.has(bucket(element.id))) continue;
-      const [, version = -1, by = '', points, edit = 0, editor = ''] = others.get(element.id) ?? [];
+    for (const entry of known) if (Array.isArray(entry)) others.set(entry[0], entry.slice(1));
+    const dead = new Graves(this.#max.graves);
+    for (const [id, numbers] of others) {
+      if (typeof id === 'string' && id[0] === '.') for (const run of parseRuns(numbers)) dead.add(id.slice(1), run);
+    }
+    for (const page of this.#graves.pages()) if (wanted.has(bucket(page))) yield* this.#graves.pieces(page, dead);
+    yield* this.#news(others);
+    for (const element of this.list) {
+      if (!wanted.has(bucket(element.id)) || element.version <= dead.version(element.id)) continue;
+      const [version = -1, by = '', points, edit = 0, editor = '', sum, sumOfValue] = others.get(element.id) ?? [];
       const order = compare(element, { version, by });
       if (order > 0) yield* this.pieces(element);
       if (order !== 0 || !isIntegerUpTo(points, ELEMENT_POINTS_MAX)) continue;
-      const outdated = compare({ version: element.edit, by: element.editor }, { version: edit, by: editor }) > 0;
+      const edited = compare({ version: element.edit, by: element.editor }, { version: edit, by: editor });
+      const outdated = edited > 0 || (edited === 0 && sumOfValue !== undefined && sumOfValue !== valueSum(element));
       const count = this.count(element);
-      if (outdated || points < count) yield* this.pieces(element, Math.min(points, count));
+      const same = sum === undefined || points > count || sum === this.#sum(element, points);
+      if (outdated || points < count || !same) yield* this.pieces(element, same ? Math.min(points, count) : 0);
+    }
+  }
+
+  /**
+   * A page from before there were runs is told of each that is dead by itself.
+   * @param {Map<any, any[]>} others
+   */
+  * #news(others) {
+    for (const [id, known] of others) {
+      if (known.length !== 5 || typeof id !== 'string' || this.#byId.has(id)) continue;
+      if (known[0] < this.#graves.version(id)) yield* this.pieces(deleted(id, known[0]));
     }
   }
 
   /** All of it, in one way to write it. */
   canonical() {
-    return JSON.stringify([...this.#byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map(({ id, version, by, edit, editor, value, points }) => [id, version, by, edit, editor, value, points]));
+    const living = this.list.map(({ id, version, by, edit, editor, value, points }) => [id, version, by, edit, editor, value, points]);
+    const dead = [...this.#graves.pages()].map((page) => [graveKey(page), this.#graves.of(page)]);
+    return JSON.stringify([...living, ...dead].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   /**
@@ -258,81 +385,298 @@ export class Elements {
       points.every((value, i) => typeof value === 'number' && Math.abs(value) <= point[i % this.#stride]);
   }
 
-  /** @param {Element} element */
-  #empty(element) {
-    this.points -= this.count(element);
-    this.#holding -= this.#held.get(element.id)?.size ?? 0;
-    this.#held.delete(element.id);
-    element.points = []; // a new list: somebody may keep the old one, to restore it
+  // --- the dead ---
+
+  /**
+   * @param {string} id
+   * @param {number} version
+   * @returns {Merged | null}
+   */
+  #kill(id, version) {
+    const { page, number } = parseId(id);
+    if (!version || !this.#graves.add(page, { from: number, to: number, version })) return null;
+    const element = this.#byId.get(id);
+    const replaced = element !== undefined && element.version <= version;
+    if (replaced) this.#drop(element, version);
+    return { element: element ?? deleted(id, version), from: 0, replaced };
   }
 
   /**
-   * @param {Element} element
-   * @param {Partial<Element>} change
+   * @param {any} page
+   * @param {any} numbers
+   * @returns {Merged | null}
    */
-  #set(element, change) {
-    const moves = element.value?.order !== change.value?.order;
-    if (moves && element.value) this.list.splice(this.list.lastIndexOf(element), 1);
-    Object.assign(element, change);
-    if (moves && element.value) this.#insert(element);
+  #bury(page, numbers) {
+    if (!isName(page) || !Array.isArray(numbers) || numbers.length > 3 * RUNS_MAX) return null;
+    const [first] = parseRuns(numbers).filter((run) => this.#graves.add(page, run));
+    if (!first) return null;
+    for (const element of [...this.#byPage.get(page) ?? []]) {
+      const version = this.#graves.version(element.id);
+      if (element.version > version) continue;
+      this.#drop(element, version);
+      this.lost(element);
+    }
+    return { element: deleted(makeId({ page, number: first.from }), first.version), from: 0, replaced: false };
+  }
+
+  // --- the living ---
+
+  /**
+   * Undefined: there is no place for it.
+   * @param {Present} element
+   * @returns {Present | undefined}
+   */
+  #insert(element) {
+    const { id } = element;
+    const place = this.#place(element);
+    if (place >= this.#max.elements) return undefined;
+    this.list.splice(place, 0, element);
+    this.#byId.set(id, element);
+    const { page } = parseId(id);
+    const others = this.#byPage.get(page) ?? new Set();
+    this.#byPage.set(page, others.add(element));
+    if (this.list.length > this.#max.elements) {
+      const top = this.list[this.list.length - 1];
+      this.#drop(top, top.version);
+      this.lost(top);
+    }
+    return element;
+  }
+
+  /**
+   * It is not on the board any more. Who has it still sees that.
+   * @param {Present} element
+   * @param {number} version
+   */
+  #drop(element, version) {
+    const { id } = element;
+    const { page } = parseId(id);
+    this.#hash(element);
+    this.list.splice(this.#place(element), 1);
+    this.#empty(element);
+    this.#byId.delete(id);
+    this.#untold.delete(id);
+    const others = this.#byPage.get(page);
+    others?.delete(element);
+    if (!others?.size) this.#byPage.delete(page);
+    Object.assign(element, deleted(id, version));
   }
 
   /** @param {Present} element */
-  #insert(element) {
-    let place = this.list.length;
-    while (place > 0 && above(this.list[place - 1], element)) place--;
-    this.list.splice(place, 0, element);
+  #empty(element) {
+    this.points -= this.count(element);
+    this.#forgetHeld(element.id);
+    this.#setPoints(element, []);
   }
 
   /**
+   * @param {Present} element
+   * @param {Omit<Present, 'id' | 'points'>} change
+   */
+  #set(element, change) {
+    const moves = element.value.order !== change.value.order;
+    if (moves) this.list.splice(this.#place(element), 1);
+    Object.assign(element, change);
+    if (moves) this.list.splice(this.#place(element), 0, element);
+  }
+
+  /**
+   * Where it is in the list, or would be.
+   * @param {Present} element
+   */
+  #place(element) {
+    let [low, high] = [0, this.list.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (above(element, this.list[middle])) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  // --- points ---
+
+  /**
    * Points that follow what is there are added; others wait for those before them.
-   * @param {Element} element
+   * @param {Present} element
    * @param {number} at
    * @param {number[]} points
+   * @returns {number} the first that is another now; Infinity: none
    */
   #hold(element, at, points) {
-    const held = this.#held.get(element.id) ?? new Map();
-    this.#grow(element, at, points);
-    if (at > this.count(element) && this.#holding < HELD_MAX && !((held.get(at)?.length ?? -1) >= points.length)) {
-      this.#holding += Number(!held.has(at));
-      held.set(at, points);
-      this.#held.set(element.id, held);
+    const { id } = element;
+    if (at > this.count(element)) {
+      this.#wait(id, at, points);
+      return Infinity;
     }
-    for (let grown = true; grown && held.size;) {
+    let from = this.#grow(element, at, points);
+    for (let grown = from < Infinity; grown;) {
       grown = false;
+      const held = this.#held.get(id) ?? new Map();
       for (const [place, more] of held) {
         if (place > this.count(element)) continue;
         held.delete(place);
         this.#holding--;
-        grown = this.#grow(element, place, more) || grown;
+        const first = this.#grow(element, place, more);
+        grown ||= first < Infinity;
+        from = Math.min(from, first);
       }
+      if (!held.size) this.#held.delete(id);
     }
-    if (!held.size) this.#held.delete(element.id);
+    return from;
   }
 
   /**
-   * @param {Element} element
+   * @param {string} id
    * @param {number} at
    * @param {number[]} points
    */
+  #wait(id, at, points) {
+    if (this.#holding >= HELD_MAX) this.#forgetHeld(this.#held.keys().next().value ?? '');
+    const held = this.#held.get(id) ?? new Map();
+    const has = held.get(at);
+    this.#holding += Number(!has);
+    const [one, other] = has && has.length > points.length ? [has, points] : [points, has ?? []];
+    held.set(at, higher(one, 0, other, this.#stride).points);
+    this.#held.set(id, held);
+  }
+
+  /** @param {string} id */
+  #forgetHeld(id) {
+    this.#holding -= this.#held.get(id)?.size ?? 0;
+    this.#held.delete(id);
+  }
+
+  /**
+   * @param {Present} element
+   * @param {number} at  not behind its end
+   * @param {number[]} points
+   * @returns {number} the first that is another now; Infinity: none
+   */
   #grow(element, at, points) {
     const have = this.count(element);
-    if (at > have) return false;
-    const fresh = points.slice(this.#stride * (have - at));
-    const more = fresh.length / this.#stride;
-    if (!more || have + more > ELEMENT_POINTS_MAX || this.points + more > POINTS_MAX) return false;
-    element.points.push(...fresh);
-    this.points += more;
-    return true;
+    const old = points.slice(0, this.#stride * (have - at));
+    const { points: both, from } = higher(element.points, this.#stride * at, old, this.#stride);
+    if (from < Infinity) this.#setPoints(element, both);
+    const more = Math.min(points.length / this.#stride - (have - at), ELEMENT_POINTS_MAX - have);
+    const fresh = more > 0 ? this.#claim(element, more) : 0;
+    if (fresh > 0) {
+      const numbers = points.slice(old.length, old.length + this.#stride * fresh);
+      this.#sums.set(element, fnvNumbers(this.#sum(element), numbers));
+      element.points.push(...numbers);
+      this.points += fresh;
+    }
+    return from < Infinity ? from : fresh > 0 ? have : Infinity;
+  }
+
+  /**
+   * Of so many more points those that there is place for, where what lies above gives way.
+   * @param {Present} element
+   * @param {number} more
+   */
+  #claim(element, more) {
+    const { list } = this;
+    let over = this.points + more - this.#max.points;
+    for (let i = list.length - 1; over > 0 && list[i] !== element; i--) over -= this.#shorten(list[i], over);
+    return more - Math.max(0, over);
+  }
+
+  /**
+   * @param {Present} element
+   * @param {number} by
+   * @returns {number} by how many points it could be
+   */
+  #shorten(element, by) {
+    const less = Math.min(by, this.count(element));
+    if (!less) return 0;
+    this.#hash(element);
+    this.#setPoints(element, element.points.slice(0, -this.#stride * less));
+    this.points -= less;
+    this.#hash(element);
+    this.lost(element);
+    return less;
+  }
+
+  // --- hashes ---
+
+  /**
+   * @param {Present} element
+   * @param {number[]} points
+   */
+  #setPoints(element, points) {
+    element.points = points;
+    this.#sums.delete(element);
+  }
+
+  /**
+   * Of all its points, or of the first ones.
+   * @param {Present} element
+   * @param {number} [count]
+   */
+  #sum(element, count = this.count(element)) {
+    if (count < this.count(element)) return fnvNumbers(EMPTY, element.points, 0, this.#stride * count);
+    const sum = this.#sums.get(element) ?? fnvNumbers(EMPTY, element.points);
+    this.#sums.set(element, sum);
+    return sum;
   }
 
   /**
    * Once before a change and once after it.
-   * @param {Element} element
+   * @param {Present} element
    */
-  #hash({ id, version, by, edit, editor, value, points }) {
-    this.#hashes[bucket(id)] ^= fnv(JSON.stringify([id, version, by, edit, editor, value, points.length])) | 1;
+  #hash(element) {
+    const { id, version, by, edit, editor, value } = element;
+    const all = [id, version, by, edit, editor, value, this.count(element), this.#sum(element)];
+    this.#hashes[bucket(id)] ^= fnv(JSON.stringify(all)) | 1;
   }
+}
+
+/** Those that came earlier have the lower names. */
+function pageId() {
+  return `${Math.floor(Date.now() / 60_000).toString(36)}${randomId()}`;
+}
+
+/**
+ * Under which key a page's dead are; no element has such an id.
+ * @param {string} page
+ */
+function graveKey(page) {
+  return `.${page}`;
+}
+
+/**
+ * @param {string} id
+ * @param {number} version
+ * @returns {Deleted}
+ */
+function deleted(id, version) {
+  return { id, version, by: '', edit: 0, editor: '', value: null, points: [] };
+}
+
+/** @param {Present} element */
+function valueSum({ value }) {
+  return fnv(JSON.stringify(value));
+}
+
+/**
+ * Of two points for one place the higher counts: a faulty peer that sends two must not make others diverge.
+ * @param {number[]} points
+ * @param {number} start  the place in it of the first one of the others
+ * @param {number[]} others
+ * @param {number} stride
+ * @returns {{points: number[], from: number}} the same list where nothing is another; the first point that is
+ */
+function higher(points, start, others, stride) {
+  let from = Infinity;
+  for (let i = 0; i < others.length; i += stride) {
+    const at = start + i;
+    let k = 0;
+    while (k < stride && others[i + k] === points[at + k]) k++;
+    if (k === stride || others[i + k] < points[at + k]) continue;
+    if (from === Infinity) [points, from] = [points.slice(), at / stride];
+    for (k = 0; k < stride; k++) points[at + k] = others[i + k];
+  }
+  return { points, from };
 }
 
 /**
@@ -379,16 +723,6 @@ function above(a, b) {
 /** @param {string} id */
 function bucket(id) {
   return fnv(id) % BUCKETS;
-}
-
-/**
- * FNV-1a: crypto.subtle exists in secure contexts only, and this hash protects nothing.
- * @param {string} text
- */
-function fnv(text) {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }
 
 /** @param {any} text */

@@ -124,21 +124,37 @@ export class History {
    * @param {keyof Change} then
    */
   #apply(action, now, then) {
-    for (const [id, change] of action) {
+    for (const [id, change] of [...action]) {
       const element = this.#elements.get(id);
       const [had, wanted] = [change[now], change[then]];
       let merged = null;
-      if (!element) continue;
       if (!had) {
-        if (!element.value && wanted) merged = this.#elements.restore(element, wanted.value, wanted.points);
-      } else if (element.value && !wanted) {
+        // What nobody was told of left nothing when it went.
+        const gone = element ?? { id, version: 0, value: null };
+        if (!gone.value && wanted) merged = this.#elements.restore(gone, wanted.value, wanted.points);
+        if (merged && merged.element.id !== id) this.#rename(id, merged.element.id, action);
+      } else if (element?.value && !wanted) {
         change[now] = state(element); // with what others made of it
         merged = this.#elements.remove(element);
-      } else if (element.value && wanted) {
+      } else if (element?.value && wanted) {
         const difference = this.#difference(element.value, had.value, wanted.value);
         merged = this.#elements.edit(element, difference);
       }
       if (merged) this.#changed(merged);
+    }
+  }
+
+  /**
+   * It came back as another one.
+   * @param {string} id
+   * @param {string} other
+   * @param {Action} applied  the one that is in neither list now
+   */
+  #rename(id, other, applied) {
+    for (const action of [applied, ...this.#done, ...this.#undone]) {
+      const change = action.get(id);
+      if (change) action.set(other, change);
+      action.delete(id);
     }
   }
 

@@ -9,20 +9,21 @@ const ROOMS_MAX = 50; // the others are forgotten
 
 export class Store {
   #room;
-  #pieces;
+  #kept;
   /** @type {IDBDatabase | null} */
   #db = null;
-  /** @type {Set<import('./elements.js').Element>} */
+  /** @type {Set<string>} ids of elements */
   #changed = new Set();
   #timer = 0;
 
   /**
    * @param {string} room
-   * @param {(element: import('./elements.js').Element) => Iterable<object>} pieces  as they are kept
+   * @param {(ids: Iterable<string>) => Map<string, object[] | null>} kept  what of these elements, as
+   *     Elements.kept() says
    */
-  constructor(room, pieces) {
+  constructor(room, kept) {
     this.#room = room;
-    this.#pieces = pieces;
+    this.#kept = kept;
     addEventListener('pagehide', () => this.#write());
     addEventListener('visibilitychange', () => document.hidden && this.#write());
   }
@@ -34,8 +35,8 @@ export class Store {
   }
 
   /** @param {import('./elements.js').Element} element */
-  keep(element) {
-    this.#changed.add(element);
+  keep({ id }) {
+    this.#changed.add(id);
     this.#timer ||= setTimeout(() => this.#write(), WRITE_MS);
   }
 
@@ -67,7 +68,10 @@ export class Store {
     if (!this.#db || !this.#changed.size) return;
     try {
       const elements = this.#db.transaction('elements', 'readwrite', { durability: 'relaxed' }).objectStore('elements');
-      for (const element of this.#changed) elements.put([...this.#pieces(element)], [this.#room, element.id]);
+      for (const [key, pieces] of this.#kept(this.#changed)) {
+        if (pieces) elements.put(pieces, [this.#room, key]);
+        else elements.delete([this.#room, key]);
+      }
     } catch { /* the browser is closing it */ }
     this.#changed.clear();
   }

@@ -1,0 +1,196 @@
+/**
+ * graves.js - which elements are deleted.
+ *
+ * A page numbers its elements, so what is deleted of it is a few runs, {from, to, version}: these numbers are
+ * dead in that version and in all before it. A board that was cleared is one run for each page that drew on it,
+ * and an erased drawing has no more runs than there is left around them; so nobody needs to agree on when a
+ * deletion may be forgotten, and it holds for who comes back after a year, too. Runs of two are merged by the
+ * higher version: in any order, as often as one likes.
+ *
+ * There are bounds all the same. Beyond `max` runs those of the page whose name is the lowest go first. Names
+ * begin with the time when the page came: those who could bring anything back have been away the longest.
+ */
+
+import { fnv } from './hash.js';
+
+/**
+ * @typedef {{from: number, to: number, version: number}} Run
+ * @typedef {{dead: string, runs: number[], id?: undefined}} Grave  as it is sent and kept: from, to, version, from, to, version, …
+ */
+
+export const RUNS_MAX = 100; // in one piece
+const NUMBER_MAX = 1e9;
+
+export class Graves {
+  /** How many runs there are. */
+  size = 0;
+  #max;
+  #hashed;
+  /** @type {Map<string, Run[]>} by page, from the lowest number on; none touches another of its version */
+  #runs = new Map();
+
+  /**
+   * @param {number} max
+   * @param {(page: string, hash: number) => void} [hashed]  a run of it, which has come or gone
+   */
+  constructor(max, hashed = () => {}) {
+    this.#max = max;
+    this.#hashed = hashed;
+  }
+
+  /**
+   * The highest version in which an element is deleted; 0: none.
+   * @param {string} id
+   */
+  version(id) {
+    const { page, number } = parseId(id);
+    const runs = this.#runs.get(page) ?? [];
+    const run = runs[after(runs, number) - 1];
+    return run && run.to >= number ? run.version : 0;
+  }
+
+  /**
+   * @param {string} page
+   * @param {Run} run
+   * @returns {boolean} whether that is news
+   */
+  add(page, run) {
+    const runs = this.#runs.get(page) ?? [];
+    const first = Math.max(0, after(runs, run.from - 1) - 1);
+    const last = after(runs, run.to + 1);
+    const was = runs.slice(first, last);
+    const now = overlay(was, run);
+    if (now.length === was.length && now.every((one, i) => equal(one, was[i]))) return false;
+    runs.splice(first, last - first, ...now);
+    this.#runs.set(page, runs);
+    this.#count(page, was, -1);
+    this.#count(page, now, 1);
+    while (this.size > this.#max) this.#forget();
+    return true;
+  }
+
+  /** @returns {Iterable<string>} those who have any */
+  pages() {
+    return this.#runs.keys();
+  }
+
+  /**
+   * @param {string} page
+   * @returns {number[]} all its runs, as they are sent
+   */
+  of(page) {
+    return numbers(this.#runs.get(page) ?? []);
+  }
+
+  /**
+   * The runs of a page that these do not have, and get now.
+   * @param {string} page
+   * @param {Graves} [others]  none, if not given
+   * @returns {Iterable<Grave>}
+   */
+  * pieces(page, others) {
+    const lacking = (this.#runs.get(page) ?? []).filter((run) => !others || others.add(page, run));
+    for (let i = 0; i < lacking.length; i += RUNS_MAX) yield { dead: page, runs: numbers(lacking.slice(i, i + RUNS_MAX)) };
+  }
+
+  /** The first run of the page that came first is the least likely to be needed. */
+  #forget() {
+    let lowest = '';
+    for (const page of this.#runs.keys()) if (!lowest || page < lowest) lowest = page;
+    const runs = this.#runs.get(lowest) ?? [];
+    this.#count(lowest, runs.splice(0, 1), -1);
+    if (!runs.length) this.#runs.delete(lowest);
+  }
+
+  /**
+   * @param {string} page
+   * @param {Run[]} runs
+   * @param {number} sign
+   */
+  #count(page, runs, sign) {
+    this.size += sign * runs.length;
+    for (const { from, to, version } of runs) this.#hashed(page, fnv(JSON.stringify([page, from, to, version])));
+  }
+}
+
+/**
+ * An element's id is that of the page that made it and a number; of any other id the number is 0.
+ * @param {string} id
+ */
+export function parseId(id) {
+  const [, page, number] = /^(.+)-([1-9]\d{0,8})$/.exec(id) ?? [];
+  return page ? { page, number: Number(number) } : { page: id, number: 0 };
+}
+
+/** @param {{page: string, number: number}} parsed */
+export function makeId({ page, number }) {
+  return number ? `${page}-${number}` : page;
+}
+
+/** @param {Run[]} runs */
+function numbers(runs) {
+  return runs.flatMap(({ from, to, version }) => [from, to, version]);
+}
+
+/**
+ * @param {any[]} given  from a peer: it may be anything
+ * @returns {Run[]}
+ */
+export function parseRuns(given) {
+  const runs = [];
+  for (let i = 0; i + 2 < given.length; i += 3) {
+    const [from, to, version] = given.slice(i, i + 3);
+    const sound = [from, to, version].every((n) => Number.isInteger(n) && n >= 0 && n <= NUMBER_MAX);
+    if (sound && from <= to && version > 0) runs.push({ from, to, version });
+  }
+  return runs;
+}
+
+/**
+ * The place of the first run that begins behind a number.
+ * @param {Run[]} runs
+ * @param {number} number
+ */
+function after(runs, number) {
+  let [low, high] = [0, runs.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (runs[middle].from > number) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/**
+ * Runs, with another one over them: of two versions the higher counts.
+ * @param {Run[]} runs
+ * @param {Run} over
+ */
+function overlay(runs, over) {
+  /** @type {Run[]} */
+  const all = [];
+  const push = (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ version) => {
+    const last = all[all.length - 1];
+    if (from > to) return;
+    if (last && last.to === from - 1 && last.version === version) last.to = to;
+    else all.push({ from, to, version });
+  };
+  let next = over.from; // what is over them lies up to here
+  for (const { from, to, version } of runs) {
+    push(from, Math.min(to, over.from - 1), version);
+    push(next, Math.min(from - 1, over.to), over.version);
+    push(Math.max(from, over.from), Math.min(to, over.to), Math.max(version, over.version));
+    push(Math.max(from, over.to + 1), to, version);
+    next = Math.max(next, Math.min(to, over.to) + 1);
+  }
+  push(next, over.to, over.version);
+  return all;
+}
+
+/**
+ * @param {Run} a
+ * @param {Run} b
+ */
+function equal(a, b) {
+  return a.from === b.from && a.to === b.to && a.version === b.version;
+}

@@ -23,7 +23,7 @@
  * comes back under another id. (Nothing is clipped to what is known: that depends on what came first.)
  */
 
-import { Graves, RUNS_MAX, makeId, parseId, parseRuns } from './graves.js';
+import { Graves, RUNS_MAX, behind, makeId, parseId, parseRuns } from './graves.js';
 import { EMPTY, fnv, fnvNumbers } from './hash.js';
 import { randomId } from '../client/random.js';
 
@@ -320,7 +320,7 @@ export class Elements {
     const wanted = new Set(buckets);
     const living = this.list.filter(({ id }) => wanted.has(bucket(id))).map((element) => [element.id, element.version,
       element.by, this.count(element), element.edit, element.editor, this.#sum(element), valueSum(element)]);
-    const dead = [...this.#graves.pages()].map((page) => [graveKey(page), ...this.#graves.of(page)]);
+    const dead = this.#graves.pages.map((page) => [graveKey(page), ...this.#graves.of(page)]);
     return [...living, ...dead];
   }
 
@@ -335,9 +335,10 @@ export class Elements {
     for (const entry of known) if (Array.isArray(entry)) others.set(entry[0], entry.slice(1));
     const dead = new Graves(this.#max.graves);
     for (const [id, numbers] of others) {
-      if (typeof id === 'string' && id[0] === '.') for (const run of parseRuns(numbers)) dead.add(id.slice(1), run);
+      if (typeof id !== 'string' || id[0] !== '.') continue;
+      for (const run of parseRuns(numbers)) if (dead.size < this.#max.graves) dead.add(id.slice(1), run);
     }
-    for (const page of this.#graves.pages()) if (wanted.has(bucket(page))) yield* this.#graves.pieces(page, dead);
+    for (const page of this.#graves.pages) if (wanted.has(bucket(page))) yield* this.#graves.pieces(page, dead);
     yield* this.#news(others);
     for (const element of this.list) {
       if (!wanted.has(bucket(element.id)) || element.version <= dead.version(element.id)) continue;
@@ -367,7 +368,7 @@ export class Elements {
   /** All of it, in one way to write it. */
   canonical() {
     const living = this.list.map(({ id, version, by, edit, editor, value, points }) => [id, version, by, edit, editor, value, points]);
-    const dead = [...this.#graves.pages()].map((page) => [graveKey(page), this.#graves.of(page)]);
+    const dead = this.#graves.pages.map((page) => [graveKey(page), this.#graves.of(page)]);
     return JSON.stringify([...living, ...dead].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
@@ -485,13 +486,7 @@ export class Elements {
    * @param {Present} element
    */
   #place(element) {
-    let [low, high] = [0, this.list.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (above(element, this.list[middle])) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return behind(this.list, (other) => !above(element, other));
   }
 
   // --- points ---

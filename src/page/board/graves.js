@@ -28,6 +28,8 @@ export class Graves {
   #hashed;
   /** @type {Map<string, Run[]>} by page, from the lowest number on; none touches another of its version */
   #runs = new Map();
+  /** @type {string[]} from the lowest on */
+  #pages = [];
 
   /**
    * @param {number} max
@@ -45,7 +47,7 @@ export class Graves {
   version(id) {
     const { page, number } = parseId(id);
     const runs = this.#runs.get(page) ?? [];
-    const run = runs[after(runs, number) - 1];
+    const run = runs[behind(runs, ({ from }) => from > number) - 1];
     return run && run.to >= number ? run.version : 0;
   }
 
@@ -56,12 +58,13 @@ export class Graves {
    */
   add(page, run) {
     const runs = this.#runs.get(page) ?? [];
-    const first = Math.max(0, after(runs, run.from - 1) - 1);
-    const last = after(runs, run.to + 1);
+    const first = Math.max(0, behind(runs, ({ from }) => from >= run.from) - 1);
+    const last = behind(runs, ({ from }) => from > run.to + 1);
     const was = runs.slice(first, last);
     const now = overlay(was, run);
     if (now.length === was.length && now.every((one, i) => equal(one, was[i]))) return false;
     runs.splice(first, last - first, ...now);
+    if (!this.#runs.has(page)) this.#pages.splice(behind(this.#pages, (other) => other > page), 0, page);
     this.#runs.set(page, runs);
     this.#count(page, was, -1);
     this.#count(page, now, 1);
@@ -69,9 +72,9 @@ export class Graves {
     return true;
   }
 
-  /** @returns {Iterable<string>} those who have any */
-  pages() {
-    return this.#runs.keys();
+  /** Those who have any. */
+  get pages() {
+    return this.#pages;
   }
 
   /**
@@ -95,11 +98,12 @@ export class Graves {
 
   /** The first run of the page that came first is the least likely to be needed. */
   #forget() {
-    let lowest = '';
-    for (const page of this.#runs.keys()) if (!lowest || page < lowest) lowest = page;
+    const [lowest] = this.#pages;
     const runs = this.#runs.get(lowest) ?? [];
     this.#count(lowest, runs.splice(0, 1), -1);
-    if (!runs.length) this.#runs.delete(lowest);
+    if (runs.length) return;
+    this.#runs.delete(lowest);
+    this.#pages.shift();
   }
 
   /**
@@ -147,15 +151,16 @@ export function parseRuns(given) {
 }
 
 /**
- * The place of the first run that begins behind a number.
- * @param {Run[]} runs
- * @param {number} number
+ * The place of the first one in a list from which on all are behind something.
+ * @template T
+ * @param {T[]} list
+ * @param {(one: T) => boolean} isBehind
  */
-function after(runs, number) {
-  let [low, high] = [0, runs.length];
+export function behind(list, isBehind) {
+  let [low, high] = [0, list.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (runs[middle].from > number) high = middle;
+    if (isBehind(list[middle])) high = middle;
     else low = middle + 1;
   }
   return low;

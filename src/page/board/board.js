@@ -12,7 +12,7 @@ import { Drawing } from './drawing.js';
 import { png, save, svg } from './export.js';
 import { boxOf } from './figures.js';
 import { Keys } from './keys.js';
-import { recall, remember } from './memory.js';
+import { persist, recall, remember } from './memory.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
 import { People, initial } from './people.js';
@@ -33,6 +33,7 @@ import { View } from './view.js';
  */
 
 const NOTICE_MS = 6_000;
+const NEARLY_FULL = 0.8;
 const ZOOM_STEP = 1.25;
 const COPY_PX = 16; // a copy lies that far from what it is of
 
@@ -57,7 +58,7 @@ const room = location.pathname.split('/').pop() ?? '';
 const guestName = `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
 const username = cleanName(String(recall('name') ?? '')) || guestName;
 const bridge = new Drawbridge({ username });
-const drawing = new Drawing(changed, (one, from) => outgoing.element(one, from));
+const drawing = new Drawing(changed, made);
 const { elements } = drawing;
 const store = new Store(room, (ids) => elements.kept(ids));
 const view = new View();
@@ -75,6 +76,10 @@ const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
 
 drawing.acted = count;
+store.refused = (/** @type {boolean} */ refused) => {
+  unkept = refused;
+  showStatus(bridge.state, bridge.detail);
+};
 elements.lost = (/** @type {import('./elements.js').Element} */ one) => changed({ element: one, from: 0, replaced: true });
 view.changed = moved;
 /** @type {Paper['overlay']} */
@@ -102,7 +107,26 @@ function changed({ element: one }) {
   count();
 }
 
+/**
+ * By us.
+ * @param {import('./elements.js').Element} one
+ * @param {number} from
+ */
+function made(one, from) {
+  outgoing.element(one, from);
+  persist();
+}
+
+/** @param {object[]} pieces  that this browser has kept */
+function restore(pieces) {
+  for (const piece of pieces) {
+    const merged = elements.merge(piece);
+    if (merged) changed(merged);
+  }
+}
+
 let countFrame = 0;
+let warned = false; // that it will be full
 
 /** Many may change at once. */
 function count() {
@@ -114,6 +138,9 @@ function showCounts() {
   /** @type {HTMLButtonElement} */ (element('undo')).disabled = !drawing.canUndo;
   /** @type {HTMLButtonElement} */ (element('redo')).disabled = !drawing.canRedo;
   selected();
+  const nearly = elements.filled >= NEARLY_FULL;
+  if (nearly && !warned) say(`The board is ${Math.floor(100 * elements.filled)} % full: delete what is not needed.`);
+  warned = nearly;
 }
 
 function moved() {
@@ -322,6 +349,8 @@ function recolour(colour) {
 
 // --- how it goes ---
 
+let unkept = false; // this browser has no space for the board
+
 /**
  * @param {import('../drawbridge.js').State} state
  * @param {string} [detail]
@@ -336,6 +365,7 @@ function showStatus(state, detail = '') {
     status.append(' Change your name, or reload the page, to try again.');
     peoplePanel.open = true;
   }
+  if (unkept) status.append(' This browser has no space left to keep the board: it lasts while somebody has it open.');
 }
 
 let noticeTimer = 0;
@@ -435,8 +465,8 @@ showCounts();
 showPeople();
 moved();
 // What this browser kept of the board comes first, so that the others can be told.
-for (const piece of await store.load()) {
-  const merged = elements.merge(piece);
-  if (merged) changed(merged);
-}
+restore(await store.load((pieces) => {
+  restore(pieces);
+  sync.announce();
+}));
 join();

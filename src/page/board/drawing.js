@@ -14,7 +14,7 @@ import { ORDER_MAX, RULES } from './shapes.js';
  */
 
 /** What there is to say where nothing can be added any more. */
-export const FULL = 'The board is full. Open a new room to go on.';
+export const FULL = 'The board is full. Delete something, or open a new room, to go on.';
 
 const ORDER_GAP = 1e6; // more than that at once, nobody draws
 

@@ -25,6 +25,13 @@ export function remember(name, value) {
   } catch { /* the browser forbids it */ }
 }
 
+/** Asks the browser, once for all, not to throw away what is kept here when space is short: it may say no. */
+export function persist() {
+  if (memory.persist || !navigator.storage?.persist) return;
+  remember('persist', 1);
+  navigator.storage.persist().catch(() => {});
+}
+
 /** @returns {Record<string, any>} */
 function read() {
   try {

@@ -1,6 +1,7 @@
 /**
  * store.js - the elements of a room in this browser (IndexedDB), for when nobody else has them.
- * Where the browser forbids it there is none, and nothing is said of it.
+ * Where the browser forbids it there is none, and nothing is said of it. What it has no space for waits here, and is
+ * written with the next change.
  */
 
 const WRITE_MS = 300;
@@ -8,8 +9,12 @@ const OPEN_MS = 2_000;
 const ROOMS_MAX = 50; // the others are forgotten
 
 export class Store {
+  /** @type {(refused: boolean) => void} the browser has no space for it, or has it again */
+  refused = () => {};
+
   #room;
   #kept;
+  #refused = false;
   /** @type {IDBDatabase | null} */
   #db = null;
   /** @type {Set<string>} ids of elements */
@@ -28,10 +33,18 @@ export class Store {
     addEventListener('visibilitychange', () => document.hidden && this.#write());
   }
 
-  /** @returns {Promise<object[]>} the pieces that were kept; none after a while without an answer */
-  load() {
-    const late = /** @type {Promise<object[]>} */ (new Promise((resolve) => { setTimeout(resolve, OPEN_MS, []); }));
-    return Promise.race([this.#load().catch(() => []), late]);
+  /**
+   * @param {(pieces: object[]) => void} late  is given what came after that while
+   * @returns {Promise<object[]>} the pieces that were kept; none after a while without an answer
+   */
+  load(late) {
+    let over = false;
+    const loaded = this.#load().catch(() => /** @type {object[]} */ ([]));
+    const slow = /** @type {Promise<object[]>} */ (new Promise((resolve) => {
+      setTimeout(() => { over = true; resolve([]); }, OPEN_MS);
+    }));
+    loaded.then((pieces) => { if (over && pieces.length) late(pieces); });
+    return Promise.race([loaded, slow]);
   }
 
   /** @param {import('./elements.js').Element} element */
@@ -47,34 +60,67 @@ export class Store {
       request.result.createObjectStore('rooms');
     };
     const db = await done(request);
+    const kept = await done(db.transaction('elements').objectStore('elements').getAll(all(this.#room)));
+    this.#db = db;
+    this.#count(db).catch(() => {}); // without space for it, this room is not the last to be forgotten
+    if (this.#changed.size) this.#write();
+    return kept.flat();
+  }
+
+  /**
+   * This room was opened last.
+   * @param {IDBDatabase} db
+   */
+  async #count(db) {
     const work = db.transaction(['elements', 'rooms'], 'readwrite');
-    const elements = work.objectStore('elements');
     const rooms = work.objectStore('rooms');
     rooms.put(Date.now(), this.#room);
-    const [names, times, kept] = await Promise.all([done(rooms.getAllKeys()), done(rooms.getAll()),
-      done(elements.getAll(IDBKeyRange.bound([this.#room], [this.#room, []])))]);
+    const [names, times] = await Promise.all([done(rooms.getAllKeys()), done(rooms.getAll())]);
     const oldest = names.map((name, i) => ({ name, at: times[i] })).sort((a, b) => b.at - a.at).slice(ROOMS_MAX);
     for (const { name } of oldest) {
       rooms.delete(name);
-      elements.delete(IDBKeyRange.bound([name], [name, []]));
+      work.objectStore('elements').delete(all(name));
     }
-    this.#db = db;
-    return kept.flat();
   }
 
   #write() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     if (!this.#db || !this.#changed.size) return;
+    const changed = this.#changed;
+    this.#changed = new Set();
     try {
-      const elements = this.#db.transaction('elements', 'readwrite', { durability: 'relaxed' }).objectStore('elements');
-      for (const [key, pieces] of this.#kept(this.#changed)) {
+      const work = this.#db.transaction('elements', 'readwrite', { durability: 'relaxed' });
+      work.oncomplete = () => this.#end(null);
+      work.onabort = () => this.#end(work.error, changed);
+      const elements = work.objectStore('elements');
+      for (const [key, pieces] of this.#kept(changed)) {
         if (pieces) elements.put(pieces, [this.#room, key]);
         else elements.delete([this.#room, key]);
       }
-    } catch { /* the browser is closing it */ }
-    this.#changed.clear();
+    } catch { // the browser is closing it
+      this.#end(null, changed);
+    }
   }
+
+  /**
+   * @param {DOMException | null} error
+   * @param {Iterable<string>} [left]  that were not written
+   */
+  #end(error, left = []) {
+    for (const id of left) this.#changed.add(id);
+    const refused = Boolean(error);
+    if (refused !== this.#refused) this.refused(refused);
+    this.#refused = refused;
+  }
+}
+
+/**
+ * The keys of all elements of a room.
+ * @param {IDBValidKey} room
+ */
+function all(room) {
+  return IDBKeyRange.bound([room], [room, []]);
 }
 
 /**

@@ -31,6 +31,20 @@ const isKept = (board, strokes) => until(() => board.page.evaluate(async (wanted
   return all.filter(([{ value }]) => value).length === wanted;
 }, strokes), `${strokes} strokes to be kept`);
 
+/** What is written is refused, as by a browser without space, which none is for as little as a test writes. */
+function withoutSpace() {
+  globalThis.full = true;
+  const { transaction } = IDBDatabase.prototype;
+  IDBDatabase.prototype.transaction = function (names, mode, ...more) {
+    const work = transaction.call(this, names, mode, ...more);
+    if (globalThis.full && mode === 'readwrite') {
+      Object.defineProperty(work, 'error', { value: new DOMException('There is no space.', 'QuotaExceededError') });
+      queueMicrotask(() => work.abort());
+    }
+    return work;
+  };
+}
+
 suite('state', { settings: { GRACE: 2 } }, (test) => {
   test('late onto 5,000 strokes, once, and even when the one who sends them goes', async (room) => {
     const [ann, bob, cat] = await room.people(3);
@@ -85,6 +99,34 @@ suite('state', { settings: { GRACE: 2 } }, (test) => {
     await ann.page.goBack();
     await Promise.all([ann.meets(1), bob.meets(1)]);
     await alike([ann, bob], 2);
+  });
+
+  test('who comes back with an old board brings nothing back of what was cleared', async (room) => {
+    const [ann, bob] = await room.people(2);
+    await ann.draw(wave(200, 200));
+    await bob.draw(wave(250, 300), { colour: 3 });
+    await alike([ann, bob], 2);
+    await isKept(bob, 2);
+    await bob.page.goto('about:blank');
+    await ann.meets(0);
+    await ann.page.keyboard.press('Control+Delete');
+    await ann.until({ strokes: 0, points: 0 });
+    await ann.draw(wave(200, 400));
+    await bob.page.goBack();
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    await alike([ann, bob], 1);
+    await isKept(bob, 1);
+  });
+
+  test('a browser that has no space for a board says so, and keeps it when it has', async (room) => {
+    const ann = await room.board({ prepare: withoutSpace });
+    await ann.until({ state: 'connected' });
+    await ann.draw(wave(200, 200));
+    await until(async () => /no space left to keep the board/.test(await ann.status()), 'it to be said', WAIT_MS);
+    await ann.page.evaluate(() => { globalThis.full = false; });
+    await ann.draw(wave(200, 300));
+    await isKept(ann, 2);
+    await until(async () => !/no space/.test(await ann.status()), 'it to be over', WAIT_MS);
   });
 
   test('a hostile peer harms nobody', async (room) => {

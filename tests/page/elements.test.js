@@ -526,8 +526,9 @@ test('a hostile peer fills a board, and no more', () => {
   for (let i = 0; i < ELEMENTS_MAX; i++) {
     asking.merge({ ...good, id: long32(i), version: 1e9, by: long32(0), edit: 1e9, editor: long32(1) });
   }
+  for (let i = 0; i < GRAVES_MAX; i++) asking.merge({ dead: `d${long32(i).slice(1)}`, runs: [1e9 - 1, 1e9, 1e9] });
   const want = JSON.stringify({ type: 'want', known: asking.known(Array.from({ length: BUCKETS }, (_, i) => i)) });
-  assert.equal(asking.list.length, ELEMENTS_MAX);
+  assert.deepEqual([asking.list.length, asking.graves], [ELEMENTS_MAX, GRAVES_MAX]);
   assert.ok(want.length < BOARD_MESSAGE_MAX - 1_000, `${want.length} characters`);
   const holes = new Elements(RULES);
   for (let i = 0; i < 3_000; i++) holes.merge({ ...good, id: `b-${i}`, at: 1 + i % 3_000, points: [1, 1, 1] });

@@ -86,7 +86,7 @@ export class Elements {
   #byPage = new Map();
   /** @type {WeakMap<Version, number>} a hash of its points */
   #sums = new WeakMap();
-  /** @type {Set<string>} ids of ours that nobody was told of */
+  /** @type {Set<string>} ids of ours that have not left this page */
   #untold = new Set();
   /** @type {Map<string, Map<number, number[]>>} by id: pieces' points by their place */
   #held = new Map();
@@ -249,20 +249,13 @@ export class Elements {
   }
 
   /**
-   * The pieces that bring an element to somebody who has so many points of it: nobody is told but by these.
+   * The pieces that bring an element to somebody who has so many points of it. Neither another page nor this
+   * browser's store has it but by these.
    * @param {Element} element
    * @param {number} [from]
    */
-  * pieces(element, from = 0) {
-    this.#untold.delete(element.id);
-    yield* this.#pieces(element, from);
-  }
-
-  /**
-   * @param {Element} element
-   * @param {number} from
-   */
-  * #pieces({ id, version, by, edit, editor, value, points }, from) {
+  * pieces({ id, version, by, edit, editor, value, points }, from = 0) {
+    this.#untold.delete(id);
     if (!value) {
       const dead = this.#graves.version(id);
       if (dead) yield { id, version: dead, by: this.#me, value };
@@ -286,7 +279,7 @@ export class Elements {
     const pages = new Set();
     for (const id of ids) {
       const element = this.#byId.get(id);
-      kept.set(id, element ? [...this.#pieces(element, 0)] : null);
+      kept.set(id, element ? [...this.pieces(element)] : null);
       pages.add(parseId(id).page);
     }
     for (const page of pages) {

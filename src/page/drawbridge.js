@@ -12,11 +12,11 @@
  *     state (state, detail)  of the connection to the server
  *     join (peer)            somebody is in the room: send() may begin
  *     leave (peer)           and is not any more
- *     peer (peer)            its state, its path or its name is another
+ *     peer (peer)            its state, its path, its name or its detail is another
  *     data (data, peer)      a text, or bytes as Uint8Array
  */
 
-import { MESSAGE_MAX, encode } from './client/bytes.js';
+import { MESSAGE_MAX, Quota, contentLength, encode } from './client/bytes.js';
 import { Emitter } from './client/events.js';
 import { IceServers } from './client/ice.js';
 import { Peer, RELAYED } from './client/peer.js';
@@ -37,21 +37,32 @@ export { Refusal };
  * @property {(old: Pass | null) => Promise<Pass>} [access]  for sites that mint tokens
  *     themselves; POST access if not given. Asked again when it fails, but for a Refusal.
  * @property {RTCConfiguration} [rtc]  besides iceServers, as {iceTransportPolicy: 'relay'}
+ * @property {number} [maxReceive]  bytes of a message that may come, 16 MiB if not given. Of who sends more
+ *     nothing is taken any more, and `detail` of that peer says so.
  */
+
+const RECEIVE_MAX = 16 * 1024 * 1024;
+const COLLECTED_MAX = 256 * 1024 * 1024; // of all peers' messages that are not whole yet
 
 export class Drawbridge extends Emitter {
   #signaling;
   #ice;
   #rtc;
+  #maxReceive;
+  #quota = new Quota(COLLECTED_MAX);
   /** @type {Map<string, Peer>} */
   #peers = new Map();
   /** @type {import('./client/requests.js').Deferred | null} */
   #connecting = null;
 
   /** @param {Options} [options] */
-  constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc } = {}) {
+  constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc, maxReceive = RECEIVE_MAX } = {}) {
     super();
+    if (!(Number.isInteger(maxReceive) && maxReceive > 0 && maxReceive <= MESSAGE_MAX)) {
+      throw new RangeError(`maxReceive is 1 to ${MESSAGE_MAX} bytes.`);
+    }
     this.#rtc = rtc;
+    this.#maxReceive = maxReceive;
     const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
       ['session-description', 'ice-candidate', RELAYED]);
     this.#signaling = signaling;
@@ -135,8 +146,9 @@ export class Drawbridge extends Emitter {
    * @param {string | ArrayBuffer | ArrayBufferView} data
    * @param {PeerInfo | string} [to]  a peer or its id; everybody who is in the room now if not given
    * @returns {Promise<void>} once it has arrived, which is also when to send more of much. To
-   *     one peer it is rejected with a Refusal when that goes first; to all it never is. With a
-   *     TypeError, where the data is nothing of these, or a text with half of a surrogate pair.
+   *     one peer it is rejected with a Refusal when that goes first, or takes no message so long (413); to
+   *     all it never is. With a TypeError, where the data is nothing of these, or a text with half of a
+   *     surrogate pair.
    */
   send(data, to) {
     let bytes;
@@ -145,7 +157,7 @@ export class Drawbridge extends Emitter {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (bytes.length > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
+    if (contentLength(bytes) > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
     if (to === undefined) {
       return Promise.allSettled([...this.#peers.values()].map((peer) => peer.send(bytes))).then(() => {});
     }
@@ -192,7 +204,9 @@ export class Drawbridge extends Emitter {
       }
       return;
     }
-    const peer = new Peer({ id, username, offers, polite: (this.user?.id ?? '') < id, rtc: this.#rtc }, {
+    const peer = new Peer({
+      id, username, offers, polite: (this.user?.id ?? '') < id, rtc: this.#rtc, maxReceive: this.#maxReceive, quota: this.#quota,
+    }, {
       relay: (event, data) => this.#signaling.relay(id, event, data),
       withdraw: () => this.#signaling.withdraw(id),
       iceServers: () => this.#ice.get(),

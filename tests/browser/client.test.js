@@ -1,6 +1,6 @@
 // client.test.js - the client module in a page of another origin, when all is well.
 import assert from 'node:assert/strict';
-import { SOON_MS } from './lib/boards.js';
+import { SOON_MS, WAIT_MS } from './lib/boards.js';
 import { INSECURE } from './lib/guests.js';
 import { suite } from './lib/suite.js';
 
@@ -88,6 +88,59 @@ suite('client', {}, (test) => {
     const got = await bob.run(() => globalThis.seen.data.map(({ data }) => (typeof data === 'string' ? data.length
       : [data.length, data.every((value, i) => data.length < 1_000 || value === i * i % 251), data.slice(0, 3).join()])));
     assert.deepEqual(got, [25, 0, 200_000, [0, true, ''], [6_000_000, true, '0,1,4'], 1, [95, true, '25,36,49'], [8, true, '0,0,0']]);
+  });
+
+  test('who takes less is sent less, and who sends more all the same is not listened to', async (room) => {
+    const ann = await room.guest('ann');
+    const bob = await room.guest('bob', { options: { maxReceive: 1_000 } });
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    const fates = (guest, lengths) => guest.run((all) => Promise.all(all.map((length) =>
+      globalThis.bridge.send('x'.repeat(length), globalThis.bridge.peers[0]).then(() => 'arrived', (error) => `${error.status} ${error.message}`))), lengths);
+    assert.deepEqual(await fates(ann, [1_001, 1_000]), ['413 This peer takes messages of up to 1000 bytes.', 'arrived']);
+    assert.deepEqual(await fates(bob, [100_000]), ['arrived'], 'ann takes more');
+    // A page that does not ask how long a message may be.
+    const cat = await room.guest('cat', {
+      prepare: () => {
+        const { parse } = JSON;
+        JSON.parse = (...args) => {
+          const value = parse(...args);
+          if (value?.session) delete value.max;
+          return value;
+        };
+      },
+    });
+    await Promise.all([ann, bob, cat].map((guest) => guest.meets(2)));
+    const sent = await cat.run(() => {
+      const to = globalThis.bridge.peers.find(({ username }) => username === 'bob');
+      return globalThis.bridge.send('x'.repeat(1_001), to).catch((error) => [error.status, error.message]);
+    });
+    assert.deepEqual([sent[0], /^This peer takes nothing of this page any more/.test(sent[1])], [413, true]);
+    const peers = await bob.peers();
+    assert.match(peers.find(({ username }) => username === 'cat').detail, /^It sent a message of 1001 bytes, and 1000 are taken\./);
+    assert.deepEqual(peers.map(({ state }) => state), ['open', 'open']);
+    await Promise.all([ann.send('from ann'), bob.send('from bob')]);
+    await bob.until(() => globalThis.seen.data.length === 2);
+    await cat.until(() => globalThis.seen.data.length === 1);
+    assert.deepEqual((await bob.seen()).data.map(({ from, data }) => [from, data.length]), [['ann', 1_000], ['ann', 8]]);
+  });
+
+  test('who says that its channel takes 8 bytes is reached through the server', async (room) => {
+    const ann = await room.guest('ann');
+    const bob = await room.guest('bob', {
+      prepare: () => {
+        const { get } = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'localDescription');
+        Object.defineProperty(RTCPeerConnection.prototype, 'localDescription', {
+          get() {
+            const description = get.call(this);
+            return description && { type: description.type, sdp: description.sdp.replace(/a=max-message-size:\d+/, 'a=max-message-size:8') };
+          },
+        });
+      },
+    });
+    await Promise.all([ann, bob].map((guest) => guest.meets(1, 'relayed', 2 * WAIT_MS)));
+    await ann.send('hello');
+    await bob.send('hello');
+    for (const guest of [ann, bob]) await guest.until(() => globalThis.seen.data.length === 1);
   });
 
   test('one tab too many of a browser says so, and gets in when another closes', async (room) => {

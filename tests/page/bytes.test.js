@@ -1,8 +1,22 @@
 // bytes.test.js - messages as bytes, over ways that lose, double and reorder.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MESSAGE_MAX, Receiver, Sender, encode, fromBase64, toBase64 } from '../../src/page/client/bytes.js';
+import { MESSAGE_MAX, Quota, Receiver, Sender, encode, fromBase64, toBase64 } from '../../src/page/client/bytes.js';
+import { collectGarbage } from './lib/garbage.js';
 import { dice } from './lib/webrtc.js';
+
+/** One that takes all that may be sent, if not told otherwise; `whys` has why it does not any more. */
+function receiver({ max = MESSAGE_MAX, quota = new Quota(MESSAGE_MAX) } = {}) {
+  const whys = [];
+  return Object.assign(new Receiver({ max, quota, refused: (why) => whys.push(why) }), { whys });
+}
+
+/** What announces so many bytes. */
+function head(length) {
+  const bytes = new Uint8Array(5);
+  new DataView(bytes.buffer).setUint32(0, length);
+  return bytes;
+}
 
 const text = (message) => (typeof message === 'string' ? message : `bytes ${message.join()}`);
 
@@ -17,7 +31,7 @@ test('kinds and sizes come back as they were', () => {
     ['a DataView', new DataView(new Uint8Array([7]).buffer), 'bytes 7'],
     ['numbers of two bytes', new Uint16Array([257]), 'bytes 1,1'],
   ])) {
-    assert.deepEqual(new Receiver().receive(0, encode(data)).map(text), [want], why);
+    assert.deepEqual(receiver().receive(0, encode(data)).map(text), [want], why);
   }
 });
 
@@ -32,20 +46,20 @@ test('whatever pieces, repetitions and gaps: each message once, in order', () =>
   for (let seed = 1; seed <= 200; seed++) {
     const random = dice(seed);
     const sender = new Sender();
-    const receiver = new Receiver();
+    const other = receiver();
     const messages = Array.from({ length: 1 + random(40) }, (_, i) => `${i}:${'x'.repeat(random(3) ? random(9) : random(500))}`);
     for (const message of messages) sender.push(encode(message));
     const got = [];
     let next = 0;
-    while (receiver.received < sender.end) {
+    while (other.received < sender.end) {
       next = Math.max(next, sender.acked);
       const piece = sender.slice(next, 1 + random(200));
       const lost = random(4) === 0;
-      if (!lost) got.push(...receiver.receive(next, piece));
+      if (!lost) got.push(...other.receive(next, piece));
       next += piece.length;
-      if (random(8) === 0) sender.ack(receiver.received);
+      if (random(8) === 0) sender.ack(other.received);
       // Another way, or the same again: from somewhere that is not confirmed.
-      if (lost || next >= sender.end || random(10) === 0) next = sender.acked + random(receiver.received - sender.acked + 1);
+      if (lost || next >= sender.end || random(10) === 0) next = sender.acked + random(other.received - sender.acked + 1);
     }
     assert.deepEqual(got, messages, `seed ${seed}`);
   }
@@ -80,17 +94,90 @@ test('a piece in the middle of a message that is half confirmed', () => {
 
 test('strange offsets are nothing', () => {
   for (const offset of /** @type {any[]} */ ([-1, 1, 1e300, NaN, undefined, '1', {}, -Infinity])) {
-    assert.deepEqual(new Receiver().receive(offset, new Uint8Array(0)), [], String(offset));
-    const receiver = new Receiver();
-    receiver.receive(0, encode('a'));
-    assert.deepEqual(receiver.receive(offset === -1 ? 7 : offset, encode('b')), [], String(offset));
+    assert.deepEqual(receiver().receive(offset, new Uint8Array(0)), [], String(offset));
+    const other = receiver();
+    other.receive(0, encode('a'));
+    assert.deepEqual(other.receive(offset === -1 ? 7 : offset, encode('b')), [], String(offset));
   }
 });
 
-test('a message that is longer than any may be is an error, before it is here', () => {
-  const head = new Uint8Array(5);
-  new DataView(head.buffer).setUint32(0, MESSAGE_MAX + 1);
-  assert.throws(() => new Receiver().receive(0, head), RangeError);
+test('a message that is too long is refused before it is here; those before it arrive, none after', () => {
+  const other = receiver({ max: 3 });
+  const before = encode('abc');
+  assert.deepEqual(other.receive(0, new Uint8Array([...before, ...encode('abcd')])), ['abc']);
+  assert.deepEqual(other.whys, ['It sent a message of 4 bytes, and 3 are taken.']);
+  assert.equal(other.received, before.length);
+  assert.deepEqual(other.receive(before.length, encode('a')), []);
+  for (const [length, refused] of [[MESSAGE_MAX, false], [MESSAGE_MAX + 1, true]]) {
+    const most = receiver();
+    most.receive(0, head(length));
+    assert.equal(most.refused, refused, `${length} bytes`);
+  }
+});
+
+test('what is not whole costs what came of it, in whatever pieces, and not what was announced', async () => {
+  const LENGTH = 200_000;
+  const quota = new Quota(1_000);
+  const many = Array.from({ length: 100 }, () => receiver({ quota }));
+  for (const one of many) {
+    one.receive(0, head(LENGTH));
+    one.receive(5, new Uint8Array(5));
+  }
+  assert.ok(many.every(({ refused }) => !refused));
+  const other = receiver();
+  other.receive(0, head(LENGTH));
+  const pieces = [];
+  let copied = 0;
+  const { set } = Uint8Array.prototype;
+  Uint8Array.prototype.set = function counted(from, at) {
+    copied += from.length;
+    set.call(this, from, at);
+  };
+  try {
+    for (let i = 0; i < LENGTH - 1; i++) {
+      const piece = new Uint8Array([i % 251]);
+      if (i % 1_000 === 0) pieces.push(new WeakRef(piece.buffer));
+      other.receive(5 + i, piece);
+    }
+  } finally {
+    Uint8Array.prototype.set = set;
+  }
+  assert.ok(copied < 4 * LENGTH, `${copied} bytes were copied`);
+  await collectGarbage();
+  assert.equal(pieces.filter((piece) => piece.deref()).length, 0, 'no piece is kept');
+  const [whole] = other.receive(LENGTH + 4, new Uint8Array([0]));
+  assert.ok(whole instanceof Uint8Array && whole.length === LENGTH && whole.buffer.byteLength === LENGTH);
+  assert.ok(whole.subarray(0, -1).every((value, i) => value === i % 251));
+});
+
+test('of several who send too much together, who has sent most is refused, and the others are heard', () => {
+  const quota = new Quota(100);
+  const [small, large, honest] = [1, 2, 3].map(() => receiver({ max: 100, quota }));
+  for (const one of [small, large]) one.receive(0, head(100));
+  small.receive(5, new Uint8Array(30));
+  large.receive(5, new Uint8Array(60));
+  assert.deepEqual(honest.receive(0, encode('x'.repeat(40))), ['x'.repeat(40)]);
+  assert.deepEqual([small, large, honest].map(({ whys }) => whys.length), [0, 1, 0]);
+  assert.equal(small.receive(35, new Uint8Array(70)).length, 1);
+  // Who goes gives back what was collected.
+  for (let i = 0; i < 10; i++) {
+    const one = receiver({ max: 100, quota });
+    one.receive(0, head(100));
+    one.receive(5, new Uint8Array(90));
+    one.close();
+  }
+  const whole = encode(new Uint8Array(100));
+  assert.equal(honest.receive(honest.received, whole).length, 1);
+  assert.deepEqual(honest.whys, []);
+});
+
+test('what the other end does not take is taken back before anything is sent, and the rest goes in order', async () => {
+  const sender = new Sender();
+  const sent = ['a', 'too long', 'b'].map((message) => sender.push(encode(message)));
+  sender.failLonger(3, new Error('too long'));
+  assert.deepEqual([...sender.slice(0, 100)], [...encode('a'), ...encode('b')]);
+  sender.ack(12);
+  assert.deepEqual((await Promise.allSettled(sent)).map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
 });
 
 test('base64 of any bytes, and of many', () => {

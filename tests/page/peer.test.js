@@ -1,7 +1,7 @@
 // peer.test.js - data between two ends whose ways come and go: each message arrives once, in order.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encode } from '../../src/page/client/bytes.js';
+import { MESSAGE_MAX, Quota, encode } from '../../src/page/client/bytes.js';
 import { Peer, RELAYED } from '../../src/page/client/peer.js';
 import { Refusal } from '../../src/page/client/requests.js';
 import { begin, dice, end, net, tick, turns } from './lib/webrtc.js';
@@ -15,10 +15,17 @@ class World {
   #ends = {};
   #mail = [];
   #random;
+  #old;
+  #maxReceive;
 
-  /** @param {{random: (n: number) => number, loses?: boolean, most?: number}} how  of the server */
-  constructor({ random, loses = false, most = Infinity }) {
+  /**
+   * @param {{random: (n: number) => number, loses?: boolean, most?: number, old?: boolean, maxReceive?: number}} how
+   *     loses, most: of the server; old: ann's page is one that knows nothing of limits; maxReceive: bob's
+   */
+  constructor({ random, loses = false, most = Infinity, old = false, maxReceive = MESSAGE_MAX }) {
     this.#random = random;
+    this.#old = old;
+    this.#maxReceive = maxReceive;
     this.loses = loses;
     this.most = most;
     this.begin('ann', false);
@@ -30,8 +37,9 @@ class World {
     const got = [];
     const one = { got, sent: 0, anew: 0, states: [] };
     this.#ends[name] = one;
-    one.peer = new Peer({ id: other, offers, polite: name === 'ann' }, {
-      relay: (event, data) => this.#relay(one, other, event, structuredClone(data)),
+    const maxReceive = name === 'bob' ? this.#maxReceive : MESSAGE_MAX;
+    one.peer = new Peer({ id: other, offers, polite: name === 'ann', maxReceive, quota: new Quota(MESSAGE_MAX) }, {
+      relay: (event, data) => this.#relay(one, other, event, this.#crossing(structuredClone(data))),
       withdraw: () => {
         this.#mail = this.#mail.filter(({ from, resolve }) => from !== one || resolve({}));
       },
@@ -44,6 +52,15 @@ class World {
         got.length = 0;
       },
     });
+    const { connection } = one.peer;
+    const send = connection.send.bind(connection);
+    connection.send = (data) => send(typeof data === 'string' ? JSON.stringify(this.#crossing({ status: JSON.parse(data) }).status) : data);
+  }
+
+  /** Between a page that says its limits and one that neither says nor reads any. */
+  #crossing(data) {
+    if (this.#old && data.status) for (const name of ['max', 'ended']) delete data.status[name];
+    return data;
   }
 
   of(name) {
@@ -237,5 +254,80 @@ test('who breaks the rules is heard no more, and harms nobody', async () => {
     peer.relayed(data);
   }
   assert.deepEqual(got, []);
+  world.close();
+});
+
+test('with a page that knows nothing of limits all is as it was, by the channel and by the server', async () => {
+  for (const blocked of [false, true]) {
+    net.blocked = blocked;
+    const world = new World({ random: dice(8), old: true, maxReceive: 50_000 });
+    for (let i = 0; i < 50; i++) for (const name of ['ann', 'bob']) world.say(name);
+    assert.ok(await world.until(() => world.arrived('ann') && world.arrived('bob'), 120) < 120);
+    assert.equal(states(world), blocked ? 'relayed,relayed' : 'open,open');
+    world.verify(`blocked: ${blocked}`);
+    world.close();
+    net.reset();
+  }
+});
+
+/** What became of what was sent, each. */
+async function fates(world, sent) {
+  const said = sent.map(() => 'waits');
+  sent.forEach((one, i) => one.then(() => { said[i] = 'arrived'; }, (error) => { said[i] = `${error.status} ${error.message}`; }));
+  await world.until(() => !said.includes('waits'), 60);
+  return said;
+}
+
+test('what is longer than the other end takes is refused before it is sent, also where nothing was known of it then', async () => {
+  const TOO_LONG = '413 This peer takes messages of up to 100 bytes.';
+  for (const blocked of [false, true]) {
+    net.blocked = blocked;
+    const world = new World({ random: dice(9), maxReceive: 100 });
+    const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
+    const send = (length) => ann.peer.send(encode('x'.repeat(length)));
+    assert.deepEqual(await fates(world, [send(100), send(101), send(5)]), ['arrived', TOO_LONG, 'arrived']);
+    assert.deepEqual(await fates(world, [send(101), send(99)]), [TOO_LONG, 'arrived']);
+    assert.deepEqual(bob.got.map(({ length }) => length), [100, 5, 99]);
+    assert.deepEqual([ann, bob].map(({ peer }) => peer.info.detail), ['', '']);
+    assert.deepEqual(await fates(world, [bob.peer.send(encode('y'.repeat(200)))]), ['arrived'], 'to ann, who takes more');
+    world.close();
+    net.reset();
+  }
+});
+
+test('who sends too much all the same is not listened to any more, hears of it, and is still talked to', async () => {
+  const world = new World({ random: dice(10), maxReceive: 100 });
+  await world.until(() => states(world) === 'open,open', 5);
+  const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
+  assert.deepEqual(await fates(world, [ann.peer.send(encode('one'))]), ['arrived']);
+  // As a page does that was told nothing of a limit, or does not care.
+  const piece = new Uint8Array([...new Uint8Array(8), ...encode('x'.repeat(101))]);
+  new DataView(piece.buffer).setFloat64(0, encode('one').length);
+  ann.peer.connection.send(piece);
+  const told = bob.states.length;
+  assert.match((await fates(world, [ann.peer.send(encode('two'))]))[0], /^413 This peer takes nothing of this page any more/);
+  assert.match(bob.peer.info.detail, /^It sent a message of 101 bytes, and 100 are taken\. /);
+  assert.ok(bob.states.length > told, 'bob was told that it changed');
+  assert.match((await fates(world, [ann.peer.send(encode('three'))]))[0], /^413 /);
+  assert.deepEqual(await fates(world, [bob.peer.send(encode('four'))]), ['arrived']);
+  assert.deepEqual([states(world), bob.got, ann.got], ['open,open', ['one'], ['four']]);
+  // Its next page begins anew.
+  ann.peer.close();
+  world.begin('ann', true);
+  assert.ok(await world.until(() => bob.anew === 1 && states(world) === 'open,open', 60) < 60);
+  assert.deepEqual(await fates(world, [world.of('ann').peer.send(encode('five'))]), ['arrived']);
+  assert.deepEqual([bob.peer.info.detail, bob.got], ['', ['five']]);
+  world.close();
+});
+
+test('a channel that takes tiny messages alone is none: the server is the way', async () => {
+  const world = new World({ random: dice(11) });
+  const tiny = () => { for (const pc of net.all) pc.sctp.maxMessageSize = 8; };
+  world.say('ann');
+  await world.until(() => (tiny(), states(world) === 'relayed,relayed'), 40);
+  assert.equal(states(world), 'relayed,relayed');
+  for (let i = 0; i < 20; i++) world.say('bob');
+  assert.ok(await world.until(() => (tiny(), world.arrived('ann') && world.arrived('bob')), 60) < 60);
+  world.verify('tiny');
   world.close();
 });

@@ -1,12 +1,11 @@
 // signaling.test.js - what a person is told while there is no stream; and names of rooms that cannot be.
 import assert from 'node:assert/strict';
 import test, { afterEach, beforeEach } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ask } from '../../src/page/client/requests.js';
 import { Signaling } from '../../src/page/client/signaling.js';
 import { begin, end, json, server, settle, token } from './lib/browser.js';
 import { pass } from './lib/clock.js';
+import { collectGarbage } from './lib/garbage.js';
 
 const BASE = new URL('http://draw.test/');
 const HELD_BACK = 'The server answers, but something in between holds the stream back.';
@@ -191,11 +190,6 @@ test('nothing holds what was closed', async () => {
   for (let i = 0; i < 10; i++) refs.push(await used());
   await pass(60_000);
   Object.assign(server, { asked: [], streams: [] });
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc');
-  for (let i = 0; i < 3; i++) {
-    await settle(); // a reference that was looked at lives until the end of its turn
-    gc();
-  }
+  await collectGarbage();
   assert.equal(refs.filter((ref) => ref.deref()).length, 0);
 });

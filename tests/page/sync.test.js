@@ -12,7 +12,7 @@ import { dice, turns } from './lib/webrtc.js';
 /** @typedef {import('../../src/page/drawbridge.js').Drawbridge} Drawbridge */
 
 /** @type {import('../../src/page/drawbridge.js').PeerInfo} */
-const BOB = { id: 'bob', username: 'bob', state: 'open', path: 'direct' };
+const BOB = { id: 'bob', username: 'bob', state: 'open', path: 'direct', detail: '' };
 
 const EVE = { ...BOB, id: 'eve' };
 

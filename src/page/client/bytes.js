@@ -5,10 +5,21 @@
  * stays here until the other end says that it has it; from there on it can be sent again,
  * another way and in other pieces. The other end takes only what comes next, so that nothing
  * is lost, doubled or reordered.
+ *
+ * A message that is not whole yet is collected in one buffer, which grows with what comes of it: what
+ * the other end announces costs nothing. All that is collected of all peers has a bound, the Quota's.
  */
 
 const HEAD_BYTES = 5;
 export const MESSAGE_MAX = 256 * 1024 * 1024;
+
+/**
+ * Of what encode() made.
+ * @param {Uint8Array} bytes
+ */
+export function contentLength(bytes) {
+  return bytes.length - HEAD_BYTES;
+}
 
 /**
  * @param {string | ArrayBuffer | ArrayBufferView} data
@@ -92,9 +103,32 @@ export class Sender {
     this.#messages.splice(0, done);
   }
 
-  /** @param {Error} error */
+  /**
+   * Nothing of what was pushed is sent any more.
+   * @param {Error} error
+   */
   fail(error) {
     for (const { reject } of this.#messages.splice(0)) reject(error);
+    this.end = this.acked;
+  }
+
+  /**
+   * Takes back what the other end does not take. Nothing may have been sent yet.
+   * @param {number} max  of a message's content
+   * @param {Error} error
+   */
+  failLonger(max, error) {
+    this.end = 0;
+    this.#messages = this.#messages.filter((message) => {
+      const fits = contentLength(message.bytes) <= max;
+      if (fits) {
+        message.at = this.end;
+        this.end += message.bytes.length;
+      } else {
+        message.reject(error);
+      }
+      return fits;
+    });
   }
 
   /**
@@ -113,59 +147,134 @@ export class Sender {
   }
 }
 
+/**
+ * How many bytes several receivers may collect together. Where that is too much, whoever has collected
+ * most is refused: who fills it keeps nobody from sending less.
+ */
+export class Quota {
+  #max;
+  #used = 0;
+  /** What each has collected. @type {Map<Receiver, number>} */
+  #shares = new Map();
+
+  /** @param {number} max */
+  constructor(max) {
+    this.#max = max;
+  }
+
+  /**
+   * @param {Receiver} receiver
+   * @param {number} bytes  that it has from now on
+   * @returns {boolean} whether it may
+   */
+  set(receiver, bytes) {
+    this.#used += bytes - (this.#shares.get(receiver) ?? 0);
+    if (bytes) this.#shares.set(receiver, bytes);
+    else this.#shares.delete(receiver);
+    while (this.#used > this.#max) {
+      const [largest] = [...this.#shares].reduce((one, other) => (other[1] > one[1] ? other : one));
+      largest.refuse('Its messages were too much at once.');
+    }
+    return this.#shares.has(receiver) || !bytes;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
 export class Receiver {
   received = 0; // the offset that comes next
+  refused = false; // it takes nothing any more
+  #options;
   #head = new Uint8Array(HEAD_BYTES);
   #filled = 0; // of the head
-  /** @type {Uint8Array[]} */
-  #parts = [];
-  #missing = 0; // bytes of the message
+  #length = 0; // of the message's content
+  #content = NOTHING; // as much room as was needed until now
+  #collected = 0; // bytes of it that are here
+
+  /**
+   * @param {{max: number, quota: Quota, refused: (why: string) => void}} options
+   *     max: bytes of a message; refused: what came was too much, and nothing is taken any more
+   */
+  constructor(options) {
+    this.#options = options;
+  }
 
   /**
    * @param {number} offset  of the first byte
-   * @param {Uint8Array} bytes  may be kept
+   * @param {Uint8Array} bytes
    * @returns {(string | Uint8Array)[]} the messages that are whole by that
-   * @throws {RangeError} a message that is longer than any may be
    */
   receive(offset, bytes) {
     // What is here already came another way, or again; what leaves a gap will come again.
     const known = this.received - offset;
-    if (!(known >= 0 && known < bytes.length)) return [];
-    let rest = bytes.subarray(known);
-    this.received += rest.length;
     const messages = [];
-    while (rest.length) {
-      if (this.#filled < HEAD_BYTES) rest = this.#readHead(rest);
-      if (this.#filled < HEAD_BYTES) break;
-      const part = rest.subarray(0, this.#missing);
-      rest = rest.subarray(part.length);
-      this.#missing -= part.length;
-      if (part.length) this.#parts.push(part);
-      if (!this.#missing) messages.push(this.#completeMessage());
+    if (!(known >= 0)) return [];
+    for (let at = known; at < bytes.length && !this.refused;) {
+      const rest = bytes.subarray(at);
+      const taken = this.#filled < HEAD_BYTES ? this.#collectHead(rest) : this.#collect(rest);
+      if (this.refused) break;
+      at += taken;
+      this.received += taken;
+      if (this.#filled === HEAD_BYTES && this.#collected === this.#length) messages.push(this.#completeMessage());
     }
     return messages;
   }
 
-  /** @param {Uint8Array} rest */
-  #readHead(rest) {
+  /** @param {string} why */
+  refuse(why) {
+    this.close();
+    this.#options.refused(why);
+  }
+
+  /** Keeps nothing, and takes nothing any more. */
+  close() {
+    this.refused = true;
+    this.#empty();
+  }
+
+  /**
+   * @param {Uint8Array} rest
+   * @returns {number} how many bytes of it were the head's
+   */
+  #collectHead(rest) {
     const part = rest.subarray(0, HEAD_BYTES - this.#filled);
     this.#head.set(part, this.#filled);
     this.#filled += part.length;
-    if (this.#filled === HEAD_BYTES) this.#missing = new DataView(this.#head.buffer).getUint32(0);
-    if (this.#missing > MESSAGE_MAX) throw new RangeError(`a message of ${this.#missing} bytes`);
-    return rest.subarray(part.length);
+    if (this.#filled === HEAD_BYTES) this.#length = new DataView(this.#head.buffer).getUint32(0);
+    if (this.#length > this.#options.max) this.refuse(`It sent a message of ${this.#length} bytes, and ${this.#options.max} are taken.`);
+    return part.length;
+  }
+
+  /**
+   * @param {Uint8Array} rest
+   * @returns {number} how many bytes of it were the message's
+   */
+  #collect(rest) {
+    const part = rest.subarray(0, this.#length - this.#collected);
+    const needed = this.#collected + part.length;
+    if (needed > this.#content.length) {
+      const room = Math.min(this.#length, Math.max(2 * this.#content.length, needed));
+      if (!this.#options.quota.set(this, room)) return 0;
+      const content = new Uint8Array(room);
+      content.set(this.#content.subarray(0, this.#collected));
+      this.#content = content;
+    }
+    this.#content.set(part, this.#collected);
+    this.#collected = needed;
+    return part.length;
   }
 
   #completeMessage() {
-    const parts = this.#parts.splice(0);
-    this.#filled = 0;
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return this.#head[4] ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : bytes; // a BOM is kept so
+    const bytes = this.#content;
+    const text = this.#head[4] !== 0;
+    this.#empty();
+    return text ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : bytes; // a BOM is kept so
+  }
+
+  #empty() {
+    this.#options.quota.set(this, 0);
+    this.#content = NOTHING;
+    this.#filled = this.#collected = this.#length = 0;
   }
 }
 

@@ -19,6 +19,7 @@ const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offe
 
 const CANDIDATES_MAX = 100;
 const MESSAGE_MAX_ASSUMED = 16_384; // every browser takes that
+const MESSAGE_MIN = 1_024; // what takes less would have us send each message in thousands of pieces
 
 // When the channel has so little to send it asks for more.
 const BUFFER_LOW = 65_536;
@@ -71,7 +72,7 @@ export class Connection {
 
   /** Whether data gets through now, as far as we know. */
   get up() {
-    return this.open && this.#pc?.connectionState === 'connected';
+    return this.open && this.#pc?.connectionState === 'connected' && this.messageMax >= MESSAGE_MIN;
   }
 
   /** Whether the channel is, though its path may be interrupted. */

@@ -3,13 +3,14 @@
  *
  * Data takes the data channel. Where there is none for 15 s it goes through the server, in both
  * directions as soon as one end wants that, until both ends have a channel again. Each end says
- * by a status what it has received, so that the other goes on from there whichever way it is.
+ * by a status what it has received, so that the other goes on from there whichever way it is; and how
+ * long a message it takes. Who sends more is told that it has `ended`, and is not listened to any more.
  *
  * On a channel: a status as text; as bytes an offset (8 bytes) and data from there on. Through the
  * server: {"status":…} or {"status":…,"offset":…,"bytes":base64}, as the event `peer-data`.
  */
 
-import { Receiver, Sender, fromBase64, toBase64 } from './bytes.js';
+import { MESSAGE_MAX, Receiver, Sender, contentLength, fromBase64, toBase64 } from './bytes.js';
 import { Connection } from './connection.js';
 import { randomId } from './random.js';
 import { Refusal } from './requests.js';
@@ -26,6 +27,7 @@ import { Refusal } from './requests.js';
  * @property {string} username
  * @property {PeerState} state
  * @property {'' | 'direct' | 'turn' | 'server'} path
+ * @property {string} detail  why what it sends is not taken any more; empty where it is
  *
  * @typedef {object} Status
  * @property {string} session  of the sender: another page is another session
@@ -34,6 +36,8 @@ import { Refusal } from './requests.js';
  * @property {Way} way  that it wants
  * @property {number} turn     an epoch: counts how often it wanted another
  * @property {Why} why
+ * @property {number} [max]     bytes of a message that the sender takes; where a page does not say, all that may be sent
+ * @property {boolean} [ended]  it was sent too much, and takes nothing any more
  */
 
 export const RELAYED = 'peer-data';
@@ -74,11 +78,16 @@ export class Peer {
   info;
 
   #hooks;
+  #maxReceive;
+  #quota;
   #connection;
   #session = randomId();
   #otherSession = ''; // its session
   #sender = new Sender();
-  #receiver = new Receiver();
+  #receiver;
+  #otherMax = MESSAGE_MAX; // bytes of a message that the other end takes
+  /** @type {Refusal | null} */
+  #ended = null; // why all that is sent to it is refused
   #next = 0; // the offset that is to be sent next
   #confirmed = 0; // what the other end was told that we have
   /** @type {Way} */
@@ -93,19 +102,23 @@ export class Peer {
   #relaysPending = 0; // relays that are not answered
   #wasOpen = false;
   #pumpScheduled = false;
-  #broken = false; // it broke the rules
   #unanswered = 0; // how often it was asked in vain
   #timers = { relayAfter: 0, absent: 0, ack: 0, relay: 0 };
   #absent = ''; // the server says that it has gone: it was `asked`, or has `answered` by the channel
   #closed = false;
 
   /**
-   * @param {{id: string, username?: string, offers: boolean, polite: boolean, rtc?: RTCConfiguration}} options
+   * @param {{id: string, username?: string, offers: boolean, polite: boolean, rtc?: RTCConfiguration,
+   *     maxReceive: number, quota: import('./bytes.js').Quota}} options
+   *     maxReceive: bytes of a message; quota: of what is collected of all peers' messages
    * @param {Hooks} hooks
    */
-  constructor({ id, username, offers, polite, rtc }, hooks) {
-    this.info = { id, username: username ?? id, state: 'connecting', path: '' };
+  constructor({ id, username, offers, polite, rtc, maxReceive, quota }, hooks) {
+    this.info = { id, username: username ?? id, state: 'connecting', path: '', detail: '' };
     this.#hooks = hooks;
+    this.#maxReceive = maxReceive;
+    this.#quota = quota;
+    this.#receiver = this.#newReceiver();
     this.#connection = new Connection({ offers, polite, rtc }, {
       signal: (event, data) => { hooks.relay(event, data).catch(() => {}); },
       withdraw: hooks.withdraw,
@@ -127,14 +140,23 @@ export class Peer {
    * @returns {Promise<void>} once it has arrived
    */
   send(bytes) {
-    if (this.#sender.end - this.#sender.acked + bytes.length > PENDING_MAX) {
-      const full = Promise.reject(new Refusal(0, 'Too much is waiting to be sent to this peer.'));
-      full.catch(() => {});
-      return full;
+    const refusal = this.#refusal(bytes);
+    if (refusal) {
+      const refused = Promise.reject(refusal);
+      refused.catch(() => {}); // who is not interested need not say so
+      return refused;
     }
     const sent = this.#sender.push(bytes);
     this.#schedulePump();
     return sent;
+  }
+
+  /** @param {Uint8Array} bytes */
+  #refusal(bytes) {
+    if (this.#ended) return this.#ended;
+    if (contentLength(bytes) > this.#otherMax) return tooLong(this.#otherMax);
+    const pending = this.#sender.end - this.#sender.acked;
+    return pending && pending + bytes.length > PENDING_MAX ? new Refusal(0, 'Too much is waiting to be sent to this peer.') : null;
   }
 
   /**
@@ -170,6 +192,7 @@ export class Peer {
     this.#closed = true;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#connection.close();
+    this.#receiver.close();
     this.#sender.fail(new Refusal(404, why));
   }
 
@@ -248,7 +271,10 @@ export class Peer {
     const at = this.#confirmed = this.#receiver.received;
     clearTimeout(this.#timers.ack);
     this.#timers.ack = 0;
-    return { session: this.#session, to: this.#otherSession, at, way: this.#way, turn: this.#epoch, why };
+    return {
+      session: this.#session, to: this.#otherSession, at, way: this.#way, turn: this.#epoch, why,
+      max: this.#maxReceive, ...(this.#receiver.refused && { ended: true }),
+    };
   }
 
   /**
@@ -276,13 +302,17 @@ export class Peer {
    * @param {Way} from
    */
   #receiveStatus(status, from) {
-    const { session, to, at, way, turn, why } = status;
+    const { session, to, at, way, turn, why, max = MESSAGE_MAX, ended } = status;
     if (typeof session !== 'string' || !session || session.length > 64) return false;
     if (!Number.isSafeInteger(at) || !Number.isSafeInteger(turn) || !['', 'channel', 'relay'].includes(way)) return false;
-    if (session !== this.#otherSession) this.#beginSession(session);
+    if (session !== this.#otherSession) this.#beginSession(session, Number.isSafeInteger(max) && max >= 0 ? max : MESSAGE_MAX);
     if (to === this.#session && at > this.#sender.acked) {
       this.#sender.ack(at);
       this.#unanswered = 0;
+    }
+    if (to === this.#session && ended === true && !this.#ended) {
+      this.#ended = new Refusal(413, `This peer takes nothing of this page any more: it was sent more than ${this.#otherMax} bytes at once.`);
+      this.#sender.fail(this.#ended);
     }
     if (turn >= this.#otherEpoch) {
       this.#otherEpoch = turn;
@@ -299,15 +329,19 @@ export class Peer {
   /**
    * Another page: what passed between us and the last one is over.
    * @param {string} session
+   * @param {number} max  bytes of a message that it takes
    */
-  #beginSession(session) {
+  #beginSession(session, max) {
     const anew = this.#otherSession !== '';
     this.#otherSession = session;
     this.#otherEpoch = -1;
-    this.#receiver = new Receiver();
+    this.#otherMax = Math.min(max, MESSAGE_MAX);
+    this.#ended = null;
+    this.#receiver.close();
+    this.#receiver = this.#newReceiver();
     this.#confirmed = 0;
-    this.#broken = false;
-    if (!anew) return;
+    this.info.detail = '';
+    if (!anew) return this.#sender.failLonger(this.#otherMax, tooLong(this.#otherMax));
     this.#sender.fail(new Refusal(404, 'The peer has loaded a new page.'));
     this.#sender = new Sender();
     this.#next = 0;
@@ -354,17 +388,24 @@ export class Peer {
    * @param {Uint8Array} bytes
    */
   #receive(offset, bytes) {
-    if (this.#broken) return;
-    /** @type {(string | Uint8Array)[]} */
-    let messages = [];
-    try {
-      messages = this.#receiver.receive(offset, bytes);
-    } catch (error) {
-      console.debug(`peer ${this.info.id}:`, error);
-      this.#broken = true;
-    }
-    this.#confirmSoon();
+    if (this.#receiver.refused) return;
+    const messages = this.#receiver.receive(offset, bytes);
+    if (!this.#receiver.refused) this.#confirmSoon();
     for (const message of messages) if (!this.#closed) this.#hooks.data(message);
+  }
+
+  #newReceiver() {
+    return new Receiver({ max: this.#maxReceive, quota: this.#quota, refused: (why) => this.#refuse(why) });
+  }
+
+  /**
+   * It sent too much. The channel stays, for what we send to it.
+   * @param {string} why
+   */
+  #refuse(why) {
+    this.info.detail = `${why} What it sends is not taken any more.`;
+    this.#hooks.changed();
+    this.#sendStatus(this.#using || 'channel');
   }
 
   #confirmSoon() {
@@ -435,6 +476,11 @@ export class Peer {
       this.#watchRelay();
     }, wait);
   }
+}
+
+/** @param {number} max */
+function tooLong(max) {
+  return new Refusal(413, `This peer takes messages of up to ${max} bytes.`);
 }
 
 /**

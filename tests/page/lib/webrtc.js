@@ -73,7 +73,7 @@ export class FakeConnection {
   connectionState = 'new';
   /** @type {RTCSessionDescriptionInit | null} */ localDescription = null;
   /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
-  sctp = { maxMessageSize: 1000 };
+  sctp = { maxMessageSize: 1100 };
   /** @type {FakeConnection | null} */ partner = null;
   /** @type {FakeChannel} */ channel;
   /** @type {(event: {candidate: {of: string}}) => void} */ onicecandidate;

@@ -66,8 +66,11 @@ export class Drawbridge extends Emitter {
     const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
       ['session-description', 'ice-candidate', RELAYED]);
     this.#signaling = signaling;
-    this.#ice = new IceServers(() => signaling.ice(), (servers) => {
-      for (const { connection } of this.#peers.values()) connection.setIceServers(servers);
+    this.#ice = new IceServers(() => signaling.ice(), (servers, late) => {
+      for (const { connection } of this.#peers.values()) {
+        connection.setIceServers(servers);
+        if (late) connection.hurry();
+      }
     });
     signaling.on('state', (state, detail) => this.#state(state, detail));
     signaling.on('add-peer', ({ peer, offer }) => this.#add(peer, offer === true));
@@ -198,10 +201,7 @@ export class Drawbridge extends Emitter {
     if (known && !known.added(offers)) {
       this.#remove(id);
     } else if (known) {
-      if (username && username !== known.info.username) {
-        known.info.username = username;
-        this.emit('peer', known.info);
-      }
+      if (username) known.rename(username);
       return;
     }
     const peer = new Peer({

@@ -143,6 +143,34 @@ suite('client', {}, (test) => {
     for (const guest of [ann, bob]) await guest.until(() => globalThis.seen.data.length === 1);
   });
 
+  test('a page that goes says so, however far the server is', async (room) => {
+    const bob = await room.guest('bob');
+    for (const goes of [(page) => page.goto('about:blank'), (page) => page.close({ runBeforeUnload: true })]) {
+      const proxy = await room.proxy({ delay: 300 });
+      const ann = await room.guest('ann', { base: proxy.base });
+      await Promise.all([ann.meets(1), bob.meets(1)]);
+      await goes(ann.page);
+      await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
+    }
+  });
+
+  test('names turn round nothing that a page shows beside them', async (room) => {
+    const ann = await room.guest('\u202Eann\u202C');
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    assert.deepEqual((await bob.peers()).map(({ username }) => username), ['ann']);
+  });
+
+  test('a server that does not say which STUN servers there are keeps nobody waiting', async (room) => {
+    const hanging = { prepare: () => {
+      const { fetch } = globalThis;
+      globalThis.fetch = (url, how) => (new URL(url).pathname.endsWith('/ice') ? new Promise(() => {}) : fetch(url, how));
+    } };
+    const ann = await room.guest('ann', hanging);
+    const bob = await room.guest('bob', hanging);
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+  });
+
   test('one tab too many of a browser says so, and gets in when another closes', async (room) => {
     for (const host of ['127.0.0.1', INSECURE]) {
       const context = await room.context();

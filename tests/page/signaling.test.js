@@ -177,6 +177,22 @@ test('two of one page are two peers, also on the page that comes back, and on th
   assert.deepEqual(await open(two()), ['peer1', 'peer2']);
 });
 
+test('the goodbye of a page that goes outlives it, and nothing cuts it off', async () => {
+  serve({ ...working, 'tea/leave': () => undefined });
+  for (const goes of [(signaling) => signaling.close(), () => dispatchEvent(new Event('pagehide'))]) {
+    server.asked = [];
+    const signaling = await enter();
+    connected();
+    await settle();
+    goes(signaling);
+    const goodbye = server.asked.find(({ path }) => path === 'tea/leave'); // in this turn: a page that goes has no other
+    assert.deepEqual([goodbye?.method, goodbye?.keepalive], ['POST', true]);
+    await pass(60_000);
+    goodbye.resolve(json({})); // it is under way still
+    await settle();
+  }
+});
+
 test('nothing holds what was closed', async () => {
   serve({ ...working, 'tea/leave': () => json({}) });
   const used = async () => {

@@ -6,6 +6,7 @@
  * place, a text has {"text"}. What was begun later lies above: `order`, a Lamport clock.
  */
 
+import { withoutBidi } from '../client/names.js';
 import { isIntegerUpTo } from './elements.js';
 
 export const COLOURS = 8;
@@ -42,11 +43,11 @@ export function cleanText(text) {
 }
 
 /**
- * A name without control characters, and none that is too long.
+ * A name without control characters, and none that is too long or turns round what is beside it.
  * @param {string} name
  */
 export function cleanName(name) {
-  return [...name.replace(/\p{Cc}/gu, '').trim()].slice(0, 64).join('');
+  return [...withoutBidi(name).replace(/\p{Cc}/gu, '').trim()].slice(0, 64).join('');
 }
 
 /**

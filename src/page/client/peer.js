@@ -12,6 +12,7 @@
 
 import { MESSAGE_MAX, Receiver, Sender, contentLength, fromBase64, toBase64 } from './bytes.js';
 import { Connection } from './connection.js';
+import { withoutBidi } from './names.js';
 import { randomId } from './random.js';
 import { Refusal } from './requests.js';
 
@@ -24,7 +25,7 @@ import { Refusal } from './requests.js';
  *
  * @typedef {object} PeerInfo
  * @property {string} id
- * @property {string} username
+ * @property {string} username  as it gave it, without characters that turn the text around it round
  * @property {PeerState} state
  * @property {'' | 'direct' | 'turn' | 'server'} path
  * @property {string} detail  why what it sends is not taken any more; empty where it is
@@ -114,7 +115,7 @@ export class Peer {
    * @param {Hooks} hooks
    */
   constructor({ id, username, offers, polite, rtc, maxReceive, quota }, hooks) {
-    this.info = { id, username: username ?? id, state: 'connecting', path: '', detail: '' };
+    this.info = { id, username: withoutBidi(username ?? '') || id, state: 'connecting', path: '', detail: '' };
     this.#hooks = hooks;
     this.#maxReceive = maxReceive;
     this.#quota = quota;
@@ -133,6 +134,14 @@ export class Peer {
   /** What negotiates for us. */
   get connection() {
     return this.#connection;
+  }
+
+  /** @param {string} username  as it came */
+  rename(username) {
+    const name = withoutBidi(username) || this.info.id;
+    if (name === this.info.username) return;
+    this.info.username = name;
+    this.#hooks.changed();
   }
 
   /**

@@ -3,13 +3,18 @@ import net from 'node:net';
 
 export class Proxy {
   /** @type {net.Server} */ #server;
+  #delay = 0; // ms
   /** Where it is, of the target's mount. @type {URL} */ base;
   #pairs = new Set();
   #refusing = false;
 
-  /** @param {URL} target */
-  static async start(target) {
+  /**
+   * @param {URL} target
+   * @param {{delay?: number}} [how]  for so many ms whatever passes is under way, in each direction
+   */
+  static async start(target, { delay = 0 } = {}) {
     const proxy = new Proxy();
+    proxy.#delay = delay;
     proxy.#server = net.createServer((client) => proxy.#take(client, target));
     await new Promise((resolve) => { proxy.#server.listen(0, '127.0.0.1', () => resolve(true)); });
     proxy.base = new URL(target.href);
@@ -37,8 +42,8 @@ export class Proxy {
         client.destroy();
         continue;
       }
-      client.unpipe(server);
-      server.unpipe(client);
+      client.unpipe();
+      server.unpipe();
       client.resume();
       server.resume();
     }
@@ -59,12 +64,24 @@ export class Proxy {
     this.#pairs.add(pair);
     client.on('data', (bytes) => { client.streams = bytes.includes('/connect?'); });
     for (const [one, other] of [[client, server], [server, client]]) {
-      one.pipe(other);
+      this.#carry(one, other);
       one.on('error', () => {});
       one.on('close', () => {
-        other.destroy();
+        this.#later(() => other.destroy());
         this.#pairs.delete(pair);
       });
     }
+  }
+
+  #carry(from, to) {
+    if (!this.#delay) return from.pipe(to);
+    from.on('data', (bytes) => this.#later(() => to.write(bytes)));
+    from.on('end', () => this.#later(() => to.end()));
+  }
+
+  /** After the delay, in the order of the calls. */
+  #later(run) {
+    if (this.#delay) setTimeout(run, this.#delay);
+    else run();
   }
 }

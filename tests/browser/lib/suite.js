@@ -129,10 +129,11 @@ export class Room {
     return context;
   }
 
-  /** A piece of network to one of the servers. */
-  async proxy() {
+  /** A piece of network to one of the servers.
+   *  @param {Parameters<typeof Proxy.start>[1]} [how] */
+  async proxy(how) {
     const { servers } = this.site;
-    const proxy = await Proxy.start(servers[this.#opened++ % servers.length].base);
+    const proxy = await Proxy.start(servers[this.#opened++ % servers.length].base, how);
     this.#proxies.push(proxy);
     return proxy;
   }

@@ -82,7 +82,9 @@ export class FakeConnection {
   /** What a rollback returns to. @type {RTCSessionDescriptionInit | null} */ #before = null;
   #ufrag = '';
 
-  constructor() {
+  /** @param {RTCConfiguration} [configuration] */
+  constructor(configuration = {}) {
+    this.configuration = configuration;
     this.id = ++made;
     net.all.push(this);
   }
@@ -124,7 +126,7 @@ export class FakeConnection {
     meet();
   }
 
-  setConfiguration() {}
+  setConfiguration(configuration) { this.configuration = configuration; }
   restartIce() { this.#ufrag = ''; }
   async getStats() { return new Map(); }
 

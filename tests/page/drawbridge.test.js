@@ -1,0 +1,119 @@
+// drawbridge.test.js - the client module as a whole, between a browser and a server that the test plays.
+import assert from 'node:assert/strict';
+import test, { afterEach, beforeEach } from 'node:test';
+import { Drawbridge } from '../../src/page/drawbridge.js';
+import { begin, end, json, server, settle, token } from './lib/browser.js';
+import { pass } from './lib/clock.js';
+import { FakeConnection, makeConnectionsOf, net } from './lib/webrtc.js';
+
+const BASE = 'http://draw.test/';
+
+beforeEach(() => {
+  begin();
+  net.reset();
+  makeConnectionsOf(FakeConnection);
+});
+afterEach(end);
+
+const STUN = [{ urls: 'stun:draw.test' }];
+const TURN = [{ urls: 'turn:draw.test', username: 'u', credential: 'c' }];
+const servers = (iceServers) => json({ iceServers, expires: token(3_600).expires });
+
+/** A page in the room `tea`. Of what it asks, `routes` answers some, and more if need be. */
+async function enter(routes = {}) {
+  const known = { access: () => json(token(3_600)), 'tea/join': () => json({ peers: [] }), ice: () => servers([]), ...routes };
+  server.answer = ({ path }) => (known[path] ?? (path.startsWith('relay/') ? () => json({ delivered: true }) : () => undefined))();
+  const bridge = new Drawbridge({ base: BASE });
+  bridge.join('tea');
+  await settle();
+  server.stream.say('connected', { resumed: false, rooms: [] }, '1-0');
+  await settle();
+  return { bridge, known };
+}
+
+const adds = (id, { username = id, offer = true } = {}) =>
+  server.stream.say('add-peer', { peer: { id, username }, roomId: 'tea', offer }, '1-1');
+
+const offers = () => server.asked.filter(({ path, body }) =>
+  path.startsWith('relay/') && body.some(({ event, data }) => event === 'session-description' && data.type === 'offer'));
+
+test('a server that does not say which STUN and TURN servers there are keeps nobody waiting for longer than 2 s', async () => {
+  await enter({ ice: () => undefined });
+  adds('bob');
+  await pass(1_900);
+  await settle();
+  assert.equal(offers().length, 0);
+  await pass(100);
+  await settle();
+  assert.equal(offers().length, 1);
+  adds('cat'); // nor is it waited for again
+  await settle();
+  assert.equal(offers().length, 2);
+  assert.deepEqual(net.all.map(({ configuration }) => configuration.iceServers), [[], []]);
+});
+
+test('when it says so after all, what is connected goes on, and what is not begins anew, with them', async () => {
+  await enter({ ice: () => undefined });
+  adds('bob');
+  adds('cat');
+  await pass(2_000);
+  await settle();
+  const [bob, cat] = net.all;
+  bob.becomes('connected');
+  // An answer has come, and nothing of it.
+  Object.assign(cat, { signalingState: 'stable', remoteDescription: cat.localDescription });
+  server.asked.find(({ path }) => path === 'ice').resolve(servers(STUN));
+  await settle();
+  await pass(1);
+  await settle();
+  assert.deepEqual(net.all.map(({ configuration, connectionState }) => [configuration.iceServers, connectionState]),
+    [[STUN, 'connected'], [STUN, 'closed'], [STUN, 'new']]);
+});
+
+test('those that are known are used while newer ones are late', async () => {
+  const { known } = await enter({ ice: () => json({ iceServers: TURN, expires: token(60).expires }) });
+  adds('bob');
+  await settle();
+  known.ice = () => undefined;
+  await pass(60_000);
+  await settle();
+  assert.ok(server.count('ice') > 1);
+  const before = net.all.length;
+  adds('cat');
+  await settle();
+  assert.equal(net.all.length, before + 1);
+  for (const { configuration } of net.all) assert.deepEqual(configuration.iceServers, TURN);
+});
+
+test('one that is in time begins nothing anew', async () => {
+  await enter({ ice: () => undefined });
+  adds('bob');
+  await pass(1_000);
+  server.asked.find(({ path }) => path === 'ice').resolve(servers(STUN));
+  await settle();
+  await pass(5_000);
+  await settle();
+  assert.deepEqual(net.all.map(({ configuration }) => configuration.iceServers), [STUN]);
+  assert.equal(offers().length, 1);
+});
+
+test('no name turns round what a page shows beside it', async () => {
+  const { bridge } = await enter();
+  const told = [];
+  bridge.on('peer', ({ username }) => told.push(username));
+  adds('bob', { username: '\u202Ebob\u202C' });
+  adds('cat', { username: '\u2066\u2067\u2068\u2069\u200E\u200F\u061C\u202A\u202B\u202D' }); // nothing is left
+  adds('dan', { username: 'דן 👩‍💻' });
+  await settle();
+  assert.deepEqual(bridge.peers.map(({ username }) => username), ['bob', 'cat', 'דן 👩‍💻']);
+  adds('bob', { username: 'rob\u2067ert' });
+  adds('bob', { username: 'rob\u2069ert' }); // the same, as it is shown
+  assert.deepEqual(told, ['robert']);
+});
+
+test('what one message to this page may have is a number of bytes', () => {
+  for (const maxReceive of /** @type {any[]} */ ([0, -1, 1.5, NaN, Infinity, '16 MiB', 2 ** 28 + 1])) {
+    assert.throws(() => new Drawbridge({ base: BASE, maxReceive }), { name: 'RangeError', message: 'maxReceive is 1 to 268435456 bytes.' }, String(maxReceive));
+  }
+  assert.equal(new Drawbridge({ base: BASE, maxReceive: 2 ** 28 }).state, 'closed');
+});

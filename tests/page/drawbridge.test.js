@@ -7,6 +7,7 @@ import { pass } from './lib/clock.js';
 import { FakeConnection, makeConnectionsOf, net } from './lib/webrtc.js';
 
 const BASE = 'http://draw.test/';
+const HOUR_MS = 3_600_000;
 
 beforeEach(() => {
   begin();
@@ -20,10 +21,10 @@ const TURN = [{ urls: 'turn:draw.test', username: 'u', credential: 'c' }];
 const servers = (iceServers) => json({ iceServers, expires: token(3_600).expires });
 
 /** A page in the room `tea`. Of what it asks, `routes` answers some, and more if need be. */
-async function enter(routes = {}) {
+async function enter(routes = {}, options = {}) {
   const known = { access: () => json(token(3_600)), 'tea/join': () => json({ peers: [] }), ice: () => servers([]), ...routes };
   server.answer = ({ path }) => (known[path] ?? (path.startsWith('relay/') ? () => json({ delivered: true }) : () => undefined))();
-  const bridge = new Drawbridge({ base: BASE });
+  const bridge = new Drawbridge({ base: BASE, ...options });
   bridge.join('tea');
   await settle();
   server.stream.say('connected', { resumed: false, rooms: [] }, '1-0');
@@ -109,6 +110,28 @@ test('no name turns round what a page shows beside it', async () => {
   adds('bob', { username: 'rob\u2067ert' });
   adds('bob', { username: 'rob\u2069ert' }); // the same, as it is shown
   assert.deepEqual(told, ['robert']);
+});
+
+test('a site whose tokens are over when they come, by our clock, is asked for few, whether or not the server tells the time', async () => {
+  for (const [why, headers, most] of /** @type {[string, Record<string, string>, number][]} */ ([
+    ['Date is read', {}, 8], ['Date is hidden from the page', { Date: '' }, 40]])) {
+    begin(2 * HOUR_MS);
+    let asked = 0;
+    const access = async () => {
+      asked++;
+      return token(3_600);
+    };
+    const { bridge } = await enter({ 'tea/join': () => json({ peers: [] }, { headers }), ice: () => json({ iceServers: [], expires: token(3_600).expires }, { headers }) }, { access });
+    for (let minute = 0; minute < 180; minute++) {
+      await pass(60_000);
+      await settle();
+      server.stream.say('ping', {});
+    }
+    assert.ok(asked >= 3 && asked <= most, `${asked} tokens in three hours, where ${why}`);
+    assert.equal(bridge.room, 'tea');
+    bridge.close();
+    end();
+  }
 });
 
 test('what one message to this page may have is a number of bytes', () => {

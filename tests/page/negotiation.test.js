@@ -103,6 +103,9 @@ async function run(world, seconds, at = () => {}) {
   return Infinity;
 }
 
+/** Lets all of the time pass, connected or not. @type {At} */
+const nothing = Object.assign(() => {}, { done: false });
+
 /** Calls once, before the step of that number. */
 function once(step, what) {
   /** @type {At} */
@@ -167,6 +170,24 @@ test('both fail, each at every step', async () => {
         world.close();
       }
     }
+  }
+});
+
+test('where nobody says that the network is another, a path that is down for 2 s is mended, and one that comes back sooner is left alone', async () => {
+  for (const back of [true, false]) {
+    const world = new World();
+    await run(world, 1);
+    const before = world.delivered;
+    for (const pc of net.all) pc.becomes('disconnected');
+    await run(world, 1, nothing);
+    assert.equal(world.delivered, before, 'nothing is begun in the first second');
+    if (back) for (const pc of net.all) pc.becomes('connected');
+    const took = await run(world, 30);
+    await run(world, 30, nothing);
+    if (back) assert.deepEqual([took, world.delivered], [0, before]);
+    else assert.ok(took > 0 && took < 2 && world.delivered > before, `${took} s, ${world.delivered - before} messages`);
+    assert.equal(net.all.length, 2, 'the connections, and what is in their channels, live on');
+    world.close();
   }
 });
 

@@ -218,6 +218,29 @@ test('both offer at once: the polite one gives way', async () => {
   world.close();
 });
 
+test('the path is that of the selected pair, however a browser says which that is', async () => {
+  const world = new World();
+  await run(world, 1);
+  const [pc] = net.all;
+  const ends = [['h', 'host'], ['s', 'srflx'], ['r', 'relay']].map(([id, candidateType]) => ({ id, type: 'local-candidate', candidateType }));
+  const pair = (id, localCandidateId, remoteCandidateId, more) => ({ id, type: 'candidate-pair', localCandidateId, remoteCandidateId, ...more });
+  const transport = (more) => ({ id: 't', type: 'transport', ...more });
+  const worked = { nominated: true, state: 'succeeded' };
+  for (const [why, path, ...stats] of /** @type {[string, string, ...any[]][]} */ ([
+    ['the transport says it', 'turn', pair('p1', 'h', 's', worked), pair('p2', 'h', 'r', worked), transport({ selectedCandidatePairId: 'p2' })],
+    ['likewise', 'direct', pair('p2', 'h', 'r', worked), pair('p1', 'h', 's', worked), transport({ selectedCandidatePairId: 'p1' })],
+    ['no transport: Firefox 152', 'turn', pair('p1', 'h', 's', { ...worked, selected: false }), pair('p2', 'r', 's', { ...worked, selected: true })],
+    ['a transport that does not say it', 'turn', pair('p2', 'r', 's', { selected: true }), transport({})],
+    ['nothing is marked', 'turn', pair('p0', 'h', 'h', { nominated: true, state: 'failed' }), pair('p1', 'h', 's', { nominated: false, state: 'succeeded' }), pair('p2', 'r', 's', worked)],
+    ['nothing is known', 'direct', pair('p2', 'r', 's', { nominated: false, state: 'in-progress' })],
+    ['no stats at all', 'direct'],
+  ])) {
+    pc.getStats = async () => new Map([...ends, ...stats].map((one) => [one.id, one]));
+    assert.equal(await world.end('ann').path(), path, why);
+  }
+  world.close();
+});
+
 test('no RTCPeerConnection at all: it is tried again, and found when it is there', async () => {
   makeConnectionsOf(class { constructor() { throw new Error('forbidden'); } });
   const world = new World();

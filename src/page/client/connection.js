@@ -107,14 +107,9 @@ export class Connection {
   /** @returns {Promise<'direct' | 'turn'>} */
   async path() {
     const stats = await this.#pc?.getStats();
-    if (!stats) return 'direct';
-    for (const { type, selectedCandidatePairId } of stats.values()) {
-      if (type !== 'transport') continue;
-      const pair = stats.get(selectedCandidatePairId);
-      const ends = [stats.get(pair?.localCandidateId), stats.get(pair?.remoteCandidateId)];
-      if (ends.some((end) => end?.candidateType === 'relay')) return 'turn';
-    }
-    return 'direct';
+    const pair = stats && selectedPair(stats);
+    const ends = [pair?.localCandidateId, pair?.remoteCandidateId].map((id) => stats?.get(id));
+    return ends.some((end) => end?.candidateType === 'relay') ? 'turn' : 'direct';
   }
 
   /**
@@ -304,6 +299,20 @@ export class Connection {
     this.#tries++;
     this.#restartIn(ATTEMPT_MS);
   }
+}
+
+/**
+ * The pair of candidates that data takes. The transport says so, in Firefox since 153; before that Firefox marked the
+ * pair. Else it is one that was nominated and works.
+ * @param {RTCStatsReport} stats
+ * @returns {any}
+ */
+function selectedPair(stats) {
+  const all = [...stats.values()];
+  const transport = all.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
+  const pairs = all.filter(({ type }) => type === 'candidate-pair');
+  return stats.get(transport?.selectedCandidatePairId) ?? pairs.find(({ selected }) => selected) ??
+    pairs.find(({ nominated, state }) => nominated && state === 'succeeded');
 }
 
 /**

@@ -207,7 +207,8 @@ export class Drawbridge extends Emitter {
     const peer = new Peer({
       id, username, offers, polite: (this.user?.id ?? '') < id, rtc: this.#rtc, maxReceive: this.#maxReceive, quota: this.#quota,
     }, {
-      relay: (event, data) => this.#signaling.relay(id, event, data),
+      // Whoever waits for an offer or an answer comes before candidates for others.
+      relay: (event, data) => this.#signaling.relay(id, event, data, event === 'session-description'),
       withdraw: () => this.#signaling.withdraw(id),
       iceServers: () => this.#ice.get(),
       data: (data) => this.emit('data', data, peer.info),

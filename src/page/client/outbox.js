@@ -1,11 +1,12 @@
 /**
  * outbox.js - what is to be relayed: a queue a peer, in order, in as few requests as it takes.
  *
- * While a request to a peer is under way the next messages to it gather, and then go together, 1 to
- * 64 of them: so they never overtake each other. Who is away, and for whom the server keeps no more,
- * keeps nobody else waiting.
+ * While a request to a peer is under way, or waits for its turn (pace.js), the next messages to it gather, and then
+ * go together, 1 to 64 of them: so they never overtake each other. Who is away, and for whom the server keeps no
+ * more, keeps nobody else waiting.
  */
 
+import { Pace } from './pace.js';
 import { Refusal, asError } from './requests.js';
 
 const BATCH_MESSAGES = 64;
@@ -18,34 +19,40 @@ const encoder = new TextEncoder();
  * @typedef {object} Message
  * @property {string} json
  * @property {number} bytes
+ * @property {boolean} urgent
  * @property {(answer: any) => void} resolve
  * @property {(error: Error) => void} reject
  */
 
 export class Outbox {
   #post;
+  #persist;
+  #pace = new Pace();
   /** To each peer; it is there while something is under way. @type {Map<string, Message[]>} */
   #queues = new Map();
   #batchMax = BATCH_BYTES;
 
   /**
-   * @param {(peer: string, body: string) => Promise<any>} post  repeats what can be repeated;
+   * @param {(peer: string, body: string) => Promise<any>} post  makes one request
+   * @param {(peer: string, attempt: () => Promise<any>) => Promise<any>} [persist]  repeats what can be repeated;
    *     rejects with a Refusal
    */
-  constructor(post) {
+  constructor(post, persist = (_peer, attempt) => attempt()) {
     this.#post = post;
+    this.#persist = persist;
   }
 
   /**
    * @param {string} peer
    * @param {string} event
    * @param {any} data
+   * @param {boolean} [urgent]  it, and what is to the same peer before it, goes before what is to others
    * @returns {Promise<any>} the server's answer to the request that the message was in
    */
-  push(peer, event, data) {
+  push(peer, event, data, urgent = false) {
     return new Promise((resolve, reject) => {
       const json = `{"event":${JSON.stringify(event)},"data":${JSON.stringify(data ?? null)}}`;
-      const message = { json, bytes: encoder.encode(json).length, resolve, reject };
+      const message = { json, bytes: encoder.encode(json).length, urgent, resolve, reject };
       const queue = this.#queues.get(peer);
       if (queue) {
         queue.push(message);
@@ -72,10 +79,22 @@ export class Outbox {
     await null; // what else the page has to say in this turn goes along
     const queue = this.#queues.get(peer) ?? [];
     while (queue.length) {
-      const batch = this.#batch(queue);
-      const body = `[${batch.map((message) => message.json).join()}]`;
+      /** @type {Message[]} */
+      const batch = [];
+      const enter = () => this.#pace.enter(
+        () => (batch.length ? batch : queue).some((message) => message.urgent),
+        () => {
+          if (!batch.length) batch.push(...this.#batch(queue));
+          return batch.length ? { messages: batch.length, bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0) } : null;
+        });
+      if (!await enter()) continue; // it was discarded meanwhile
+      let entered = true;
       try {
-        const answer = await this.#post(peer, body);
+        const answer = await this.#persist(peer, async () => {
+          if (!entered) await enter();
+          entered = false;
+          return this.#postOnce(peer, batch);
+        });
         for (const message of batch) message.resolve(answer);
       } catch (error) {
         if (error instanceof Refusal && error.status === 413 && batch.length > 1) {
@@ -87,6 +106,22 @@ export class Outbox {
       }
     }
     this.#queues.delete(peer);
+  }
+
+  /**
+   * @param {string} peer
+   * @param {Message[]} batch
+   */
+  async #postOnce(peer, batch) {
+    let failure;
+    try {
+      return await this.#post(peer, `[${batch.map((message) => message.json).join()}]`);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      this.#pace.leave(failure);
+    }
   }
 
   /**

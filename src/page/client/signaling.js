@@ -81,7 +81,8 @@ export class Signaling extends Emitter {
       silent: () => this.#streamSilent(),
       refused: (error) => this.#refused(error),
     });
-    this.#outbox = new Outbox((peer, body) => this.#postRelay(peer, body));
+    this.#outbox = new Outbox((peer, body) => this.#askOnce('POST', `relay/${encodeURIComponent(peer)}`, { body }),
+      (peer, attempt) => this.#relayPersistently(peer, attempt));
   }
 
   /** Until it is closed: whoever listened for longer would be held by the page. */
@@ -185,11 +186,12 @@ export class Signaling extends Emitter {
    * @param {string} peer
    * @param {string} event
    * @param {any} data
+   * @param {boolean} [urgent]  it goes before what is to others
    * @returns {Promise<{delivered: boolean}>} delivered: a stream of the peer took it; else
    *     it is kept for the peer's reconnect. Rejected with a Refusal.
    */
-  relay(peer, event, data) {
-    return this.#outbox.push(peer, event, data);
+  relay(peer, event, data, urgent) {
+    return this.#outbox.push(peer, event, data, urgent);
   }
 
   /**
@@ -426,45 +428,61 @@ export class Signaling extends Emitter {
 
   /**
    * @param {string} peer
-   * @param {string} body
+   * @param {() => Promise<any>} attempt
    */
-  async #postRelay(peer, body) {
+  #relayPersistently(peer, attempt) {
     const known = this.peers.get(peer);
     const thisEra = this.#thisEra();
-    const wanted = () => thisEra() && known === this.peers.get(peer);
-    return this.#request('POST', `relay/${encodeURIComponent(peer)}`, { body, wanted });
+    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt);
   }
 
   /**
    * A request with our token, repeated until it is answered for good or not wanted any more.
    * @param {string} method
    * @param {string} path
-   * @param {{body?: string, wanted: () => boolean, full?: boolean}} options
+   * @param {{wanted: () => boolean, full?: boolean}} options
    *     full: 409 is waited out, too
    */
-  #request(method, path, { body, wanted, full = false }) {
-    return persist(wanted, async () => {
-      const { token } = this.#tokens;
-      const response = await ask(this.#base, method, path, { body, token });
-      this.#tokens.readClock(response);
-      if (response.ok) {
-        const answer = await response.json();
-        this.#requestWorked();
-        return answer;
-      }
-      const error = await refusal(response);
-      if (error.status === 401) {
-        if (token === this.#tokens.token) await this.#tokens.get(true);
-        error.retryable = true;
-      } else if (error.status === 409 && full && wanted()) {
-        this.#setState('full', error.message);
-        error.retryable = true;
-        error.retryAfter = FULL_MS;
-      }
-      throw error;
-    }, (error) => {
+  #request(method, path, { wanted, full = false }) {
+    return this.#persist(wanted, () => this.#askOnce(method, path, { full: () => full && wanted() }));
+  }
+
+  /**
+   * @template T
+   * @param {() => boolean} wanted
+   * @param {() => Promise<T>} attempt
+   */
+  #persist(wanted, attempt) {
+    return persist(wanted, attempt, (error) => {
       if (!(error instanceof Refusal && error.status === 401)) this.#requestFailed(error);
     });
+  }
+
+  /**
+   * Makes it once.
+   * @param {string} method
+   * @param {string} path
+   * @param {{body?: string, full?: () => boolean}} [options]
+   */
+  async #askOnce(method, path, { body, full = () => false } = {}) {
+    const { token } = this.#tokens;
+    const response = await ask(this.#base, method, path, { body, token });
+    this.#tokens.readClock(response);
+    if (response.ok) {
+      const answer = await response.json();
+      this.#requestWorked();
+      return answer;
+    }
+    const error = await refusal(response);
+    if (error.status === 401) {
+      if (token === this.#tokens.token) await this.#tokens.get(true);
+      error.retryable = true;
+    } else if (error.status === 409 && full()) {
+      this.#setState('full', error.message);
+      error.retryable = true;
+      error.retryAfter = FULL_MS;
+    }
+    throw error;
   }
 
   // --- the end ---

@@ -44,6 +44,11 @@ export function tick(ms) {
   now = end;
 }
 
+/** The time passes until the next timer is due, and that runs. */
+export function tickOnce() {
+  tick(Math.max(Math.min(...[...timers.values()].map(({ at }) => at)) - now, 0));
+}
+
 /** As tick(), in steps of a second, with what promises have to do after each. */
 export async function pass(ms) {
   await turns();

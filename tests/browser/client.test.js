@@ -1,5 +1,6 @@
 // client.test.js - the client module in a page of another origin, when all is well.
 import assert from 'node:assert/strict';
+import { stepsNow } from '../http/lib/pace.js';
 import { SOON_MS, WAIT_MS } from './lib/boards.js';
 import { INSECURE } from './lib/guests.js';
 import { suite } from './lib/suite.js';
@@ -224,6 +225,49 @@ suite('client', {}, (test) => {
     for (const guest of all) assert.equal(await guest.connections(), 4, 'one connection to each other is enough');
     await Promise.all(all.map((guest) => guest.send('hello')));
     for (const guest of all) await guest.until(() => globalThis.seen.data.length === 4);
+  });
+
+  test('31 others are reached side by side: their offers leave within a second, though the server is 50 ms away', async (room) => {
+    const OTHERS = 31;
+    // One page, whose peers know nothing of each other; a host each, as a browser has six connections to one.
+    const crowd = await room.guest('crowd', {
+      join: false,
+      prepare: () => {
+        const { addEventListener } = EventSource.prototype;
+        EventSource.prototype.addEventListener = function filtered(type, listener) {
+          addEventListener.call(this, type, (event) => type === 'add-peer' && JSON.parse(/** @type {MessageEvent} */ (event).data).peer.username === 'crowd' || listener(event));
+        };
+      },
+    });
+    await crowd.run(([href, name, count]) => Promise.all(Array.from({ length: count }, (_, i) => {
+      const base = new URL(href);
+      base.hostname = `p${i}.test`;
+      const bridge = new globalThis.Drawbridge({ base, username: 'crowd' });
+      globalThis.crowd = [...globalThis.crowd ?? [], bridge];
+      return bridge.join(name);
+    })), [room.site.servers[0].base.href, room.name, OTHERS]);
+    const more = await stepsNow(30);
+    const proxy = await room.proxy({ delay: 25 });
+    const offers = [];
+    proxy.heard = (bytes) => {
+      for (let i = bytes.indexOf('"session-description"'); i >= 0; i = bytes.indexOf('"session-description"', i + 1)) offers.push(Date.now());
+    };
+    const ann = await room.guest('ann', { base: proxy.base, join: false });
+    const tooMany = [];
+    ann.page.on('response', (response) => response.status() === 429 && tooMany.push(response.url()));
+    const began = Date.now();
+    await ann.run((name) => {
+      globalThis.bridge.on('join', () => { globalThis.metAt ??= Date.now(); });
+      globalThis.bridge.join(name);
+    }, room.name);
+    await ann.meets(OTHERS, 'open', 4 * WAIT_MS);
+    const open = Date.now() - began;
+    const met = await ann.run(() => globalThis.metAt);
+    const left = offers[OTHERS - 1] - met;
+    console.log(`# ${OTHERS} offers had left ${left} ms after the others were known (${offers[OTHERS - 1] - began} ms after join()); all were open after ${open} ms`);
+    assert.ok(left <= 1_000 + more, `${left} ms`);
+    assert.deepEqual(tooMany, []);
+    assert.equal(await ann.connections(), OTHERS);
   });
 
   test('another room, and who may not enter one is told why', async (room) => {

@@ -7,6 +7,8 @@ export class Proxy {
   /** Where it is, of the target's mount. @type {URL} */ base;
   #pairs = new Set();
   #refusing = false;
+  /** Is given what a browser sends, as it comes. @type {(bytes: Buffer) => void} */
+  heard = () => {};
 
   /**
    * @param {URL} target
@@ -62,7 +64,10 @@ export class Proxy {
     const server = net.connect(Number(target.port), '127.0.0.1');
     const pair = [client, server];
     this.#pairs.add(pair);
-    client.on('data', (bytes) => { client.streams = bytes.includes('/connect?'); });
+    client.on('data', (bytes) => {
+      client.streams = bytes.includes('/connect?');
+      this.heard(bytes);
+    });
     for (const [one, other] of [[client, server], [server, client]]) {
       this.#carry(one, other);
       one.on('error', () => {});

@@ -76,6 +76,7 @@ export class Room {
   /** @type {Guest[]} */ guests = [];
   #proxies = [];
   #contexts = [];
+  #pages = []; // of other browsers
   #kept = [];
   #opened = 0;
   #spare;
@@ -109,14 +110,16 @@ export class Room {
   /**
    * Somebody's page of another origin, in the room, from one server after the other.
    * @param {string} username
-   * @param {{host?: string, context?: import('playwright-core').BrowserContext, base?: URL, options?: object,
-   *     prepare?: () => void, join?: boolean}} [how]  base: where to Drawbridge; options: of the module
+   * @param {{host?: string, context?: import('playwright-core').BrowserContext, page?: any, base?: URL, options?: object,
+   *     prepare?: () => void, join?: boolean}} [how]  page: of another browser; base: where to Drawbridge; options: of
+   *     the module
    */
-  async guest(username, { host = SECURE, context, base, options, prepare, join = true } = {}) {
+  async guest(username, { host = SECURE, context, page, base, options, prepare, join = true } = {}) {
     const { servers } = this.site;
     const to = base ?? servers[this.#opened++ % servers.length].base;
-    const page = await (context ?? await this.context()).newPage();
-    const guest = await Guest.open(page, this.pages.url(to, host), { options: { username, ...options }, prepare });
+    if (page) this.#pages.push(page);
+    const own = page ?? await (context ?? await this.context()).newPage();
+    const guest = await Guest.open(own, this.pages.url(to, host), { options: { username, ...options }, prepare });
     this.guests.push(guest);
     if (join) await guest.join(this.name);
     return guest;
@@ -165,6 +168,7 @@ export class Room {
       if (this.#kept.includes(board) && !board.page.isClosed()) this.#spare.push(board);
       else await board.page.close();
     }
+    for (const page of this.#pages) await page.close();
     for (const context of this.#contexts) await context.close();
     for (const proxy of this.#proxies) await proxy.close();
   }

@@ -1,0 +1,73 @@
+// firefox.test.js - the client module in Firefox, and between Firefox and Chromium.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { missing } from '../http/lib/programs.js';
+import { CHROMIUM, SOON_MS, WAIT_MS } from './lib/boards.js';
+import { FIREFOX, Firefox } from './lib/firefox.js';
+import { suite } from './lib/suite.js';
+import { TurnServer } from './lib/turn-server.js';
+
+const skip = missing(CHROMIUM) ?? missing(FIREFOX);
+const turn = skip || missing('turnserver') ? undefined : await TurnServer.start();
+after(() => turn?.abandon());
+
+const settings = turn && { TURN_URLS: turn.url, TURN_SECRET: turn.secret };
+
+suite('firefox', { settings, skip }, (test) => {
+  /** @type {Firefox} */ let firefox;
+  before(async () => { firefox = await Firefox.launch(); }, { timeout: 10 * WAIT_MS });
+  after(() => firefox?.close());
+
+  const inFirefox = async (room, username, how) => room.guest(username, { page: await firefox.newPage(), ...how });
+
+  test('two pages of it and one of Chromium talk, each to each, directly', async (room) => {
+    const all = [await inFirefox(room, 'ann'), await room.guest('bob'), await inFirefox(room, 'cat')];
+    await Promise.all(all.map((guest) => guest.meets(2)));
+    for (const guest of all) {
+      await guest.until(() => globalThis.bridge.peers.every(({ path }) => path === 'direct'));
+      assert.equal(await guest.connections(), 2, 'one connection to each other is enough');
+    }
+    await Promise.all(all.map((guest) => guest.run(() => globalThis.bridge.send(`from ${globalThis.bridge.user.username}`))));
+    for (const guest of all) await guest.until(() => globalThis.seen.data.length === 2);
+    assert.deepEqual((await all[0].seen()).data.map(({ from, data }) => `${from}: ${data}`).sort(), ['bob: from bob', 'cat: from cat']);
+  });
+
+  test('data of any size and kind arrives as it was, both ways', async (room) => {
+    const ann = await inFirefox(room, 'ann');
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    for (const [from, to] of [[ann, bob], [bob, ann]]) {
+      await from.run(async () => {
+        const big = new Uint8Array(1_000_000).map((_, i) => i * i % 251);
+        await Promise.all(['', 'ä€😀'.repeat(50_000), new Uint8Array(0), big, 'x'].map((data) => globalThis.bridge.send(data)));
+      });
+      const got = await to.run(() => globalThis.seen.data.map(({ data }) => (typeof data === 'string' ? data.length
+        : [data.length, data.every((value, i) => value === i * i % 251)])));
+      assert.deepEqual(got, [0, 200_000, [0, true], [1_000_000, true], 1]);
+    }
+  });
+
+  test('who says what a message may have, and who reloads or goes, is understood', async (room) => {
+    const ann = await inFirefox(room, 'ann', { options: { maxReceive: 1_000 } });
+    const bob = await room.guest('bob');
+    await Promise.all([ann.meets(1), bob.meets(1)]);
+    const refused = await bob.run(() => globalThis.bridge.send('x'.repeat(1_001), globalThis.bridge.peers[0]).catch((error) => error.message));
+    assert.equal(refused, 'This peer takes messages of up to 1000 bytes.');
+    await ann.page.goto('about:blank');
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
+    const cat = await inFirefox(room, 'cat');
+    await Promise.all([cat.meets(1), bob.meets(1)]);
+    await cat.page.close();
+    await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
+  });
+
+  if (turn) {
+    test('where a TURN server is the only way that is said, too', async (room) => {
+      const options = { rtc: { iceTransportPolicy: 'relay' } };
+      const ann = await inFirefox(room, 'ann', { options });
+      const bob = await room.guest('bob', { options });
+      await Promise.all([ann.meets(1), bob.meets(1)]);
+      for (const guest of [ann, bob]) await guest.until(() => globalThis.bridge.peers[0].path === 'turn');
+    });
+  }
+});

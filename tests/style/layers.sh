@@ -72,13 +72,13 @@ row() {
 	done
 	below="$below$row" listed="$listed$row"
 }
-row client bytes events random requests
-row client connection ice outbox tabs tokens
-row client peer stream
+row client bytes events names random requests
+row client connection ice pace tabs tokens
+row client outbox peer stream
 row client signaling
 row . drawbridge
-# The board knows of the client what every page may know: its one module.
-below=' drawbridge.js client/random.js'
+# The board knows of the client what every page may know, its one module; and how names are made, and shown.
+below=' drawbridge.js client/names.js client/random.js'
 row board elements memory
 row board shapes
 row board figures history store sync

@@ -28,6 +28,9 @@ const PREFERENCES = {
   'network.proxy.type': 0,
 };
 
+const running = new Set();
+process.on('exit', () => running.forEach((child) => signal(child.pid, 'SIGKILL')));
+
 export class Firefox {
   #profile = mkdtempSync(path.join(tmpdir(), 'drawbridge-firefox-'));
   /** @type {import('node:child_process').ChildProcess} */ #child;
@@ -56,6 +59,8 @@ export class Firefox {
     // A sandbox of its own it cannot have in every container. Nothing of the user's is read or written.
     this.#child = spawn(FIREFOX, ['--headless', '--no-remote', '--profile', this.#profile, '--remote-debugging-port', '0', 'about:blank'],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: this.#profile, MOZ_DISABLE_CONTENT_SANDBOX: '1' } });
+    running.add(this.#child);
+    this.#child.on('close', () => running.delete(this.#child));
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (text) => { this.#said += text; });
     const url = await until(() => /WebDriver BiDi listening on (ws:\S+)/.exec(this.#said)?.[1], () => `Firefox; it said:\n${this.#said}`, 4 * WAIT_MS);
     this.#socket = await WebSocketClient.connect(`${url}/session`);

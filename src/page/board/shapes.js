@@ -43,7 +43,7 @@ export function cleanText(text) {
 }
 
 /**
- * A name without control characters, and none that is too long or turns round what is beside it.
+ * A name without control characters, none that is too long, or changes the direction of the text around it.
  * @param {string} name
  */
 export function cleanName(name) {

@@ -3,8 +3,8 @@
  */
 
 /**
- * A name that a page may show in the middle of a sentence: it has no character that turns round the text
- * after it, as U+202E does.
+ * A name that a page may show in the middle of a sentence: no character in it changes the direction of the text
+ * around it, as U+202E does.
  * @param {string} name
  */
 export function withoutBidi(name) {

@@ -25,7 +25,7 @@ import { Refusal } from './requests.js';
  *
  * @typedef {object} PeerInfo
  * @property {string} id
- * @property {string} username  as it gave it, without characters that turn the text around it round
+ * @property {string} username  as it gave it, without characters that change the direction of the text around it
  * @property {PeerState} state
  * @property {'' | 'direct' | 'turn' | 'server'} path
  * @property {string} detail  why what it sends is not taken any more; empty where it is

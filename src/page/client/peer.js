@@ -320,7 +320,7 @@ export class Peer {
       this.#unanswered = 0;
     }
     if (to === this.#session && ended === true && !this.#ended) {
-      this.#ended = new Refusal(413, `This peer takes nothing of this page any more: it was sent more than ${this.#otherMax} bytes at once.`);
+      this.#ended = new Refusal(413, `This peer takes nothing of this page any more: it was sent too much. Its most is ${this.#otherMax} bytes a message.`);
       this.#sender.fail(this.#ended);
     }
     if (turn >= this.#otherEpoch) {

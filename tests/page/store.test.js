@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Elements } from '../../src/page/board/elements.js';
-import { persist } from '../../src/page/board/memory.js';
+import { askPersistence } from '../../src/page/board/memory.js';
 import { RULES } from '../../src/page/board/shapes.js';
 import { Store } from '../../src/page/board/store.js';
 import { letTimeGo, pass, stopTime } from './lib/clock.js';
@@ -141,10 +141,10 @@ test('the browser is asked once to keep it, whatever it says', async (context) =
     localStorage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) },
     navigator: { storage: {} },
   });
-  persist();
+  askPersistence();
   assert.equal(kept.size, 0, 'there is nobody to be asked');
   put(context, { navigator: { storage: { persist: () => { asked++; return Promise.reject(new Error('no')); } } } });
-  for (let i = 0; i < 5; i++) persist();
+  for (let i = 0; i < 5; i++) askPersistence();
   assert.equal(asked, 1);
   assert.equal(JSON.parse(kept.get('drawbridge')).persist, 1);
 });

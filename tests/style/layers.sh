@@ -79,8 +79,10 @@ row client signaling
 row . drawbridge
 # The board knows of the client what every page may know, its one module; and how names are made, and shown.
 below=' drawbridge.js client/names.js client/random.js'
-row board elements memory
-row board shapes
+row board hash memory
+row board graves
+row board elements
+row board quota shapes
 row board figures history store sync
 row board brush drawing outgoing toolbar view
 row board export paper people selection

@@ -12,7 +12,7 @@ import { Drawing } from './drawing.js';
 import { png, save, svg } from './export.js';
 import { boxOf } from './figures.js';
 import { Keys } from './keys.js';
-import { persist, recall, remember } from './memory.js';
+import { askPersistence, recall, remember } from './memory.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
 import { People, initial } from './people.js';
@@ -114,7 +114,7 @@ function changed({ element: one }) {
  */
 function made(one, from) {
   outgoing.element(one, from);
-  persist();
+  askPersistence();
 }
 
 /** @param {object[]} pieces  that this browser has kept */

@@ -82,7 +82,7 @@ export class Graves {
    * @returns {number[]} all its runs, as they are sent
    */
   of(page) {
-    return numbers(this.#runs.get(page) ?? []);
+    return flatten(this.#runs.get(page) ?? []);
   }
 
   /**
@@ -93,7 +93,7 @@ export class Graves {
    */
   * pieces(page, others) {
     const lacking = (this.#runs.get(page) ?? []).filter((run) => !others || others.add(page, run));
-    for (let i = 0; i < lacking.length; i += RUNS_MAX) yield { dead: page, runs: numbers(lacking.slice(i, i + RUNS_MAX)) };
+    for (let i = 0; i < lacking.length; i += RUNS_MAX) yield { dead: page, runs: flatten(lacking.slice(i, i + RUNS_MAX)) };
   }
 
   /** The first run of the page that came first is the least likely to be needed. */
@@ -132,7 +132,7 @@ export function makeId({ page, number }) {
 }
 
 /** @param {Run[]} runs */
-function numbers(runs) {
+function flatten(runs) {
   return runs.flatMap(({ from, to, version }) => [from, to, version]);
 }
 

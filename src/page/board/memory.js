@@ -26,7 +26,7 @@ export function remember(name, value) {
 }
 
 /** Asks the browser, once for all, not to throw away what is kept here when space is short: it may say no. */
-export function persist() {
+export function askPersistence() {
   if (memory.persist || !navigator.storage?.persist) return;
   remember('persist', 1);
   navigator.storage.persist().catch(() => {});

@@ -16,7 +16,7 @@ export const ANSWERED_MAX = { elements: ELEMENTS_MAX, points: POINTS_MAX, graves
 export const BOARDS_MAX = 10; // in all
 export const HAVES_MAX = 20; // in a minute: each may have us ask
 
-export class Quota {
+export class PeerQuota {
   #told = none();
   #answered = none();
   #haves = 0;

@@ -20,7 +20,7 @@
  */
 
 import { BUCKETS } from './elements.js';
-import { MINUTE_MS, Quota } from './quota.js';
+import { MINUTE_MS, PeerQuota } from './quota.js';
 
 export const BOARD_MESSAGE_MAX = 6_291_456; // characters; what a full board has to ask is below that
 
@@ -40,7 +40,7 @@ export class Sync {
   #offers = new Map(); // hashes by the id of the peer who has them, and was not asked yet
   /** @type {Map<string, string>} */
   #told = new Map(); // the hashes that each peer in the room was told last, as a text
-  /** @type {Map<string, Quota>} */
+  /** @type {Map<string, PeerQuota>} */
   #quotas = new Map();
   /** @type {Map<string, number>} timers, of those who brought too much */
   #late = new Map();
@@ -198,7 +198,7 @@ export class Sync {
 
   /** @param {string} id */
   #quota(id) {
-    const quota = this.#quotas.get(id) ?? new Quota();
+    const quota = this.#quotas.get(id) ?? new PeerQuota();
     if (!this.#quotas.has(id) && this.#quotas.size >= QUOTAS_MAX) this.#quotas.delete(this.#quotas.keys().next().value ?? '');
     this.#quotas.set(id, quota);
     return quota;

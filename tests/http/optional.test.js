@@ -36,14 +36,14 @@ if (FULL && !SANITIZED) {
 
     it('are left out by quickstart check', () => {
       // All is installed but Chromium, of which apt knows nothing; npm ends it before the tests would run.
-      stub('dpkg-query', 'shift 3; for package; do [ "$package" = chromium ] || printf "%s=installed " "$package"; done');
+      stub('dpkg-query', 'shift 3; for package; do [ "$package" = chromium-headless-shell ] || printf "%s=installed " "$package"; done');
       stub('apt-cache', 'printf "%s:\\n  Installed: (none)\\n  Candidate: (none)\\n" "$2"');
       stub('npm', 'exit 1');
       const { status, stdout, stderr } = spawnSync(QUICKSTART, ['check'],
         { env: { ...process.env, PATH: `${folder}:${process.env.PATH}` }, encoding: 'utf8' });
       const lines = stderr.split('\n').filter((line) => !line.includes('building'));
       assert.deepEqual({ status, stdout, lines }, { status: 1, stdout: '', lines: [
-        'quickstart: apt has no package chromium; tests that need it are skipped',
+        'quickstart: apt has no package chromium-headless-shell; tests that need it are skipped',
         'quickstart: npm could not install what the tests need', ''] });
     });
 

@@ -1,10 +1,13 @@
 // boards.js - a browser, and boards in it, as a person has them before them.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { steps } from '../../http/lib/pace.js';
 import { until } from '../../http/lib/wait.js';
 
-export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+/** The same engine with windows and menus around it is used where there is no other, or where CHROMIUM names it. */
+const SHELL = '/usr/bin/chromium-headless-shell', WHOLE = '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM || [SHELL, WHOLE].find((file) => existsSync(file)) || SHELL;
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
   '--disable-background-networking', '--disable-component-update',

@@ -1,5 +1,4 @@
-// times.js - how many seconds each job took when it ran last, and of a processor: {wall, jobs: {name: seconds}, cpu: {name:
-// seconds}}, kept in the build folder.
+// times.js - how many seconds each job took when it ran last: {wall, jobs: {name: seconds}}, kept in the build folder.
 // It orders jobs and says how long it still takes; without it both are guesses.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,8 +15,6 @@ export function readTimes(build) {
 
 /** @param {number} [wall]  seconds of the whole; left as it was where only some ran */
 export function writeTimes(build, last, results, wall) {
-  const byName = (of) => Object.fromEntries(results.map((result) => [result.job.name, Math.round(of(result) * 10) / 10]));
-  const jobs = { ...last.jobs, ...byName(({ seconds }) => seconds) };
-  const cpu = { ...last.cpu, ...byName((result) => result.cpu) };
-  writeFileSync(file(build), `${JSON.stringify({ wall: wall ?? last.wall, jobs, cpu }, null, 1)}\n`);
+  const jobs = { ...last.jobs, ...Object.fromEntries(results.map(({ job, seconds }) => [job.name, Math.round(seconds * 10) / 10])) };
+  writeFileSync(file(build), `${JSON.stringify({ wall: wall ?? last.wall, jobs }, null, 1)}\n`);
 }

@@ -72,14 +72,14 @@ row() {
 	done
 	below="$below$row" listed="$listed$row"
 }
-row client bytes events names random requests
-row client connection ice pace tabs tokens
+row client events names random requests search
+row client bytes connection ice pace tabs tokens
 row client outbox peer stream
 row client signaling
 row . drawbridge
-# The board knows of the client what every page may know, its one module; and how names are made, and shown.
-below=' drawbridge.js client/names.js client/random.js'
-row board hash memory
+# The board knows of the client what every page may know, its one module; how names are made, and shown; and a search.
+below=' drawbridge.js client/names.js client/random.js client/search.js'
+row board checks hash memory
 row board graves
 row board elements
 row board quota shapes

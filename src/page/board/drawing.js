@@ -113,7 +113,7 @@ export class Drawing {
     const orderAt = (/** @type {number} */ i) => list[i]?.value.order ?? 0;
     const top = orderAt(list.length - 1);
     if (top < ORDER_MAX) return top + 1;
-    // Nobody gets there by drawing. What is behind a gap is brought down to the rest, as it lies.
+    // Nobody gets there by drawing. What lies above a gap is brought down to the rest, as it lies.
     let first = list.length - 1;
     while (first > 0 && orderAt(first) - orderAt(first - 1) <= ORDER_GAP) first--;
     let order = orderAt(first - 1);

@@ -23,9 +23,11 @@
  * comes back under another id. (Nothing is clipped to what is known: that depends on what came first.)
  */
 
-import { Graves, RUNS_MAX, behind, makeId, parseId, parseRuns } from './graves.js';
+import { isIntegerUpTo } from './checks.js';
+import { Graves, RUNS_MAX, VERSION_MAX, makeId, parseId, parseRuns } from './graves.js';
 import { EMPTY, fnv, fnvNumbers } from './hash.js';
 import { randomId } from '../client/random.js';
+import { firstIndex } from '../client/search.js';
 
 /**
  * @typedef {{order: number, [member: string]: any}} Value  as Rules.clean() leaves it
@@ -63,7 +65,6 @@ export const ELEMENTS_MAX = 20_000;
 export const POINTS_MAX = 400_000;
 export const GRAVES_MAX = 20_000; // runs
 const ELEMENT_POINTS_MAX = 4_000;
-const VERSION_MAX = 1e9;
 const HELD_MAX = 1_000; // pieces that came before those that they follow
 
 // A message stays below 16 KiB: 24 characters a point at most.
@@ -479,7 +480,7 @@ export class Elements {
    * @param {Present} element
    */
   #place(element) {
-    return behind(this.list, (other) => !above(element, other));
+    return firstIndex(this.list, (other) => !above(element, other));
   }
 
   // --- points ---
@@ -537,7 +538,7 @@ export class Elements {
 
   /**
    * @param {Present} element
-   * @param {number} at  not behind its end
+   * @param {number} at  not after its end
    * @param {number[]} points
    * @returns {number} the first that is another now; Infinity: none
    */
@@ -716,12 +717,4 @@ function bucket(id) {
 /** @param {any} text */
 function isName(text) {
   return typeof text === 'string' && /^[\w-]{1,32}$/.test(text);
-}
-
-/**
- * @param {any} value
- * @param {number} max
- */
-export function isIntegerUpTo(value, max) {
-  return Number.isInteger(value) && value >= 0 && value <= max;
 }

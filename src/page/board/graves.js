@@ -11,6 +11,8 @@
  * begin with the time when the page came: those who could bring anything back have been away the longest.
  */
 
+import { firstIndex } from '../client/search.js';
+import { isIntegerUpTo } from './checks.js';
 import { fnv } from './hash.js';
 
 /**
@@ -19,6 +21,7 @@ import { fnv } from './hash.js';
  */
 
 export const RUNS_MAX = 100; // in one piece
+export const VERSION_MAX = 1e9;
 const NUMBER_MAX = 1e9;
 
 export class Graves {
@@ -47,7 +50,7 @@ export class Graves {
   version(id) {
     const { page, number } = parseId(id);
     const runs = this.#runs.get(page) ?? [];
-    const run = runs[behind(runs, ({ from }) => from > number) - 1];
+    const run = runs[firstIndex(runs, ({ from }) => from > number) - 1];
     return run && run.to >= number ? run.version : 0;
   }
 
@@ -58,13 +61,13 @@ export class Graves {
    */
   add(page, run) {
     const runs = this.#runs.get(page) ?? [];
-    const first = Math.max(0, behind(runs, ({ from }) => from >= run.from) - 1);
-    const last = behind(runs, ({ from }) => from > run.to + 1);
+    const first = Math.max(0, firstIndex(runs, ({ from }) => from >= run.from) - 1);
+    const last = firstIndex(runs, ({ from }) => from > run.to + 1);
     const was = runs.slice(first, last);
     const now = overlay(was, run);
     if (now.length === was.length && now.every((one, i) => equal(one, was[i]))) return false;
     runs.splice(first, last - first, ...now);
-    if (!this.#runs.has(page)) this.#pages.splice(behind(this.#pages, (other) => other > page), 0, page);
+    if (!this.#runs.has(page)) this.#pages.splice(firstIndex(this.#pages, (other) => other > page), 0, page);
     this.#runs.set(page, runs);
     this.#count(page, was, -1);
     this.#count(page, now, 1);
@@ -144,26 +147,10 @@ export function parseRuns(given) {
   const runs = [];
   for (let i = 0; i + 2 < given.length; i += 3) {
     const [from, to, version] = given.slice(i, i + 3);
-    const sound = [from, to, version].every((n) => Number.isInteger(n) && n >= 0 && n <= NUMBER_MAX);
-    if (sound && from <= to && version > 0) runs.push({ from, to, version });
+    const sound = isIntegerUpTo(to, NUMBER_MAX) && isIntegerUpTo(from, to) && isIntegerUpTo(version, VERSION_MAX);
+    if (sound && version > 0) runs.push({ from, to, version });
   }
   return runs;
-}
-
-/**
- * The place of the first one in a list from which on all are behind something.
- * @template T
- * @param {T[]} list
- * @param {(one: T) => boolean} isBehind
- */
-export function behind(list, isBehind) {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBehind(list[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /**

@@ -3,7 +3,7 @@
  * What they say of themselves is checked, and shown as text, never as HTML.
  */
 
-import { isIntegerUpTo } from './elements.js';
+import { isIntegerUpTo } from './checks.js';
 import { COLOURS, cleanName, isCoordinate } from './shapes.js';
 
 /** @typedef {import('../drawbridge.js').PeerInfo} PeerInfo */

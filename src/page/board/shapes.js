@@ -7,7 +7,7 @@
  */
 
 import { withoutBidi } from '../client/names.js';
-import { isIntegerUpTo } from './elements.js';
+import { isIntegerUpTo } from './checks.js';
 
 export const COLOURS = 8;
 export const WIDTHS = [3, 7, 16];

@@ -10,6 +10,8 @@
  * the other end announces costs nothing. All that is collected of all peers has a bound, the Quota's.
  */
 
+import { firstIndex } from './search.js';
+
 const HEAD_BYTES = 5;
 export const MESSAGE_MAX = 256 * 1024 * 1024;
 
@@ -136,14 +138,7 @@ export class Sender {
    * @param {number} offset
    */
   #find(offset) {
-    let low = 0;
-    let high = this.#messages.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#messages[middle].at <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return firstIndex(this.#messages, ({ at }) => at > offset) - 1;
   }
 }
 

@@ -18,7 +18,7 @@
 #include "room/script_args.h"
 #include "shared/metric.h"
 
-enum { BEAT_AGAIN = 2, BEAT_NOT_COUNTED = -2 };	/* results of beat.lua */
+enum { BEAT_LIVES = 1, BEAT_AGAIN = 2, BEAT_NOT_COUNTED = -2 };	/* results of beat.lua */
 
 char *presence_channel(const struct conf *c, const char *peer)
 {
@@ -164,21 +164,12 @@ void presence_replay(struct redis *r, const struct conf *c,
 	args_enqueue(r, &cmd->base.command, SCRIPT_REPLAY, &cmd->base.args, on_replay_reply);
 }
 
-/* The result of sweep.lua, which is also at the head of that of beat.lua. */
-static void parse_sweep(const struct reply *list, size_t at, struct sweep *sweep)
-{
-	sweep->moved = reply_number(reply_at(list, at));
-	sweep->more = reply_number(reply_at(list, at + 1));
-	/* Counted here for both, as a beat is a sweep, too. */
-	metric_add(METRIC_REAPED, 0,
-		   (uint64_t)reply_number(reply_at(list, at + 2)));
-}
-
 struct beat_command {
 	struct presence_command base;
 	struct beat *beats;
 	int count;
-	struct sweep *sweep;
+	char trims[BEATS_AT_ONCE + 1];	/* of each: "1" or "0" */
+	bool *is_due;
 };
 
 static void parse_beat(struct beat *b, long long answer)
@@ -188,36 +179,48 @@ static void parse_beat(struct beat *b, long long answer)
 	b->again = answer == BEAT_AGAIN;
 }
 
-/* After an error each beat is neither live nor to be repeated; the caller looks at the
- * error first. */
+/* Told are those that do not just live, each by its number, from 1. */
+static void parse_beats(struct beat_command *cmd, const struct reply *told)
+{
+	for (int i = 0; i < cmd->count; i++)
+		parse_beat(&cmd->beats[i], BEAT_LIVES);
+	for (size_t i = 0; i + 1 < reply_count(told); i += 2) {
+		long long n = reply_number(reply_at(told, i));
+
+		if (n >= 1 && n <= cmd->count)
+			parse_beat(&cmd->beats[n - 1], reply_number(reply_at(told, i + 1)));
+	}
+}
+
+/* After an error the beats say nothing; the caller looks at the error first. */
 static void on_beat_reply(struct redis_command *command, enum err e, struct reply *reply)
 {
 	struct beat_command *cmd = (struct beat_command *)command;
 
-	parse_sweep(reply, 0, cmd->sweep);
-	for (int i = 0; i < cmd->count; i++)
-		parse_beat(&cmd->beats[i], reply_number(
-			reply_at(reply_at(reply, 3), (size_t)i)));
+	parse_beats(cmd, reply_at(reply, 1));
+	*cmd->is_due = reply_number(reply_at(reply, 0));
 	reply_free(reply);
 	finish_command(&cmd->base, e);
 }
 
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
-		   int count, struct sweep *sweep, presence_done *done, void *arg)
+		   int count, bool *is_due, presence_done *done, void *arg)
 {
 	struct beat_command *cmd = command_new(sizeof *cmd, done, arg);
 
 	cmd->beats = beats;
 	cmd->count = count;
-	cmd->sweep = sweep;
+	cmd->is_due = is_due;
 	/* The keys of the peers are not passed: those of BEATS_AT_ONCE peers would not
 	 * fit into REDIS_ARGS. The script makes them from the ids. */
 	append_presence_keys(&cmd->base, c);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++)
+		cmd->trims[i] = beats[i].trims ? '1' : '0';
+	args_append_word(&cmd->base.args, cmd->trims, (size_t)count);
+	for (int i = 0; i < count; i++)
 		args_append_string(&cmd->base.args, beats[i].peer->id);
+	for (int i = 0; i < count; i++)
 		args_append_string(&cmd->base.args, beats[i].incarnation);
-		args_append_string(&cmd->base.args, beats[i].trims ? "1" : "0");
-	}
 	args_enqueue(r, &cmd->base.command, SCRIPT_BEAT, &cmd->base.args, on_beat_reply);
 }
 
@@ -263,7 +266,9 @@ static void on_sweep_reply(struct redis_command *command, enum err e, struct rep
 {
 	struct sweep_command *cmd = (struct sweep_command *)command;
 
-	parse_sweep(reply, 0, cmd->sweep);
+	cmd->sweep->moved = reply_number(reply_at(reply, 0));
+	cmd->sweep->more = reply_number(reply_at(reply, 1));
+	metric_add(METRIC_REAPED, 0, (uint64_t)reply_number(reply_at(reply, 2)));
 	reply_free(reply);
 	finish_command(&cmd->base, e);
 }

@@ -24,7 +24,7 @@ struct presence {
 	struct reply *reply;		/* owns rooms and missed: free it */
 };
 
-/* What is left to do after a sweep, which takes a few peers at a time. */
+/* What is left to do after a sweep, which takes a few peers at a time, and tells a few others. */
 struct sweep {
 	bool moved;			/* peers are leaving: sweep in GRACE + PING / 2 */
 	bool more;			/* others are due: sweep again at once */
@@ -58,10 +58,10 @@ struct beat {
 
 enum { BEATS_AT_ONCE = 64 };
 
-/* At most BEATS_AT_ONCE. Each beat is a sweep, too. beats and sweep must stay until done is
- * called, with them set; they hold nothing where it is an error. */
+/* At most BEATS_AT_ONCE. *is_due: a sweep has something to do. beats and is_due must stay until
+ * done is called, with them set; they say nothing where it is an error. */
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
-		   int count, struct sweep *sweep, presence_done *done, void *arg);
+		   int count, bool *is_due, presence_done *done, void *arg);
 /* The end of a stream. *leaving: it was the last one of its peer, so sweep in GRACE. */
 void presence_leave(struct redis *r, const struct conf *c, const struct peer *p,
 		    long long stream, bool *leaving, presence_done *done, void *arg);

@@ -1,7 +1,7 @@
 /*
- * A beat is a sweep, too (beat.lua); so where many streams beat, there is nothing to do
- * here: each beat moves the next sweep for beats, which comes only when no stream has beaten
- * for half a PING.
+ * Each beat tells whether a sweep has something to do (beat.lua): then one is asked for at
+ * once. So where many streams beat nobody has to look: each beat moves the next sweep for
+ * beats, which comes only when no stream has beaten for half a PING.
  */
 #include "config.h"
 
@@ -43,7 +43,8 @@ static void on_swept(void *arg, enum err e)
 	if (e)
 		return;
 	sweeps_again = swept.more;
-	reaper_schedule(c, &(struct sweep){ .moved = swept.moved });
+	if (swept.moved)
+		reaper_sweep_in(c->grace * 1000 + c->ping * 500);
 }
 
 int64_t reaper_deadline(void)
@@ -72,12 +73,4 @@ void reaper_sweep_in(unsigned ms)
 void reaper_note_beat(const struct conf *c)
 {
 	beat_sweep_at = clock_ms() + c->ping * 500;
-}
-
-void reaper_schedule(const struct conf *c, const struct sweep *sweep)
-{
-	if (sweep->more)
-		reaper_sweep_in(0);
-	if (sweep->moved)
-		reaper_sweep_in(c->grace * 1000 + c->ping * 500);
 }

@@ -11,11 +11,8 @@
 /* Sweeps in so many milliseconds, up to 800 s. Sweeps at nearly the same time are one. */
 void reaper_sweep_in(unsigned ms);
 
-/* Schedules what a sweep or a beat has left to do. */
-void reaper_schedule(const struct conf *c, const struct sweep *sweep);
-
-/* Streams have beaten, and so swept. If none beats for half a PING, as there are few, the
- * reaper sweeps in between. */
+/* Streams have beaten, and so looked whether a sweep has something to do. If none beats for
+ * half a PING, as there are few, the reaper sweeps in between. */
 void reaper_note_beat(const struct conf *c);
 
 /* When the next sweep is due, on clock_ms(), and what starts it then. INT64_MAX: there is

@@ -31,7 +31,7 @@ struct beat_batch {
 	struct session *all[BEATS_AT_ONCE];
 	struct beat beats[BEATS_AT_ONCE];
 	int count;
-	struct sweep sweep;
+	bool is_due;			/* for a sweep */
 };
 
 static struct session_list to_beat = TAILQ_HEAD_INITIALIZER(to_beat);
@@ -224,7 +224,8 @@ static void on_beaten(void *arg, enum err e)
 	for (int i = 0; i < b->count; i++)
 		finish_beat(b->all[i], &b->beats[i], e);
 	if (!e) {
-		reaper_schedule(sessions_conf, &b->sweep);
+		if (b->is_due)
+			reaper_sweep_in(0);
 		metric_add(METRIC_BEATS, 0, (uint64_t)b->count);
 		metric_add(METRIC_BEAT_BATCHES, 0, 1);
 	}
@@ -245,7 +246,7 @@ static void start_beats(void)
 	}
 	batches_under_way++;
 	reaper_note_beat(sessions_conf);
-	presence_beat(sessions_redis, sessions_conf, b->beats, b->count, &b->sweep,
+	presence_beat(sessions_redis, sessions_conf, b->beats, b->count, &b->is_due,
 		      on_beaten, b);
 }
 

@@ -56,7 +56,7 @@ static void run_function(struct redis *r, const struct conf *c, unsigned which)
 		reply_free(presence.reply);
 		break;
 	case 7:
-		presence_beat(r, c, beats, 2, &sweep, presence_set_err, &e);
+		presence_beat(r, c, beats, 2, &is, presence_set_err, &e);
 		redis_drain(r);
 		break;
 	case 8:

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { refused } from './lib/http.js';
 import { isAdded, isRelayed, isRemoved } from './lib/peer.js';
+import { timeScripts } from './lib/script-time.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
 const CROWD = 1_000, ROOMS = 16;
-const SCRIPT_MAX_US = 2_000, JUDGED_MIN = 5;
 const LISTED_AT_ONCE = 256; // peers.lua
 const STEPS_MAX = 50; // of Redis, of a request that is refused, and the pings meanwhile
 
@@ -31,27 +31,15 @@ if (FULL) {
   };
 
   suite('crowd', { settings: { RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 1_024, PEER_ROOMS: ROOMS, GRACE: 2, PING: 1 } }, (site, it) => {
-    /** Does something, and says of the scripts meanwhile how long they took: of ten runs of one, one at least has to be
-     *  short, as any may have had to wait for a processor. (So what ran less than a few times is not judged; nor is what
-     *  came as a text, which Redis compiles once.) Gives how many there were. */
+    /** Does something, and judges the scripts meanwhile. Gives how many there were. */
     async function measured(t, what, run) {
-      await site.redis('CONFIG', 'SET', 'slowlog-log-slower-than', '30'); // not the commands in them
-      await site.redis('CONFIG', 'SET', 'slowlog-max-len', '20000');
-      await site.redis('SLOWLOG', 'RESET');
-      await run();
-      await site.redis('CONFIG', 'SET', 'slowlog-log-slower-than', '-1');
-      const all = (await site.redis('SLOWLOG', 'GET', '-1')).filter(([, , , words]) => /^EVAL/i.test(words[0]));
-      let judged = 0;
-      const known = all.filter(([, , , words]) => /^EVALSHA$/i.test(words[0]));
-      for (const sha1 of new Set(known.map(([, , , words]) => words[1]))) {
-        const us = known.filter(([, , , words]) => words[1] === sha1).map(([, , time]) => time).sort((a, b) => a - b);
-        if (us.length < JUDGED_MIN) continue;
-        judged++;
-        t.diagnostic(`${what}: ${us.length} runs of ${sha1}, median ${us[us.length >> 1]} us, longest ${us.at(-1)}`);
-        assert.ok(us[Math.floor(us.length / 10)] < SCRIPT_MAX_US, `${what}: ${sha1}: ${us.join(' ')}`);
+      const { count, judged, most } = await timeScripts(site, run);
+      for (const { sha1, us, shortest } of judged) {
+        t.diagnostic(`${what}: ${us.length} runs of ${sha1}, ${shortest} us of ${most}, median ${us[us.length >> 1]}, longest ${us.at(-1)}`);
+        assert.ok(shortest < most, `${what}: ${sha1}: ${us.join(' ')}; it may take ${most}`);
       }
-      assert.ok(judged > 0, what);
-      return all.length;
+      assert.ok(judged.length > 0, what);
+      return count;
     }
 
     /** The next events of a stream, by peer. */

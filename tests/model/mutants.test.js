@@ -21,7 +21,7 @@ const MUTANTS = [
     file: 'join', from: "if telling and telling ~= room then return begun == '1' and -4 or -3 end", to: '' },
   { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
     file: 'relay', from: 'not has_met(peer, to) and not has_met(to, peer)', to: 'true' },
-  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 6,
+  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 8,
     file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
 ];
 

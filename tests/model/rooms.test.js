@@ -21,7 +21,6 @@ class Member {
   /** Whom it was told of, by room. @type {{[room: string]: Set<string>}} */ view = {};
   #subscription;
   #position;
-  #incarnation;
 
   constructor(world, id) {
     this.world = world;
@@ -37,8 +36,7 @@ class Member {
     this.#begin(await this.#run('connect'));
   }
 
-  #begin({ incarnation, position }) {
-    this.#incarnation = incarnation;
+  #begin({ position }) {
     this.#position = position;
     this.rooms.clear();
     this.view = {};
@@ -80,7 +78,11 @@ class Member {
     }
   }
 
-  beat() { return this.#run('beat', { incarnation: this.#incarnation }); }
+  /** As when nobody had gone on with what is left to tell. */
+  async sweep() {
+    await this.world.redis.ask('ZADD', 'telling', 'XX', 0, this.id);
+    await this.#run('sweep');
+  }
 
   begin(step, more) { this.doing = { step, more }; }
 
@@ -121,7 +123,7 @@ async function start(world, member) {
 async function goOn(world, member) {
   if (member.away && world.chance(AWAY)) await member.comeBack();
   else if (!member.away && member.doing.step === 'join' && world.chance(AWAY)) await member.leaveStream();
-  else if (!member.away && world.chance(AWAY)) await member.beat();
+  else if (!member.away && world.chance(AWAY)) await member.sweep();
   else await member.goOn();
 }
 
@@ -150,7 +152,7 @@ async function play(server, course) {
         assert.deepEqual([...view[room] ?? []].sort(), there.filter((other) => other !== id), `whom ${id} sees in ${room}`);
       }
     }
-    assert.deepEqual(await world.redis.ask('KEYS', '{telling,entering,kept}:*'), [], 'keys left');
+    assert.deepEqual(await world.redis.ask('KEYS', '{telling,entering,kept}*'), [], 'keys left');
   } finally {
     await world.close();
   }

@@ -71,13 +71,24 @@ enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 	return got.e;
 }
 
-enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep)
+enum err sweep_now(struct redis *r, struct sweep *sweep)
 {
 	enum err e;
 
-	presence_beat(r, &conf, beats, count, sweep, presence_set_err, &e);
+	presence_sweep(r, &conf, sweep, presence_set_err, &e);
 	redis_drain(r);
 	return e;
+}
+
+enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep)
+{
+	bool is_due = false;
+	enum err e;
+
+	presence_beat(r, &conf, beats, count, &is_due, presence_set_err, &e);
+	redis_drain(r);
+	*sweep = (struct sweep){ .moved = false };
+	return e || !is_due ? e : sweep_now(r, sweep);
 }
 
 enum err beat_now(struct redis *r, const struct peer *p, const char *incarnation,
@@ -95,15 +106,6 @@ enum err leave_now(struct redis *r, const struct peer *p, bool *leaving)
 	enum err e;
 
 	presence_leave(r, &conf, p, 0, leaving, presence_set_err, &e);
-	redis_drain(r);
-	return e;
-}
-
-enum err sweep_now(struct redis *r, struct sweep *sweep)
-{
-	enum err e;
-
-	presence_sweep(r, &conf, sweep, presence_set_err, &e);
 	redis_drain(r);
 	return e;
 }

@@ -34,7 +34,8 @@ struct tab {
 	struct buf heard;	/* "add-peer b r offer; x b 1", the newest last */
 };
 
-/* The functions of presence.h, waited for; beat_now() is of one, which trims. */
+/* The functions of presence.h, waited for. Beats sweep where that has something to do, as
+ * stream.fcgi does; beat_now() is of one, which trims. */
 enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep);
 enum err leave_now(struct redis *r, const struct peer *p, bool *leaving);
 enum err sweep_now(struct redis *r, struct sweep *sweep);

@@ -1,7 +1,10 @@
 -- presence.lua - who is here, and for how long. It uses deliver.lua; see there.
 local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
-local PRESENT, LEAVING = PREFIX .. 'present', PREFIX .. 'leaving'
+local TELLING_MS = PING_MS / 2  -- for who was telling others
+local PRESENT, LEAVING, TELLING = PREFIX .. 'present', PREFIX .. 'leaving', PREFIX .. 'telling'
+-- The sorted sets by time, and how far ahead a time in them can be. Further: the clock went back.
+local MOST_AHEAD = {[PRESENT] = PRESENT_MS, [LEAVING] = LAPSE_MS, [TELLING] = TELLING_MS}
 
 local function key_members(room) return PREFIX .. 'channels:' .. room end
 local function key_rooms(peer) return PREFIX .. peer .. ':channels' end
@@ -52,8 +55,20 @@ local function read(kind, key, command, ...)
   return reply
 end
 
--- A peer's own keys.
+local function check_times() must_be('zset', PRESENT, LEAVING, TELLING) end
+
+-- Whether there is something for a sweep.
+local function is_due(now)
+  for set, most in pairs(MOST_AHEAD) do
+    if redis.call('ZCOUNT', set, '-inf', text_of(now)) > 0 or
+        redis.call('ZCOUNT', set, '(' .. text_of(now + most), '+inf') > 0 then return true end
+  end
+  return false
+end
+
+-- A peer's own keys, and that of whom a sweep is to go on with.
 local function check_peer(peer)
+  must_be('zset', TELLING)
   must_be('hash', key_peer(peer))
   must_be('stream', key_mailbox(peer))
   must_be('set', key_rooms(peer))
@@ -134,7 +149,8 @@ end
 --   =  it entered before: it alone is told again
 --   -  it left; without another: all are to be told who are there then
 -- One script tells at most TELLS of them. The rest is in a list, as "+room other", and is told by the
--- next steps of this peer before anything else, so that the order holds.
+-- next steps of this peer before anything else, so that the order holds. Should whoever was telling
+-- them have been killed, a sweep goes on with it.
 local TELLS = TELL_AT_ONCE / 2
 local LIST_AT_ONCE = 1000  -- that unpack() is sure to take
 local told_count = 0  -- by this script
@@ -241,7 +257,10 @@ local function tell(peer, tells)
     for i = last, math.max(count + 1, last - LIST_AT_ONCE + 1), -1 do texts[#texts + 1] = format_tell(tells[i]) end
     redis.call('LPUSH', key_telling(peer), unpack(texts))
   end
-  if #tells > count then keep(key_telling(peer)) end
+  if #tells > count then
+    redis.call('ZADD', TELLING, text_of(now_ms() + TELLING_MS), peer)
+    keep(key_telling(peer), TELLING)
+  end
   return #tells > count, users
 end
 
@@ -296,7 +315,9 @@ local function tell_on(peer)
   end
   redis.call('LTRIM', key_telling(peer), count, -1)  -- a removal first, for a full memory
   tell(peer, tells)
-  if redis.call('EXISTS', key_telling(peer)) == 1 or sign == '-' then return '' end
+  if redis.call('EXISTS', key_telling(peer)) == 1 then return '' end
+  redis.call('ZREM', TELLING, peer)
+  if sign == '-' then return '' end
   if sign == '+' then end_enter(peer, room) end
   return room
 end
@@ -396,6 +417,23 @@ local function leave_on(peer)
   return left
 end
 
+-- Goes on with the lists that nobody went on with. Returns whether there is more.
+local function tell_late(now, limit)
+  local late = redis.call('ZRANGEBYSCORE', TELLING, '-inf', text_of(now), 'LIMIT', '0', limit)
+  for _, peer in ipairs(late) do
+    if told_count >= TELLS then return true end
+    local good, told = pcall(tell_on, peer)
+    if not good then
+      redis.log(redis.LOG_WARNING, told.err)
+      redis.call('ZREM', TELLING, peer)  -- a removal first, for a full memory
+      redis.call('ZADD', TELLING, text_of(now + TELLING_MS), peer)
+    elseif not told then
+      redis.call('ZREM', TELLING, peer)  -- the list has expired
+    end
+  end
+  return redis.call('ZCOUNT', TELLING, '-inf', text_of(now)) > 0
+end
+
 -- Those that are due, a few at a time. Returns moved, more, reaped (see sweep.lua).
 local function sweep(now)
   local reaped, at_once = 0, false
@@ -428,10 +466,12 @@ local function sweep(now)
     redis.call('ZREM', PRESENT, peer)
     redis.call('ZADD', LEAVING, lapse_text, peer)
   end
-  -- Further ahead than can be: the clock went back.
-  for set, most in pairs({[PRESENT] = text_of(now + PRESENT_MS), [LEAVING] = lapse_text}) do
+  at_once = tell_late(now, limit) or at_once
+  for set, most in pairs(MOST_AHEAD) do
+    most = text_of(now + most)
     for _, peer in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. most, '+inf',
         'LIMIT', '0', limit)) do
+      redis.call('ZREM', set, peer)
       redis.call('ZADD', set, most, peer)
     end
   end

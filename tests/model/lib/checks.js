@@ -38,7 +38,7 @@ export class Checks {
     const { world, simulation } = this;
     for (const line of removed) {
       const [by, peer] = line.split(' ');
-      if (by !== 'beat' && by !== 'sweep') continue;
+      if (by !== 'sweep') continue;
       this.tally('reaped');
       this.#reaped.add(peer);
       for (const page of simulation.pagesOf(peer)) {

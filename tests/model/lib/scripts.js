@@ -4,7 +4,8 @@
 // join, leave, connect and broadcast may also give { again }: what is to be named besides, to go on with it.
 //   connect           { resumed, position, incarnation, rooms, missed: [[id, message], …], more }
 //   replay            { known, missed, more }
-//   beat, sweep       { accepted, again, moved, more }
+//   beat              { accepted, again, due }
+//   sweep             { moved, more }
 //   stream_end, leave true or false
 //   join              'full', 'many' or the users of the others
 //   relay, broadcast  'apart', 'rate' or a number
@@ -44,14 +45,14 @@ const STEPS = {
   },
   beat: {
     keys: () => ['present', 'leaving'],
-    args: (a) => [a.peer, a.incarnation, 1],
-    result: ([moved, more, , [answer]]) => ({ accepted: answer > 0, again: answer === 2, moved: moved === 1, more: more === 1 }),
+    args: (a) => [1, a.peer, a.incarnation],
+    result: ([due, [, answer = 1]]) => ({ accepted: answer > 0, again: answer === 2, due: due === 1 }),
   },
   stream_end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },
   sweep: {
     keys: () => ['present', 'leaving'],
     args: () => [],
-    result: ([moved, more]) => ({ accepted: true, moved: moved === 1, more: more === 1 }),
+    result: ([moved, more]) => ({ moved: moved === 1, more: more === 1 }),
   },
   join: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving',

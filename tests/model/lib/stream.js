@@ -117,7 +117,7 @@ export class Stream {
         yield world.latency();
         if (!answer.accepted) return;
         if (answer.again) beatAt = world.now;
-        this.lookAgain(answer);
+        if (answer.due) this.lookIn(1);
       }
     }
   }
@@ -153,7 +153,6 @@ export class Stream {
 
   lookAgain({ moved, more }) {
     if (moved) this.lookIn(LAPSE + 1);
-    // A few at a time: who waits for the next beat needs hours for a host of thousands.
     if (more) this.lookIn(1);
   }
 

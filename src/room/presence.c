@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "room/presence.h"
 #include "room/script_args.h"
 #include "shared/metric.h"
@@ -168,7 +169,9 @@ struct beat_command {
 	struct presence_command base;
 	struct beat *beats;
 	int count;
-	char trims[BEATS_AT_ONCE + 1];	/* of each: "1" or "0" */
+	/* the words of beat.lua */
+	char trims[BEATS_AT_ONCE], connection_of[BEATS_AT_ONCE];
+	struct buf peers, incarnations, connections;
 	bool *is_due;
 };
 
@@ -200,7 +203,53 @@ static void on_beat_reply(struct redis_command *command, enum err e, struct repl
 	parse_beats(cmd, reply_at(reply, 1));
 	*cmd->is_due = reply_number(reply_at(reply, 0));
 	reply_free(reply);
+	buf_free(&cmd->peers);
+	buf_free(&cmd->incarnations);
+	buf_free(&cmd->connections);
 	finish_command(&cmd->base, e);
+}
+
+static void append_part(struct buf *b, const char *word)
+{
+	buf_str(b, word);
+	buf_char(b, ' ');
+}
+
+/* Its number among those that are known, from 1; a new one becomes known. */
+static int number_of(const char *connection, const char *known[], int *count)
+{
+	int i = 0;
+
+	while (i < *count && known[i] != connection)
+		i++;
+	if (i == *count)
+		known[(*count)++] = connection;
+	return i + 1;
+}
+
+static void format_beats(struct beat_command *cmd)
+{
+	const char *known[BEATS_AT_ONCE];
+	int known_count = 0;
+
+	cmd->peers = (struct buf)BUF_INIT(BEATS_AT_ONCE * (ID_MAX + 1));
+	cmd->incarnations = (struct buf)BUF_INIT(BEATS_AT_ONCE * INCARNATION_SIZE);
+	cmd->connections = (struct buf)BUF_INIT(BEATS_AT_ONCE * KEY_MAX);
+	for (int i = 0; i < cmd->count; i++) {
+		const struct beat *b = &cmd->beats[i];
+
+		cmd->trims[i] = b->trims ? '1' : '0';
+		cmd->connection_of[i] = (char)number_of(b->connection, known, &known_count);
+		append_part(&cmd->peers, b->peer->id);
+		append_part(&cmd->incarnations, b->incarnation);
+	}
+	for (int i = 0; i < known_count; i++)
+		append_part(&cmd->connections, known[i]);
+}
+
+static void append_buf(struct script_args *args, const struct buf *b)
+{
+	args_append_word(args, b->data, b->len);
 }
 
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
@@ -211,16 +260,13 @@ void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 	cmd->beats = beats;
 	cmd->count = count;
 	cmd->is_due = is_due;
-	/* The keys of the peers are not passed: those of BEATS_AT_ONCE peers would not
-	 * fit into REDIS_ARGS. The script makes them from the ids. */
+	format_beats(cmd);
 	append_presence_keys(&cmd->base, c);
-	for (int i = 0; i < count; i++)
-		cmd->trims[i] = beats[i].trims ? '1' : '0';
 	args_append_word(&cmd->base.args, cmd->trims, (size_t)count);
-	for (int i = 0; i < count; i++)
-		args_append_string(&cmd->base.args, beats[i].peer->id);
-	for (int i = 0; i < count; i++)
-		args_append_string(&cmd->base.args, beats[i].incarnation);
+	args_append_word(&cmd->base.args, cmd->connection_of, (size_t)count);
+	append_buf(&cmd->base.args, &cmd->peers);
+	append_buf(&cmd->base.args, &cmd->incarnations);
+	append_buf(&cmd->base.args, &cmd->connections);
 	args_enqueue(r, &cmd->base.command, SCRIPT_BEAT, &cmd->base.args, on_beat_reply);
 }
 

@@ -13,10 +13,12 @@
 #include "room/peer.h"
 #include "store/redis.h"
 
+enum { INCARNATION_SIZE = 48 };
+
 struct presence {
 	bool resumed;
 	char position[48];		/* the id that `connected` says */
-	char incarnation[48];		/* for presence_beat() */
+	char incarnation[INCARNATION_SIZE];	/* for presence_beat() */
 	const struct reply *rooms;	/* names */
 	const struct reply *missed;	/* {id, {"m", message}} each: a page */
 	bool more;			/* pages follow: presence_replay() */
@@ -49,6 +51,7 @@ void presence_replay(struct redis *r, const struct conf *c,
 struct beat {
 	const struct peer *peer;
 	const char *incarnation;	/* as presence_connect() gave it */
+	const char *connection;		/* the channel of that which it is subscribed by */
 	bool trims;			/* the mailbox, as the client has all of it */
 	/* the result */
 	bool live;			/* else connect again */
@@ -56,9 +59,9 @@ struct beat {
 	bool again;			/* beat again at once */
 };
 
-enum { BEATS_AT_ONCE = 64 };
+enum { BEATS_AT_ONCE = 255 };	/* as a byte says of which connection each is */
 
-/* At most BEATS_AT_ONCE. *is_due: a sweep has something to do. beats and is_due must stay until
+/* At most BEATS_AT_ONCE. Those of one connection have the same pointer to its channel. *is_due: a sweep has something to do. beats and is_due must stay until
  * done is called, with them set; they say nothing where it is an error. */
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 		   int count, bool *is_due, presence_done *done, void *arg);
@@ -69,7 +72,9 @@ void presence_leave(struct redis *r, const struct conf *c, const struct peer *p,
 void presence_sweep(struct redis *r, const struct conf *c, struct sweep *sweep,
 		    presence_done *done, void *arg);
 
-/* The channel of a peer, PREFIX messages:PEER. Owned by the caller. */
+/* The channel of a peer, PREFIX messages:PEER. Owned by the caller. Of those of connections,
+ * which no peer has, all begin as that of PRESENCE_CONNECTION. */
+#define PRESENCE_CONNECTION "@"
 char *presence_channel(const struct conf *c, const char *peer);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Nothing here checks for the room in struct script_args: whoever appends knows how
- * much it is. The most that is appended is 131 args of REDIS_ARGS (200), by a full
- * batch of beats: two keys, a word for all, and two for each of BEATS_AT_ONCE; 7 keys
- * of 8, by a join; and 2 numbers of 2.
+ * much it is. The most that is appended is 71 args of REDIS_ARGS (80), by a full batch of
+ * messages: three keys, four words, and one for each; 7 keys of 8, by a join; and 2 numbers
+ * of 2.
  */
 #include "config.h"
 

@@ -46,7 +46,7 @@ void redis_prepare(struct redis *r);
 enum { REDIS_IDLE_MS = 40000 };
 int64_t redis_trim(struct redis *r);
 
-enum { REDIS_ARGS = 200 };
+enum { REDIS_ARGS = 80 };
 
 /*
  * A script to run, and what is done with its result. args are the KEYS, keys of them, then

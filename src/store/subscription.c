@@ -11,6 +11,9 @@
  * nobody publishes to. Meanwhile SUBSCRIBE is not sent, and those who wait for it are in the
  * connection's list `unsent`. What is to be sent goes out by subscription_flush(), all at once.
  *
+ * Each connection begins with its own channel. Nothing is published there: by it others can ask
+ * Redis whether it knows the connection, once for all that are subscribed by it.
+ *
  * Commands whose answer is awaited are in the list `awaited`, the oldest first: all may take
  * equally long. What has an answer, or a message, or is lost or late, is in the list `ready`.
  */
@@ -26,6 +29,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fifo.h"
+#include "base/id.h"
 #include "store/dial.h"
 #include "store/dialler.h"
 #include "store/push.h"
@@ -47,6 +51,7 @@ TAILQ_HEAD(subscription_list, subscription);
 
 struct connection {
 	TAILQ_ENTRY(connection) entry;
+	char *own;			/* its channel */
 	enum { IS_CLOSED, IS_DIALLING, IS_OPEN } state;
 	struct dialler *dialler;	/* of one that is dialled */
 	struct dialled dialled;		/* of an open one */
@@ -85,10 +90,13 @@ static struct subscription_list awaited = TAILQ_HEAD_INITIALIZER(awaited);
 static struct subscription_list ready = TAILQ_HEAD_INITIALIZER(ready);
 static struct dialler *refresher;	/* asks the Sentinels; NULL: none does */
 static int subscription_epoll = -1;
+static char *own_prefix;
 
-void subscription_init(int epoll_fd)
+void subscription_init(int epoll_fd, const char *own)
 {
 	subscription_epoll = epoll_fd;
+	free(own_prefix);
+	own_prefix = xstrdup(own);
 }
 
 /* The tree and the lists */
@@ -378,9 +386,11 @@ static void finish_dialling(struct connection *c)
 		lose_subscriptions(c);
 		return;
 	}
-	c->has_output = c->is_unsent = c->is_late = false;
+	c->is_unsent = c->is_late = false;
 	c->heard_at = c->unused_at = clock_ms();
 	watch_connection(c, EPOLL_CTL_ADD);
+	redisAppendCommand(c->dialled.context, SUBSCRIBE, c->own);
+	c->has_output = true;
 	if (!refresher)
 		send_unsent(c);
 }
@@ -514,10 +524,21 @@ static bool may_join(struct connection *c, char *channel)
 	return (c->state != IS_OPEN || !c->is_late) && !find_subscription(c, channel);
 }
 
+static char *own_channel(void)
+{
+	struct buf name = BUF_INIT(256);
+	char id[ID_RANDOM_LEN + 1];
+
+	id_random(id);
+	buf_fmt(&name, "%s%s", own_prefix, id);
+	return name.data;
+}
+
 static struct connection *connection_new(void)
 {
 	struct connection *c = xcalloc(1, sizeof *c);
 
+	c->own = own_channel();
 	TAILQ_INIT(&c->unsent);
 	TAILQ_INSERT_TAIL(&connections, c, entry);
 	return c;
@@ -570,6 +591,11 @@ enum subscription_state subscription_state(const struct subscription *s)
 enum err subscription_error(const struct subscription *s)
 {
 	return s->lost_by;
+}
+
+const char *subscription_connection(const struct subscription *s)
+{
+	return s->connection ? s->connection->own : own_prefix;
 }
 
 int64_t subscription_settles_at(void)

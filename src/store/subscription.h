@@ -25,9 +25,10 @@ enum { SUBSCRIPTION_HELD_MAX = 48 * 1024 };
 struct subscription;
 
 /* Call once. The connections are in this epoll, with SUBSCRIPTION_EVENT in data.u64: an
- * address, in which that bit is clear, marks those of others. */
+ * address, in which that bit is clear, marks those of others. Each is subscribed to a channel
+ * of its own, whose name begins with own; copied. */
 enum { SUBSCRIPTION_EVENT = 2 };
-void subscription_init(int epoll_fd);
+void subscription_init(int epoll_fd, const char *own);
 
 /* Begins to subscribe to a channel; connects first, if there is no connection for it. arg is
  * for subscription_ready(). NULL: Redis is away, and was just tried. */
@@ -46,6 +47,10 @@ enum subscription_state subscription_state(const struct subscription *s);
 
 /* Why it was lost: ERR_STORE, ERR_STORE_VERSION. */
 enum err subscription_error(const struct subscription *s);
+
+/* The channel of its connection, which is there for ever: where Redis counts a subscriber to
+ * that, this subscription is counted, too. Where it was lost: one that nobody is subscribed to. */
+const char *subscription_connection(const struct subscription *s);
 
 /*
  * On clock_ms(). Where Sentinels have just named another master, other programs may write to

@@ -44,9 +44,12 @@ static const struct conf *sessions_conf;
 
 void sessions_init(int epoll, const struct conf *conf)
 {
+	char *own = presence_channel(conf, PRESENCE_CONNECTION);
+
 	sessions_conf = conf;
 	sessions_redis = redis_new(epoll);
-	subscription_init(epoll);
+	subscription_init(epoll, own);
+	free(own);
 }
 
 void session_init(struct session *s, const struct conf *conf, const struct peer *peer)
@@ -253,7 +256,8 @@ static void start_beats(void)
 void session_beat(struct session *s, bool trims)
 {
 	s->beat = (struct beat){
-		.peer = &s->peer, .incarnation = s->incarnation, .trims = trims,
+		.peer = &s->peer, .incarnation = s->incarnation,
+		.connection = subscription_connection(s->subscription), .trims = trims,
 	};
 	begin_step(s, SESSION_TO_BEAT, &to_beat);
 }

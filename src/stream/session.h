@@ -34,7 +34,7 @@ struct session {
 	struct peer peer;
 	char position[ID_SIZE];		/* the last id sent to the client; only changed while
 					 * it neither connects nor replays */
-	char incarnation[48];
+	char incarnation[INCARNATION_SIZE];
 	void *arg;			/* what session_ready() returns */
 	struct subscription *subscription;	/* NULL: it is not connected */
 	/* the result of the last step */

@@ -31,8 +31,8 @@ static void run_function(struct redis *r, const struct conf *c, unsigned which)
 	struct buf out = BUF_INIT(1 << 20);
 	struct presence presence = { .reply = NULL };
 	struct beat beats[] = {
-		{ .peer = &p, .incarnation = "1-1" },
-		{ .peer = &p, .incarnation = "2-1" },
+		{ .peer = &p, .incarnation = "1-1", .connection = "@" },
+		{ .peer = &p, .incarnation = "2-1", .connection = "@" },
 	};
 	struct sweep sweep;
 	enum err e = ERR_STORE;

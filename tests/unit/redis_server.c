@@ -260,6 +260,20 @@ void tell(const char *fmt, ...)
 	va_end(ap);
 }
 
+int server_clients(int least, int most)
+{
+	redisReply *r = ask("CLIENT LIST");
+	int count = least ? 0 : -1;
+
+	for (const char *at = r->str; (at = strstr(at, " sub=")); at++) {
+		int channels = atoi(at + strlen(" sub="));
+
+		count += channels >= least && channels <= most;
+	}
+	freeReplyObject(r);
+	return count;
+}
+
 long long ask_number(const char *fmt, ...)
 {
 	redisReply *r;

@@ -30,4 +30,8 @@ redisReply *ask_argv(int argc, const char **argv);
 void tell(const char *fmt, ...);
 long long ask_number(const char *fmt, ...);
 
+/* How many other clients are connected that are subscribed to at least `least` and at most
+ * `most` channels. (With subscription.c one is a connection's own.) */
+int server_clients(int least, int most);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -147,18 +148,6 @@ static void leave_all(struct session *all, int count)
 		session_free(&all[i]);
 }
 
-/* Besides that of the test. */
-static int connections_of(const char *type)
-{
-	redisReply *r = ask("CLIENT LIST TYPE %s", type);
-	int count = strcmp(type, "normal") ? 0 : -1;
-
-	for (const char *at = r->str; (at = strchr(at, '\n')); at++)
-		count++;
-	freeReplyObject(r);
-	return count;
-}
-
 /* All by two connections; they beat together; and of each the last stream is known to have
  * gone, as its subscription is not counted when the script runs. */
 static void test_crowd(void **state)
@@ -168,8 +157,8 @@ static void test_crowd(void **state)
 	(void)state;
 	init_all(crowd, CROWD);
 	connect_all(crowd, CROWD);
-	assert_int_equal(connections_of("normal"), 1);
-	assert_int_equal(connections_of("pubsub"), 1);
+	assert_int_equal(server_clients(0, 0), 1);
+	assert_int_equal(server_clients(2, INT_MAX), 1);
 	beat_all(crowd, CROWD);
 	for (int i = 0; i < CROWD; i++) {
 		assert_int_equal(crowd[i].err, OK);
@@ -179,7 +168,7 @@ static void test_crowd(void **state)
 			 (CROWD + BEATS_AT_ONCE - 1) / BEATS_AT_ONCE);
 	assert_int_equal(ask_number("ZCARD %spresent", conf.prefix), CROWD);
 	leave_all(crowd, CROWD);
-	assert_int_equal(connections_of("pubsub"), 0);
+	assert_int_equal(server_clients(2, INT_MAX), 0);
 	assert_int_equal(ask_number("ZCARD %sleaving", conf.prefix), CROWD);
 	tell("FLUSHALL");
 }
@@ -403,15 +392,15 @@ static void test_unused(void **state)
 	init_all(s, 1);
 	connect_all(s, 1);
 	leave_all(s, 1);
-	assert_int_equal(connections_of("pubsub"), 0);
-	assert_int_equal(connections_of("normal"), 2);
+	assert_int_equal(server_clients(2, INT_MAX), 0);
+	assert_int_equal(server_clients(0, 1), 2);
 	init_all(s, 1);
 	connect_all(s, 1);
-	assert_int_equal(connections_of("pubsub"), 1);
-	assert_int_equal(connections_of("normal"), 1);
+	assert_int_equal(server_clients(2, INT_MAX), 1);
+	assert_int_equal(server_clients(0, 0), 1);
 	leave_all(s, 1);
 	/* The last sweep is due after GRACE. */
-	while (connections_of("normal")) {
+	while (server_clients(0, 1)) {
 		assert_true(clock_ms() < end_at + (int64_t)ahead_s * 1000);
 		ahead_s += REDIS_IDLE_MS / 1000;
 		for (int i = 0; i < 10; i++)

@@ -2,6 +2,7 @@
  * reaches, and what happens where nobody takes it, or the connection goes. */
 #include "config.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -96,16 +97,10 @@ static long long subscribers(const char *channel)
 	return count;
 }
 
-/* Connections to Redis that are subscribed to something. */
-static int pubsub_clients(void)
+/* Connections that have subscriptions, besides their own channels. */
+static int connections_in_use(void)
 {
-	redisReply *r = ask("CLIENT LIST TYPE pubsub");
-	int count = 0;
-
-	for (const char *at = r->str; (at = strchr(at, '\n')); at++)
-		count++;
-	freeReplyObject(r);
-	return count;
+	return server_clients(2, INT_MAX);
 }
 
 /* Until it has come. Who is ready then is not forgotten. */
@@ -156,7 +151,7 @@ static void test_many(void **state)
 	for (int i = 0; i < CHANNELS; i++)
 		assert_int_equal(wait_while(all[i], SUBSCRIPTION_STARTING),
 				 SUBSCRIPTION_CONFIRMED);
-	assert_int_equal(pubsub_clients(), 1);
+	assert_int_equal(connections_in_use(), 1);
 	for (int i = 0; i < CHANNELS; i++)
 		assert_int_equal(ask_number("PUBLISH c%d %d", i, i), 1);
 	for (int i = 0; i < CHANNELS; i++) {
@@ -173,7 +168,7 @@ static void test_many(void **state)
 		subscription_free(all[i]);
 	}
 	assert_int_equal(subscribers("c0"), 0);
-	assert_int_equal(pubsub_clients(), 0);
+	assert_int_equal(connections_in_use(), 0);
 }
 
 /* Who goes before the connection is made is not asked for, also where that was all. */
@@ -193,12 +188,12 @@ static void test_early(void **state)
 	s = subscribe("e", NULL);
 	assert_int_equal(subscribers("c") + subscribers("d"), 0);
 	assert_int_equal(subscribers("e"), 1);
-	assert_int_equal(pubsub_clients(), 1);
+	assert_int_equal(connections_in_use(), 1);
 	unsubscribe(s);
 	s = start("c", NULL);
 	subscription_free(s);
 	unsubscribe(subscribe("c", NULL));
-	assert_int_equal(pubsub_clients(), 0);
+	assert_int_equal(connections_in_use(), 0);
 }
 
 /* Each is counted, and hears all; and so does who comes after one that has just gone. */
@@ -209,7 +204,7 @@ static void test_same_channel(void **state)
 
 	(void)state;
 	assert_int_equal(subscribers("c"), 2);
-	assert_int_equal(pubsub_clients(), 2);
+	assert_int_equal(connections_in_use(), 2);
 	assert_int_equal(ask_number("PUBLISH c 1"), 2);
 	assert_string_equal(next(a), "1");
 	assert_string_equal(next(b), "1");
@@ -219,15 +214,15 @@ static void test_same_channel(void **state)
 	a = subscribe("c", NULL);
 	assert_int_equal(subscribers("c"), 2);
 	unsubscribe(b);
-	assert_int_equal(pubsub_clients(), 1);
+	assert_int_equal(connections_in_use(), 1);
 	unsubscribe(a);
 	a = subscribe("c", NULL);
 	assert_int_equal(ask_number("PUBLISH c 2"), 1);
 	assert_string_equal(next(a), "2");
-	assert_int_equal(pubsub_clients(), 1);
+	assert_int_equal(connections_in_use(), 1);
 	unsubscribe(a);
 	unsubscribe(other);
-	assert_int_equal(pubsub_clients(), 0);
+	assert_int_equal(connections_in_use(), 0);
 }
 
 /* Who does not wait for the end of one leaves an answer behind, which is not that of the
@@ -253,7 +248,7 @@ static void test_freed(void **state)
 		run_until_now();
 	}
 	unsubscribe(other);
-	while (pubsub_clients()) {
+	while (connections_in_use()) {
 		assert_true(clock_ms() < end_at);
 		run_until_now();
 	}
@@ -319,6 +314,16 @@ static void subscribe_again(struct subscription *s)
 	unsubscribe(s);
 }
 
+/* Those that are not in use, too: all have been seen to be closed. */
+static void kill_connections(void)
+{
+	struct epoll_event e;
+
+	tell("CLIENT KILL TYPE pubsub");
+	while (epoll_wait(test_epoll, &e, 1, 0) == 1)
+		subscription_receive(e.data.u64);
+}
+
 /* All that were on it hear of it, once; and have what came before. */
 static void test_lost(void **state)
 {
@@ -331,15 +336,38 @@ static void test_lost(void **state)
 	assert_string_equal(next(other), "1");
 	while (subscription_ready())
 		;
-	tell("CLIENT KILL TYPE pubsub");
-	while (subscription_state(s) != SUBSCRIPTION_LOST)
-		wait_once(10);
+	kill_connections();
+	assert_int_equal(subscription_state(s), SUBSCRIPTION_LOST);
 	assert_int_equal(subscription_error(s), ERR_STORE);
 	subscription_free(other);
 	assert_ptr_equal(subscription_ready(), &arg);
 	assert_null(subscription_ready());
 	assert_string_equal(next(s), "1");
 	subscribe_again(s);
+}
+
+/* By its own channel one asks Redis for all that are subscribed by a connection. */
+static void test_own_channel(void **state)
+{
+	struct subscription *a = subscribe("c", NULL), *b = subscribe("d", NULL);
+	struct subscription *twin = subscribe("c", NULL);
+	const char *own = subscription_connection(a), *other = subscription_connection(twin);
+
+	(void)state;
+	assert_ptr_equal(own, subscription_connection(b));
+	assert_string_not_equal(own, other);
+	assert_memory_equal(own, "own:", 4);
+	assert_int_equal(subscribers(own), 1);
+	assert_int_equal(subscribers(other), 1);
+	kill_connections();
+	assert_int_equal(subscribers(own), 0);
+	wait_lost(a);
+	assert_int_equal(subscribers(subscription_connection(a)), 0);
+	wait_lost(twin);
+	wait_lost(b);
+	subscription_free(b);
+	subscription_free(twin);
+	subscribe_again(a);
 }
 
 /* A master that became a replica confirms it, and counts elsewhere. */
@@ -349,7 +377,7 @@ static void test_distrust(void **state)
 
 	(void)state;
 	subscription_distrust(other);
-	assert_int_equal(pubsub_clients(), 0);
+	assert_int_equal(connections_in_use(), 0);
 	wait_lost(other);
 	subscription_free(other);
 	subscribe_again(s);
@@ -381,7 +409,7 @@ static void test_frozen(void **state)
 	assert_string_equal(next(s), "1");
 	assert_int_equal(subscription_state(s), SUBSCRIPTION_CONFIRMED);
 	other = subscribe("e", NULL);
-	assert_int_equal(pubsub_clients(), 1);
+	assert_int_equal(connections_in_use(), 1);
 	assert_int_equal(subscribers("d") + subscribers("f"), 0);
 	unsubscribe(other);
 	unsubscribe(s);
@@ -437,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_own_channel),
 		cmocka_unit_test(test_distrust),
 		cmocka_unit_test(test_late_reader),
 		cmocka_unit_test(test_refused),
@@ -447,7 +476,7 @@ int main(void)
 
 	server_start();
 	test_epoll = epoll_create1(EPOLL_CLOEXEC);
-	subscription_init(test_epoll);
+	subscription_init(test_epoll, "own:");
 	conf_setup(settings);
 	conf.redis.db = 1;	/* so that there is a greeting to be answered */
 	failed = cmocka_run_group_tests(tests, NULL, NULL);

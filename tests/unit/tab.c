@@ -82,11 +82,18 @@ enum err sweep_now(struct redis *r, struct sweep *sweep)
 
 enum err beats_now(struct redis *r, struct beat beats[], int count, struct sweep *sweep)
 {
+	char *channels[BEATS_AT_ONCE];
 	bool is_due = false;
 	enum err e;
 
+	/* As if each were subscribed by a connection of its own. */
+	for (int i = 0; i < count; i++)
+		beats[i].connection = channels[i] = presence_channel(&conf, beats[i].peer->id);
+
 	presence_beat(r, &conf, beats, count, &is_due, presence_set_err, &e);
 	redis_drain(r);
+	for (int i = 0; i < count; i++)
+		free(channels[i]);
 	*sweep = (struct sweep){ .moved = false };
 	return e || !is_due ? e : sweep_now(r, sweep);
 }

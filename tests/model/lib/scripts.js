@@ -45,7 +45,7 @@ const STEPS = {
   },
   beat: {
     keys: () => ['present', 'leaving'],
-    args: (a) => [1, a.peer, a.incarnation],
+    args: (a) => [1, '\x01', a.peer, a.incarnation, `messages:${a.peer}`],
     result: ([due, [, answer = 1]]) => ({ accepted: answer > 0, again: answer === 2, due: due === 1 }),
   },
   stream_end: { keys: (a) => ['present', 'leaving', `peer:${a.peer}`], args: (a) => [a.peer, 0], result: (r) => r === 1 },

@@ -1,9 +1,10 @@
 // Redis over TLS: whom it believes, and that all works as without, also where a record comes in parts or not at all.
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import tls from 'node:tls';
 import { Authority } from './lib/authority.js';
 import { command } from './lib/command.js';
 import { tlsLines } from './lib/documents.js';
@@ -139,6 +140,28 @@ if (FULL) {
         }, 'the second to pass in which it is valid');
         assert.deepEqual(lines, ['error: TLS: the certificate is refused: certificate has expired, for 127.0.0.1']);
       });
+    });
+
+    it('by the name in the URL, as SNI, a server that holds several chooses one; an address is no such name', async (t) => {
+      const read = ({ cert, key }) => ({ cert: readFileSync(cert), key: readFileSync(key) });
+      const chosen = tls.createSecureContext(read(authority.issue('DNS:localhost')));
+      let names = 0;
+      const door = tls.createServer({ ...read(authority.issue('DNS:default.example')), SNICallback: (name, done) => {
+        names++;
+        done(null, name === 'localhost' ? chosen : undefined);
+      } }, (socket) => {
+        const to = net.connect(redis.port, '127.0.0.1');
+        for (const one of [socket, to]) one.on('error', () => {});
+        socket.pipe(to).pipe(socket);
+      });
+      t.after(() => door.close());
+      await new Promise((resolve) => { door.listen(0, '127.0.0.1', () => resolve(undefined)); });
+      const { port } = /** @type {net.AddressInfo} */ (door.address());
+      assert.deepEqual(await told(redis.urlAt({ host: 'localhost', port })), []);
+      const before = names;
+      assert.deepEqual(await told(redis.urlAt({ port })),
+        ['error: TLS: the certificate is refused: IP address mismatch, for 127.0.0.1']);
+      assert.equal(names, before, 'an address is not sent');
     });
 
     it('Redis wants one of us, and that its authority has signed', async () => {

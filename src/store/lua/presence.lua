@@ -2,7 +2,9 @@
 local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
 local TELLING_MS = PING_MS / 2  -- for who was telling others
-local PRESENT, LEAVING, TELLING = PREFIX .. 'present', PREFIX .. 'leaving', PREFIX .. 'telling'
+local PRESENT = PREFIX .. 'present'
+local LEAVING = PREFIX .. 'leaving'
+local TELLING = PREFIX .. 'telling'
 -- The sorted sets by time, and how far ahead a time in them can be. Further: the clock went back.
 local MOST_AHEAD = {[PRESENT] = PRESENT_MS, [LEAVING] = LAPSE_MS, [TELLING] = TELLING_MS}
 

@@ -182,6 +182,17 @@ describe('a race', () => {
     assert.ok(isAbove(incarnation, last), `${incarnation} is not above ${last}`);
   });
 
+  it('on two masters, one after the other, whose clocks are behind: what the first began is not what the second begins', async () => {
+    const [a] = await enter('a');
+    await run('relay', 'a', { to: 'a', most: 0, messages: [`"event":"x","data":{"peer":${user('a')}}}`] });
+    world.offset -= HOUR_MS;
+    await world.snapshot();
+    const lost = await connect(a.peer);
+    await world.restart(true);
+    const { incarnation } = await connect(a.peer);
+    assert.notEqual(incarnation, lost.incarnation);
+  });
+
   it('reaped and begun anew within one millisecond: ids are above all before', async () => {
     const [, b] = await enter('a', 'b', 'c');
     world.now += SETTINGS.PING_MS * 4;

@@ -381,10 +381,13 @@ local function begin_incarnation(peer, server, others, now)
   -- this, with ids that are not known here. Some stream has yet to read them, or a client has one.
   local newest = redis.call('XREVRANGE', key_mailbox(peer), '+', '-', 'COUNT', '1')[1]
   local last = newest and tonumber(newest[1]:match('^%d+')) or 0
+  -- Each server has a sequence of its own: the master before this may have begun one in this very
+  -- millisecond, where the clock went back.
+  local sequence = tonumber(redis.sha1hex(server):sub(1, 6), 16)
   -- Many thousand entries take their time to be freed.
   if newest then redis.call('UNLINK', key_mailbox(peer)) end
   local incarnation = redis.call('XADD', key_mailbox(peer),
-    text_of(math.max(now, last) + 1) .. '-0', 'm', '')
+    text_of(math.max(now, last) + 1) .. '-' .. text_of(sequence), 'm', '')
   redis.call('HSET', key_peer(peer), 'inc', incarnation, 'server', server)
   redis.call('DEL', key_kept(peer))
   if others then ping(peer, incarnation, '{}') end

@@ -112,6 +112,12 @@ static void test_relay(void **state)
 		{ "what is refused costs nothing",
 		  "enter a b r | limit 0 1000 0 | relay a b +5500 | "
 		  "?relay a b +800 | ?relay a b +300", "rate | streams 1" },
+		{ "a batch above a window: where half is left it has a place, and the window is "
+		  "as much longer",
+		  "enter a b r | limit 0 1000 0 | ?relay a b +5800 +5800 | ?relay a b 1 | "
+		  "later 6001 | ?relay a b 1 | later 6000 | ?relay a b +3200 | "
+		  "?relay a b +5800 +5800",
+		  "streams 1 | rate | rate | streams 1 | rate" },
 		{ "both limits are one number",
 		  "enter a b r | limit 10 1000 0 | relay a b 1 | "
 		  "?redis GET %rate:a | relay a b +500 | ?redis GET %rate:a",

@@ -70,7 +70,7 @@ export class RedisServer {
 
   /** Of its command line. */
   options() {
-    return ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir,
+    return ['--port', this.port, '--bind', '127.0.0.1', '--unixsocket', this.#socket, '--save', '', '--appendonly', 'no', '--dir', this.dir,
       '--maxmemory-policy', 'noeviction', '--maxclients', '5000',
       '--stream-node-max-bytes', '1024', '--enable-debug-command', 'yes',
       ...this.tlsOptions(),
@@ -84,6 +84,11 @@ export class RedisServer {
   }
 
   get pid() { return this.#child.pid; }
+
+  get #socket() { return path.join(this.dir, 'socket'); }
+
+  /** For who asks it very often: half as dear as TCP. */
+  get local() { return `unix://${this.#socket}`; }
 
   get #account() { return this.password ? `${this.user?.name ?? 'default'}:${this.password}@` : ''; }
 

@@ -72,7 +72,7 @@ export class World {
   }
 
   static async open(server, seed, settings, mutant) {
-    const redis = await Redis.open(server.url);
+    const redis = await Redis.open(server.local);
     const world = new World(server, redis, seed);
     await redis.ask('FLUSHALL');
     world.scripts = new Scripts(redis, settings, mutant);
@@ -206,7 +206,7 @@ export class World {
   }
 
   async subscribe(peer) {
-    const redis = await Redis.open(this.server.url);
+    const redis = await Redis.open(this.server.local);
     const channel = `messages:${peer}`;
     const subscription = new Subscription(redis, await redis.subscribe(channel), channel);
     for (const old of this.#subscriptions) if (old.dead) this.#subscriptions.delete(old);

@@ -2,24 +2,15 @@
 // refusal, and who is well-behaved is served.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Connection } from '../http/lib/connection.js';
-import { dice } from '../http/lib/dice.js';
-import { Malformed } from '../http/lib/malformed.js';
 import { isRelayed } from '../http/lib/peer.js';
 import { SERVER, suite } from '../http/lib/suite.js';
+import { Thread } from '../http/lib/thread.js';
 import { randomId } from '../http/lib/tokens.js';
 import { until, WAIT_MS } from '../http/lib/wait.js';
 import { ROUNDS, SEED } from './lib/rounds.js';
 
 const REQUESTS = (SERVER === 'apache' ? 50_000 : 100_000) * ROUNDS, CONNECTIONS = 16, WARM_UP = 20_000;
 const GROWTH_KIB = 2_000;
-
-/** 501, 505, and 500 for a body that was cut, are the web server's. It may close a connection
- *  without an answer where it cannot tell where the request ends. */
-function isRight({ ends }, status, isOurs) {
-  if (status === 0) return ends;
-  return status < 500 || (!isOurs && (status === 501 || status === 505 || (status === 500 && ends)));
-}
 
 if (SERVER !== 'spread') {
   // What the web servers say of what they refuse themselves.
@@ -41,24 +32,20 @@ if (SERVER !== 'spread') {
         return [pid, { name, kib: Number(kib) }];
       }))));
 
-    const statuses = {};
     let warm = {};
 
     it(`${REQUESTS} of them, by seed ${SEED}: none gets an error of the server's`, async (t) => {
-      const there = { site, peers: Array.from({ length: 8 }, () => site.peer()), room: randomId('r') };
-      let asked = 0;
-      await Promise.all(Array.from({ length: CONNECTIONS }, async (_, i) => {
-        const malformed = new Malformed(dice(SEED * CONNECTIONS + i), there);
-        const connection = new Connection(site.servers[0].base);
-        while (asked < REQUESTS) {
-          if (asked++ === WARM_UP) warm = memory();
-          const request = malformed.next();
-          const { status, isOurs } = await connection.ask(request);
-          statuses[status] = (statuses[status] ?? 0) + 1;
-          if (!isRight(request, status, isOurs)) assert.fail(`${status} to ${JSON.stringify(request.bytes.toString('latin1'))}`);
-        }
-        connection.close();
-      }));
+      const peers = Array.from({ length: 8 }, () => site.peer()).map(({ id, token }) => ({ id, token }));
+      const asking = new Thread(new URL('lib/asking.js', import.meta.url), { seed: SEED, connections: CONNECTIONS,
+        base: site.servers[0].base.href, secret: site.secret, peers, room: randomId('r') });
+      let statuses;
+      try {
+        await asking.ask(WARM_UP);
+        warm = memory();
+        statuses = await asking.ask(REQUESTS);
+      } finally {
+        await asking.end();
+      }
       t.diagnostic(`by status, 0 being none: ${JSON.stringify(statuses)}`);
       for (const status of [200, 204, 302, 400, 401, 404, 405, 413, 415]) assert.ok(statuses[status], `some with ${status}`);
     });

@@ -5,7 +5,7 @@ import { WAIT_MS, within } from './wait.js';
 export class Connection {
   /** @type {net.Socket} */ #socket;
   #over = new WeakSet(); // sockets from which nothing more comes
-  #got = Buffer.alloc(0);
+  /** @type {Buffer} */ #got = Buffer.alloc(0);
   /** @type {(value?: any) => void} */ #wake = () => {};
 
   /** @param {URL} url  of the server */
@@ -23,7 +23,8 @@ export class Connection {
     const socket = this.#socket;
     socket.write(bytes);
     if (ends) socket.end();
-    const answer = await within(2 * WAIT_MS, this.#answer(method), `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 500))}`);
+    const answer = await within(2 * WAIT_MS, this.#answer(method),
+      () => `an answer to ${JSON.stringify(bytes.toString('latin1', 0, 500))}`);
     if (ends || !answer.goesOn) this.close();
     return answer;
   }
@@ -36,7 +37,7 @@ export class Connection {
 
   #open() {
     const socket = net.connect({ host: this.host, port: this.port, noDelay: true, allowHalfOpen: true });
-    socket.on('data', (some) => { this.#got = Buffer.concat([this.#got, some]); this.#wake(); });
+    socket.on('data', (some) => { this.#got = this.#got.length ? Buffer.concat([this.#got, some]) : some; this.#wake(); });
     for (const end of ['end', 'close', 'error']) socket.on(end, () => { this.#over.add(socket); this.#wake(); });
     return socket;
   }
@@ -68,10 +69,12 @@ export class Connection {
     const [first, ...lines] = this.#take(end + 4).toString('latin1').trimEnd().split('\r\n');
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
     if (status < 200) return this.#answer(method);
-    const headers = Object.fromEntries(lines.map((line) => {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    for (const line of lines) {
       const colon = line.indexOf(':');
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-    }));
+      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    }
     const type = headers['content-type'] ?? '';
     const isOurs = type.startsWith('application/problem+json');
     const isStream = status === 200 && type.startsWith('text/event-stream');

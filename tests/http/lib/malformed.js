@@ -31,9 +31,9 @@ const LINE_ENDS = ['\n', '\r', '\r\n ', '\n\n', '\r\r\n'];
 const isToken = (pair) => pair.startsWith('token=');
 
 /**
- * One that is not yet written down. before: what stands before its path; head: makes another of its head;
+ * One that is not yet written down, its body a character a byte. before: what stands before its path; head: makes another of its head;
  * ends: the client sends nothing more.
- * @typedef {{method: string, path: string[], query: string[], version: string, headers: [string, any][], body: Buffer,
+ * @typedef {{method: string, path: string[], query: string[], version: string, headers: [string, any][], body: string,
  *     before?: string, head?: (head: string) => string, ends?: boolean}} Draft
  */
 
@@ -41,19 +41,23 @@ const isToken = (pair) => pair.startsWith('token=');
  *  more, as nobody can tell where the request does. */
 export class Malformed {
   /** @param {(n: number) => number} roll  the dice
-   *  @param {{site: import('./site.js').Site, peers: import('./peer.js').Peer[], room: string}} there */
-  constructor(roll, { site, peers, room }) {
+   *  @param {{base: URL, secret: string, peers: {id: string, token: string}[], room: string}} there */
+  constructor(roll, { base, secret, peers, room }) {
     this.roll = roll;
-    this.site = site;
+    this.secret = secret;
     this.peers = peers;
     this.room = room;
-    this.prefix = site.servers[0].base.pathname.replace(/\/$/, '');
-    this.host = site.servers[0].base.host;
+    this.prefix = base.pathname.replace(/\/$/, '');
+    this.host = base.host;
   }
 
   #any(list) { return list[this.roll(list.length)]; }
 
-  #many(most, make) { return Array.from({ length: this.roll(most) }, (_, i) => make(i)); }
+  #many(most, make) {
+    const all = [];
+    for (let i = 0, count = this.roll(most); i < count; i++) all.push(make(i));
+    return all;
+  }
 
   /** How a right one looks.
    *  @returns {Draft} */
@@ -75,7 +79,7 @@ export class Malformed {
       ['GET', ['connect']],
     ]);
     /** @type {Draft} */
-    const r = { method, path, query: [], version: 'HTTP/1.1', headers: [['Host', this.host]], body: Buffer.from(body ?? '') };
+    const r = { method, path, query: [], version: 'HTTP/1.1', headers: [['Host', this.host]], body: body ?? '' };
     if (path[0] === 'connect') {
       // Each that is not refused is a process of mod_fcgid's, which begins one in a second.
       if (this.roll(20)) r.headers.push(['Accept', 'text/html']);
@@ -114,7 +118,7 @@ export class Malformed {
   }
 
   #token() {
-    const { secret } = this.site;
+    const { secret } = this;
     const claims = { id: this.#any(this.peers).id, username: 'ann', exp: Math.floor(Date.now() / 1000) + 600 };
     const good = sign(claims, secret);
     return this.#any([
@@ -155,7 +159,7 @@ export class Malformed {
     (r) => { r.headers.push(['Last-Event-ID', this.#any(POSITIONS)]); },
     (r) => this.#rewrite(r, this.#any(BODIES)),
     (r) => this.#rewrite(r, this.#any(BODIES)),
-    (r) => this.#rewrite(r, this.#damage(r.body.toString('latin1'))),
+    (r) => this.#rewrite(r, this.#damage(r.body)),
     (r) => this.#rewrite(r, '['.repeat(this.roll(3_000)) + ']'.repeat(this.roll(3_000))),
     (r) => this.#rewrite(r, `"${'x'.repeat(this.roll(80_000))}"`),
     (r) => this.#rewrite(r, JSON.stringify(this.#many(70, () => ({ event: this.#any(ODD_TEXTS), data: this.#any(ODD_TEXTS) })))),
@@ -180,22 +184,24 @@ export class Malformed {
   ];
 
   /** @param {Draft} r */
-  #ends(r) { return Object.assign(r, { ends: true }); }
+  #ends(r) {
+    r.ends = true;
+    return r;
+  }
 
   /** Another body, whose length is right. */
   #rewrite(r, text) {
     r.method = 'POST';
-    r.body = Buffer.from(text, 'latin1');
+    r.body = text;
     r.headers = [...r.headers.filter(([name]) => name !== 'Content-Length'), ['Content-Length', r.body.length]];
   }
 
   #chunk(r) {
-    const body = r.body.toString('latin1');
+    const { body } = r;
     const size = body.length.toString(16);
-    const text = this.#any([`${size}\r\n${body}\r\n0\r\n\r\n`, `${size};x=y\r\n${body}\r\n0\r\nX: y\r\n\r\n`,
+    r.body = this.#any([`${size}\r\n${body}\r\n0\r\n\r\n`, `${size};x=y\r\n${body}\r\n0\r\nX: y\r\n\r\n`,
       `zz\r\n${body}\r\n0\r\n\r\n`, `-1\r\n${body}\r\n`, `${size}\r\n${body}`, `ffffffffffffffff\r\n${body}`,
       `${size}\r\n${body}\r\n`, '0\r\n\r\n', body, `1\r\n${body}\r\n0\r\n\r\n`]);
-    r.body = Buffer.from(text, 'latin1');
     if (this.roll(4)) r.headers = r.headers.filter(([name]) => name !== 'Content-Length');
     r.headers.push(['Transfer-Encoding', this.#any(CODINGS)]);
   }
@@ -211,10 +217,10 @@ export class Malformed {
       r.query = r.query.filter((pair) => !isToken(pair));
     }
     const query = r.query.length ? `?${r.query.join('&')}` : '';
-    const lines = [`${r.method} ${r.before ?? `${this.prefix}/`}${r.path.join('/')}${query} ${r.version}`,
-      ...r.headers.map(([name, value]) => `${name}: ${value}`)];
-    let head = `${lines.join('\r\n')}\r\n\r\n`;
+    let head = `${r.method} ${r.before ?? `${this.prefix}/`}${r.path.join('/')}${query} ${r.version}\r\n`;
+    for (const [name, value] of r.headers) head += `${name}: ${value}\r\n`;
+    head += '\r\n';
     if (r.head) head = r.head(head);
-    return { method: r.method, bytes: Buffer.concat([Buffer.from(head, 'latin1'), r.body]), ends: Boolean(r.ends) };
+    return { method: r.method, bytes: Buffer.from(head + r.body, 'latin1'), ends: Boolean(r.ends) };
   }
 }

@@ -25,11 +25,13 @@ export async function until(ask, what, ms = WAIT_MS) {
   }
 }
 
-/** A promise with a bound. */
+/** A promise with a bound.
+ * @param {number} ms
+ * @param {string | (() => string)} what  as of until() */
 export async function within(ms, promise, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms);
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${typeof what === 'function' ? what() : what}`)), ms);
   });
   try {
     return await Promise.race([promise, late]);

@@ -61,8 +61,9 @@ struct beat {
 
 enum { BEATS_AT_ONCE = 255 };	/* as a byte says of which connection each is */
 
-/* At most BEATS_AT_ONCE. Those of one connection have the same pointer to its channel. *is_due: a sweep has something to do. beats and is_due must stay until
- * done is called, with them set; they say nothing where it is an error. */
+/* At most BEATS_AT_ONCE. Those of one connection have the same pointer to its channel.
+ * *is_due: a sweep has something to do. beats and is_due must stay until done is called, with
+ * them set; they say nothing where it is an error. */
 void presence_beat(struct redis *r, const struct conf *c, struct beat beats[],
 		   int count, bool *is_due, presence_done *done, void *arg);
 /* The end of a stream. *leaving: it was the last one of its peer, so sweep in GRACE. */

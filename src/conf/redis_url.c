@@ -166,20 +166,32 @@ static bool parse_tcp(const char *s, struct redis_url *url)
 		parse_db_and_query(s, url);
 }
 
+/* host[:port][,host[:port]...]; *s moves past it. */
+static bool parse_seeds(const char **s, int port, struct redis_url *url)
+{
+	for (;; (*s)++) {
+		/* Counted first, so that its name is freed if its port turns out to be
+		 * wrong. */
+		if (url->seed_count == SEEDS_MAX ||
+		    !parse_host(s, port, &url->seeds[url->seed_count++]))
+			return false;
+		if (**s != ',')
+			return true;
+	}
+}
+
+/* A Cluster has one database. */
+static bool parse_cluster(const char *s, struct redis_url *url)
+{
+	url->cluster = true;
+	return parse_userinfo(&s, url) && parse_seeds(&s, 6379, url) && parse_query(s, url);
+}
+
 static bool parse_sentinels(const char *s, struct redis_url *url)
 {
 	size_t len;
 
-	if (!parse_userinfo(&s, url))
-		return false;
-	do {
-		/* Counted first, so that its name is freed if its port turns out to be
-		 * wrong. */
-		if (url->sentinel_count == SENTINELS_MAX ||
-		    !parse_host(&s, 26379, &url->sentinels[url->sentinel_count++]))
-			return false;
-	} while (*s++ == ',');
-	if (s[-1] != '/')
+	if (!parse_userinfo(&s, url) || !parse_seeds(&s, 26379, url) || *s++ != '/')
 		return false;
 	len = strcspn(s, "/?");
 	url->master = decode(s, len);
@@ -220,15 +232,18 @@ bool redis_url_parse(const char *s, struct redis_url *url,
 		{ "unix://", parse_unix, false },
 		{ "redis+sentinel://", parse_sentinels, false },
 		{ "rediss+sentinel://", parse_sentinels, true },
+		{ "redis+cluster://", parse_cluster, false },
+		{ "rediss+cluster://", parse_cluster, true },
 	};
 	bool good = false;
 
 	memset(url, 0, sizeof *url);
 	*allowed = "redis://[user:password@]host[:port][/db], "
-		"unix:///path[?db=n] or redis+sentinel://[user:password@]"
+		"unix:///path[?db=n], redis+sentinel://[user:password@]"
 		"host[:port][,host[:port]...]/master[/db]"
-		"[?sentinel_password=password]; for TLS, rediss:// or "
-		"rediss+sentinel://, with ca=/file, and cert=/file&key=/file, "
+		"[?sentinel_password=password] or redis+cluster://[user:password@]"
+		"host[:port][,host[:port]...]; for TLS, rediss://, "
+		"rediss+sentinel:// or rediss+cluster://, with ca=/file, and cert=/file&key=/file, "
 		"as optional parameters of the query";
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		size_t len = strlen(schemes[i].scheme);
@@ -247,8 +262,8 @@ void redis_url_free(struct redis_url *url)
 {
 	free(url->path);
 	free(url->server.name);
-	for (size_t i = 0; i < url->sentinel_count; i++)
-		free(url->sentinels[i].name);
+	for (size_t i = 0; i < url->seed_count; i++)
+		free(url->seeds[i].name);
 	free(url->master);
 	free(url->sentinel_password);
 	free(url->user);

@@ -5,14 +5,15 @@
  *     unix:///path[?db=n]            (also unix://user:password@/path)
  *     redis+sentinel://[user:password@]host[:port][,host[:port]...]/master[/db]
  *         [?sentinel_password=password]
+ *     redis+cluster://[user:password@]host[:port][,host[:port]...]
  *
- * The hosts of the last are Sentinels, which know where the Redis is that they call
- * master; user and password are those of this Redis. Users, passwords and the name of the
- * master are percent-decoded; the hosts begin after the last @, and the password after the
- * first colon. An IPv6 address is in brackets.
+ * The hosts of the last two know where the Redis is: Sentinels that call it master, and user
+ * and password are those of this Redis; or nodes of a Redis Cluster. Users, passwords and the
+ * name of the master are percent-decoded; the hosts begin after the last @, and the password
+ * after the first colon. An IPv6 address is in brackets.
  *
- * rediss:// and rediss+sentinel:// are the same over TLS, and then take the names of
- * files, absolute and percent-decoded: ?ca=file, and cert=file&key=file. Parameters
+ * rediss://, rediss+sentinel:// and rediss+cluster:// are the same over TLS, and then take the
+ * names of files, absolute and percent-decoded: ?ca=file, and cert=file&key=file. Parameters
  * are separated by &.
  */
 #ifndef CONF_REDIS_URL_H
@@ -26,14 +27,15 @@ struct redis_host {
 	int port;
 };
 
-enum { SENTINELS_MAX = 16 };
+enum { SEEDS_MAX = 16 };
 
 struct redis_url {
 	char *path;		/* of the socket; NULL: TCP */
-	struct redis_host server;	/* name NULL: ask the Sentinels */
-	struct redis_host sentinels[SENTINELS_MAX];
-	size_t sentinel_count;
-	char *master;		/* the name that Sentinels know it by */
+	struct redis_host server;	/* name NULL: ask the seeds */
+	struct redis_host seeds[SEEDS_MAX];	/* who know where it is */
+	size_t seed_count;
+	char *master;		/* the name that Sentinels know it by; NULL: there are none */
+	bool cluster;		/* the seeds are nodes of a Cluster */
 	char *sentinel_password;	/* NULL: none */
 	char *user;		/* NULL: none */
 	char *password;		/* NULL: none */

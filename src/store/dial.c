@@ -33,7 +33,7 @@
 #include "shared/metric.h"
 #include "store/dial.h"
 #include "store/info.h"
-#include "store/sentinel.h"
+#include "store/master.h"
 #include "store/tls.h"
 
 enum {
@@ -68,6 +68,7 @@ static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 void dial_init(const struct conf *c)
 {
 	store_conf = c;
+	master_init(c);
 }
 
 static struct timeval timeval_of(int ms)
@@ -293,8 +294,9 @@ static bool expect_master(redisContext *c)
 	char where[PLACE_MAX + 1], why[PLACE_MAX + 60];
 
 	if (r && !good) {
-		snprintf(why, sizeof why, "%s is not a master, although "
-			 "Sentinel names it", format_place(c, where));
+		snprintf(why, sizeof why, "%s is not a master, although %s names it",
+			 format_place(c, where), store_conf->redis.cluster ?
+			 "a node of the Cluster" : "Sentinel");
 		mark_away("redis.greet", why);
 	}
 	if (r)
@@ -331,11 +333,10 @@ static void drop_context(struct dialled *d)
 	d->context = NULL;
 }
 
-/* The next time the Sentinels are asked for another. */
-static void reject_master(const struct dialled *d)
+void dial_reject(const struct dialled *d)
 {
-	if (store_conf->redis.master)
-		sentinel_reject(d->epoch);
+	if (master_is_asked_for())
+		master_reject(d->epoch);
 }
 
 /* Blocking, as a full backlog is an error otherwise; a socket here is connected at once. */
@@ -358,7 +359,7 @@ static redisContext *connect_host(struct dialled *d, const char *name, int port)
 	if (unresolved) {
 		snprintf(why, sizeof why, "%s: %s", name, unresolved);
 		mark_away("redis.connect", why);
-		reject_master(d);
+		dial_reject(d);
 		return NULL;
 	}
 	/* The addresses may have changed since the last try. */
@@ -374,8 +375,10 @@ static redisContext *connect_master(struct dialled *d)
 {
 	struct master m;
 
-	if (!sentinel_master(&store_conf->redis, &m)) {
-		mark_away("redis.connect", "no Sentinel names the master");
+	if (!master_find(&m)) {
+		mark_away("redis.connect", store_conf->redis.cluster ?
+			  "no node of the Cluster names the one that has our slot" :
+			  "no Sentinel names the master");
 		return NULL;
 	}
 	d->epoch = m.epoch;
@@ -386,7 +389,7 @@ static redisContext *connect_next(struct dialled *d)
 {
 	const struct redis_url *url = &store_conf->redis;
 
-	return url->path ? connect_here(d) : url->master ? connect_master(d) :
+	return url->path ? connect_here(d) : master_is_asked_for() ? connect_master(d) :
 		connect_host(d, url->server.name, url->server.port);
 }
 
@@ -404,7 +407,7 @@ static enum err try_addresses(struct dialled *d)
 		return ERR_STORE;
 	dial_note_lost("redis.connect", d->context);
 	drop_context(d);
-	reject_master(d);
+	dial_reject(d);
 	return ERR_STORE;
 }
 
@@ -452,7 +455,7 @@ static enum err finish_connect(struct dialled *d)
 		if (!d->untried) {
 			dial_note_lost("redis.connect", d->context);
 			drop_context(d);
-			reject_master(d);
+			dial_reject(d);
 			return ERR_STORE;
 		}
 		drop_context(d);
@@ -486,7 +489,7 @@ enum err dial_send_greeting(struct dialled *d)
 		redisAppendCommand(d->context, "AUTH %s", url->password);
 	if (url->db)
 		redisAppendCommand(d->context, "SELECT %d", url->db);
-	if (url->master)
+	if (master_is_asked_for())
 		redisAppendCommand(d->context, "ROLE");
 	return OK;
 }
@@ -496,14 +499,14 @@ static bool await_greeting(redisContext *c)
 	const struct redis_url *url = &store_conf->redis;
 
 	return (!url->password || expect_ok(c)) && (!url->db || expect_ok(c)) &&
-		(!url->master || expect_master(c));
+		(!master_is_asked_for() || expect_master(c));
 }
 
 enum err dial_await_greeting(struct dialled *d)
 {
 	if (await_greeting(d->context))
 		return OK;
-	reject_master(d);
+	dial_reject(d);
 	return ERR_STORE;
 }
 
@@ -548,7 +551,7 @@ enum err dial(struct dialled *d)
 			dial_note_lost("redis.greet", d->context);
 		drop_context(d);
 	}
-	reject_master(d);
+	dial_reject(d);
 	return e;
 }
 
@@ -557,23 +560,31 @@ bool dial_was_just_tried(void)
 	return clock_ms() < atomic_load(&retry_at);
 }
 
+bool dial_note_moved(const struct dialled *d, const char *error)
+{
+	bool moved = store_conf->redis.cluster && !strncmp(error, "MOVED ", 6);
+
+	if (moved)
+		master_note_moved(d->epoch, error, d->context->tcp.host);
+	return moved;
+}
+
 bool dial_master_changed(const struct dialled *d)
 {
-	return store_conf->redis.master &&
-		sentinel_master_changed(&store_conf->redis, d->epoch);
+	return master_is_asked_for() && master_changed(d->epoch);
 }
 
 bool dial_master_replaced(const struct dialled *d)
 {
-	return store_conf->redis.master && sentinel_master_replaced(d->epoch);
+	return master_is_asked_for() && master_replaced(d->epoch);
 }
 
 bool dial_is_stale(void)
 {
-	return store_conf->redis.master && sentinel_is_stale();
+	return master_is_asked_for() && master_is_stale();
 }
 
 void dial_refresh(void)
 {
-	sentinel_refresh(&store_conf->redis);
+	master_refresh();
 }

@@ -25,7 +25,7 @@ enum {
 struct dialled {
 	redisContext *context;
 	char server[64];		/* run_id */
-	unsigned epoch;			/* of the master: see sentinel.h */
+	unsigned epoch;			/* of the master: see master.h */
 	int64_t deadline;		/* to connect, on clock_ms() */
 	size_t tried, untried;		/* addresses of its host */
 };
@@ -54,6 +54,14 @@ enum err dial_await_greeting(struct dialled *d);
 
 /* Whether Redis was lost, and no thread has reached it since. */
 bool dial_is_away(void);
+
+/* The Redis of this connection cannot serve us: where others know the master they are asked for
+ * another. */
+void dial_reject(const struct dialled *d);
+
+/* Whether this error of a command says that our slot has moved to another node of the Cluster,
+ * which is then the master; the command has not run. */
+bool dial_note_moved(const struct dialled *d, const char *error);
 
 /* Another Redis is master now: the connection is of no use any more. */
 bool dial_master_changed(const struct dialled *d);

@@ -91,7 +91,7 @@ static bool is_stale(const redisContext *c)
 		errno != EAGAIN;
 }
 
-static bool master_changed(const struct redis *r)
+static bool is_outdated(const struct redis *r)
 {
 	return r->epoll < 0 ? dial_master_changed(&r->dialled) :
 		dial_master_replaced(&r->dialled);
@@ -100,7 +100,7 @@ static bool master_changed(const struct redis *r)
 /* Whether there is a connection that is of use. */
 static bool is_connected(struct redis *r)
 {
-	if (r->dialled.context && (is_stale(r->dialled.context) || master_changed(r)))
+	if (r->dialled.context && (is_stale(r->dialled.context) || is_outdated(r)))
 		disconnect(r);
 	return r->dialled.context;
 }
@@ -227,7 +227,7 @@ static bool must_wait(struct redis *r)
 		return true;
 	if (r->dialled.context && !knows_master(r))
 		return true;
-	if (!r->asked.first || !master_changed(r))
+	if (!r->asked.first || !is_outdated(r))
 		return false;
 	r->sent_at = now;		/* tried again in that time */
 	return true;
@@ -309,6 +309,13 @@ static bool complete_oldest(struct redis *r, redisReply *reply)
 		fifo_push(&r->waiting, &cmd->link);
 		return true;
 	}
+	/* Nor has it run where the slot has moved. */
+	if (refused && !cmd->was_moved && dial_note_moved(&r->dialled, reply->str)) {
+		freeReplyObject(reply);
+		cmd->was_moved = true;
+		fifo_push(&r->waiting, &cmd->link);
+		return true;
+	}
 	if (refused) {
 		useless = dial_note_error("redis.ask", reply->str);
 		freeReplyObject(reply);
@@ -329,6 +336,7 @@ static void read_replies(struct redis *r)
 		if (good && !reply)
 			return;
 		if (good && !complete_oldest(r, reply)) {
+			dial_reject(&r->dialled);
 			disconnect(r);
 			return;
 		}
@@ -343,7 +351,7 @@ void redis_enqueue(struct redis *r, struct redis_command *cmd)
 		abort();
 	if (r->unanswered >= REDIS_UNANSWERED_MAX)
 		redis_drain(r);
-	cmd->sends_text = false;
+	cmd->sends_text = cmd->was_moved = false;
 	r->unanswered++;
 	fifo_push(&r->waiting, &cmd->link);
 }

@@ -56,13 +56,14 @@ enum { REDIS_ARGS = 80 };
  * with ERR_STORE_VERSION: Redis is too old, and nothing was sent.
  */
 struct redis_command {
-	struct link link;		/* of redis.c, as the last two are */
+	struct link link;		/* of redis.c, as the last three are */
 	enum script script;
 	size_t keys, count;
 	const struct arg *args;
 	void (*done)(struct redis_command *cmd, enum err e, struct reply *result);
 	int64_t started_ns;		/* when it was sent, on clock_ns() */
 	bool sends_text;		/* EVAL, as Redis does not know its SHA-1 */
+	bool was_moved;			/* it was sent to a node that has our slot no more */
 };
 
 /*

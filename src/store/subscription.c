@@ -34,7 +34,7 @@
 #include "store/dialler.h"
 #include "store/push.h"
 #include "store/redis.h"
-#include "store/sentinel.h"
+#include "store/master.h"
 #include "store/subscription.h"
 
 enum { UNUSED_MS = REDIS_IDLE_MS };
@@ -600,7 +600,7 @@ const char *subscription_connection(const struct subscription *s)
 
 int64_t subscription_settles_at(void)
 {
-	return sentinel_left_at();
+	return master_left_at();
 }
 
 void subscription_distrust(struct subscription *s)

@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "conf/conf.h"
 #include "room/json.h"
+#include "store/cluster.h"
 #include "store/info.h"
 #include "stream/message.h"
 #include "web/forwarded.h"
@@ -401,13 +402,111 @@ static void test_forwarded_https(void **state)
 
 static void append_hosts(struct buf *b, const struct redis_url *url)
 {
-	for (size_t i = 0; i < url->sentinel_count; i++)
-		buf_fmt(b, "%s%s %d", i ? ", " : "", url->sentinels[i].name,
-			url->sentinels[i].port);
+	for (size_t i = 0; i < url->seed_count; i++)
+		buf_fmt(b, "%s%s %d", i ? ", " : "", url->seeds[i].name,
+			url->seeds[i].port);
 	if (url->server.name)
 		buf_fmt(b, "%s %d", url->server.name, url->server.port);
 	if (url->path)
 		buf_str(b, url->path);
+}
+
+/* The first two, and how tags are found, are examples of the specification. */
+static void test_cluster_slot(void **state)
+{
+	static const struct {
+		const char *why, *key, *same;	/* as this one's; NULL: as slot */
+		unsigned slot;
+	} rows[] = {
+		{ "the test vector of CRC16", "123456789", NULL, 12739 },
+		{ "a key", "foo", NULL, 12182 },
+		{ "a tag", "{user1000}.following", "user1000", 0 },
+		{ "an empty tag is none", "foo{}{bar}", NULL, 8363 },
+		{ "from the first {", "foo{{bar}}zap", "{bar", 0 },
+		{ "to the next }", "foo{bar}{zap}", "bar", 0 },
+		{ "no end", "foo{bar", NULL, 15278 },
+		{ "nothing", "", NULL, 0 },
+	};
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].why);
+		assert_int_equal(cluster_slot(rows[i].key), rows[i].same ?
+				 cluster_slot(rows[i].same) : rows[i].slot);
+	}
+}
+
+static redisReply *read_reply(const char *text)
+{
+	redisReader *reader = redisReaderCreate();
+	void *reply = NULL;
+
+	redisReaderFeed(reader, text, strlen(text));
+	assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+	redisReaderFree(reader);
+	assert_non_null(reply);
+	return reply;
+}
+
+/* Replies to CLUSTER SLOTS, of host "asked"; who has slot 5. */
+static void test_cluster_slots(void **state)
+{
+	static const struct {
+		const char *why, *reply, *host;	/* NULL: nobody */
+		int port;
+	} rows[] = {
+		{ "one has all", "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$1\r\nh\r\n:7\r\n$2\r\nid\r\n", "h", 7 },
+		{ "of two the second; its replica is not meant",
+		  "*2\r\n*3\r\n:0\r\n:4\r\n*2\r\n$1\r\na\r\n:1\r\n"
+		  "*4\r\n:5\r\n:5\r\n*2\r\n$3\r\n::1\r\n:2\r\n*2\r\n$1\r\nc\r\n:3\r\n", "::1", 2 },
+		{ "it does not know its own name", "*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$0\r\n\r\n:7\r\n", "asked", 7 },
+		{ "nor says one", "*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$-1\r\n:7\r\n", "asked", 7 },
+		{ "nobody has it", "*1\r\n*3\r\n:6\r\n:9\r\n*2\r\n$1\r\nh\r\n:7\r\n", NULL, 0 },
+		{ "nobody has any", "*0\r\n", NULL, 0 },
+		{ "a port that is none", "*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$1\r\nh\r\n:0\r\n", NULL, 0 },
+		{ "not a list of ranges", "*2\r\n:5\r\n*3\r\n:0\r\n:9\r\n*0\r\n", NULL, 0 },
+		{ "an error", "-ERR no\r\n", NULL, 0 },
+	};
+
+	(void)state;
+	EACH(rows) {
+		redisReply *r = read_reply(rows[i].reply);
+		struct master m;
+
+		SAY(rows[i].why);
+		assert_int_equal(cluster_parse_slots(r, 5, "asked", &m), rows[i].host != NULL);
+		if (rows[i].host) {
+			assert_string_equal(m.host, rows[i].host);
+			assert_int_equal(m.port, rows[i].port);
+		}
+		freeReplyObject(r);
+	}
+}
+
+static void test_cluster_moved(void **state)
+{
+	static const struct {
+		const char *error, *host;	/* NULL: it is none */
+		int port;
+	} rows[] = {
+		{ "MOVED 5 10.0.0.1:6379", "10.0.0.1", 6379 },
+		{ "MOVED 5 ::1:6379", "::1", 6379 },
+		{ "MOVED 5 :6379", "asked", 6379 },
+		{ "MOVED 5 h:0", NULL, 0 }, { "MOVED 5 h", NULL, 0 }, { "MOVED 5", NULL, 0 },
+		{ "ASK 5 h:1", NULL, 0 }, { "MOVEDX 5 h:1", NULL, 0 },
+	};
+
+	(void)state;
+	EACH(rows) {
+		struct master m;
+
+		SAY(rows[i].error);
+		assert_int_equal(cluster_parse_moved(rows[i].error, "asked", &m), rows[i].host != NULL);
+		if (rows[i].host) {
+			assert_string_equal(m.host, rows[i].host);
+			assert_int_equal(m.port, rows[i].port);
+		}
+	}
 }
 
 static void test_redis_url(void **state)
@@ -457,6 +556,12 @@ static void test_redis_url(void **state)
 		{ "an empty password", "redis+sentinel://a/m?sentinel_password=", NULL },
 		{ "17 Sentinels",
 		  "redis+sentinel://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a/m", NULL },
+		{ "a Cluster", "redis+cluster://u:p@a,b:1,[::1]",
+		  "a 6379, b 1, ::1 6379; - 0 u p - cluster" },
+		{ "a Cluster, with a db", "redis+cluster://a/1", NULL },
+		{ "a Cluster without nodes", "redis+cluster://", NULL },
+		{ "TLS to a Cluster", "rediss+cluster://a?ca=/a",
+		  "a 6379; - 0 - - - cluster tls /a - -" },
 		{ "another scheme", "http://h", NULL },
 		{ "two parameters of one name", "redis+sentinel://a/m?"
 		  "sentinel_password=s&sentinel_password=s", NULL },
@@ -496,6 +601,8 @@ static void test_redis_url(void **state)
 			url.db, url.user ? url.user : "-",
 			url.password ? url.password : "-",
 			url.sentinel_password ? url.sentinel_password : "-");
+		if (url.cluster)
+			buf_str(&b, " cluster");
 		if (url.tls)
 			buf_fmt(&b, " tls %s %s %s", url.ca ? url.ca : "-",
 				url.cert ? url.cert : "-", url.key ? url.key : "-");
@@ -568,6 +675,7 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_ACCESS=yes", "on or off" },
 		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1/m", NULL },
 		{ "DRAWBRIDGE_REDIS_URL=redis+sentinel://h:1", "redis+sentinel://" },
+		{ "DRAWBRIDGE_REDIS_URL=redis+cluster://h", "DRAWBRIDGE_PREFIX=: must have a hash tag" },
 		{ "DRAWBRIDGE_REDIS_URL=unix:///run/r.sock?db=2", NULL },
 		{ "DRAWBRIDGE_REDIS_URL=http://x", "(not shown)" },
 		{ "DRAWBRIDGE_TURN_URLS=stun:x", "turn:host" },
@@ -949,7 +1057,8 @@ int main(void)
 		cmocka_unit_test(test_message), cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_json), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
-		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_info), cmocka_unit_test(test_cluster_slot),
+		cmocka_unit_test(test_cluster_slots), cmocka_unit_test(test_cluster_moved),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_forwarded_client),
 		cmocka_unit_test(test_forwarded_https),

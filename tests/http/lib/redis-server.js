@@ -117,9 +117,12 @@ export class RedisServer {
     }, 'Redis to answer');
   }
 
+  /** A connection of our own. */
+  connect() { return Redis.open(`redis://${this.#account}127.0.0.1:${this.port}`); }
+
   /** One command on a connection of its own. */
   async ask(...words) {
-    const redis = await Redis.open(`redis://${this.#account}127.0.0.1:${this.port}`);
+    const redis = await this.connect();
     try {
       return await redis.ask(...words);
     } finally {

@@ -61,6 +61,8 @@ sentinel failover-timeout ${NAME} ${4 * DOWN_MS}
 }
 
 export class Sentinels {
+  #ours = 0; // connections, by asked()
+
   /** Ready for a failover.
    *  @param {string} password  of the Redis
    *  @param {string} own  of the Sentinels
@@ -109,6 +111,13 @@ export class Sentinels {
       }
       return true;
     }, 'Sentinels that are ready for a failover', 4 * WAIT_MS);
+  }
+
+  /** How often any was asked. */
+  async asked() {
+    const all = await Promise.all(this.sentinels.map((one) => one.ask('INFO', 'stats')));
+    this.#ours += all.length;
+    return all.reduce((sum, text) => sum + Number(/^total_connections_received:(\d+)/m.exec(text)[1]), 0) - this.#ours;
   }
 
   /** Asks for a failover, without any need. */

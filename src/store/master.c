@@ -1,16 +1,18 @@
 /*
- * One thread at a time asks, with the lock, and all others go by its answer. What is known is
- * in one of four states:
+ * One thread at a time asks, with the lock, and all others go by its answer. Asked is one of the
+ * seeds of the URL after the other: a Sentinel for the master of that name; a node of a Redis
+ * Cluster for the one that owns the slot of our keys, which are all in one. What is known is in
+ * one of four states:
  *
  *	fresh		believed, and next_ask_at is ahead: nobody asks
  *	stale		believed, and next_ask_at has come: whoever needs it asks again
- *	rejected	not believed, as what it named is no master: another Sentinel is
+ *	rejected	not believed, as what it named is no master: another seed is
  *			asked, AGAIN_MS later
- *	silent		no Sentinel answers: what was believed still is, for SILENT_MS,
+ *	silent		no seed answers: what was believed still is, for SILENT_MS,
  *			since the master may well be there
  *
  * An answer that names another master begins an epoch, by which connections to the one before
- * are known.
+ * are known. So does a node of a Cluster that says that the slot has moved (MOVED).
  */
 #include "config.h"
 
@@ -27,15 +29,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/resolve.h"
-#include "store/sentinel.h"
+#include "store/cluster.h"
+#include "store/master.h"
 #include "store/tls.h"
 
 enum {
-	ONE_MS = 150,		/* for a Sentinel to answer */
+	ONE_MS = 150,		/* for a seed to answer */
 	GLANCE_MS = 100,	/* for all, while what is known seems right */
 	FRESH_MS = 1000,	/* so long an answer is believed */
 	/* By then no older reply is believed any more, not even one under way. */
-	LEAVE_MS = FRESH_MS + SENTINEL_MS,
+	LEAVE_MS = FRESH_MS + MASTER_MS,
 	AGAIN_MS = 100,		/* between two asks, where none was right */
 	SILENT_MS = 10000,	/* where none answers, but the master does */
 	LOG_MS = 10000,		/* between two lines of that */
@@ -43,10 +46,13 @@ enum {
 };
 
 /* The thread that has the lock asks; the others wait for the reply. */
-static pthread_mutex_t sentinel_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct redis_url *url;
+static unsigned slot;			/* of a Cluster */
+static const char *at;			/* for the log */
 static struct master master;		/* the last that was named */
 static atomic_bool believed;
-static size_t first_sentinel;		/* the Sentinel to ask first */
+static size_t first_seed;		/* to be asked first */
 static int64_t logged_at;		/* 0: they reply */
 static _Atomic int64_t next_ask_at;	/* not before */
 static atomic_uint current_epoch;	/* as in master */
@@ -76,7 +82,7 @@ static redisReply *await_reply(redisContext *c, int64_t deadline)
 	return r;
 }
 
-/* The reply is an address, or nil where the name is unknown. */
+/* Of a Sentinel: an address, or nil where the name is unknown. */
 static bool parse_address(const redisReply *r, struct master *to)
 {
 	const redisReply *host, *port;
@@ -93,17 +99,35 @@ static bool parse_address(const redisReply *r, struct master *to)
 	return *to->host && to->port > 0;
 }
 
-static bool query_sentinel(redisContext *c, const struct redis_url *url,
-			   int64_t deadline, struct master *to, struct buf *why)
+static void append_question(redisContext *c)
+{
+	if (url->cluster && url->user)
+		redisAppendCommand(c, "AUTH %s %s", url->user, url->password);
+	else if (url->cluster && url->password)
+		redisAppendCommand(c, "AUTH %s", url->password);
+	else if (url->sentinel_password)
+		redisAppendCommand(c, "AUTH %s", url->sentinel_password);
+	if (url->cluster)
+		redisAppendCommand(c, "CLUSTER SLOTS");
+	else
+		redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s", url->master);
+}
+
+static bool is_authenticating(void)
+{
+	return url->cluster ? url->password : url->sentinel_password;
+}
+
+/* asked: the host that does, which a node of a Cluster that does not know its own name means by
+ * none. */
+static bool ask_connected(redisContext *c, const char *asked, int64_t deadline, struct master *to,
+			  struct buf *why)
 {
 	redisReply *r = NULL;
 	bool good = true;
 
-	if (url->sentinel_password)
-		redisAppendCommand(c, "AUTH %s", url->sentinel_password);
-	redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s",
-			   url->master);
-	if (url->sentinel_password) {
+	append_question(c);
+	if (is_authenticating()) {
 		r = await_reply(c, deadline);
 		good = r && r->type != REDIS_REPLY_ERROR;
 	}
@@ -111,12 +135,15 @@ static bool query_sentinel(redisContext *c, const struct redis_url *url,
 		if (r)
 			freeReplyObject(r);
 		r = await_reply(c, deadline);
-		good = r && parse_address(r, to);
+		good = r && (url->cluster ? cluster_parse_slots(r, slot, asked, to) :
+			     parse_address(r, to));
 	}
 	if (!r)
 		buf_str(why, "no answer");
 	else if (!good && r->type == REDIS_REPLY_ERROR)
 		buf_str(why, r->str);
+	else if (!good && url->cluster)
+		buf_fmt(why, "knows no node that has slot %u", slot);
 	else if (!good)
 		buf_fmt(why, "knows no master %s", url->master);
 	if (r)
@@ -125,8 +152,8 @@ static bool query_sentinel(redisContext *c, const struct redis_url *url,
 }
 
 /* To one address of that host. Its error is the context's. NULL: out of memory. */
-static redisContext *connect_address(const struct redis_url *url, const char *address,
-				     const struct redis_host *host, struct timeval limit)
+static redisContext *connect_address(const char *address, const struct redis_host *host,
+				     struct timeval limit)
 {
 	int64_t deadline = clock_ms() + limit.tv_sec * 1000 + limit.tv_usec / 1000;
 	redisContext *c = redisConnectWithTimeout(address, host->port, limit);
@@ -139,9 +166,7 @@ static redisContext *connect_address(const struct redis_url *url, const char *ad
 }
 
 /* To the first of its addresses that answers. NULL: none does, and why says so. */
-static redisContext *connect_sentinel(const struct redis_url *url,
-				      const struct redis_host *host,
-				      int64_t deadline, struct buf *why)
+static redisContext *connect_seed(const struct redis_host *host, int64_t deadline, struct buf *why)
 {
 	struct addresses a;
 	const char *unresolved = resolve(host->name, deadline, &a);
@@ -152,8 +177,7 @@ static redisContext *connect_sentinel(const struct redis_url *url,
 		return NULL;
 	}
 	for (size_t i = 0; i < a.count; i++) {
-		c = connect_address(url, a.text[i], host,
-				    time_share(deadline, a.count - i));
+		c = connect_address(a.text[i], host, time_share(deadline, a.count - i));
 		if (c && !c->err)
 			return c;
 		if (i + 1 == a.count)
@@ -164,38 +188,39 @@ static redisContext *connect_sentinel(const struct redis_url *url,
 	return NULL;
 }
 
-static bool ask_sentinel(const struct redis_url *url, const struct redis_host *host,
-			 int64_t deadline, struct master *to, struct buf *why)
+static bool ask_seed(const struct redis_host *host, int64_t deadline, struct master *to,
+		     struct buf *why)
 {
 	redisContext *c;
 	bool good = false;
 
 	buf_fmt(why, "%s%s:%d ", why->len ? ", " : "", host->name, host->port);
-	c = connect_sentinel(url, host, deadline, why);
+	c = connect_seed(host, deadline, why);
 	if (c)
-		good = query_sentinel(c, url, deadline, to, why);
+		good = ask_connected(c, host->name, deadline, to, why);
 	if (c)
 		redisFree(c);
 	return good;
 }
 
+/* With the lock. */
 static void adopt_master(const struct master *named)
 {
 	if (strcmp(named->host, master.host) || named->port != master.port) {
 		if (master.epoch) {
-			log_warn("sentinel.ask", "master=%s:%d was=%s:%d",
+			log_warn(at, "master=%s:%d was=%s:%d",
 				 named->host, named->port, master.host,
 				 master.port);
 			atomic_store(&left_at, clock_ms() + LEAVE_MS);
 		} else {
-			log_info("sentinel.ask", "master=%s:%d", named->host,
+			log_info(at, "master=%s:%d", named->host,
 				 named->port);
 		}
 		master = *named;
 		master.epoch = atomic_fetch_add(&current_epoch, 1) + 1;
 	}
 	if (logged_at)
-		log_info("sentinel.ask", "sentinel=back");
+		log_info(at, "%s=back", url->cluster ? "cluster" : "sentinel");
 	logged_at = 0;
 	believed = true;
 	atomic_store(&next_ask_at, clock_ms() + FRESH_MS);
@@ -206,7 +231,7 @@ static void note_silence(const struct buf *why)
 	int64_t now = clock_ms();
 
 	if (!logged_at || now - logged_at > LOG_MS) {
-		log_warn("sentinel.ask", "sentinel=lost why=%s", why->data);
+		log_warn(at, "%s=lost why=%s", url->cluster ? "cluster" : "sentinel", why->data);
 		logged_at = now;
 	}
 	atomic_store(&next_ask_at, now + (believed ? SILENT_MS : AGAIN_MS));
@@ -214,21 +239,21 @@ static void note_silence(const struct buf *why)
 
 /* With the lock. Where time does not suffice for all, the next round starts where this one
  * ended. */
-static void ask_sentinels(const struct redis_url *url, int64_t deadline)
+static void ask_seeds(int64_t deadline)
 {
 	struct buf why = BUF_INIT(WHY_MAX);
 	struct master named = { .port = 0 };
 	bool good = false;
 
-	for (size_t i = 0; i < url->sentinel_count && !good; i++) {
+	for (size_t i = 0; i < url->seed_count && !good; i++) {
 		int64_t now = clock_ms();
 
 		if (now >= deadline)
 			break;
-		first_sentinel %= url->sentinel_count;
-		good = ask_sentinel(url, &url->sentinels[first_sentinel],
-				    earliest(deadline, now + ONE_MS), &named, &why);
-		first_sentinel += !good;
+		first_seed %= url->seed_count;
+		good = ask_seed(&url->seeds[first_seed], earliest(deadline, now + ONE_MS), &named,
+				&why);
+		first_seed += !good;
 	}
 	if (good)
 		adopt_master(&named);
@@ -237,66 +262,90 @@ static void ask_sentinels(const struct redis_url *url, int64_t deadline)
 	buf_free(&why);
 }
 
-bool sentinel_master(const struct redis_url *url, struct master *to)
+void master_init(const struct conf *conf)
 {
-	int64_t deadline = clock_ms() + SENTINEL_MS;
+	url = &conf->redis;
+	slot = cluster_slot(conf->prefix);
+	at = url->cluster ? "cluster.ask" : "sentinel.ask";
+}
+
+bool master_is_asked_for(void)
+{
+	return url->seed_count;
+}
+
+bool master_find(struct master *to)
+{
+	int64_t deadline = clock_ms() + MASTER_MS;
 	bool good;
 
-	pthread_mutex_lock(&sentinel_lock);
+	pthread_mutex_lock(&lock);
 	if (clock_ms() >= atomic_load(&next_ask_at))
-		ask_sentinels(url, deadline);
+		ask_seeds(deadline);
 	good = believed;
 	*to = master;
-	pthread_mutex_unlock(&sentinel_lock);
+	pthread_mutex_unlock(&lock);
 	return good;
 }
 
-void sentinel_reject(unsigned epoch)
+void master_reject(unsigned epoch)
 {
-	pthread_mutex_lock(&sentinel_lock);
+	pthread_mutex_lock(&lock);
 	if (believed && epoch == master.epoch) {
 		believed = false;
-		first_sentinel++;
+		first_seed++;
 		atomic_store(&next_ask_at, clock_ms() + AGAIN_MS);
 	}
-	pthread_mutex_unlock(&sentinel_lock);
+	pthread_mutex_unlock(&lock);
 }
 
-int64_t sentinel_left_at(void)
+void master_note_moved(unsigned epoch, const char *error, const char *asked)
+{
+	struct master named;
+
+	if (!cluster_parse_moved(error, asked, &named))
+		return;
+	pthread_mutex_lock(&lock);
+	if (epoch == master.epoch)
+		adopt_master(&named);
+	pthread_mutex_unlock(&lock);
+}
+
+int64_t master_left_at(void)
 {
 	return atomic_load(&left_at);
 }
 
-bool sentinel_is_stale(void)
+bool master_is_stale(void)
 {
 	return believed && clock_ms() >= atomic_load(&next_ask_at);
 }
 
-bool sentinel_master_replaced(unsigned epoch)
+bool master_replaced(unsigned epoch)
 {
 	return atomic_load(&current_epoch) != epoch;
 }
 
 /* With the lock. */
-static void refresh(const struct redis_url *url)
+static void refresh(void)
 {
-	if (sentinel_is_stale())
-		ask_sentinels(url, clock_ms() + GLANCE_MS);
+	if (master_is_stale())
+		ask_seeds(clock_ms() + GLANCE_MS);
 }
 
-bool sentinel_master_changed(const struct redis_url *url, unsigned epoch)
+bool master_changed(unsigned epoch)
 {
-	if (sentinel_is_stale() && !pthread_mutex_trylock(&sentinel_lock)) {
-		refresh(url);
-		pthread_mutex_unlock(&sentinel_lock);
+	if (master_is_stale() && !pthread_mutex_trylock(&lock)) {
+		refresh();
+		pthread_mutex_unlock(&lock);
 	}
-	return sentinel_master_replaced(epoch);
+	return master_replaced(epoch);
 }
 
 /* Also waits for another thread that is asking now. */
-void sentinel_refresh(const struct redis_url *url)
+void master_refresh(void)
 {
-	pthread_mutex_lock(&sentinel_lock);
-	refresh(url);
-	pthread_mutex_unlock(&sentinel_lock);
+	pthread_mutex_lock(&lock);
+	refresh();
+	pthread_mutex_unlock(&lock);
 }

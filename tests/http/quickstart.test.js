@@ -230,6 +230,19 @@ if (FULL) {
       for (const user of ['', 'default']) await serves(redis.url.replace(/\/\/[^:@]*:/, `//${user}:`));
     });
 
+    it('a Redis Cluster of its own, which ends with it', async () => {
+      for (const [more, nodes] of /** @type {[string, number][]} */ ([['3', 3], ['3+3', 6]])) {
+        const server = await Server.start({ kind: 'lighttpd', mount: '/', settings: {}, more: ['--redis-cluster', more] });
+        assert.match(server.redis, /^redis\+cluster:\/\/127\.0\.0\.1:/);
+        assert.equal((await fetch(new URL('health/ready', server.base))).status, 200);
+        assert.equal(server.processes('redis-server').length, nodes);
+        await server.stop();
+      }
+      for (const number of ['2', '3+2', '10', '3+', '+3', 'three']) {
+        assert.match(await refused('--redis-cluster', number), /must be a number of masters from 3 to 9/);
+      }
+    });
+
     it('two of one checkout side by side, the second within 3 s', async () => {
       // Either waits for its turn where others of this checkout start, too.
       const { value: first, ms: usual } = await timed(() => Server.start({ kind: 'lighttpd', mount: '/', settings: {} }));

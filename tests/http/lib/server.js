@@ -26,14 +26,14 @@ export class Server {
 
   /**
    * @param {{kind: string, mount: string, redis?: string, settings: object, include?: string,
-   *     host?: string, within?: string[]}} options
+   *     host?: string, within?: string[], more?: string[]}} options
    *     settings: without their DRAWBRIDGE_; include: a file of more lines for the web server;
-   *     within: a command that runs it somewhere else
+   *     within: a command that runs it somewhere else; more: options of quickstart
    */
-  static async start({ kind, mount, redis, settings, include, host, within = [] }) {
+  static async start({ kind, mount, redis, settings, include, host, within = [], more = [] }) {
     const server = new Server();
     const [command, ...args] = [...within, QUICKSTART, '--server', kind, '--port', '0', '--mount', mount,
-      ...(redis ? ['--redis', redis] : []), ...(include ? ['--include', include] : []), ...(host ? ['--host', host] : [])];
+      ...(redis ? ['--redis', redis] : []), ...(include ? ['--include', include] : []), ...(host ? ['--host', host] : []), ...more];
     const env = Object.fromEntries([
       ...Object.entries(process.env).filter(([name]) => !name.startsWith('DRAWBRIDGE_')),
       ...Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, String(value)]),

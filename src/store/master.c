@@ -47,7 +47,7 @@ enum {
 
 /* The thread that has the lock asks; the others wait for the reply. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct redis_url *url;
+static const struct redis_url *store_url;
 static unsigned slot;			/* of a Cluster */
 static const char *at;			/* for the log */
 static struct master master;		/* the last that was named */
@@ -101,21 +101,21 @@ static bool parse_address(const redisReply *r, struct master *to)
 
 static void append_question(redisContext *c)
 {
-	if (url->cluster && url->user)
-		redisAppendCommand(c, "AUTH %s %s", url->user, url->password);
-	else if (url->cluster && url->password)
-		redisAppendCommand(c, "AUTH %s", url->password);
-	else if (url->sentinel_password)
-		redisAppendCommand(c, "AUTH %s", url->sentinel_password);
-	if (url->cluster)
+	if (store_url->cluster && store_url->user)
+		redisAppendCommand(c, "AUTH %s %s", store_url->user, store_url->password);
+	else if (store_url->cluster && store_url->password)
+		redisAppendCommand(c, "AUTH %s", store_url->password);
+	else if (store_url->sentinel_password)
+		redisAppendCommand(c, "AUTH %s", store_url->sentinel_password);
+	if (store_url->cluster)
 		redisAppendCommand(c, "CLUSTER SLOTS");
 	else
-		redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s", url->master);
+		redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s", store_url->master);
 }
 
 static bool is_authenticating(void)
 {
-	return url->cluster ? url->password : url->sentinel_password;
+	return store_url->cluster ? store_url->password : store_url->sentinel_password;
 }
 
 /* asked: the host that does, which a node of a Cluster that does not know its own name means by
@@ -135,17 +135,17 @@ static bool ask_connected(redisContext *c, const char *asked, int64_t deadline, 
 		if (r)
 			freeReplyObject(r);
 		r = await_reply(c, deadline);
-		good = r && (url->cluster ? cluster_parse_slots(r, slot, asked, to) :
+		good = r && (store_url->cluster ? cluster_parse_slots(r, slot, asked, to) :
 			     parse_address(r, to));
 	}
 	if (!r)
 		buf_str(why, "no answer");
 	else if (!good && r->type == REDIS_REPLY_ERROR)
 		buf_str(why, r->str);
-	else if (!good && url->cluster)
+	else if (!good && store_url->cluster)
 		buf_fmt(why, "knows no node that has slot %u", slot);
 	else if (!good)
-		buf_fmt(why, "knows no master %s", url->master);
+		buf_fmt(why, "knows no master %s", store_url->master);
 	if (r)
 		freeReplyObject(r);
 	return good;
@@ -158,7 +158,7 @@ static redisContext *connect_address(const char *address, const struct redis_hos
 	int64_t deadline = clock_ms() + limit.tv_sec * 1000 + limit.tv_usec / 1000;
 	redisContext *c = redisConnectWithTimeout(address, host->port, limit);
 
-	if (url->tls && c && !c->err) {
+	if (store_url->tls && c && !c->err) {
 		tls_start(c, host->name);
 		tls_handshake(c, deadline);
 	}
@@ -220,7 +220,7 @@ static void adopt_master(const struct master *named)
 		master.epoch = atomic_fetch_add(&current_epoch, 1) + 1;
 	}
 	if (logged_at)
-		log_info(at, "%s=back", url->cluster ? "cluster" : "sentinel");
+		log_info(at, "%s=back", store_url->cluster ? "cluster" : "sentinel");
 	logged_at = 0;
 	believed = true;
 	atomic_store(&next_ask_at, clock_ms() + FRESH_MS);
@@ -231,7 +231,7 @@ static void note_silence(const struct buf *why)
 	int64_t now = clock_ms();
 
 	if (!logged_at || now - logged_at > LOG_MS) {
-		log_warn(at, "%s=lost why=%s", url->cluster ? "cluster" : "sentinel", why->data);
+		log_warn(at, "%s=lost why=%s", store_url->cluster ? "cluster" : "sentinel", why->data);
 		logged_at = now;
 	}
 	atomic_store(&next_ask_at, now + (believed ? SILENT_MS : AGAIN_MS));
@@ -245,13 +245,13 @@ static void ask_seeds(int64_t deadline)
 	struct master named = { .port = 0 };
 	bool good = false;
 
-	for (size_t i = 0; i < url->seed_count && !good; i++) {
+	for (size_t i = 0; i < store_url->seed_count && !good; i++) {
 		int64_t now = clock_ms();
 
 		if (now >= deadline)
 			break;
-		first_seed %= url->seed_count;
-		good = ask_seed(&url->seeds[first_seed], earliest(deadline, now + ONE_MS), &named,
+		first_seed %= store_url->seed_count;
+		good = ask_seed(&store_url->seeds[first_seed], earliest(deadline, now + ONE_MS), &named,
 				&why);
 		first_seed += !good;
 	}
@@ -264,14 +264,14 @@ static void ask_seeds(int64_t deadline)
 
 void master_init(const struct conf *conf)
 {
-	url = &conf->redis;
+	store_url = &conf->redis;
 	slot = cluster_slot(conf->prefix);
-	at = url->cluster ? "cluster.ask" : "sentinel.ask";
+	at = store_url->cluster ? "cluster.ask" : "sentinel.ask";
 }
 
 bool master_is_asked_for(void)
 {
-	return url->seed_count;
+	return store_url->seed_count;
 }
 
 bool master_find(struct master *to)

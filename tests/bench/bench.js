@@ -271,7 +271,7 @@ async function holdAll(targets, size, meanwhile, pids = []) {
   const [target, ...rest] = targets;
   if (!target) return meanwhile(pids);
   const held = await load('hold', target, target.peers(size), ['-c', AT_A_TIME], (pid) => holdAll(rest, size, meanwhile, [...pids, pid]));
-  if (held.lost) throw new Error(`${held.lost} of ${size} idle streams were lost`);
+  if (held.lost) throw new Error(`${held.lost} of ${size} idle streams of ${target.constructor.name} were lost`);
   return held;
 }
 

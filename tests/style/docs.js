@@ -286,7 +286,7 @@ function command() {
 function quickstart() {
   const code = read('quickstart');
   const usage = /\nusage\(\) \{[^]*?\nEOF\n/.exec(code)[0];
-  const taken = all(code, /^\t+--([a-z]+)\)/gm);
+  const taken = all(code, /^\t+--([a-z-]+)\)/gm);
   same('quickstart', '--help', options(usage), taken, 'what it takes');
   same('README.md', '"Try it"', options(section(README, 'Try it', '##')).filter((option) => option !== 'help'), taken, 'quickstart');
   const words = (text) => text.replaceAll('\\\n', '').trim().split(/\s+/);

@@ -436,7 +436,7 @@ static void test_cluster_slot(void **state)
 	}
 }
 
-static redisReply *read_reply(const char *text)
+static redisReply *reply_of(const char *text)
 {
 	redisReader *reader = redisReaderCreate();
 	void *reply = NULL;
@@ -470,7 +470,7 @@ static void test_cluster_slots(void **state)
 
 	(void)state;
 	EACH(rows) {
-		redisReply *r = read_reply(rows[i].reply);
+		redisReply *r = reply_of(rows[i].reply);
 		struct master m;
 
 		SAY(rows[i].why);

@@ -1,7 +1,7 @@
 // failovers.js - what must hold through a failover of Redis, whoever tells of it: Sentinels (sentinels.js), or the nodes of a
 // Cluster (redis-cluster.js).
 import assert from 'node:assert/strict';
-import { steps, stepsNow } from './pace.js';
+import { stepsNow } from './pace.js';
 import { isAdded, isRelayed } from './peer.js';
 import { randomId } from './tokens.js';
 import { pause, until, WAIT_MS } from './wait.js';

@@ -97,6 +97,17 @@ bool dial_is_away(void)
 	return false;
 }
 
+void dial_reject(const struct dialled *d)
+{
+	(void)d;
+}
+
+bool dial_note_moved(const struct dialled *d, const char *error)
+{
+	(void)d;
+	return !strncmp(error, "MOVED ", 6);
+}
+
 bool dial_master_changed(const struct dialled *d)
 {
 	(void)d;

@@ -27,18 +27,31 @@ if (FULL) suite('cluster', {
     const { server } = site;
     const [master] = await server.pair();
     const [to] = server.others;
-    const [ann, bob] = [site.peer(), site.peer()];
-    const id = await to.ask('CLUSTER', 'MYID');
-    await to.ask('CLUSTER', 'SETSLOT', server.slot, 'NODE', id);
-    await until(async () => {
-      await master.ask('FLUSHALL');
-      return master.ask('CLUSTER', 'SETSLOT', server.slot, 'NODE', id).catch(() => false); // not while it has a key
-    }, 'the slot to be given away');
-    bob.stream = await bob.open();
-    ann.stream = await ann.open();
+    const ann = site.peer();
+    const statuses = new Set();
+    let asked = 0, isOver = false;
+    // Nobody shares a room with ann, so it leaves no key.
+    const asking = (async () => {
+      for (; !isOver; asked++) statuses.add((await ann.ask('POST', '/relay/nobody/x', '1')).status);
+    })();
+    try {
+      await until(async () => {
+        await master.ask('FLUSHALL');
+        return await master.ask('CLUSTER', 'COUNTKEYSINSLOT', server.slot) === 0 && asked > 0;
+      }, 'an empty slot');
+      const id = await to.ask('CLUSTER', 'MYID');
+      for (const node of [to, master]) await node.ask('CLUSTER', 'SETSLOT', server.slot, 'NODE', id);
+      const before = asked;
+      await until(() => asked > before + 10, 'ten requests more');
+    } finally {
+      isOver = true;
+      await asking;
+    }
+    assert.deepEqual([...statuses], [404]);
+    const bob = site.peer();
+    for (const peer of [ann, bob]) peer.stream = await peer.open();
     const room = randomId('r');
-    await ann.join(room);
-    await bob.join(room);
+    for (const peer of [ann, bob]) await peer.join(room);
     assert.equal(await ann.relay(bob, 'x', 1), true);
     isRelayed(await bob.stream.find(({ event }) => event === 'x'), ann, 'x', 1);
   });

@@ -13,6 +13,7 @@ import { refused } from './lib/http.js';
 import { BUILD, steps, stepsNow } from './lib/pace.js';
 import { isRelayed } from './lib/peer.js';
 import { missing } from './lib/programs.js';
+import { Cluster } from './lib/redis-cluster.js';
 import { missingTls, RedisServer } from './lib/redis-server.js';
 import { Sentinels } from './lib/sentinels.js';
 import { FULL, suite } from './lib/suite.js';
@@ -336,17 +337,22 @@ if (FULL) {
     });
   });
 
-  suite('redis over TLS, by Sentinels that speak it, too', {
-    settings: SETTINGS,
-    redis: () => Sentinels.start(PASSWORD, OWN_PASSWORD, { ca: authority.file, ...authority.issue() }),
-    allowed: [/^(warn|error) at=(redis|sentinel|stream|health)\.[a-z]+ /],
+  const files = () => ({ ca: authority.file, ...authority.issue() });
+  for (const [by, redis, more] of /** @type {[string, () => any, object][]} */ ([
+    ['by Sentinels that speak it, too', () => Sentinels.start(PASSWORD, OWN_PASSWORD, files()), {}],
+    ['on a Cluster', () => Cluster.start(PASSWORD, '{draw}', files()), { PREFIX: '{draw}' }],
+  ])) suite(`redis over TLS, ${by}`, {
+    settings: { ...SETTINGS, ...more },
+    redis,
+    allowed: [/^(warn|error) at=(redis|sentinel|cluster|stream|health)\.[a-z]+ /],
     skip: noTls,
   }, (site, test) => {
     test('a failover: the streams stay, and all works on the new master', async () => {
+      const server = /** @type {Sentinels | Cluster} */ (/** @type {any} */ (site.server));
       const [ann, bob] = await works(site);
-      const [master] = await site.server.pair();
+      const [master] = await server.pair();
       await master.kill();
-      await site.server.failover(master);
+      await server.failover(/** @type {any} */ (master));
       const back = await backMs();
       for (const { stream } of [ann, bob]) {
         const { data } = await stream.find(({ event }) => event === 'connected', back);

@@ -14,7 +14,8 @@ class Node extends RedisServer {
   options() {
     return [...super.options(), '--cluster-enabled', 'yes', '--cluster-port', this.busPort, '--cluster-node-timeout', TIMEOUT_MS,
       '--cluster-require-full-coverage', 'no', '--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no',
-      '--masterauth', this.password, '--repl-diskless-sync-delay', '0'];
+      '--masterauth', this.password, '--repl-diskless-sync-delay', '0',
+      ...(this.tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : [])];
   }
 
   /** It tells what it knows, though it is a replica. */
@@ -36,12 +37,13 @@ class Node extends RedisServer {
 export class Cluster {
   /** Ready for a failover.
    *  @param {string} password
-   *  @param {string} prefix  of the keys, with a hash tag */
-  static async start(password, prefix) {
+   *  @param {string} prefix  of the keys, with a hash tag
+   *  @param {RedisServer['tls']} [tls]  of all */
+  static async start(password, prefix, tls) {
     const { name, rights } = redisUser();
     const user = { name, rights: [...rights.map((right) => right.replace('&', `&${prefix}`)), ...sentinelRights()] };
     const nodes = [];
-    for (let i = 0; i <= MASTERS; i++) nodes.push(await Node.start(password, { user, busPort: await freePort() }));
+    for (let i = 0; i <= MASTERS; i++) nodes.push(await Node.start(password, { user, tls, busPort: await freePort() }));
     const slot = await nodes[0].ask('CLUSTER', 'KEYSLOT', prefix);
     const all = new Cluster(nodes, slot);
     await all.#join();
@@ -79,8 +81,9 @@ export class Cluster {
   }
 
   get url() {
-    const [{ password, user }] = this.nodes;
-    return `redis+cluster://${user.name}:${password}@${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join()}`;
+    const [{ password, user, tls }] = this.nodes;
+    return `redis${tls ? 's' : ''}+cluster://${user.name}:${password}@${this.nodes.map(({ served }) => `127.0.0.1:${served}`).join()}${
+      tls ? `?ca=${encodeURIComponent(tls.ca)}` : ''}`;
   }
 
   /** The master of the slot and the other, as the other nodes see it. */
@@ -97,7 +100,7 @@ export class Cluster {
     await until(async () => {
       const [master, replica] = await this.pair();
       const [role, , port, link] = await replica.ask('ROLE');
-      return role === 'slave' && port === master.port && link === 'connected';
+      return role === 'slave' && port === master.served && link === 'connected';
     }, 'the replica to be up to date', 4 * WAIT_MS);
   }
 

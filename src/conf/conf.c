@@ -75,14 +75,6 @@ static bool check_min(struct conf *c, const struct setting *s,
 	return true;
 }
 
-/* As Redis Cluster defines it: what is between the first { and the next }, if it is not empty. */
-static bool has_hash_tag(const char *prefix)
-{
-	const char *tag = strchr(prefix, '{'), *end = tag ? strchr(tag, '}') : NULL;
-
-	return end && end > tag + 1;
-}
-
 /* What settings require of each other. */
 static bool check_together(struct conf *c, const struct raw_settings *raw,
 			   struct buf *why)
@@ -97,7 +89,7 @@ static bool check_together(struct conf *c, const struct raw_settings *raw,
 		good = complain(why, PREFIX "RATE_BYTES=%u: must be 0, or at least "
 				"%u (a sixth of " PREFIX "BODY_MAX)",
 				c->rate_bytes, c->body_max / 6 + 1);
-	if (c->redis.cluster && !has_hash_tag(c->prefix))
+	if (c->redis.cluster && !redis_hash_tag(c->prefix, &(size_t){ 0 }))
 		good = complain(why, PREFIX "PREFIX=%s: must have a hash tag, as {draw}, where "
 				PREFIX "REDIS_URL names a Cluster: all keys have to be in one slot",
 				c->prefix);

@@ -273,3 +273,13 @@ void redis_url_free(struct redis_url *url)
 	free(url->key);
 	memset(url, 0, sizeof *url);
 }
+
+const char *redis_hash_tag(const char *key, size_t *len)
+{
+	const char *tag = strchr(key, '{'), *end = tag ? strchr(tag, '}') : NULL;
+
+	if (!end || end == tag + 1)
+		return NULL;
+	*len = (size_t)(end - tag - 1);
+	return tag + 1;
+}

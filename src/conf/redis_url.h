@@ -50,4 +50,8 @@ bool redis_url_parse(const char *s, struct redis_url *url,
 		     const char **allowed);
 void redis_url_free(struct redis_url *url);
 
+/* The hash tag of a key, or of a prefix of keys, by which Redis Cluster has them all in one slot:
+ * what is between its first { and the next }, if it is not empty. NULL: it has none. */
+const char *redis_hash_tag(const char *key, size_t *len);
+
 #endif

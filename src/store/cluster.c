@@ -1,9 +1,9 @@
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
+#include "conf/redis_url.h"
 #include "store/cluster.h"
 
 /* CRC16-CCITT (XMODEM): polynomial 0x1021, from 0. */
@@ -21,12 +21,10 @@ static unsigned crc16(const char *s, size_t len)
 
 unsigned cluster_slot(const char *key)
 {
-	const char *tag = strchr(key, '{');
-	size_t len = tag ? strcspn(tag + 1, "}") : 0;
+	size_t len = strlen(key);
+	const char *tag = redis_hash_tag(key, &len);
 
-	if (len && tag[1 + len])
-		return crc16(tag + 1, len) % CLUSTER_SLOTS;
-	return crc16(key, strlen(key)) % CLUSTER_SLOTS;
+	return crc16(tag ? tag : key, len) % CLUSTER_SLOTS;
 }
 
 /* A name that is too long for a host is none. */

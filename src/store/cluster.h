@@ -11,8 +11,8 @@
 
 enum { CLUSTER_SLOTS = 16384 };
 
-/* The slot of a key, and of all keys that begin with such a text if it has a hash tag: what is
- * between its first { and the next }, if that is not empty. */
+/* The slot of a key, and of all keys that begin with such a text if it has a hash tag
+ * (conf/redis_url.h). */
 unsigned cluster_slot(const char *key);
 
 /* The node that has this slot, by the reply to CLUSTER SLOTS; but not its epoch. asked: the

@@ -562,11 +562,8 @@ bool dial_was_just_tried(void)
 
 bool dial_note_moved(const struct dialled *d, const char *error)
 {
-	bool moved = store_conf->redis.cluster && !strncmp(error, "MOVED ", 6);
-
-	if (moved)
+	return store_conf->redis.cluster &&
 		master_note_moved(d->epoch, error, d->context->tcp.host);
-	return moved;
 }
 
 bool dial_master_changed(const struct dialled *d)

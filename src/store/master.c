@@ -99,23 +99,22 @@ static bool parse_address(const redisReply *r, struct master *to)
 	return *to->host && to->port > 0;
 }
 
+/* NULL: none. */
+static const char *seed_password(void)
+{
+	return store_url->cluster ? store_url->password : store_url->sentinel_password;
+}
+
 static void append_question(redisContext *c)
 {
 	if (store_url->cluster && store_url->user)
-		redisAppendCommand(c, "AUTH %s %s", store_url->user, store_url->password);
-	else if (store_url->cluster && store_url->password)
-		redisAppendCommand(c, "AUTH %s", store_url->password);
-	else if (store_url->sentinel_password)
-		redisAppendCommand(c, "AUTH %s", store_url->sentinel_password);
+		redisAppendCommand(c, "AUTH %s %s", store_url->user, seed_password());
+	else if (seed_password())
+		redisAppendCommand(c, "AUTH %s", seed_password());
 	if (store_url->cluster)
 		redisAppendCommand(c, "CLUSTER SLOTS");
 	else
 		redisAppendCommand(c, "SENTINEL GET-MASTER-ADDR-BY-NAME %s", store_url->master);
-}
-
-static bool is_authenticating(void)
-{
-	return store_url->cluster ? store_url->password : store_url->sentinel_password;
 }
 
 /* asked: the host that does, which a node of a Cluster that does not know its own name means by
@@ -127,7 +126,7 @@ static bool ask_connected(redisContext *c, const char *asked, int64_t deadline, 
 	bool good = true;
 
 	append_question(c);
-	if (is_authenticating()) {
+	if (seed_password()) {
 		r = await_reply(c, deadline);
 		good = r && r->type != REDIS_REPLY_ERROR;
 	}
@@ -299,16 +298,17 @@ void master_reject(unsigned epoch)
 	pthread_mutex_unlock(&lock);
 }
 
-void master_note_moved(unsigned epoch, const char *error, const char *asked)
+bool master_note_moved(unsigned epoch, const char *error, const char *asked)
 {
 	struct master named;
 
 	if (!cluster_parse_moved(error, asked, &named))
-		return;
+		return false;
 	pthread_mutex_lock(&lock);
 	if (epoch == master.epoch)
 		adopt_master(&named);
 	pthread_mutex_unlock(&lock);
+	return true;
 }
 
 int64_t master_left_at(void)

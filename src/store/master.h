@@ -5,7 +5,7 @@
  * Redis Sentinel's contract with clients: ask one Sentinel after the other, each for a short
  * time; verify with ROLE that what it names is a master; ask again for each new connection. Of
  * the nodes of a Redis Cluster (CLUSTER SLOTS) one that is cut off from the others may be
- * behind, too, so the same holds there. Here all threads share an answer for a second, so that
+ * out of date, too, so the same holds there. Here all threads share an answer for a second, so that
  * a thousand streams that connect at once ask once.
  */
 #ifndef STORE_MASTER_H
@@ -37,9 +37,9 @@ bool master_find(struct master *to);
  * asked. */
 void master_reject(unsigned epoch);
 
-/* The master of this epoch, of that host, has answered a command with the error MOVED: another
- * one has its place. */
-void master_note_moved(unsigned epoch, const char *error, const char *asked);
+/* Whether this error, which the master of this epoch, of that host, has answered a command with,
+ * is MOVED: another one has its place. */
+bool master_note_moved(unsigned epoch, const char *error, const char *asked);
 
 /*
  * Whether there is another master than that of this epoch. A connection to a master that

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { failovers } from './lib/failovers.js';
 import { KILLED } from './lib/logs.js';
-import { isRelayed } from './lib/peer.js';
+import { meet } from './lib/peer.js';
 import { Cluster } from './lib/redis-cluster.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
@@ -50,9 +50,6 @@ if (FULL) suite('cluster', {
     assert.deepEqual([...statuses], [404]);
     const bob = site.peer();
     for (const peer of [ann, bob]) peer.stream = await peer.open();
-    const room = randomId('r');
-    for (const peer of [ann, bob]) await peer.join(room);
-    assert.equal(await ann.relay(bob, 'x', 1), true);
-    isRelayed(await bob.stream.find(({ event }) => event === 'x'), ann, 'x', 1);
+    await meet(ann, bob, randomId('r'));
   });
 });

@@ -108,3 +108,15 @@ export function isRemoved(event, peer, room) {
   assert.equal(event.event, 'remove-peer', JSON.stringify(event));
   assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room });
 }
+
+/** Both join an empty room, each hears of the other, and what the first relays arrives: all is as it should be.
+ *  @param {Peer} first
+ *  @param {Peer} second */
+export async function meet(first, second, room) {
+  assert.deepEqual(await first.join(room), []);
+  assert.deepEqual(await second.join(room), [first.user]);
+  isAdded(await first.stream.next(), second, room, false);
+  isAdded(await second.stream.next(), first, room, true);
+  assert.equal(await first.relay(second, 'x', 1), true);
+  isRelayed(await second.stream.next(), first, 'x', 1);
+}

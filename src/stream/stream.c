@@ -38,7 +38,7 @@ enum {
 	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	RECONNECT_MIN_MS = 50, RECONNECT_MAX_MS = 2000,
 	SETTLE_MAX_MS = 500,
-	PHASES = 40,			/* moments in PING */
+	PHASES = 20,			/* moments in PING */
 	TRIMS_IN_TTL = 4,		/* of a mailbox in MAILBOX_TTL */
 };
 
@@ -284,6 +284,14 @@ static void follow_messages(struct stream *s)
 
 /* Answers of Redis */
 
+/* What follows the mark of the incarnation. */
+static bool mailbox_has_messages(const struct stream *s)
+{
+	const struct presence *p = &s->session.presence;
+
+	return strcmp(p->position, p->incarnation) || reply_count(p->missed);
+}
+
 static void begin_following(struct stream *s)
 {
 	if (!s->session.subscription) {
@@ -295,7 +303,8 @@ static void begin_following(struct stream *s)
 	s->state = STREAM_FOLLOWING;
 	s->is_broken = false;
 	s->beat_at = next_moment(s, 2);
-	note_message(s);
+	if (mailbox_has_messages(s))
+		note_message(s);
 	if (!s->was_connected || !s->session.presence.resumed)
 		emit_connected(s);
 	emit_missed(s);

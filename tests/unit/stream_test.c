@@ -178,6 +178,7 @@ static struct stream *follow(void)
 
 	stream_start(s, NULL);
 	confirm_subscription();
+	strcpy(asked->presence.position, "2-0");	/* a message, after the mark */
 	answer(s, OK);
 	assert_int_equal(asked->step, SESSION_IDLE);
 	return s;

@@ -84,3 +84,13 @@ bool cluster_parse_moved(const char *error, const char *asked, struct master *to
 	return colon > host ? set_node(to, host, (size_t)(colon - host), port) :
 		set_node(to, asked, strlen(asked), port);
 }
+
+bool cluster_is_unsettled(const char *error)
+{
+	static const char *const codes[] = { "ASK ", "TRYAGAIN ", "CLUSTERDOWN " };
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (!strncmp(error, codes[i], strlen(codes[i])))
+			return true;
+	return false;
+}

@@ -23,4 +23,8 @@ bool cluster_parse_slots(const redisReply *reply, unsigned slot, const char *ask
  * Cluster. */
 bool cluster_parse_moved(const char *error, const char *asked, struct master *to);
 
+/* Whether this error says that nothing ran, and that the same command may soon do: the slot is
+ * being moved, or has no node at the moment. */
+bool cluster_is_unsettled(const char *error);
+
 #endif

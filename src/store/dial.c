@@ -272,6 +272,19 @@ static enum err read_server(struct dialled *d)
 	return e;
 }
 
+/* Of a node of a Cluster: see generation() in presence.lua. */
+static enum err read_replication(struct dialled *d)
+{
+	redisReply *r = read_greeting(d->context);
+	bool good = r && r->str && *info_value(r->str, "master_replid", d->server, sizeof d->server);
+
+	if (r && !good)
+		mark_away("redis.greet", "INFO has no master_replid");
+	if (r)
+		freeReplyObject(r);
+	return good ? OK : ERR_STORE;
+}
+
 /* A Redis that does not tell is used all the same. */
 static enum err read_memory(redisContext *c)
 {
@@ -524,10 +537,14 @@ static enum err dial_once(struct dialled *d)
 	/* Before 7.0 INFO takes no more than one section. */
 	redisAppendCommand(c, "INFO server");
 	redisAppendCommand(c, "INFO memory");
+	if (store_conf->redis.cluster)
+		redisAppendCommand(c, "INFO replication");
 	redisSetTimeout(c, timeval_of(left_ms(d)));
 	e = await_greeting(c) ? read_server(d) : ERR_STORE;
 	if (!e)
 		e = read_memory(c);
+	if (!e && store_conf->redis.cluster)
+		e = read_replication(d);
 	redisSetTimeout(c, timeval_of(COMMAND_MS));
 	return e;
 }

@@ -24,7 +24,7 @@ enum {
 
 struct dialled {
 	redisContext *context;
-	char server[64];		/* run_id */
+	char server[64];		/* run_id; of a node of a Cluster master_replid */
 	unsigned epoch;			/* of the master: see master.h */
 	int64_t deadline;		/* to connect, on clock_ms() */
 	size_t tried, untried;		/* addresses of its host */
@@ -33,7 +33,7 @@ struct dialled {
 /* Call once, before any thread. conf must stay. */
 void dial_init(const struct conf *conf);
 
-/* Connects, authenticates, and asks for the run_id, the version, and whether keys may be
+/* Connects, authenticates, and asks for the server's id, the version, and whether keys may be
  * evicted, of which the log warns. It tries again where it is closed meanwhile. Reads time
  * out after COMMAND_MS from then on. ERR_STORE_VERSION: Redis is too old, which the log
  * says. */

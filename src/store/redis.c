@@ -18,13 +18,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "shared/metric.h"
+#include "store/cluster.h"
 #include "store/dialler.h"
 #include "store/redis.h"
 
 enum {
-	ARGV_MAX = REDIS_ARGS + 3,
+	ARGV_MAX = REDIS_ARGS + 4,
 	TOGETHER_MS = 1,		/* between two writes, while there are
 					 * commands without a reply */
+	UNSETTLED_MS = 20,		/* between two tries meanwhile */
 };
 
 struct redis {
@@ -32,6 +34,7 @@ struct redis {
 	struct fifo asked;		/* sent, in this order */
 	int unanswered;			/* commands in both */
 	int64_t sent_at;		/* the last write, on clock_ms() */
+	int64_t again_at;		/* nothing is sent before; 0: at once */
 	int epoll;			/* for its connection; -1: none */
 	bool is_unsent;			/* the socket has not taken all */
 	struct dialler *dialler;	/* of one with an epoll: it connects */
@@ -164,28 +167,50 @@ int64_t redis_trim(struct redis *r)
 	return INT64_MAX;
 }
 
+struct words {
+	const char *text[ARGV_MAX];
+	size_t len[ARGV_MAX], count;
+};
+
+static void add_word(struct words *w, const char *text, size_t len)
+{
+	w->text[w->count] = text;
+	w->len[w->count++] = len;
+}
+
+static void add_text(struct words *w, const char *text)
+{
+	add_word(w, text, strlen(text));
+}
+
+static void add_args(struct words *w, const struct arg *args, size_t count, const char *server)
+{
+	for (size_t i = 0; i < count; i++)
+		if (args[i].data)
+			add_word(w, args[i].data, args[i].len);
+		else
+			add_text(w, server);
+}
+
 static void append_command(const struct redis *r, const struct redis_command *cmd)
 {
-	const char *argv[ARGV_MAX];
-	size_t lens[ARGV_MAX], n = 0;
+	const char *server = r->dialled.server, *absent = NULL;
+	struct words w = { .count = 0 };
 	char number[24], *text = NULL;
 
 	if (cmd->script != SCRIPT_NONE) {
+		absent = script_absent_key();
 		text = cmd->sends_text ? script_text(cmd->script) : NULL;
-		snprintf(number, sizeof number, "%zu", cmd->keys);
-		argv[n++] = text ? "EVAL" : "EVALSHA";
-		argv[n++] = text ? text : script_sha1(cmd->script);
-		argv[n++] = number;
+		snprintf(number, sizeof number, "%zu", cmd->keys + (absent ? 1 : 0));
+		add_text(&w, text ? "EVAL" : "EVALSHA");
+		add_text(&w, text ? text : script_sha1(cmd->script));
+		add_text(&w, number);
 	}
-	for (size_t i = 0; i < n; i++)
-		lens[i] = strlen(argv[i]);
-	for (size_t i = 0; i < cmd->count; i++, n++) {
-		const struct arg *a = &cmd->args[i];
-
-		argv[n] = a->data ? a->data : r->dialled.server;
-		lens[n] = a->data ? a->len : strlen(r->dialled.server);
-	}
-	redisAppendCommandArgv(r->dialled.context, (int)n, argv, lens);
+	add_args(&w, cmd->args, cmd->keys, server);
+	if (absent)
+		add_text(&w, absent);
+	add_args(&w, cmd->args + cmd->keys, cmd->count - cmd->keys, server);
+	redisAppendCommandArgv(r->dialled.context, (int)w.count, w.text, w.len);
 	free(text);
 }
 
@@ -223,6 +248,8 @@ static bool must_wait(struct redis *r)
 {
 	int64_t now = clock_ms();
 
+	if (now < r->again_at)
+		return true;
 	if (r->asked.first && now < r->sent_at + TOGETHER_MS)
 		return true;
 	if (r->dialled.context && !knows_master(r))
@@ -270,6 +297,7 @@ static void send_waiting(struct redis *r)
 	struct redis_command *cmd;
 
 	r->sent_at = clock_ms();
+	r->again_at = 0;
 	while ((cmd = fifo_pop(&r->waiting))) {
 		cmd->started_ns = clock_ns();
 		append_command(r, cmd);
@@ -294,6 +322,18 @@ void redis_flush(struct redis *r)
 		send_waiting(r);
 }
 
+/* Whether the Cluster refused it for a moment. It has as much time as an answer has. */
+static bool may_settle(struct redis_command *cmd, const char *error)
+{
+	int64_t now = clock_ms();
+
+	if (!script_absent_key() || !cluster_is_unsettled(error))
+		return false;
+	if (!cmd->give_up_at)
+		cmd->give_up_at = now + COMMAND_MS;
+	return now + UNSETTLED_MS < cmd->give_up_at;
+}
+
 /* The oldest command has its reply. Returns whether the connection is still of use. */
 static bool complete_oldest(struct redis *r, redisReply *reply)
 {
@@ -313,6 +353,12 @@ static bool complete_oldest(struct redis *r, redisReply *reply)
 	if (refused && !cmd->was_moved && dial_note_moved(&r->dialled, reply->str)) {
 		freeReplyObject(reply);
 		cmd->was_moved = true;
+		fifo_push(&r->waiting, &cmd->link);
+		return true;
+	}
+	if (refused && may_settle(cmd, reply->str)) {
+		freeReplyObject(reply);
+		r->again_at = clock_ms() + UNSETTLED_MS;
 		fifo_push(&r->waiting, &cmd->link);
 		return true;
 	}
@@ -352,6 +398,7 @@ void redis_enqueue(struct redis *r, struct redis_command *cmd)
 	if (r->unanswered >= REDIS_UNANSWERED_MAX)
 		redis_drain(r);
 	cmd->sends_text = cmd->was_moved = false;
+	cmd->give_up_at = 0;
 	r->unanswered++;
 	fifo_push(&r->waiting, &cmd->link);
 }
@@ -363,11 +410,12 @@ static int64_t late_at(const struct redis *r)
 
 int64_t redis_deadline(const struct redis *r)
 {
-	int64_t send_at = r->sent_at + TOGETHER_MS, late = late_at(r);
+	int64_t send_at = r->asked.first ? r->sent_at + TOGETHER_MS : INT64_MAX, late = late_at(r);
 
+	if (r->again_at && (!r->asked.first || r->again_at > send_at))
+		send_at = r->again_at;
 	/* What waits for a thread (of dialler.c) is sent when the epoll reports its end. */
-	return r->waiting.first && r->asked.first && !r->refresher && send_at < late ?
-		send_at : late;
+	return r->waiting.first && !r->refresher && !r->dialler && send_at < late ? send_at : late;
 }
 
 static bool is_readable(const struct redis *r)
@@ -433,6 +481,8 @@ static void make_progress(struct redis *r)
 		dialler_wait(r->dialler);
 	else if (r->refresher)
 		dialler_wait(r->refresher);
+	else if (r->again_at)
+		poll(NULL, 0, UNSETTLED_MS);
 }
 
 void redis_drain(struct redis *r)

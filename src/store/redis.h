@@ -23,7 +23,7 @@ struct arg {
 	size_t len;
 };
 
-/* Stands for the run_id of the Redis that the script runs on. */
+/* Stands for what the Redis that the script runs on says of itself: see connect.lua. */
 #define ARG_SERVER ((struct arg){ NULL, 0 })
 
 /* For one thread at a time. Connects at its first use; the connection is then in that
@@ -56,7 +56,7 @@ enum { REDIS_ARGS = 80 };
  * with ERR_STORE_VERSION: Redis is too old, and nothing was sent.
  */
 struct redis_command {
-	struct link link;		/* of redis.c, as the last three are */
+	struct link link;		/* of redis.c, as the last four are */
 	enum script script;
 	size_t keys, count;
 	const struct arg *args;
@@ -64,6 +64,7 @@ struct redis_command {
 	int64_t started_ns;		/* when it was sent, on clock_ns() */
 	bool sends_text;		/* EVAL, as Redis does not know its SHA-1 */
 	bool was_moved;			/* it was sent to a node that has our slot no more */
+	int64_t give_up_at;		/* on clock_ms(), where a Cluster was not settled; or 0 */
 };
 
 /*

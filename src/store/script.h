@@ -47,4 +47,11 @@ void script_init(const struct conf *conf);
 char *script_text(enum script which);
 const char *script_sha1(enum script which);
 
+/* A key that is never there, to be the last of the KEYS of each script; NULL: none is needed, as
+ * there is no Cluster. A script names but some of the keys that it may use. While the slot is
+ * moved to another node some of these are here and some there, and a script that has begun would
+ * fail halfway; one that names a key that is missing is refused before it begins (ASK,
+ * TRYAGAIN). */
+const char *script_absent_key(void);
+
 #endif

@@ -1,20 +1,21 @@
 // A Redis Cluster, of which one slot is ours: the node that has it dies, stands still, is demoted, or gives the slot away. It is
 // found where it is then, and nothing is lost without a word.
 import assert from 'node:assert/strict';
-import { failovers } from './lib/failovers.js';
+import { failovers, Pair } from './lib/failovers.js';
 import { KILLED } from './lib/logs.js';
 import { meet } from './lib/peer.js';
 import { Cluster } from './lib/redis-cluster.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
-import { until } from './lib/wait.js';
+import { until, WAIT_MS } from './lib/wait.js';
 
 const PING = 1; // seconds
 const PASSWORD = 'not-a-secret-of-anybody';
-const PREFIX = '{draw}';
+const PREFIX = '{paper}'; // a slot of the first master, near its first
+const PAIRS = 8;
 
 if (FULL) suite('cluster', {
-  settings: { PING, RATE: 0, RATE_BYTES: 0, PREFIX },
+  settings: { PING, GRACE: 60, RATE: 0, RATE_BYTES: 0, PREFIX },
   redis: () => Cluster.start(PASSWORD, PREFIX),
   allowed: [
     /^(warn|error) at=(redis|cluster|stream|health)\.[a-z]+ /,
@@ -22,6 +23,49 @@ if (FULL) suite('cluster', {
   ],
 }, (site, it) => {
   failovers(site, it, { at: 'cluster', prefix: PREFIX, hears: true });
+
+  /** Relays go on while the slot is moved to another node, and it is as if nothing was.
+   *  @param {(pairs: Pair[]) => Promise<void>} move */
+  async function through(t, move) {
+    // One is between two streams meanwhile, and a relay is kept for it.
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    bob.stream.cut();
+    await until(async () => !await ann.relay(bob, 'x', 1), 'a relay to be kept');
+    const pairs = await Pair.several(site, PAIRS);
+    await move(pairs);
+    await Pair.stop(pairs);
+    assert.deepEqual(pairs.flatMap((pair) => pair.told), [], 'nobody begins anew');
+    assert.deepEqual(new Set(pairs.flatMap((pair) => [...pair.statuses])).has(404), false, 'all stay in their rooms');
+    t.diagnostic(`the longest time without a message: ${Math.max(...pairs.map((pair) => pair.stall)).toFixed()} ms`);
+    const again = await bob.open({ after: bob.stream.lastEventId });
+    assert.equal(again.connected.resumed, true);
+    let event;
+    do event = await again.next(); while (event.event !== 'x');
+    ann.stream.cut();
+    again.cut();
+    Pair.cut(pairs);
+  }
+
+  it('its slot is moved, with all that it holds, and that takes longer than a request waits', async (t) => {
+    const { server } = site;
+    const [from] = await server.pair();
+    const [to] = server.others;
+    await through(t, (pairs) => server.move(from, to, async () => {
+      await until(() => pairs.every((pair) => pair.unknown.size > 0), 'each to be refused', 2 * WAIT_MS);
+      // Not at once: a script is asked for again and again.
+      const scripts = await server.unsettled(from);
+      const requests = pairs.reduce((sum, { unknown }) => sum + unknown.size, 0);
+      assert.ok(scripts > 5 * requests, `${scripts} scripts refused, ${requests} requests`);
+    }));
+  });
+
+  it('redis-cli moves it back: likewise', async (t) => {
+    const { server } = site;
+    const [from] = server.others;
+    const [first, second] = server.servers;
+    const to = await first.isMaster() ? first : second;
+    await through(t, () => server.reshard(from, to));
+  });
 
   it('an empty slot is given to another node: MOVED is followed at once, and nobody is refused', async () => {
     const { server } = site;

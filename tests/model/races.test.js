@@ -206,6 +206,55 @@ describe('a race', () => {
     assert.ok(isAbove(incarnation, last), `${incarnation} is not above ${last}`);
   });
 
+  describe('in a Cluster', () => {
+    beforeEach(async () => {
+      await world.close();
+      world = await World.open(server, 1, { CLUSTER: true });
+      world.afterScript = () => {};
+    });
+
+    let replid; // as a connection reads it
+    const connectTo = (peer, position) => run('connect', peer, { position, server: replid });
+
+    const A = 'aa', B = 'bb', REPLICA = 'cc', NEVER = '0'.repeat(40);
+
+    /** Which node it is now. replid, before: of its replication, and of that which it took over; nodes: the flags of each. */
+    async function move({ node, run: runId, replid: id, before, nodes = {} }) {
+      replid = id;
+      const lines = Object.entries({ [node]: 'myself,master', ...nodes })
+        .map(([id, flags]) => `${id} 127.0.0.1:1@2 ${flags} ${flags === 'slave' ? A : '-'} 0 1 1 connected`);
+      for (const [what, text] of Object.entries({ INFO: `run_id:${runId}\r\nmaster_replid:${replid}\r\nmaster_replid2:${before}\r\n`,
+        'CLUSTER MYID': node, 'CLUSTER NODES': `${lines.join('\n')}\n` })) {
+        await world.redis.ask('SET', `sim:${what}`, text);
+      }
+    }
+
+    for (const [what, now, resumed] of /** @type {[string, Parameters<typeof move>[0], boolean][]} */ ([
+      ['it is the same node', { node: A, run: '1', replid: '11', before: NEVER }, true],
+      ['the slot was moved', { node: B, run: '2', replid: '22', before: NEVER, nodes: { [A]: 'master' } }, true],
+      ['likewise, and the first has a replica', { node: B, run: '2', replid: '22', before: NEVER, nodes: { [REPLICA]: 'slave', [A]: 'master' } }, true],
+      ['likewise, to one that took over from another', { node: B, run: '2', replid: '22', before: '33', nodes: { [A]: 'master' } }, true],
+      ['a replica took over', { node: B, run: '2', replid: '22', before: '11', nodes: { [A]: 'master' } }, false],
+      ['two took over, one after the other', { node: B, run: '2', replid: '22', before: '33', nodes: { [A]: 'master,fail' } }, false],
+      ['the first may have failed', { node: B, run: '2', replid: '22', before: NEVER, nodes: { [A]: 'master,fail?' } }, false],
+      ['the first is a replica', { node: B, run: '2', replid: '22', before: NEVER, nodes: { [A]: 'slave' } }, false],
+      ['the first is not known', { node: B, run: '2', replid: '22', before: NEVER }, false],
+      ['it was restarted', { node: A, run: '2', replid: '22', before: NEVER }, false],
+      ['it was a replica meanwhile', { node: A, run: '1', replid: '33', before: '22' }, false],
+      ['it has had no replica for an hour', { node: A, run: '1', replid: '22', before: NEVER }, true],
+    ])) {
+      it(`${what}: a stream is ${resumed ? '' : 'not '}resumed`, async () => {
+        await move({ node: A, run: '1', replid: '11', before: NEVER });
+        await world.subscribe('a');
+        const { position } = await connectTo('a');
+        await move(now);
+        const next = await connectTo('a', position);
+        assert.equal(next.resumed, resumed);
+        assert.equal((await connectTo('a', next.position)).resumed, true, 'and the next one');
+      });
+    }
+  });
+
   describe('in parts', () => {
     beforeEach(async () => {
       await world.close();

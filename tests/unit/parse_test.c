@@ -509,6 +509,28 @@ static void test_cluster_moved(void **state)
 	}
 }
 
+static void test_cluster_unsettled(void **state)
+{
+	static const struct {
+		const char *error;
+		bool is_unsettled;
+	} rows[] = {
+		{ "ASK 226 10.0.0.1:6379", true },
+		{ "TRYAGAIN Multiple keys request during rehashing of slot", true },
+		{ "CLUSTERDOWN Hash slot not served", true },
+		{ "MOVED 226 10.0.0.1:6379", false },
+		{ "READONLY You can't write against a read only replica.", false },
+		{ "ASK", false },
+		{ "", false },
+	};
+
+	(void)state;
+	EACH(rows) {
+		SAY(rows[i].error);
+		assert_int_equal(cluster_is_unsettled(rows[i].error), rows[i].is_unsettled);
+	}
+}
+
 static void test_redis_url(void **state)
 {
 	/* hosts; master db user password sentinel_password, "-": none; and with TLS its
@@ -1059,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(test_fields), cmocka_unit_test(test_redis_url),
 		cmocka_unit_test(test_info), cmocka_unit_test(test_cluster_slot),
 		cmocka_unit_test(test_cluster_slots), cmocka_unit_test(test_cluster_moved),
+		cmocka_unit_test(test_cluster_unsettled),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_forwarded_client),
 		cmocka_unit_test(test_forwarded_https),

@@ -373,6 +373,36 @@ local function oldest_streams(hash)
   return last
 end
 
+-- The name of the data's generation: an incarnation that began in another one is over, as messages to
+-- it may be lost. server: the run_id of this Redis, which is that name; but in a Cluster its
+-- master_replid. There a node may have what another one has written: all of it, where the slot was
+-- moved, or what was replicated in time. So it is kept from which node and which replication the data
+-- is. It was moved where that is another node, which is a master still, and not the replication that
+-- this one has taken over.
+local GENERATION = PREFIX .. 'generation'
+local function generation(server)
+  if not CLUSTER then return server end
+  local known = redis.call('HMGET', GENERATION, 'replid', 'name', 'node', 'run')
+  local replid, name, node, run = unpack(known)
+  if replid == server then return name end
+  local info = redis.call('INFO', 'server', 'replication')
+  local now_run, now_replid, before =
+    info:match('run_id:(%x+)'), info:match('master_replid:(%x+)'), info:match('master_replid2:(%x+)')
+  local now_node = redis.call('CLUSTER', 'MYID')
+  local kept
+  if node == now_node then
+    -- A master that has had no replica for an hour changes the id of its replication, and no more.
+    kept = replid == now_replid or run == now_run and before:match('^0+$')
+  elseif node and replid ~= before then
+    -- A line of each: its id, address, flags, the id of its master, ...
+    local flags = ('\n' .. redis.call('CLUSTER', 'NODES')):match('\n' .. node .. ' %S+ (%S+)')
+    kept = flags and flags:find('master') and not flags:find('fail')
+  end
+  name = kept and name or now_replid
+  redis.call('HSET', GENERATION, 'replid', now_replid, 'name', name, 'node', now_node, 'run', now_run)
+  return name
+end
+
 -- One mark in the mailbox, above every id before, and nothing else, so no older position is known.
 -- Its id names the incarnation. Other streams, of the older one, hear of it and connect again: if
 -- there may be any.

@@ -14,11 +14,13 @@ const PAIRS = 8;
 /** @typedef {import('./peer.js').Peer} Peer */
 
 /** One who relays numbers to another, as pages do: whoever is told `resumed: false` joins again. */
-class Pair {
+export class Pair {
   answered = new Map(); // number: when it was asked
   unknown = new Set();  // 503: it may have arrived, or not
   got = [];
   told = [];            // when the receiver was told `resumed: false`
+  stall = 0;            // the longest time without one that arrives, in ms
+  #gotAt = Infinity;
   statuses = new Set();
   room = randomId('r');
 
@@ -44,6 +46,9 @@ class Pair {
       if (peer === this.to) this.told.push(performance.now());
       this.#join(peer);
     } else if (event.event === 'n') {
+      const now = performance.now();
+      this.stall = Math.max(this.stall, now - this.#gotAt);
+      this.#gotAt = now;
       this.got.push(JSON.parse(event.data).data);
     }
   }
@@ -67,6 +72,28 @@ class Pair {
       this.last = { n, status };
       await pause(30);
     }
+  }
+
+  /** Several, each of which has had ten answers. */
+  static async several(site, count) {
+    const pairs = await Promise.all(Array.from({ length: count }, () => Pair.start(site)));
+    await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
+    return pairs;
+  }
+
+  /** Until each has had ten answers more, and what was answered last has arrived. */
+  static async stop(pairs) {
+    const passed = pairs.map((pair) => pair.answered.size);
+    await until(() => pairs.every((pair, i) => pair.answered.size >= passed[i] + 10), 'ten more of each', 2 * WAIT_MS);
+    await Promise.all(pairs.map((pair) => pair.stop()));
+    const last = (pair) => Math.max(...pair.answered.keys());
+    await until(() => pairs.every((pair) => pair.got.at(-1) >= last(pair)), () => `the last ones: ${
+      pairs.map((pair) => `${pair.got.slice(-3)} of ${last(pair)}`).join('; ')}`);
+    for (const pair of pairs) pair.verdict();
+  }
+
+  static cut(pairs) {
+    for (const { from, to } of pairs) for (const { stream } of [from, to]) stream.cut();
   }
 
   async stop() {
@@ -106,8 +133,7 @@ export function failovers(site, it, { at, prefix = '', hears = false }) {
   /** Relays go on while `harm` is done to the master, until all works on another. */
   async function through(harm) {
     const [master] = await site.server.pair();
-    const pairs = await Promise.all(Array.from({ length: PAIRS }, () => Pair.start(site)));
-    await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
+    const pairs = await Pair.several(site, PAIRS);
     const before = logs().length;
     const back = await backMs();
     await harm(master);
@@ -132,17 +158,11 @@ export function failovers(site, it, { at, prefix = '', hears = false }) {
       return stream.status === 200;
     }, 'a new stream', left());
     await until(async () => (await site.request('GET', '/health/ready')).status === 200, 'health', left());
-    const passed = pairs.map((pair) => pair.answered.size);
-    await until(() => pairs.every((pair, i) => pair.answered.size >= passed[i] + 10), 'ten more of each');
-    await Promise.all(pairs.map((pair) => pair.stop()));
-    await until(() => pairs.every((pair) => pair.got.at(-1) >= Math.max(...pair.answered.keys())), 'the last ones');
-    for (const pair of pairs) pair.verdict();
+    await Pair.stop(pairs);
     const [now] = await site.server.pair();
     const log = logs().slice(before);
     assert.match(log, new RegExp(`^warn at=${at}\\.ask master=127\\.0\\.0\\.1:${now.port} was=127\\.0\\.0\\.1:${master.port}$`, 'm'));
-    for (const pair of pairs) {
-      for (const peer of [pair.from, pair.to]) peer.stream.cut();
-    }
+    Pair.cut(pairs);
     return { master };
   }
 
@@ -155,9 +175,7 @@ export function failovers(site, it, { at, prefix = '', hears = false }) {
     const asked = await site.server.asked() - before;
     const seconds = (performance.now() - start) / 1000;
     assert.ok(asked > 0 && asked <= 2 * (seconds + 1), `${asked} times in ${seconds} s`);
-    for (const pair of pairs) {
-      for (const peer of [pair.from, pair.to]) peer.stream.cut();
-    }
+    Pair.cut(pairs);
   });
 
   it('the master is killed: the streams stay, all works on the new one in time, nothing is lost in silence', async () => {

@@ -1,7 +1,8 @@
 // redis-cluster.js - a Redis Cluster of four nodes: three masters, and a replica of the one that has the slot of our keys.
+import { command } from './command.js';
 import { redisUser, sentinelRights } from './documents.js';
 import { steps } from './pace.js';
-import { freePort, RedisServer } from './redis-server.js';
+import { freePort, PROGRAM, RedisServer } from './redis-server.js';
 import { until, WAIT_MS } from './wait.js';
 
 const SLOTS = 16_384, MASTERS = 3;
@@ -111,6 +112,12 @@ export class Cluster {
     return sum;
   }
 
+  /** How often that node has said that the slot is on its way. */
+  async unsettled(node) {
+    return [...(await node.ask('INFO', 'errorstats')).matchAll(/^errorstat_(?:ASK|TRYAGAIN):count=(\d+)/gm)]
+      .reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** Asks for a failover, without any need. */
   async fail() {
     const [, replica] = await this.pair();
@@ -129,6 +136,38 @@ export class Cluster {
   async restore(server) {
     await server.start();
     await this.ready();
+  }
+
+  /** Gives the slot with all that it holds to another master.
+   *  @param {Node} from
+   *  @param {Node} to
+   *  @param {() => Promise<void>} halfway  what is done when half of its keys are there */
+  async move(from, to, halfway) {
+    const { slot } = this;
+    const [old, next] = await Promise.all([from, to].map((node) => node.ask('CLUSTER', 'MYID')));
+    await to.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', old);
+    await from.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', next);
+    const all = await from.ask('CLUSTER', 'COUNTKEYSINSLOT', slot);
+    let moved = 0, isHalf = false;
+    for (let keys; (keys = await from.ask('CLUSTER', 'GETKEYSINSLOT', slot, 5)).length > 0;) {
+      await from.ask('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'AUTH', to.password, 'KEYS', ...keys);
+      moved += keys.length;
+      if (!isHalf && moved >= all / 2) {
+        isHalf = true;
+        await halfway();
+      }
+    }
+    for (const node of [to, from]) await node.ask('CLUSTER', 'SETSLOT', slot, 'NODE', next);
+  }
+
+  /** The same by the tool that comes with Redis, of the slots of that node up to ours. */
+  async reshard(from, to) {
+    const [old, next] = await Promise.all([from, to].map((node) => node.ask('CLUSTER', 'MYID')));
+    const first = (await from.ask('CLUSTER', 'SLOTS')).filter(([, , [, , id]]) => id === old).map(([slot]) => slot).sort((a, b) => a - b);
+    const { status, out, err } = await command(PROGRAM.replace(/server$/, 'cli'), ['--no-auth-warning', '-a', from.password,
+      '--cluster', 'reshard', `127.0.0.1:${from.port}`, '--cluster-from', old, '--cluster-to', next,
+      '--cluster-slots', this.slot - first[0] + 1, '--cluster-yes'].map(String));
+    if (status !== 0) throw new Error(`reshard: ${out}${err}`);
   }
 
   async remove() {

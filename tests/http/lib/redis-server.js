@@ -9,7 +9,7 @@ import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
 /** Another that speaks as Redis does is chosen by its name: REDIS_SERVER=valkey-server. */
-const PROGRAM = process.env.REDIS_SERVER || 'redis-server';
+export const PROGRAM = process.env.REDIS_SERVER || 'redis-server';
 
 /** Why tests with TLS to Redis are skipped, where they are. */
 export function missingTls() {

@@ -15,7 +15,8 @@ export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX
   ROOM_PEERS: 32, PEER_ROOMS: 16, RATE_WINDOW_MS: 6000, KEEP_MS: 86_400_000, SWEEP_MAX: 8,
   PAGE_BYTES: 300, // so that what was missed takes several
   PEER_STREAMS: 8,
-  TELL_AT_ONCE: 6 }; // likewise: of joins and leaves
+  TELL_AT_ONCE: 6, // likewise: of joins and leaves
+  CLUSTER: false };
 const RATE = 100;
 const RATE_BYTES = 262_144;
 

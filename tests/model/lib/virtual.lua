@@ -73,6 +73,9 @@ function does.LTRIM(call, key, ...)
   if real.call('EXISTS', key) == 0 then real.call('ZREM', 'sim:expiry', key) end
   return done
 end
+-- What a node of a Cluster says of itself, and of the others, is what a test has it say.
+function does.INFO() return real.call('GET', 'sim:INFO') end
+function does.CLUSTER(_, what) return real.call('GET', 'sim:CLUSTER ' .. what) end
 -- Redis' hash tables have a seed of their own: without an order no run could be repeated.
 function does.SMEMBERS(call, key)
   local members = call('SMEMBERS', key)

@@ -159,7 +159,7 @@ export class World {
 
   async run(step, named) {
     // Which server it is each part is told by its own connection.
-    const { result, removed, published } = await this.scripts.run(step, { ...named, server: this.runId }, this.clock);
+    const { result, removed, published } = await this.scripts.run(step, { server: this.runId, ...named }, this.clock);
     this.note(step, named.peer ?? '', named.to ?? named.room ?? '', JSON.stringify(result));
     for (const { channel, id } of published) {
       if (id) (this.published[channel.slice('messages:'.length)] ??= []).push(id);

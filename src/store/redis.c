@@ -26,7 +26,7 @@ enum {
 	ARGV_MAX = REDIS_ARGS + 4,
 	TOGETHER_MS = 1,		/* between two writes, while there are
 					 * commands without a reply */
-	UNSETTLED_MS = 20,		/* between two tries meanwhile */
+	UNSETTLED_MS = 20,		/* between two tries while the Cluster is not settled */
 };
 
 struct redis {
@@ -334,6 +334,21 @@ static bool may_settle(struct redis_command *cmd, const char *error)
 	return now + UNSETTLED_MS < cmd->give_up_at;
 }
 
+/* Whether the command has not run, and may do where it is sent again. */
+static bool is_sent_again(struct redis *r, struct redis_command *cmd, const char *error)
+{
+	/* Redis does not know the script, yet or any more. */
+	if (!cmd->sends_text && !strncmp(error, "NOSCRIPT", 8))
+		cmd->sends_text = true;	/* which also loads it */
+	else if (!cmd->was_moved && dial_note_moved(&r->dialled, error))
+		cmd->was_moved = true;
+	else if (may_settle(cmd, error))
+		r->again_at = clock_ms() + UNSETTLED_MS;
+	else
+		return false;
+	return true;
+}
+
 /* The oldest command has its reply. Returns whether the connection is still of use. */
 static bool complete_oldest(struct redis *r, redisReply *reply)
 {
@@ -342,23 +357,8 @@ static bool complete_oldest(struct redis *r, redisReply *reply)
 
 	metric_observe(METRIC_ROUND_TRIPS, clock_ns() - cmd->started_ns);
 	dial_note_reply();
-	/* Redis does not know the script, yet or any more. */
-	if (refused && !cmd->sends_text && !strncmp(reply->str, "NOSCRIPT", 8)) {
+	if (refused && is_sent_again(r, cmd, reply->str)) {
 		freeReplyObject(reply);
-		cmd->sends_text = true;	/* which also loads it */
-		fifo_push(&r->waiting, &cmd->link);
-		return true;
-	}
-	/* Nor has it run where the slot has moved. */
-	if (refused && !cmd->was_moved && dial_note_moved(&r->dialled, reply->str)) {
-		freeReplyObject(reply);
-		cmd->was_moved = true;
-		fifo_push(&r->waiting, &cmd->link);
-		return true;
-	}
-	if (refused && may_settle(cmd, reply->str)) {
-		freeReplyObject(reply);
-		r->again_at = clock_ms() + UNSETTLED_MS;
 		fifo_push(&r->waiting, &cmd->link);
 		return true;
 	}

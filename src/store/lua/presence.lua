@@ -382,24 +382,25 @@ end
 local GENERATION = PREFIX .. 'generation'
 local function generation(server)
   if not CLUSTER then return server end
-  local known = redis.call('HMGET', GENERATION, 'replid', 'name', 'node', 'run')
-  local replid, name, node, run = unpack(known)
-  if replid == server then return name end
-  local info = redis.call('INFO', 'server', 'replication')
-  local now_run, now_replid, before =
-    info:match('run_id:(%x+)'), info:match('master_replid:(%x+)'), info:match('master_replid2:(%x+)')
-  local now_node = redis.call('CLUSTER', 'MYID')
-  local kept
-  if node == now_node then
-    -- A master that has had no replica for an hour changes the id of its replication, and no more.
-    kept = replid == now_replid or run == now_run and before:match('^0+$')
-  elseif node and replid ~= before then
-    -- A line of each: its id, address, flags, the id of its master, ...
-    local flags = ('\n' .. redis.call('CLUSTER', 'NODES')):match('\n' .. node .. ' %S+ (%S+)')
-    kept = flags and flags:find('master') and not flags:find('fail')
+  local replid, name, node, run = unpack(redis.call('HMGET', GENERATION, 'replid', 'name', 'node', 'run'))
+  if replid ~= server then
+    local info = redis.call('INFO', 'server', 'replication')
+    local now_run, now_replid, before =
+      info:match('run_id:(%x+)'), info:match('master_replid:(%x+)'), info:match('master_replid2:(%x+)')
+    local now_node = redis.call('CLUSTER', 'MYID')
+    local kept
+    if node == now_node then
+      -- A master that has had no replica for an hour changes the id of its replication, and no more.
+      kept = replid == now_replid or run == now_run and before:match('^0+$')
+    elseif node and replid ~= before then
+      -- A line of each: its id, address, flags, the id of its master, ...
+      local flags = ('\n' .. redis.call('CLUSTER', 'NODES')):match('\n' .. node .. ' %S+ (%S+)')
+      kept = flags and flags:find('master') and not flags:find('fail')
+    end
+    name = kept and name or now_replid
+    redis.call('HSET', GENERATION, 'replid', now_replid, 'name', name, 'node', now_node, 'run', now_run)
   end
-  name = kept and name or now_replid
-  redis.call('HSET', GENERATION, 'replid', now_replid, 'name', name, 'node', now_node, 'run', now_run)
+  keep(GENERATION)
   return name
 end
 

@@ -75,7 +75,7 @@ export class Pair {
   }
 
   /** Several, each of which has had ten answers. */
-  static async several(site, count) {
+  static async several(site, count = PAIRS) {
     const pairs = await Promise.all(Array.from({ length: count }, () => Pair.start(site)));
     await until(() => pairs.every((pair) => pair.answered.size >= 10), 'ten relays of each');
     return pairs;
@@ -84,7 +84,7 @@ export class Pair {
   /** Until each has had ten answers more, and what was answered last has arrived. */
   static async stop(pairs) {
     const passed = pairs.map((pair) => pair.answered.size);
-    await until(() => pairs.every((pair, i) => pair.answered.size >= passed[i] + 10), 'ten more of each', 2 * WAIT_MS);
+    await until(() => pairs.every((pair, i) => pair.answered.size >= passed[i] + 10), 'ten more of each');
     await Promise.all(pairs.map((pair) => pair.stop()));
     const last = (pair) => Math.max(...pair.answered.keys());
     await until(() => pairs.every((pair) => pair.got.at(-1) >= last(pair)), () => `the last ones: ${
@@ -133,7 +133,7 @@ export function failovers(site, it, { at, prefix = '', hears = false }) {
   /** Relays go on while `harm` is done to the master, until all works on another. */
   async function through(harm) {
     const [master] = await site.server.pair();
-    const pairs = await Pair.several(site, PAIRS);
+    const pairs = await Pair.several(site);
     const before = logs().length;
     const back = await backMs();
     await harm(master);

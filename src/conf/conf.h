@@ -43,6 +43,7 @@ struct conf {
 	unsigned peer_streams;
 	unsigned rate;			/* messages a second; 0: any */
 	unsigned rate_bytes;		/* a second; 0: any */
+	unsigned server_rate;		/* messages a second of the site's servers; 0: any */
 	unsigned workers;
 	unsigned streams;
 	struct list stun_urls;

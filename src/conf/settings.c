@@ -72,6 +72,8 @@ const struct setting settings[] = {
 	  .preset = "100", .min = 0, .max = 1000000 },
 	{ .name = "RATE_BYTES", .kind = &kind_number, .member = AT(rate_bytes),
 	  .preset = "262144", .min = 0, .max = 1000000000 },
+	{ .name = "SERVER_RATE", .kind = &kind_number, .member = AT(server_rate),
+	  .preset = "100", .min = 0, .max = 1000000 },
 	{ .name = "WORKERS", .kind = &kind_number, .member = AT(workers),
 	  .preset = "3", .min = 1, .max = 256 },
 	{ .name = "STREAMS", .kind = &kind_number, .member = AT(streams),

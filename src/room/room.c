@@ -9,7 +9,8 @@
  * is left to tell is kept in Redis, and the next step or beat of the same peer
  * continues with it.
  *
- * Costs, below, are in bytes, or in messages if RATE_BYTES is 0.
+ * Costs, below, are in bytes, or in messages if RATE_BYTES is 0. Those of the site's own
+ * server, for which there is no struct peer, are in messages.
  */
 #include "config.h"
 
@@ -31,6 +32,7 @@ enum {
 	/* Of all messages of a batch: a body, at most 1,000,000 bytes, and beside each
 	 * of 64 items the user (USER_MAX). */
 	MESSAGE_MAX = 2 * 1024 * 1024,
+	SERVER_BYTES = 4096,		/* a message counts once for each of these */
 };
 
 /* Each with a comma behind it, from this one of the reply on. Users are in Redis as JSON, so
@@ -117,6 +119,30 @@ static long long cost_of(const struct conf *c, size_t len)
 	if (!c->rate_bytes)
 		return min;
 	return bytes > min ? bytes : min;
+}
+
+/* The site's own server, as scripts know it: the id of no peer. */
+static const char *id_of_sender(const struct peer *p)
+{
+	return p ? p->id : "@server";
+}
+
+static long long cost_of_message(const struct conf *c, const struct peer *p, size_t len)
+{
+	return p ? cost_of(c, len) : (long long)(len + SERVER_BYTES - 1) / SERVER_BYTES;
+}
+
+static long long window_of_sender(const struct conf *c, const struct peer *p)
+{
+	return p ? window_cost(c) : (long long)c->server_rate * RATE_WINDOW_S;
+}
+
+static void append_sender(struct buf *b, const struct peer *p)
+{
+	if (p)
+		peer_append(b, p);
+	else
+		buf_str(b, "null");
 }
 
 /* The cost of a join or leave, for each peer that is notified: as that of a message. */
@@ -319,13 +345,13 @@ static long long append_messages(struct relay_command *cmd, const struct conf *c
 	struct buf user = BUF_INIT(USER_MAX);
 	long long cost = 0;
 
-	peer_append(&user, p);
+	append_sender(&user, p);
 	for (int i = 0; i < cmd->count; i++) {
 		size_t start = cmd->messages.len;
 
 		append_message(&cmd->messages, user.data, &items[i]);
 		cmd->ends[i] = cmd->messages.len;
-		cost += cost_of(c, cmd->messages.len - start);
+		cost += cost_of_message(c, p, cmd->messages.len - start);
 	}
 	buf_free(&user);
 	return cost;
@@ -334,17 +360,18 @@ static long long append_messages(struct relay_command *cmd, const struct conf *c
 static void append_relay_args(struct relay_command *cmd, const struct conf *c,
 		      const struct peer *p, const char *to, long long cost)
 {
+	const char *from = id_of_sender(p);
 	size_t begin = 0;
 
 	/* The rest of it is not initialized: see room_relay(). */
 	cmd->args.count = cmd->args.keys = cmd->args.numbers = 0;
-	args_append_key(&cmd->args, c, "", p->id, ":channels");
+	args_append_key(&cmd->args, c, "", from, ":channels");
 	args_append_key(&cmd->args, c, "", to, ":channels");
-	args_append_key(&cmd->args, c, "rate:", p->id, "");
-	args_append_string(&cmd->args, p->id);
+	args_append_key(&cmd->args, c, "rate:", from, "");
+	args_append_string(&cmd->args, from);
 	args_append_string(&cmd->args, to);
 	args_append_number(&cmd->args, cost);
-	args_append_number(&cmd->args, window_cost(c));
+	args_append_number(&cmd->args, window_of_sender(c, p));
 	for (int i = 0; i < cmd->count; begin = cmd->ends[i++])
 		args_append_word(&cmd->args, cmd->messages.data + begin, cmd->ends[i] - begin);
 }
@@ -422,15 +449,15 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	char position[POSITION_SIZE];
 	enum err e;
 
-	peer_append(&user, p);
+	append_sender(&user, p);
 	append_message(&message, user.data, item);
 	args_append_key(&args, c, "channels:", room, "");
-	args_append_key(&args, c, "rate:", p->id, "");
+	args_append_key(&args, c, "rate:", id_of_sender(p), "");
 	args_append_key(&args, c, "entering:", room, "");
-	args_append_string(&args, p->id);
+	args_append_string(&args, id_of_sender(p));
 	args_append_string(&args, room);
-	args_append_number(&args, cost_of(c, message.len));
-	args_append_number(&args, window_cost(c));
+	args_append_number(&args, cost_of_message(c, p, message.len));
+	args_append_number(&args, window_of_sender(c, p));
 	args_append_word(&args, message.data, message.len);
 	e = broadcast_in_parts(r, &args, position, peers, wait_ms);
 	if (!e)

@@ -33,12 +33,15 @@ enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
 typedef void relay_done(void *arg, enum err e, int streams, int wait_ms);
 
 /* All or none, in order; items are copied. done is called once, now or later:
- * see redis_enqueue(). */
+ * see redis_enqueue(). Where p is NULL it is the site's own server that sends: to any peer
+ * that there is, without a shared room, as "peer":null, and within SERVER_RATE. */
 void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		const char *to, const struct item *items, int count,
 		relay_done *done, void *arg);
 
-/* *peers: to how many it was sent. ERR_NOT_MEMBER; ERR_RATE, as for room_join(). */
+/* *peers: to how many it was sent. ERR_NOT_MEMBER; ERR_RATE, as for room_join(). Where p is
+ * NULL it is likewise to all members, and those who are entering; to nobody where the room
+ * is empty. */
 enum err room_broadcast(struct redis *r, const struct conf *c,
 			const struct peer *p, const char *room,
 			const struct item *item, int *peers, int *wait_ms);

@@ -347,10 +347,15 @@ static void append_outcome(struct buf *out, enum err e, const char *what, int n,
 		buf_fmt(out, "%s %d", what, n);
 }
 
+/* @ is the site's own server. */
+static const struct peer *sender_named(const char *name)
+{
+	return strcmp(name, "@") ? &tab_named(name)->peer : NULL;
+}
+
 /* relay PEER PEER DATA... */
 static void do_relay(int argc, char **argv, struct buf *out)
 {
-	struct peer p = tab_named(argv[0])->peer;
 	struct item items[WORDS_MAX];
 	int n = argc - 2, streams = 0, wait_ms = -1;
 	enum err e;
@@ -361,7 +366,7 @@ static void do_relay(int argc, char **argv, struct buf *out)
 		items[i] = (struct item){ .event = "x", .data = data,
 					  .data_len = strlen(data) };
 	}
-	e = relay_now(redis, &p, argv[1], items, n, &streams, &wait_ms);
+	e = relay_now(redis, sender_named(argv[0]), argv[1], items, n, &streams, &wait_ms);
 	append_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
 	for (int i = 0; i < n; i++)
 		free((char *)(uintptr_t)items[i].data);
@@ -370,13 +375,12 @@ static void do_relay(int argc, char **argv, struct buf *out)
 /* broadcast PEER ROOM DATA */
 static void do_broadcast(int argc, char **argv, struct buf *out)
 {
-	struct peer p = tab_named(argv[0])->peer;
 	char *data = data_of(argv[argc - 1]);
 	struct item item = { .event = "x", .data = data,
 			     .data_len = strlen(data) };
 	int peers = 0, wait_ms = -1;
-	enum err e = room_broadcast(redis, &conf, &p, argv[1], &item, &peers,
-				    &wait_ms);
+	enum err e = room_broadcast(redis, &conf, sender_named(argv[0]), argv[1],
+				    &item, &peers, &wait_ms);
 
 	append_outcome(out, e, "peers", peers, wait_ms, RATE_WINDOW_S * 1000);
 	free(data);
@@ -633,13 +637,15 @@ static void do_redial(int argc, char **argv, struct buf *out)
 	redis = redis_new(-1);
 }
 
-/* limit MESSAGES BYTES a second, and tokens a minute */
+/* limit MESSAGES BYTES a second, tokens a minute, and messages of the server */
 static void do_limit(int argc, char **argv, struct buf *out)
 {
 	(void)out;
 	conf.rate = (unsigned)atoi(argv[0]);
 	conf.rate_bytes = (unsigned)atoi(argv[argc > 1]);
-	conf.access_rate = (unsigned)atoi(argv[argc - 1]);
+	conf.access_rate = (unsigned)atoi(argv[2]);
+	if (argc > 3)
+		conf.server_rate = (unsigned)atoi(argv[3]);
 }
 
 /* break KEY: it is of another type. mend KEY: it is what it was. */

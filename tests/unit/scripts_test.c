@@ -188,6 +188,22 @@ static void test_relay(void **state)
 		{ "to a peer of the Node application nothing is counted",
 		  "enter a r | node n r | ?relay a n 1 | ?redis EXISTS %peer:n",
 		  "streams 0 | 0" },
+		{ "from the server: to any peer that there is, in no room as well",
+		  "open a | node n r | ?relay @ a 1 | ?relay @ n 2 | ?relay @ nobody 3 | ?got a",
+		  "streams 1 | streams 0 | no-peer | x @ 1" },
+		{ "kept where none is open, and no place of a peer's is taken",
+		  "enter a b r | limit 0 0 0 | close b | ?relay @ b 1 2 3 4 5 6 7 8 | ?relay @ b 9 | "
+		  "?relay a b 1 2 3 4 5 6 7 8 | subscribe b | ?connect b at",
+		  "streams 0 | mailbox-full | streams 0 | resumed in r, missed x @ 1; x @ 2; x @ 3; "
+		  "x @ 4; x @ 5; x @ 6; x @ 7; x @ 8; x a 1; x a 2; x a 3; x a 4; x a 5; x a 6; "
+		  "x a 7; x a 8" },
+		{ "within a rate of its own: one for each 4 KiB, whatever the peers' is",
+		  "open a | limit 1 1 0 | ?relay @ a 1 | ?redis GET %rate:@server | relay @ a +5000 | "
+		  "?redis GET %rate:@server | limit 1 1 0 1 | relay @ a 1 2 3 | ?relay @ a 1 | "
+		  "later 6001 | ?relay @ a 1", "streams 1 | 1 | 3 | rate | streams 1" },
+		{ "who is gone is no peer of it, though its rooms are still to be told",
+		  "enter a r | redis HDEL %peer:a inc | redis DEL %a:channels | ?relay @ a 1",
+		  "no-peer" },
 	};
 
 	(void)state;
@@ -221,6 +237,11 @@ static void test_broadcast(void **state)
 		  "enter a b r | node n r | subscribe n | close b | "
 		  "?broadcast a r 1 | ?got n | subscribe b | ?connect b at",
 		  "peers 2 | x a 1 | resumed in r, missed x a 1" },
+		{ "from the server: to all, charged by recipients; an empty room is no error",
+		  "enter a b r | ?broadcast @ r 1 | ?got a | ?got b | ?broadcast @ none 1 | "
+		  "?redis GET %rate:@server | limit 0 0 0 1 | ?broadcast @ r 1 | ?broadcast @ r 1 | "
+		  "?broadcast @ r 1 | ?got a",
+		  "peers 2 | x @ 1 | x @ 1 | peers 0 | 2 | peers 2 | peers 2 | rate | x @ 1; x @ 1" },
 		{ "only the rate is renewed",
 		  "enter a b r | age | broadcast a r 1 | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
@@ -646,6 +667,10 @@ static const struct script_call {
 	  "a:channels b:channels rate:a mailbox:b", "rate:a", false },
 	{ "broadcast", ROOM, "?broadcast a r 1", "peers 2", "not-member",
 	  "channels:r rate:a mailbox:b mailbox:c", "rate:a", false },
+	{ "relay by the server", ROOM, "?relay @ d 1 2", "streams 1", "no-peer",
+	  "peer:d rate:@server mailbox:d", "rate:@server", false },
+	{ "broadcast by the server", ROOM, "?broadcast @ r 1", "peers 3", "peers 0",
+	  "channels:r rate:@server mailbox:a mailbox:b mailbox:c", "rate:@server", false },
 	{ "join", ROOM, "?join d r", "a b c", "nobody",
 	  "channels:r d:channels peer:d mailbox:d present leaving numbers:r "
 	  "entering:r telling:d peer:a "

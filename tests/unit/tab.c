@@ -150,6 +150,8 @@ static void append_heard(struct buf *b, const struct message *m)
 	buf_str(b, m->event);
 	if (peer)
 		buf_fmt(b, " %s", peer);
+	else if (json_is_null(json_object_get(data, "peer")))
+		buf_str(b, " @");
 	if (room)
 		buf_fmt(b, " %s", room);
 	if (json_is_true(json_object_get(data, "offer")))

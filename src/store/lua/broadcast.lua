@@ -1,4 +1,4 @@
--- broadcast.lua - one message to every other member of a room.
+-- broadcast.lua - one message to every other member of a room, or from the site's own server to all of them.
 -- KEYS 1 members of the room (set), 2 rate of the sender, 3 who is entering the room (set)
 -- ARGV 1 sender, 2 room id, 3 cost of one, 4 most cost in a window (0: any), 5 message,
 --      6 position: where to go on, or empty
@@ -8,11 +8,14 @@ local BYTES_AT_ONCE = 262144
 local peer, room, cost, most, message, position = unpack(ARGV)
 
 local members, rate, entering = unpack(KEYS)
-local strangers = strangers_of(peer, room, entering)
+local by_peer = peer ~= SERVER  -- which knows everybody, and is known
+local strangers = by_peer and strangers_of(peer, room, entering) or {}
 -- A sender that has left between two parts sends no more.
-if strangers[peer] or redis.call('SISMEMBER', members, peer) == 0 then return position == '' and -1 or 0 end
+if by_peer and (strangers[peer] or redis.call('SISMEMBER', members, peer) == 0) then
+  return position == '' and -1 or 0
+end
 if position == '' then
-  local count = redis.call('SCARD', members) - 1
+  local count = redis.call('SCARD', members) - (by_peer and 1 or 0)
   if count == 0 then return 0 end
   -- Before anything that costs as many steps as there are others.
   local within, wait = charge(rate, cost * count, tonumber(most))

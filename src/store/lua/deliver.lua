@@ -12,6 +12,9 @@ local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
 local function key_kept(peer) return PREFIX .. 'kept:' .. peer end
 local function channel(peer) return PREFIX .. 'messages:' .. peer end
 
+-- The site's own server as a sender: no peer's id.
+local SERVER = '@server'
+
 -- Relays that were answered that they are kept: how many of each sender, in all (KEPT_ALL), and how
 -- many of all the client has by now (KEPT_HAD); until it has them all, or MAILBOX_TTL after the last.
 -- So long the mailbox holds more, or what comes after them would push them out.

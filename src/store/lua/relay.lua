@@ -1,14 +1,20 @@
--- relay.lua - one message or many from a peer to another; all or none.
+-- relay.lua - one message or many from a peer to another, or from the site's own server; all or none.
 -- KEYS 1 rooms of the sender, 2 rooms of the receiver (sets), 3 rate of the sender
 -- ARGV 1 sender, 2 receiver, 3 cost of all, 4 most cost in a window (0: any), 5... messages
--- Returns how many streams took them (0: kept); -1: no shared room; -2: as many are kept as may
---      be, of all or of the sender; {ms}: over the rate, for so long
+-- Returns how many streams took them (0: kept); -1: no shared room, or for SERVER no such peer; -2: as
+--      many are kept as may be, of all or of the sender; {ms}: over the rate, for so long
 local peer, to, count = ARGV[1], ARGV[2], #ARGV - 4
 -- Of one sender: so none of them fills the whole mailbox.
 local KEPT_OF_ONE = MAILBOX / 2
 
-if redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') == 0 and
-    not has_met(peer, to) and not has_met(to, peer) then return -1 end
+local function may_relay()
+  if peer == SERVER then
+    return redis.call('HEXISTS', key_peer(to), 'inc') == 1 or redis.call('SCARD', KEYS[2]) > 0
+  end
+  return redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') > 0 or has_met(peer, to) or has_met(to, peer)
+end
+
+if not may_relay() then return -1 end
 local counts = redis.call('HMGET', key_kept(to), KEPT_ALL, KEPT_HAD, peer)
 local all = tonumber(counts[1])
 local kept = (all or 0) - (tonumber(counts[2]) or 0)

@@ -18,8 +18,11 @@
 #include "room/json.h"
 
 /* TOKEN_MAX must stay below BEARER_SIZE (web/http.h), where a longer one is cut. LEEWAY
- * is for nbf alone: exp has none. */
+ * is for clocks of issuers that are ahead of ours: exp itself has none. */
 enum { TOKEN_MAX = 4096, LEEWAY = 60 /* seconds */ };
+
+/* 31 million years. A double above what int64_t can hold must not be converted. */
+static const double DATE_MAX = 1e15;
 
 /* The first of two claims that is there. False: neither is, one of them is not a
  * string, or the first is too long or has a NUL in it (\u0000): for us it would end
@@ -69,10 +72,40 @@ static bool parse_rooms(const json_t *claims, char **rooms)
 	return *rooms;
 }
 
-/* Returns what is wrong; NULL: nothing. */
+/* Returns what is wrong; NULL: nothing. Likewise those that follow. */
+static const char *parse_peer(const json_t *claims, struct peer *to)
+{
+	if (!parse_text(claims, "id", "sub", to->id, sizeof to->id) ||
+	    !id_valid_name(to->id, strlen(to->id)))
+		return "missing or invalid id";
+	if (!parse_text(claims, "username", "name", to->username,
+			sizeof to->username) ||
+	    !json_name_valid(to->username, strlen(to->username)))
+		return "missing or invalid username";
+	return NULL;
+}
+
+/* Its lifetime is bounded, as nothing revokes it. iat may be NAN. */
+static const char *parse_server(const json_t *claims, double exp, double iat,
+				int64_t now, struct claims *to)
+{
+	char *id = to->peer.id;
+
+	if (exp > (double)now + SERVER_TTL_MAX + LEEWAY || exp - iat > SERVER_TTL_MAX)
+		return "a server's, and valid for more than an hour";
+	if (!json_object_get(claims, "id") && !json_object_get(claims, "sub"))
+		strcpy(id, "server");
+	else if (!parse_text(claims, "id", "sub", id, sizeof to->peer.id) ||
+		 !id_valid(id, strlen(id)))
+		return "invalid id";
+	return NULL;
+}
+
 static const char *parse_claims(const json_t *claims, int64_t now, struct claims *to)
 {
-	double exp, nbf;
+	const json_t *server;
+	const char *why;
+	double exp, nbf, iat;
 
 	/* JSON has no NaN, so it can stand for a missing exp, which we require. */
 	if (!parse_date(claims, "exp", NAN, &exp) || isnan(exp))
@@ -85,21 +118,25 @@ static const char *parse_claims(const json_t *claims, int64_t now, struct claims
 	/* The clock of the issuer may be ahead of ours (RFC 7519, 4.1.5). */
 	if (nbf > (double)now + LEEWAY)
 		return "not valid yet";
-	/* Converting a double that no int64_t can hold is undefined. 1e15 s are 31
-	 * million years. */
-	to->expires = exp < 1e15 ? (int64_t)exp : (int64_t)1e15;
-	if (!parse_text(claims, "id", "sub", to->peer.id, sizeof to->peer.id) ||
-	    !id_valid_name(to->peer.id, strlen(to->peer.id)))
-		return "missing or invalid id";
-	if (!parse_text(claims, "username", "name", to->peer.username,
-			sizeof to->peer.username) ||
-	    !json_name_valid(to->peer.username, strlen(to->peer.username)))
-		return "missing or invalid username";
+	to->expires = (int64_t)fmin(exp, DATE_MAX);
+	/* One that is no number counts as none, as many issuers' tokens are older than
+	 * our use of it. */
+	if (!parse_date(claims, "iat", NAN, &iat))
+		iat = NAN;
+	to->issued = iat > 0 ? (int64_t)fmin(iat, DATE_MAX) : 0;
+	server = json_object_get(claims, "server");
+	if (server && !json_is_boolean(server))
+		return "invalid server: not a boolean";
+	to->server = json_is_true(server);
+	why = to->server ? parse_server(claims, exp, iat, now, to) :
+		parse_peer(claims, &to->peer);
+	if (why)
+		return why;
 	return parse_rooms(claims, &to->rooms) ? NULL :
 		"invalid rooms: not an array of strings";
 }
 
-/* Returns what is wrong; NULL: nothing. typ may be anything (RFC 7519, 5.1). */
+/* typ may be anything (RFC 7519, 5.1). */
 static const char *check_header(const json_t *header)
 {
 	const char *alg = json_string_value(json_object_get(header, "alg"));
@@ -160,8 +197,13 @@ char *token_sign(const struct conf *c, const struct claims *claims, int64_t now)
 {
 	struct buf payload = BUF_INIT(2 * TOKEN_MAX), token = BUF_INIT(4 * TOKEN_MAX);
 
-	buf_fmt(&payload, "{\"id\":\"%s\",\"username\":", claims->peer.id);
-	json_append_string(&payload, claims->peer.username);
+	buf_fmt(&payload, "{\"id\":\"%s\",", claims->peer.id);
+	if (claims->server) {
+		buf_str(&payload, "\"server\":true");
+	} else {
+		buf_str(&payload, "\"username\":");
+		json_append_string(&payload, claims->peer.username);
+	}
 	buf_fmt(&payload, ",\"iat\":%lld,\"exp\":%lld", (long long)now,
 		(long long)claims->expires);
 	if (claims->rooms)

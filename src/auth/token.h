@@ -4,6 +4,10 @@
  * the bearer may join, where a '*' at the end matches any rest. A claim of these with the
  * wrong type makes the token invalid; other claims are ignored. In the header alg must be
  * HS256, and there must be no crit.
+ *
+ * With "server": true it is the token of a site's own server, and of no peer: id is for the
+ * log and may be absent, there is no username, rooms bound what it may ask of, and it is
+ * valid for SERVER_TTL_MAX seconds at most, counted from iat where it has one.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -15,9 +19,13 @@
 #include "conf/conf.h"
 #include "room/peer.h"
 
+enum { SERVER_TTL_MAX = 3600 };
+
 struct claims {
-	struct peer peer;
+	struct peer peer;	/* of a server: its id alone */
+	bool server;
 	int64_t expires;	/* Unix seconds */
+	int64_t issued;		/* likewise, by iat; 0: it has none */
 	char *rooms;		/* JSON array of strings; NULL: any room. Owned. */
 };
 
@@ -25,7 +33,7 @@ struct claims {
 enum err token_verify(const struct conf *c, const char *token, int64_t now,
 		      struct claims *to, const char **why);
 
-/* A token for these claims, signed with the first secret. Owned by the caller. */
+/* A token for these claims, issued now, signed with the first secret. Owned by the caller. */
 char *token_sign(const struct conf *c, const struct claims *claims, int64_t now);
 
 /* Whether the claims allow this room. */

@@ -14,6 +14,9 @@ enum err {
 	ERR_NO_TOKEN,
 	ERR_TOKEN,		/* bad or expired */
 	ERR_ROOM_DENIED,	/* the token's rooms do not cover it */
+	ERR_SERVER,		/* a peer's token for a server's route, or the reverse */
+	ERR_BOUNDED,		/* a server's token with rooms, for a peer */
+	ERR_KEPT_OUT,		/* of the room, by a server */
 	ERR_ORIGIN,		/* cookie alone, from a foreign page */
 	ERR_ADDRESS,		/* may not read the metrics */
 	ERR_ACCEPT,		/* the client accepts no event stream */

@@ -35,7 +35,7 @@ static bool pattern_valid(const char *text)
 static const char *parse_option(int option, struct claims *claims,
 				struct buf *rooms, long *ttl)
 {
-	size_t len = strlen(optarg);
+	size_t len = optarg ? strlen(optarg) : 0;
 
 	switch (option) {
 	case 'i':
@@ -50,6 +50,9 @@ static const char *parse_option(int option, struct claims *claims,
 				"a control character";
 		strcpy(claims->peer.username, optarg);
 		return NULL;
+	case 's':
+		claims->server = true;
+		return NULL;
 	case 'r':
 		if (!pattern_valid(optarg))
 			return "--room: must be the id of a room, or a prefix followed "
@@ -63,6 +66,28 @@ static const char *parse_option(int option, struct claims *claims,
 		return NULL;
 	}
 	return "";	/* getopt_long has complained */
+}
+
+/* Of a server: what is wrong, and what is not given. */
+static const char *check_server(struct claims *claims, long ttl)
+{
+	if (*claims->peer.username)
+		return "--server: has no --name, as it is no peer";
+	if (ttl > SERVER_TTL_MAX)
+		return "--ttl: must be at most 3600 with --server";
+	if (!*claims->peer.id)
+		strcpy(claims->peer.id, "server");
+	return NULL;
+}
+
+/* In seconds. ttl is 0 where there was no --ttl, as TTL_MIN is above that. */
+static long lifetime_of(const struct claims *claims, long ttl, const struct conf *conf)
+{
+	long preset = (long)conf->token_ttl;
+
+	if (ttl)
+		return ttl;
+	return claims->server && preset > SERVER_TTL_MAX ? SERVER_TTL_MAX : preset;
 }
 
 /* Prints it, unless it is one that we would refuse: with many rooms it may be too long.
@@ -90,6 +115,7 @@ static int run_token(int argc, char **argv)
 		{ "id", required_argument, NULL, 'i' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "room", required_argument, NULL, 'r' },
+		{ "server", no_argument, NULL, 's' },
 		{ "ttl", required_argument, NULL, 't' },
 		{ 0 }
 	};
@@ -106,8 +132,10 @@ static int run_token(int argc, char **argv)
 		buf_char(&rooms, ']');
 	if (!wrong && optind < argc)
 		wrong = "token takes only options; see drawbridge token --help";
-	if (!wrong && !(*claims.peer.id && *claims.peer.username))
-		wrong = "token requires --id and --name";
+	if (!wrong)
+		wrong = claims.server ? check_server(&claims, ttl) :
+			*claims.peer.id && *claims.peer.username ? NULL :
+			"token requires --id and --name, or --server";
 	if (!wrong && !buf_ok(&rooms))
 		wrong = "too many --room options for one token";
 	if (wrong) {
@@ -117,8 +145,7 @@ static int run_token(int argc, char **argv)
 		fprintf(stderr, "%s", why.data);
 		status = EXIT_WRONG;
 	} else {
-		/* 0: no --ttl was given, as TTL_MIN is above it. */
-		claims.expires = clock_unix() + (ttl ? ttl : (long)conf.token_ttl);
+		claims.expires = clock_unix() + lifetime_of(&claims, ttl, &conf);
 		claims.rooms = rooms.data;
 		status = print_token(&conf, &claims);
 	}
@@ -130,8 +157,9 @@ static int run_token(int argc, char **argv)
 
 const struct command command_token = {
 	"token",
-	"--id ID --name NAME [--room ROOM]... [--ttl SECONDS]\n"
-	"           Prints a token for this peer, signed with the first secret. With --room\n"
-	"           it is valid only for these rooms; a '*' at the end matches any suffix.",
+	"--id ID --name NAME | --server [--id ID] [--room ROOM]... [--ttl SECONDS]\n"
+	"           Prints a token for this peer, or for a server of the site, which is\n"
+	"           valid for an hour at most; signed with the first secret. With --room it\n"
+	"           is valid only for these rooms; a '*' at the end matches any suffix.",
 	run_token,
 };

@@ -43,6 +43,9 @@ static const struct {
 	[ERR_NO_TOKEN] = { 401, "Unauthorized", "A token is required, as Authorization: Bearer, ?token= or a cookie." },
 	[ERR_TOKEN] = { 401, "Unauthorized", "The token is invalid or has expired." },
 	[ERR_ROOM_DENIED] = { 403, "Forbidden", "The token does not cover this room." },
+	[ERR_SERVER] = { 403, "Forbidden", "A token with \"server\": true is required; this one is a peer's." },
+	[ERR_BOUNDED] = { 403, "Forbidden", "The token is for its \"rooms\" alone, and a peer may be in others: one without \"rooms\" is required." },
+	[ERR_KEPT_OUT] = { 403, "Forbidden", "You were removed from this room and are kept out of it." },
 	[ERR_ORIGIN] = { 403, "Forbidden", "The cookie is not accepted from pages of other origins." },
 	[ERR_ADDRESS] = { 403, "Forbidden", "Metrics are not available to this address." },
 	[ERR_ACCEPT] = { 406, "Not Acceptable", "Only text/event-stream is available." },
@@ -140,6 +143,17 @@ static void append_allow(const struct route *const *routes, const char *pattern,
 	buf_str(head, "\r\n");
 }
 
+/* Browsers send an Origin with each POST and DELETE of a page, and with whatever it asks
+ * of another origin. No page has any business with a token that may do all of this. */
+static enum err refuse_pages(struct call *c)
+{
+	if (!c->is_server || !fcgi_env(c->fcgi, "HTTP_ORIGIN"))
+		return OK;
+	snprintf(c->detail, sizeof c->detail, "This is for a site's own server, and "
+		 "not for pages: a request with an Origin is refused.");
+	return ERR_ORIGIN;
+}
+
 /* The first path that matches decides, so literal ones stand before ids. */
 static enum err find_route(struct call *c, const struct route *const *routes,
 			   const char *method)
@@ -153,6 +167,7 @@ static enum err find_route(struct call *c, const struct route *const *routes,
 	if (c->path.count < 0 || !*routes)
 		return redirect_to_name_page(c, method);
 	pattern = (*routes)->path;
+	c->is_server = (*routes)->token == TOKEN_SERVER;
 	for (const struct route *const *r = routes; *r; r++)
 		if (!strcmp((*r)->path, pattern) && method_is(method, (*r)->method)) {
 			c->route = *r;
@@ -161,11 +176,10 @@ static enum err find_route(struct call *c, const struct route *const *routes,
 	append_allow(routes, pattern, &c->head);
 	/* Without a token: a browser sends no credentials with a preflight (WHATWG
 	 * Fetch, "CORS-preflight fetch"). */
-	if (!strcmp(method, "OPTIONS")) {
-		c->status = 204;
-		return OK;
-	}
-	return ERR_METHOD;
+	if (strcmp(method, "OPTIONS") != 0)
+		return ERR_METHOD;
+	c->status = 204;
+	return refuse_pages(c);
 }
 
 /* Where a request comes from */
@@ -249,6 +263,17 @@ static enum err find_token(struct call *c, char token[BEARER_SIZE], bool *cookie
 	return *cookie ? OK : ERR_NO_TOKEN;
 }
 
+/* Whose it is. A server's is no peer's, and may do nothing in the name of one. */
+static enum err check_kind(struct call *c)
+{
+	if (c->who.server == c->is_server)
+		return OK;
+	if (c->who.server)
+		snprintf(c->detail, sizeof c->detail, "The token of a server is not "
+			 "that of a peer, which is required.");
+	return ERR_SERVER;
+}
+
 static enum err authenticate(struct call *c, const char *method)
 {
 	char token[BEARER_SIZE];
@@ -259,6 +284,11 @@ static enum err authenticate(struct call *c, const char *method)
 	if (c->route->token == TOKEN_IGNORED ||
 	    (c->route->token == TOKEN_OPTIONAL && !c->bearer))
 		return OK;
+	if (!c->bearer && c->is_server) {
+		snprintf(c->detail, sizeof c->detail,
+			 "A token is required, as Authorization: Bearer.");
+		return ERR_NO_TOKEN;
+	}
 	/* The header before the query before the cookie: the first that is there
 	 * decides, even if it is invalid. */
 	e = c->bearer ? OK : find_token(c, token, &cookie);
@@ -266,6 +296,11 @@ static enum err authenticate(struct call *c, const char *method)
 		return e;
 	if (token_cache_verify(c->conf, token, c->now, &c->who, &c->why))
 		return ERR_TOKEN;
+	e = check_kind(c);
+	if (!e)
+		e = refuse_pages(c);
+	if (e)
+		return e;
 	/* No browser adds the others by itself: whoever sends them knows the token.
 	 * After the token is verified, so that an invalid one is 401 from any
 	 * origin. */
@@ -393,7 +428,7 @@ static enum err check_json_body(struct call *c)
 /* A peer that could relay these could make others believe that somebody has come or
  * gone. */
 static const char *const server_events[] = {
-	"connected", "add-peer", "remove-peer", "ping",
+	"connected", "add-peer", "remove-peer", "disconnect", "ping",
 };
 
 static bool event_valid(struct call *c, const char *s, size_t len)
@@ -475,6 +510,8 @@ static enum err check_head(struct call *c, const struct route *const *routes)
 	ids = parse_ids(c);
 	if (!ids && c->room && !token_covers(&c->who, c->room))
 		return ERR_ROOM_DENIED;
+	if (!ids && c->is_server && c->peer && !c->room && c->who.rooms)
+		return ERR_BOUNDED;
 	e = announced_body(c);
 	return e ? e : ids;
 }
@@ -515,6 +552,8 @@ void http_append_cors(const struct call *c, struct buf *head)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 
+	if (c->is_server)
+		return;
 	if (c->conf->origins.count)
 		buf_str(head, "Vary: Origin\r\n");
 	if (!origin || !is_known_origin(c, origin))

@@ -18,7 +18,7 @@
 #include "store/redis.h"
 #include "web/fcgi.h"
 
-enum { SEGMENTS_MAX = 4, SEGMENT_SIZE = 200, BEARER_SIZE = 5000 };
+enum { SEGMENTS_MAX = 5, SEGMENT_SIZE = 200, BEARER_SIZE = 5000 };
 
 /* Not below the mount; the mount itself without its last slash. */
 enum { PATH_OUTSIDE = -1, PATH_NO_SLASH = -2 };
@@ -52,6 +52,8 @@ enum route_token {
 	TOKEN_SAME_ORIGIN,	/* likewise; a cookie only from a page of our origin
 				 * or of ORIGINS, which holds for every POST */
 	TOKEN_OPTIONAL,		/* one by header, if there is one, must be valid */
+	TOKEN_SERVER,		/* that of a site's own server, by header; from no page.
+				 * All others are for peers alone. */
 	TOKEN_IGNORED,		/* not looked at */
 };
 
@@ -73,6 +75,7 @@ struct call {
 	struct fcgi *fcgi;
 	struct redis *redis;		/* while its route runs */
 	const struct route *route;
+	bool is_server;			/* its path is for TOKEN_SERVER */
 	int64_t now;			/* Unix seconds */
 	struct path path;
 	const char *room, *peer, *event;	/* of the path; NULL: it has none */

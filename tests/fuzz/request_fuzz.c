@@ -1,11 +1,12 @@
 /*
  * A whole request, from its head to its answer: parameters as the web server
  * gives them, NAME=value, one a line; then an empty line, and the body. The token
- * "T" stands for one that is valid. Redis cannot be reached.
+ * "T" stands for one that is valid, "S" for one of a server. Redis cannot be reached.
  */
 #include "config.h"
 
 #include "auth/token.h"
+#include "base/clock.h"
 #include "fuzz.h"
 #include "signal/routes.h"
 #include "store/store.h"
@@ -65,15 +66,16 @@ void fcgi_free(struct fcgi *f)
 
 /* The request */
 
-static const char *valid_token(void)
+static const char *valid_token(bool server)
 {
-	static char *text;
-	struct claims claims = { .peer = { "ann", "Ann" },
-				 .expires = INT32_MAX };
+	static char *texts[2];
+	int64_t now = clock_unix();
+	struct claims claims = { .peer = { "ann", "Ann" }, .server = server,
+				 .expires = server ? now + SERVER_TTL_MAX : INT32_MAX };
 
-	if (!text)
-		text = token_sign(fuzz_conf(), &claims, 1);
-	return text;
+	if (!texts[server])
+		texts[server] = token_sign(fuzz_conf(), &claims, now);
+	return texts[server];
 }
 
 static char *with_token(const char *value, const char *before)
@@ -81,9 +83,10 @@ static char *with_token(const char *value, const char *before)
 	size_t len = strlen(before);
 	struct buf b = BUF_INIT(1 << 20);
 
-	if (strncmp(value, before, len) || strcmp(value + len, "T"))
+	if (strncmp(value, before, len) ||
+	    (strcmp(value + len, "T") && strcmp(value + len, "S")))
 		return xstrdup(value);
-	buf_fmt(&b, "%s%s", before, valid_token());
+	buf_fmt(&b, "%s%s", before, valid_token(value[len] == 'S'));
 	return b.data;
 }
 

@@ -21,8 +21,14 @@ static void verify(const char *token)
 		HOLDS(why);
 	} else {
 		HOLDS(claims.expires > NOW - 1);
-		HOLDS(id_valid_name(claims.peer.id, strlen(claims.peer.id)));
-		HOLDS(claims.peer.username[0]);
+		HOLDS(claims.issued >= 0);
+		if (claims.server) {
+			HOLDS(id_valid(claims.peer.id, strlen(claims.peer.id)));
+			HOLDS(claims.expires <= NOW + 3660);
+		} else {
+			HOLDS(id_valid_name(claims.peer.id, strlen(claims.peer.id)));
+			HOLDS(claims.peer.username[0]);
+		}
 		token_covers(&claims, "team-7");
 	}
 	claims_free(&claims);

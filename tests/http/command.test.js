@@ -126,6 +126,19 @@ if (FULL) {
       refused(await site.request('POST', '/coffee/join', { token }), 403);
     });
 
+    it('token --server: of no peer, an hour long at most', async () => {
+      const conf = { CONF: site.servers[0].conf, TOKEN_TTL: 86_400 };
+      const { status, out } = await ask(['token', '--server', '--room', 'tea'], conf);
+      assert.equal(status, 0);
+      const { iat, ...claims } = verify(out.trimEnd(), site.secret);
+      assert.deepEqual(claims, { id: 'server', server: true, exp: iat + 3600, rooms: ['tea'] });
+      const other = await ask(['token', '--server', '--id=cron', '--ttl=60'], conf);
+      assert.deepEqual(verify(other.out.trimEnd(), site.secret).id, 'cron');
+      for (const wrong of [['--ttl=3601'], ['--name=Ann'], ['--id=a.b']]) {
+        assert.equal((await ask(['token', '--server', ...wrong], conf)).status, 2, wrong[0]);
+      }
+    });
+
     it('token: the first secret signs, any room and TOKEN_TTL where nothing is said', async () => {
       const { out } = await ask(['token', '--id=bob', '--name=Bob'], { ...NO_FILE, SECRET: `${SECRET},${randomSecret()}`, TOKEN_TTL: 1000 });
       const claims = verify(out.trimEnd(), SECRET);

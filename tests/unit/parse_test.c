@@ -208,7 +208,8 @@ static void test_path(void **state)
 		{ "bad escape stays", "/%zz", "/", 1, "%zz", "" },
 		{ "empty part", "//a", "/", -1, NULL, "" },
 		{ "slash at the end", "/a/", "/", -1, NULL, "" },
-		{ "too many", "/a/b/c/d/e", "/", -1, NULL, "" },
+		{ "five", "/a/b/c/d/e", "/", 5, "e", "" },
+		{ "too many", "/a/b/c/d/e/f", "/", -1, NULL, "" },
 	};
 
 	(void)state;
@@ -984,6 +985,23 @@ static void test_claims(void **state)
 		{ NULL, "\"rooms\":[\"a\",\"b*\"]", NULL },
 		{ NULL, "\"rooms\":[\"a\",[]]", "invalid rooms" },
 		{ NULL, "\"rooms\":{}", "invalid rooms" },
+		{ NULL, "\"server\":false", NULL },
+		{ NULL, "\"server\":true", NULL },
+		{ NULL, "\"server\":1", "invalid server" },
+		{ NULL, "\"server\":null", "invalid server" },
+		{ NULL, "={\"server\":true,\"exp\":2000}", NULL },
+		{ NULL, "={\"server\":true,\"exp\":2000,\"sub\":\"access\"}", NULL },
+		{ NULL, "={\"server\":true,\"exp\":2000,\"id\":\"\"}", "invalid id" },
+		{ NULL, "={\"server\":true,\"exp\":2000,\"id\":1}", "invalid id" },
+		{ NULL, "={\"server\":true,\"exp\":2000,\"rooms\":1}", "invalid rooms" },
+		{ NULL, "={\"server\":true}", "invalid exp" },
+		{ NULL, "={\"server\":false,\"exp\":2000}", "invalid id" },
+		{ NULL, "={\"server\":true,\"exp\":4660}", NULL },
+		{ NULL, "={\"server\":true,\"exp\":4660.5}", "more than an hour" },
+		{ NULL, "={\"server\":true,\"exp\":4000,\"iat\":400}", NULL },
+		{ NULL, "={\"server\":true,\"exp\":4000,\"iat\":399.5}", "more than an hour" },
+		{ NULL, "={\"server\":true,\"exp\":4000,\"iat\":-1e308}", "more than an hour" },
+		{ NULL, "={\"server\":true,\"exp\":4000,\"iat\":\"x\"}", NULL },
 		{ NULL, "\"iss\":1,\"aud\":{},\"iat\":\"x\",\"jti\":[[[]]]", NULL },
 	};
 	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
@@ -1013,6 +1031,57 @@ static void test_claims(void **state)
 		claims_free(&claims);
 		buf_free(&payload);
 		buf_free(&token);
+	}
+	conf_free(&c);
+	buf_free(&none);
+}
+
+/* What a token says comes back from it. */
+static void test_token_of_server(void **state)
+{
+	static const struct {
+		const char *why, *claims;
+		int64_t issued;
+	} rows[] = {
+		{ "whole", "\"iat\":900", 900 },
+		{ "with a fraction, which is cut off", "\"iat\":900.9", 900 },
+		{ "none", "\"jti\":1", 0 },
+		{ "no number", "\"iat\":\"900\"", 0 },
+		{ "negative", "\"iat\":-1", 0 },
+		{ "more than 64 bits hold", "\"iat\":1e300", 1000000000000000 },
+	};
+	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
+	struct claims in = { .peer = { .id = "site" }, .server = true, .expires = 2000,
+		.rooms = (char *)"[\"tea\"]" }, out;
+	struct buf none = BUF_INIT(256);
+	struct conf c;
+	const char *why;
+	char *token;
+
+	(void)state;
+	assert_true(conf_read(&c, one, &none));
+	token = token_sign(&c, &in, 1000);
+	assert_int_equal(token_verify(&c, token, 1000, &out, &why), OK);
+	assert_true(out.server);
+	assert_string_equal(out.peer.id, "site");
+	assert_string_equal(out.peer.username, "");
+	assert_int_equal(out.issued, 1000);
+	assert_true(token_covers(&out, "tea") && !token_covers(&out, "hall"));
+	claims_free(&out);
+	free(token);
+	EACH(rows) {
+		struct buf payload = BUF_INIT(1024), text = BUF_INIT(4096);
+
+		SAY(rows[i].why);
+		buf_fmt(&payload, "{\"id\":\"a\",\"username\":\"a\",\"exp\":2000,%s}",
+			rows[i].claims);
+		jws_sign(&text, "{\"alg\":\"HS256\"}", payload.data, c.secrets.words[0]);
+		assert_int_equal(token_verify(&c, text.data, 1000, &out, &why), OK);
+		assert_false(out.server);
+		assert_int_equal(out.issued, rows[i].issued);
+		claims_free(&out);
+		buf_free(&payload);
+		buf_free(&text);
 	}
 	conf_free(&c);
 	buf_free(&none);
@@ -1087,7 +1156,8 @@ int main(void)
 		cmocka_unit_test(test_forwarded_https),
 		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_each),
 		cmocka_unit_test(test_conf_each_redis),
-		cmocka_unit_test(test_token), cmocka_unit_test(test_base64url),
+		cmocka_unit_test(test_token), cmocka_unit_test(test_token_of_server),
+		cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_turn),
 		cmocka_unit_test(test_refusals),

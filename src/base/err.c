@@ -10,6 +10,7 @@ const char *const err_words[ERR_COUNT] = {
 	[ERR_METHOD] = "method",
 	[ERR_NO_TOKEN] = "no-token",
 	[ERR_TOKEN] = "token",
+	[ERR_REVOKED] = "revoked",
 	[ERR_ROOM_DENIED] = "room-denied",
 	[ERR_SERVER] = "server-token",
 	[ERR_BOUNDED] = "bounded-token",

@@ -13,6 +13,7 @@ enum err {
 	ERR_METHOD,		/* not with this method */
 	ERR_NO_TOKEN,
 	ERR_TOKEN,		/* bad or expired */
+	ERR_REVOKED,		/* the token, by a server */
 	ERR_ROOM_DENIED,	/* the token's rooms do not cover it */
 	ERR_SERVER,		/* a peer's token for a server's route, or the reverse */
 	ERR_BOUNDED,		/* a server's token with rooms, for a peer */

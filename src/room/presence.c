@@ -107,6 +107,8 @@ static void on_connect_reply(struct redis_command *command, enum err e, struct r
 		}
 		e = ERR_STORE;
 	}
+	if (!e && reply_number(reply) == REVOKED)
+		e = ERR_REVOKED;
 	/* Also after an error: whoever gets it frees its reply. */
 	memset(cmd->to, 0, sizeof *cmd->to);
 	cmd->to->reply = reply;
@@ -117,7 +119,7 @@ static void on_connect_reply(struct redis_command *command, enum err e, struct r
 }
 
 void presence_connect(struct redis *r, const struct conf *c,
-		      const struct peer *p, const char *position,
+		      const struct peer *p, int64_t issued, const char *position,
 		      long long stream, struct presence *to,
 		      presence_done *done, void *arg)
 {
@@ -136,6 +138,7 @@ void presence_connect(struct redis *r, const struct conf *c,
 	 * which connection, and so on which Redis, it runs. */
 	cmd->base.args.args[cmd->base.args.count++] = ARG_SERVER;
 	args_append_number(&cmd->base.args, stream);
+	args_append_number(&cmd->base.args, issued);
 	args_enqueue(r, &cmd->base.command, SCRIPT_CONNECT, &cmd->base.args, on_connect_reply);
 }
 

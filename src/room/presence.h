@@ -38,9 +38,10 @@ typedef void presence_done(void *arg, enum err e);
 void presence_set_err(void *arg, enum err e);
 
 /* position is what the client has, or empty; stream is the number that the stream has, or
- * 0. position and to must stay until done is called, with to set: see redis_enqueue(). */
+ * 0; issued is as in struct claims. position and to must stay until done is called, with to
+ * set: see redis_enqueue(). ERR_REVOKED. */
 void presence_connect(struct redis *r, const struct conf *c,
-		      const struct peer *p, const char *position,
+		      const struct peer *p, int64_t issued, const char *position,
 		      long long stream, struct presence *to,
 		      presence_done *done, void *arg);
 /* The page after a position, in missed, more and reply of to. resumed is false where the

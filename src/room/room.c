@@ -25,7 +25,6 @@
 enum {
 	ROOM_FULL = -1,			/* of join.lua */
 	MAILBOX_FULL = -2,		/* of relay.lua */
-	AGAIN_BEGUN = AGAIN - 1,	/* the script has begun what it was asked for */
 	/* How far a run of peers.lua or broadcast.lua came. Of the latter it is the id of
 	 * a peer, which may be one of the Node application's, and longer than ours. */
 	POSITION_SIZE = 512,
@@ -54,44 +53,6 @@ static void end_users(struct buf *b)
 	if (b->len && b->data[b->len - 1] == ',')
 		b->len--;
 	buf_char(b, ']');
-}
-
-/* Runs a script until all parts are done. Its last argument says whether it has begun
- * already what it was asked for; *begun, whether it had when it was run last. A plain
- * AGAIN means that something older of the same peer must be finished first. Without the
- * difference the script would take the next part of a join for another join, and tell
- * everybody again. */
-static enum err run_parts(struct redis *r, enum script script, struct script_args *args,
-			  struct reply **reply, bool *begun)
-{
-	enum err e;
-
-	*begun = false;
-	args_append_string(args, "0");
-	e = args_run(r, script, args, reply);
-	for (int i = 0; !e && reply_is_again(*reply); i++) {
-		*begun = *begun || reply_number(*reply) == AGAIN_BEGUN;
-		reply_free(*reply);
-		*reply = NULL;
-		/* The last argument, which is replaced. */
-		args->count--;
-		args_append_string(args, *begun ? "1" : "0");
-		e = i < AGAIN_MAX ? args_run(r, script, args, reply) : ERR_STORE;
-	}
-	return e;
-}
-
-/* A number, negative for the error `if_negative`; or {ms} where the rate is exceeded. */
-static enum err parse_outcome(const struct reply *reply, enum err if_negative, int *n,
-			      int *wait_ms)
-{
-	if (reply_kind(reply) == REPLY_LIST) {
-		*wait_ms = reply_count(reply) ?
-			(int)reply_number(reply_at(reply, 0)) : 0;
-		return ERR_RATE;
-	}
-	*n = (int)reply_number(reply);
-	return *n < 0 ? if_negative : OK;
 }
 
 /* RATE and RATE_BYTES as one limit, so that scripts have one counter to charge: a
@@ -151,19 +112,6 @@ static long long cost_of_notice(const struct conf *c, const struct buf *user)
 	return cost_of(c, user->len + sizeof "\"event\":\"remove-peer\"");
 }
 
-/* A list of users, a number, or {ms} where the rate is exceeded. Both lists may have
- * one element, of which the kind decides; an empty list is one of users. */
-static enum err parse_users_outcome(const struct reply *reply, enum err if_negative,
-				    int *wait_ms)
-{
-	int n = 0;
-
-	if (reply_kind(reply) == REPLY_LIST &&
-	    reply_kind(reply_at(reply, 0)) != REPLY_NUMBER)
-		return OK;
-	return parse_outcome(reply, if_negative, &n, wait_ms);
-}
-
 static enum err list_part(struct redis *r, struct script_args *args,
 			  char position[POSITION_SIZE], struct buf *users, int *wait_ms)
 {
@@ -175,7 +123,7 @@ static enum err list_part(struct redis *r, struct script_args *args,
 	e = args_run(r, SCRIPT_PEERS, args, &reply);
 	args->count--;
 	if (!e)
-		e = parse_users_outcome(reply, ERR_NOT_MEMBER, wait_ms);
+		e = parse_list_outcome(reply, ERR_NOT_MEMBER, wait_ms);
 	if (!e) {
 		snprintf(position, POSITION_SIZE, "%s",
 			 reply_string(reply_at(reply, 0), &len));
@@ -186,7 +134,7 @@ static enum err list_part(struct redis *r, struct script_args *args,
 }
 
 static enum err list_peers(struct redis *r, const struct conf *c,
-			   const struct peer *p, const char *room,
+			   const struct peer *p, int64_t issued, const char *room,
 			   long long cost_max, struct buf *peers, int *wait_ms)
 {
 	struct script_args args = { .count = 0 };
@@ -202,6 +150,7 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 	args_append_string(&args, p->id);
 	args_append_number(&args, cost_of_notice(c, &user));
 	args_append_number(&args, cost_max);
+	args_append_number(&args, issued);
 	buf_char(peers, '[');
 	do
 		e = list_part(r, &args, position, peers, wait_ms);
@@ -215,13 +164,13 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 }
 
 enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room, struct buf *peers, int *wait_ms)
+		    int64_t issued, const char *room, struct buf *peers, int *wait_ms)
 {
-	return list_peers(r, c, p, room, window_cost(c), peers, wait_ms);
+	return list_peers(r, c, p, issued, room, window_cost(c), peers, wait_ms);
 }
 
 enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
-		   const char *room, struct buf *peers, int *wait_ms)
+		   int64_t issued, const char *room, struct buf *peers, int *wait_ms)
 {
 	struct script_args args = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX);
@@ -243,9 +192,10 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	args.args[args.count++] = ARG_SERVER;
 	args_append_number(&args, cost_of_notice(c, &user));
 	args_append_number(&args, window_cost(c));
+	args_append_number(&args, issued);
 	e = run_parts(r, SCRIPT_JOIN, &args, &reply, &begun);
 	if (!e)
-		e = parse_users_outcome(reply, reply_number(reply) == ROOM_FULL ?
+		e = parse_list_outcome(reply, reply_number(reply) == ROOM_FULL ?
 					ERR_ROOM_FULL : ERR_MANY_ROOMS, wait_ms);
 	if (!e)
 		metric_add(METRIC_JOINS, 0, 1);
@@ -256,7 +206,7 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	/* Joined in parts: the result is a number, so the members are asked for;
 	 * without a limit, since the join has been charged for all of them. */
 	} else if (!e) {
-		e = list_peers(r, c, p, room, 0, peers, wait_ms);
+		e = list_peers(r, c, p, issued, room, 0, peers, wait_ms);
 	}
 	/* It was a member, and has left since the join. */
 	if (e == ERR_NOT_MEMBER) {
@@ -269,7 +219,7 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 }
 
 enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room)
+		    int64_t issued, const char *room)
 {
 	struct script_args args = { .count = 0 };
 	struct reply *reply = NULL;
@@ -281,7 +231,10 @@ enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
 	args_append_key(&args, c, "peer:", p->id, "");
 	args_append_string(&args, p->id);
 	args_append_string(&args, room);
+	args_append_number(&args, issued);
 	e = run_parts(r, SCRIPT_LEAVE, &args, &reply, &begun);
+	if (!e && reply_number(reply) == REVOKED)
+		e = ERR_REVOKED;
 	if (!e && (begun || reply_number(reply) == 1))
 		metric_add(METRIC_LEAVES, 0, 1);
 	reply_free(reply);

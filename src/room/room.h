@@ -15,18 +15,19 @@
 #include "store/redis.h"
 
 /* Idempotent: a repeat only announces the others to p again, unless p was away. Appends
- * the others to peers, as a JSON array. ERR_ROOM_FULL, ERR_MANY_ROOMS; ERR_RATE, and
- * *wait_ms says for how long. */
+ * the others to peers, as a JSON array. issued: of its token, as in struct claims.
+ * ERR_ROOM_FULL, ERR_MANY_ROOMS, ERR_REVOKED; ERR_RATE and ERR_KEPT_OUT, and *wait_ms says
+ * for how long. */
 enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
-		   const char *room, struct buf *peers, int *wait_ms);
+		   int64_t issued, const char *room, struct buf *peers, int *wait_ms);
 
-/* OK also where p is no member. */
+/* OK also where p is no member; but then it may be ERR_REVOKED. */
 enum err room_leave(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room);
+		    int64_t issued, const char *room);
 
-/* Appends to peers as room_join() does. ERR_NOT_MEMBER, ERR_RATE. */
+/* Appends to peers as room_join() does. ERR_NOT_MEMBER, ERR_REVOKED, ERR_RATE. */
 enum err room_peers(struct redis *r, const struct conf *c, const struct peer *p,
-		    const char *room, struct buf *peers, int *wait_ms);
+		    int64_t issued, const char *room, struct buf *peers, int *wait_ms);
 
 /* The result of a relay: OK, and how many streams received it (0: it is kept);
  * ERR_NO_PEER; ERR_MAILBOX; or ERR_RATE, and for how many ms. */

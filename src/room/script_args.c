@@ -1,8 +1,8 @@
 /*
  * Nothing here checks for the room in struct script_args: whoever appends knows how
  * much it is. The most that is appended is 71 args of REDIS_ARGS (80), by a full batch of
- * messages: three keys, four words, and one for each; 7 keys of 8, by a join; and 2 numbers
- * of 2.
+ * messages: three keys, four words, and one for each; 7 keys of 8, by a join; and 3 numbers
+ * of 4.
  */
 #include "config.h"
 
@@ -54,10 +54,53 @@ enum err args_run(struct redis *r, enum script script, const struct script_args 
 	return redis_run(r, script, args->keys, args->args, args->count, reply);
 }
 
-/* AGAIN, or a number below it that means the same and more (AGAIN_BEGUN of room.c). */
 bool reply_is_again(const struct reply *reply)
 {
-	return reply_kind(reply) == REPLY_NUMBER && reply_number(reply) <= AGAIN;
+	return reply_number(reply) == AGAIN || reply_number(reply) == AGAIN_BEGUN;
+}
+
+enum err parse_outcome(const struct reply *reply, enum err if_negative, int *n, int *wait_ms)
+{
+	if (reply_kind(reply) == REPLY_LIST) {
+		*wait_ms = (int)reply_number(reply_at(reply, 0));
+		return reply_number(reply_at(reply, 1)) == KEPT_OUT ?
+			ERR_KEPT_OUT : ERR_RATE;
+	}
+	*n = (int)reply_number(reply);
+	return *n == REVOKED ? ERR_REVOKED : *n < 0 ? if_negative : OK;
+}
+
+enum err parse_list_outcome(const struct reply *reply, enum err if_negative, int *wait_ms)
+{
+	int n = 0;
+
+	if (reply_kind(reply) == REPLY_LIST &&
+	    reply_kind(reply_at(reply, 0)) != REPLY_NUMBER)
+		return OK;
+	return parse_outcome(reply, if_negative, &n, wait_ms);
+}
+
+/* A plain AGAIN means that something older of the same peer must be finished first. Without
+ * the difference the script would take the next part of a join for another join, and tell
+ * everybody again. */
+enum err run_parts(struct redis *r, enum script script, struct script_args *args,
+		   struct reply **reply, bool *begun)
+{
+	enum err e;
+
+	*begun = false;
+	args_append_string(args, "0");
+	e = args_run(r, script, args, reply);
+	for (int i = 0; !e && reply_is_again(*reply); i++) {
+		*begun = *begun || reply_number(*reply) == AGAIN_BEGUN;
+		reply_free(*reply);
+		*reply = NULL;
+		/* The last argument, which is replaced. */
+		args->count--;
+		args_append_string(args, *begun ? "1" : "0");
+		e = i < AGAIN_MAX ? args_run(r, script, args, reply) : ERR_STORE;
+	}
+	return e;
 }
 
 void args_enqueue(struct redis *r, struct redis_command *cmd, enum script script,

@@ -23,6 +23,7 @@ static const char *const ends[] = {
 	[END_TOKEN] = "token",
 	[END_STOP] = "stop",
 	[END_PEER_STREAMS] = "peer-streams",
+	[END_DISCONNECTED] = "disconnected",
 	[END_REDIS] = "redis",
 	[END_KILLED] = "killed",
 };

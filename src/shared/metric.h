@@ -51,6 +51,7 @@ enum metric_end {
 	END_TOKEN,
 	END_STOP,			/* of the program */
 	END_PEER_STREAMS,		/* its peer has opened too many since */
+	END_DISCONNECTED,		/* its peer was, by a server */
 	END_REDIS,			/* was away when it was opened */
 	END_KILLED,			/* its process was */
 };

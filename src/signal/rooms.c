@@ -15,8 +15,8 @@ static enum err run_join(struct call *c)
 	enum err e;
 
 	append_room(c);
-	e = room_join(c->redis, c->conf, &c->who.peer, c->room, &c->out,
-		      &c->wait_ms);
+	e = room_join(c->redis, c->conf, &c->who.peer, c->who.issued, c->room,
+		      &c->out, &c->wait_ms);
 	buf_char(&c->out, '}');
 	return e;
 }
@@ -34,8 +34,8 @@ static enum err run_peers(struct call *c)
 	enum err e;
 
 	append_room(c);
-	e = room_peers(c->redis, c->conf, &c->who.peer, c->room, &c->out,
-		       &c->wait_ms);
+	e = room_peers(c->redis, c->conf, &c->who.peer, c->who.issued, c->room,
+		       &c->out, &c->wait_ms);
 	buf_char(&c->out, '}');
 	return e;
 }
@@ -51,7 +51,7 @@ const struct route route_peers = {
 static enum err run_leave(struct call *c)
 {
 	buf_fmt(&c->out, "{\"room\":\"%s\"}", c->room);
-	return room_leave(c->redis, c->conf, &c->who.peer, c->room);
+	return room_leave(c->redis, c->conf, &c->who.peer, c->who.issued, c->room);
 }
 
 const struct route route_leave = {

@@ -52,10 +52,12 @@ void sessions_init(int epoll, const struct conf *conf)
 	free(own);
 }
 
-void session_init(struct session *s, const struct conf *conf, const struct peer *peer)
+void session_init(struct session *s, const struct conf *conf, const struct peer *peer,
+		  int64_t issued)
 {
 	s->conf = conf;
 	s->peer = *peer;
+	s->issued = issued;
 	s->channel = presence_channel(conf, peer->id);
 }
 
@@ -113,7 +115,7 @@ static void finish_ask(struct session *s, enum err e)
 
 static void fail_connect(struct session *s, enum err e)
 {
-	if (++s->tries == TRIES) {
+	if (++s->tries == TRIES || e == ERR_REVOKED) {
 		finish_ask(s, e);
 		return;
 	}
@@ -152,8 +154,8 @@ static void on_connected(void *arg, enum err e)
 static void ask_position(struct session *s)
 {
 	s->step = SESSION_CONNECTING;
-	presence_connect(sessions_redis, s->conf, &s->peer, s->position, s->number,
-			 &s->presence, on_connected, s);
+	presence_connect(sessions_redis, s->conf, &s->peer, s->issued, s->position,
+			 s->number, &s->presence, on_connected, s);
 }
 
 static void check_subscription(struct session *s)

@@ -32,6 +32,7 @@ TAILQ_HEAD(session_list, session);
 struct session {
 	const struct conf *conf;
 	struct peer peer;
+	int64_t issued;			/* its token: as in struct claims */
 	char position[ID_SIZE];		/* the last id sent to the client; only changed while
 					 * it neither connects nor replays */
 	char incarnation[INCARNATION_SIZE];
@@ -65,7 +66,8 @@ struct session {
 };
 
 /* All else is zero. */
-void session_init(struct session *s, const struct conf *conf, const struct peer *peer);
+void session_init(struct session *s, const struct conf *conf, const struct peer *peer,
+		  int64_t issued);
 
 /* Not while it is busy. */
 void session_free(struct session *s);
@@ -74,7 +76,8 @@ bool session_is_busy(const struct session *s);
 
 /* First the subscription, then the position: nothing falls between. Tries twice: perhaps
  * just a connection was closed, and where Redis is away the second time fails at once. OK
- * without a subscription: it is too early (subscription_settles_at()), try again. */
+ * without a subscription: it is too early (subscription_settles_at()), try again.
+ * ERR_REVOKED at once. */
 void session_connect(struct session *s);
 void session_free_presence(struct session *s);
 

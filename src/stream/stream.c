@@ -170,6 +170,9 @@ static void emit_event(struct stream *s, const char *id, const char *name,
 	sse_event(&s->writer.out, id, name, data, len);
 	if (*id)
 		snprintf(s->session.position, sizeof s->session.position, "%s", id);
+	/* Without an id it is the Node application's. */
+	if (*id && !strcmp(name, "disconnect"))
+		set_end(s, END_DISCONNECTED);
 }
 
 static void emit_head(struct stream *s)
@@ -217,7 +220,7 @@ static void emit_missed(struct stream *s)
 {
 	const struct reply *missed = s->session.presence.missed;
 
-	for (size_t i = 0; i < reply_count(missed); i++)
+	for (size_t i = 0; i < reply_count(missed) && !s->end_reason; i++)
 		emit_entry(s, reply_at(missed, i));
 	s->has_missed = s->session.presence.more;
 }
@@ -276,7 +279,7 @@ static void follow_messages(struct stream *s)
 	const char *text;
 	size_t len;
 
-	while (!s->is_broken && subscription_next(from, &text, &len))
+	while (!s->is_broken && !s->end_reason && subscription_next(from, &text, &len))
 		receive_message(s, text, len);
 	s->has_missed = subscription_missed(from);
 	s->is_broken = s->is_broken || is_lost;
@@ -313,7 +316,7 @@ static void begin_following(struct stream *s)
 
 static void refuse_request(struct stream *s)
 {
-	set_end(s, END_REDIS);
+	set_end(s, s->session.err == ERR_REVOKED ? END_DISCONNECTED : END_REDIS);
 	http_complete(s->call, s->session.err);
 	s->call = NULL;
 	s->writer.fcgi = NULL;		/* it was the call's, too */
@@ -338,6 +341,8 @@ static void finish_opening(struct stream *s)
 
 static void finish_connecting(struct stream *s)
 {
+	if (s->session.err == ERR_REVOKED)
+		set_end(s, END_DISCONNECTED);
 	if (s->session.err)
 		lose_redis(s);
 	else
@@ -574,7 +579,7 @@ static struct stream *stream_new(struct call *c)
 	s->conf = c->conf;
 	s->call = c;
 	writer_init(&s->writer, c->fcgi, s->conf->send_timeout);
-	session_init(&s->session, s->conf, &c->who.peer);
+	session_init(&s->session, s->conf, &c->who.peer, c->who.issued);
 	parse_last_event_id(s, c);
 	draw_times(s, c);
 	http_append_cors(c, &cors);

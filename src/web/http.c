@@ -42,6 +42,7 @@ static const struct {
 	[ERR_METHOD] = { 405, "Method Not Allowed", "This method is not allowed; Allow lists those that are." },
 	[ERR_NO_TOKEN] = { 401, "Unauthorized", "A token is required, as Authorization: Bearer, ?token= or a cookie." },
 	[ERR_TOKEN] = { 401, "Unauthorized", "The token is invalid or has expired." },
+	[ERR_REVOKED] = { 401, "Unauthorized", "The token was revoked; another one, issued since, is required." },
 	[ERR_ROOM_DENIED] = { 403, "Forbidden", "The token does not cover this room." },
 	[ERR_SERVER] = { 403, "Forbidden", "A token with \"server\": true is required; this one is a peer's." },
 	[ERR_BOUNDED] = { 403, "Forbidden", "The token is for its \"rooms\" alone, and a peer may be in others: one without \"rooms\" is required." },
@@ -585,7 +586,7 @@ static void append_problem(struct call *c, enum err e)
 	switch (errors[e].status) {
 	case 401:
 		buf_fmt(&c->head, "WWW-Authenticate: Bearer%s\r\n",
-			e == ERR_TOKEN ? " error=\"invalid_token\"" : "");
+			e != ERR_NO_TOKEN ? " error=\"invalid_token\"" : "");
 		break;
 	case 429:
 		buf_fmt(&c->head, "Retry-After: %d\r\n",

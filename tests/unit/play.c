@@ -14,6 +14,7 @@
 
 #include "play.h"
 #include "redis_server.h"
+#include "room/server.h"
 #include "tab.h"
 
 enum { TABS = 64, WORDS_MAX = 16, KEEP_MS = 48 * 60 * 60 * 1000 };
@@ -278,13 +279,15 @@ static void append_ids(struct buf *out, enum err e, const struct buf *peers)
 static void do_join(int argc, char **argv, struct buf *out)
 {
 	for (int i = 0; i < argc - 1; i++) {
-		struct peer p = tab_named(argv[i])->peer;
+		const struct tab *t = tab_named(argv[i]);
 		struct buf peers = BUF_INIT(65536);
 		int wait_ms = -1;
-		enum err e = room_join(redis, &conf, &p, argv[argc - 1], &peers,
-				       &wait_ms);
+		enum err e = room_join(redis, &conf, &t->peer, t->issued,
+				       argv[argc - 1], &peers, &wait_ms);
 
 		append_ids(out, e, &peers);
+		if (e == ERR_KEPT_OUT)
+			buf_fmt(out, " %d s", (wait_ms + 999) / 1000);
 		buf_free(&peers);
 	}
 }
@@ -302,18 +305,18 @@ static void do_enter(int argc, char **argv, struct buf *out)
 
 static void do_leave(int argc, char **argv, struct buf *out)
 {
-	struct peer p = tab_named(argv[0])->peer;
+	const struct tab *t = tab_named(argv[0]);
 
-	append_error(out, room_leave(redis, &conf, &p, argv[argc - 1]));
+	append_error(out, room_leave(redis, &conf, &t->peer, t->issued, argv[argc - 1]));
 }
 
 static void do_peers(int argc, char **argv, struct buf *out)
 {
-	struct peer p = tab_named(argv[0])->peer;
+	const struct tab *t = tab_named(argv[0]);
 	struct buf peers = BUF_INIT(65536);
 	int wait_ms = 0;
-	enum err e = room_peers(redis, &conf, &p, argv[argc - 1], &peers,
-				&wait_ms);
+	enum err e = room_peers(redis, &conf, &t->peer, t->issued, argv[argc - 1],
+				&peers, &wait_ms);
 
 	append_ids(out, e, &peers);
 	buf_free(&peers);
@@ -392,6 +395,166 @@ static void do_access(int argc, char **argv, struct buf *out)
 	enum err e = room_access(redis, &conf, argv[argc - 1], &wait_ms);
 
 	append_outcome(out, e, "ok", 1, wait_ms, ACCESS_WINDOW_S * 1000);
+}
+
+/* The site's own server */
+
+/* issue TAB: its token is one that was issued a second from now. */
+static void do_issue(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)out;
+	tab_named(argv[0])->issued = clock_of_redis() / 1000 + 1;
+}
+
+static json_t *parse_answer(const struct buf *answer)
+{
+	char why[128];
+	json_t *json = json_parse(answer->data, answer->len, why);
+
+	assert_true(json_is_object(json));
+	return json;
+}
+
+static void append_next_of(struct buf *out, const json_t *answer)
+{
+	const char *next = json_string_value(json_object_get(answer, "next"));
+
+	if (next)
+		buf_fmt(out, ", next %s", next);
+}
+
+/* Unix seconds, of this minute. */
+static bool is_recent(const json_t *since)
+{
+	double ms = json_number_value(since) * 1000;
+
+	return ms > (double)before - 60000 && ms <= (double)before + 1000;
+}
+
+/* Not those whose names begin with q. */
+static bool wants_room(const void *arg, const char *room)
+{
+	return *room != *(const char *)arg;
+}
+
+/* rooms LIMIT [AFTER]; but q...: without them */
+static void list_rooms(int argc, char **argv, server_wants *wants, struct buf *out)
+{
+	struct buf answer = BUF_INIT(65536);
+	int wait_ms = -1;
+	enum err e = server_rooms(redis, &conf, argc > 1 ? argv[1] : "", atoi(argv[0]),
+				  wants, "q", &answer, &wait_ms);
+	json_t *json, *room;
+	size_t i;
+
+	append_outcome(out, e, "rooms", 0, wait_ms, RATE_WINDOW_S * 1000);
+	if (!e) {
+		buf_clear(out);
+		json = parse_answer(&answer);
+		json_array_foreach(json_object_get(json, "rooms"), i, room)
+			buf_fmt(out, "%s%s %lld", i ? ", " : "",
+				json_string_value(json_object_get(room, "room")),
+				(long long)json_number_value(json_object_get(room, "count")));
+		if (!i)
+			buf_str(out, "none");
+		append_next_of(out, json);
+		json_decref(json);
+	}
+	buf_free(&answer);
+}
+
+static void do_rooms(int argc, char **argv, struct buf *out)
+{
+	list_rooms(argc, argv, NULL, out);
+}
+
+static void do_some_rooms(int argc, char **argv, struct buf *out)
+{
+	list_rooms(argc, argv, wants_room, out);
+}
+
+static void append_presence(struct buf *out, const json_t *who)
+{
+	const json_t *since = json_object_get(who, "since");
+
+	buf_fmt(out, "%s%s%s", json_string_value(json_object_get(who, "id")),
+		json_is_true(json_object_get(who, "here")) ? " here" : "",
+		json_is_null(since) ? " unknown" : is_recent(since) ? "" : " old");
+}
+
+/* room ROOM LIMIT [AFTER] */
+static void do_room(int argc, char **argv, struct buf *out)
+{
+	struct buf answer = BUF_INIT(65536);
+	int wait_ms = -1;
+	enum err e = server_room(redis, &conf, argv[0], argc > 2 ? argv[2] : "",
+				 atoi(argv[1]), &answer, &wait_ms);
+	json_t *json, *member;
+	size_t i;
+
+	append_outcome(out, e, "room", 0, wait_ms, RATE_WINDOW_S * 1000);
+	if (!e) {
+		buf_clear(out);
+		json = parse_answer(&answer);
+		buf_fmt(out, "%lld", (long long)json_number_value(json_object_get(json, "count")));
+		json_array_foreach(json_object_get(json, "members"), i, member) {
+			buf_str(out, i ? ", " : ": ");
+			append_presence(out, member);
+		}
+		append_next_of(out, json);
+		json_decref(json);
+	}
+	buf_free(&answer);
+}
+
+static void do_peer(int argc, char **argv, struct buf *out)
+{
+	struct buf answer = BUF_INIT(65536);
+	int wait_ms = -1;
+	enum err e = server_peer(redis, &conf, argv[argc - 1], &answer, &wait_ms);
+	json_t *json, *room;
+	size_t i;
+
+	append_outcome(out, e, "peer", 0, wait_ms, RATE_WINDOW_S * 1000);
+	if (!e) {
+		buf_clear(out);
+		json = parse_answer(&answer);
+		append_presence(out, json);
+		buf_fmt(out, " %lld", (long long)json_number_value(json_object_get(json, "streams")));
+		json_array_foreach(json_object_get(json, "rooms"), i, room)
+			buf_fmt(out, " %s", json_string_value(room));
+		json_decref(json);
+	}
+	buf_free(&answer);
+}
+
+/* remove PEER ROOM [SECONDS] */
+static void do_remove(int argc, char **argv, struct buf *out)
+{
+	bool was = false;
+	int wait_ms = -1;
+	enum err e = server_remove(redis, &conf, argv[1], argv[0],
+				   argc > 2 ? atol(argv[2]) : 0, &was, &wait_ms);
+
+	append_outcome(out, e, "removed", was, wait_ms, RATE_WINDOW_S * 1000);
+}
+
+/* disconnect PEER [SECONDS] */
+static void do_disconnect(int argc, char **argv, struct buf *out)
+{
+	int streams = -1, wait_ms = -1;
+	enum err e = server_disconnect(redis, &conf, argv[0], "why",
+				       argc > 1 ? atol(argv[1]) : 0, &streams, &wait_ms);
+
+	append_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
+}
+
+static void do_revoked(int argc, char **argv, struct buf *out)
+{
+	const struct tab *t = tab_named(argv[argc - 1]);
+
+	append_error(out, server_revoked(redis, &conf, &t->peer, t->issued));
 }
 
 /* Redis itself */
@@ -575,6 +738,7 @@ static void do_later(int argc, char **argv, struct buf *out)
 		tab_receive(&played[i]);
 		older(played[i].position, ms);
 		older(played[i].incarnation, ms);
+		played[i].issued -= ms / 1000;
 	}
 	r = ask("KEYS *");
 	for (size_t i = 0; i < r->elements; i++) {
@@ -585,8 +749,11 @@ static void do_later(int argc, char **argv, struct buf *out)
 			older_mailbox(key, ms);
 		else if (!strncmp(name, "peer:", 5))
 			older_incarnation(key, ms);
-		else if (!strcmp(name, "present") || !strcmp(name, "leaving"))
+		else if (!strcmp(name, "present") || !strcmp(name, "leaving") ||
+			 !strncmp(name, "banned:", 7))
 			older_set(key, ms);
+		else if (!strncmp(name, "revoked:", 8))
+			tell("SET %s %lld KEEPTTL", key, ask_number("INCRBY %s 0", key) - ms / 1000);
 		at = ask_number("PEXPIRETIME %s", key);
 		if (at > 0)
 			tell("PEXPIREAT %s %lld", key, at - ms);
@@ -646,6 +813,13 @@ static void do_limit(int argc, char **argv, struct buf *out)
 	conf.access_rate = (unsigned)atoi(argv[2]);
 	if (argc > 3)
 		conf.server_rate = (unsigned)atoi(argv[3]);
+}
+
+/* server-limit REQUESTS a second */
+static void do_server_limit(int argc, char **argv, struct buf *out)
+{
+	(void)out;
+	conf.server_rate = (unsigned)atoi(argv[argc - 1]);
 }
 
 /* break KEY: it is of another type. mend KEY: it is what it was. */
@@ -716,6 +890,14 @@ static const struct {
 	{ "relay", 3, true, do_relay },
 	{ "broadcast", 3, true, do_broadcast },
 	{ "access", 1, true, do_access },
+	{ "issue", 1, false, do_issue },
+	{ "rooms", 1, true, do_rooms },
+	{ "rooms-but-q", 1, true, do_some_rooms },
+	{ "room", 2, true, do_room },
+	{ "peer", 1, true, do_peer },
+	{ "remove", 2, true, do_remove },
+	{ "disconnect", 1, true, do_disconnect },
+	{ "revoked", 1, true, do_revoked },
 	{ "node", 2, false, do_node },
 	{ "redis", 1, false, do_redis },
 	{ "members", 1, false, do_members },
@@ -730,6 +912,7 @@ static const struct {
 	{ "freeze", 0, false, do_freeze },
 	{ "thaw", 0, false, do_thaw },
 	{ "limit", 3, false, do_limit },
+	{ "server-limit", 1, false, do_server_limit },
 	{ "break", 1, false, do_break },
 	{ "mend", 1, false, do_mend },
 };

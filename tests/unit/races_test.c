@@ -105,7 +105,7 @@ static void must_join(int number, const char *room)
 	struct buf peers = BUF_INIT(8192);
 
 	assert_int_equal(room_join(connections[number], &conf,
-				   &tabs[number].peer, room, &peers,
+				   &tabs[number].peer, 0, room, &peers,
 				   &(int){ 0 }), OK);
 	buf_free(&peers);
 }
@@ -169,7 +169,7 @@ static void race_join(int number)
 {
 	answers[number] = (struct buf)BUF_INIT(8192);
 	results[number] = room_join(connections[number], &conf,
-				    &tabs[number].peer, room, &answers[number],
+				    &tabs[number].peer, 0, room, &answers[number],
 				    &(int){ 0 });
 }
 
@@ -207,7 +207,7 @@ static void all_leave(int n)
 {
 	for (int i = 0; i < n; i++)
 		assert_int_equal(room_leave(connections[i], &conf,
-					    &tabs[i].peer, room), OK);
+					    &tabs[i].peer, 0, room), OK);
 	for (int i = 0; i < n; i++)
 		heard(&tabs[i]);
 }
@@ -295,7 +295,7 @@ static void do_join_own(int number)
 
 	snprintf(name, sizeof name, "own%d", number);
 	results[number] = room_join(connections[number], &conf, &tabs[0].peer,
-				    name, &peers, &(int){ 0 });
+				    0, name, &peers, &(int){ 0 });
 	buf_free(&peers);
 }
 
@@ -324,7 +324,7 @@ static void leave_and_join(int number)
 	if (number)
 		race_join(number);
 	else
-		results[0] = room_leave(connections[0], &conf, &tabs[0].peer, room);
+		results[0] = room_leave(connections[0], &conf, &tabs[0].peer, 0, room);
 }
 
 static void test_leave_and_join(void **state)
@@ -357,7 +357,7 @@ static void leave_and_join_self(int number)
 {
 	if (number)
 		results[1] = room_leave(connections[1], &conf, &tabs[0].peer,
-					room);
+					0, room);
 	else
 		race_join(0);
 }
@@ -382,7 +382,7 @@ static void test_leave_and_join_self(void **state)
 			assert_string_equal(last,
 				"add-peer p0 r; remove-peer p0 r");
 		buf_free(&answers[0]);
-		room_leave(connections[0], &conf, &tabs[0].peer, room);
+		room_leave(connections[0], &conf, &tabs[0].peer, 0, room);
 		heard(&tabs[0]);
 		heard(&tabs[1]);
 	}
@@ -420,7 +420,7 @@ static void test_no_relay_before_add_peer(void **state)
 		assert_int_equal(results[1], OK);
 		buf_free(&answers[0]);
 		assert_int_equal(room_leave(connections[0], &conf,
-					    &tabs[0].peer, room), OK);
+					    &tabs[0].peer, 0, room), OK);
 		heard(&tabs[1]);
 	}
 }
@@ -699,7 +699,7 @@ static void begin_lives(int number)
 
 	if (number == 1) {
 		for (int i = 1; i < ROUNDS; i++) {
-			if (tab_presence(connections[1], &tabs[0].peer, "",
+			if (tab_presence(connections[1], &tabs[0].peer, 0, "",
 					 &p) != OK)
 				faults++;
 			strcpy(lives[i], p.incarnation);
@@ -714,7 +714,7 @@ static void begin_lives(int number)
 		if (number == 2) {
 			race_sweep(2);
 		} else if (at) {
-			if (tab_presence(connections[0], &tabs[0].peer, lives[at - 1], &p) != OK ||
+			if (tab_presence(connections[0], &tabs[0].peer, 0, lives[at - 1], &p) != OK ||
 			    p.resumed)
 				faults++;
 			reply_free(p.reply);
@@ -864,10 +864,10 @@ static void mingle_once(int number)
 	switch (random_between(0, 6)) {
 	case 0:
 	case 1:
-		e = room_join(r, &conf, &t->peer, name, &peers, &(int){ 0 });
+		e = room_join(r, &conf, &t->peer, 0, name, &peers, &(int){ 0 });
 		break;
 	case 2:
-		e = room_leave(r, &conf, &t->peer, name);
+		e = room_leave(r, &conf, &t->peer, 0, name);
 		/* What was pushed before the answer is here. */
 		tab_receive(t);
 		append_token(t, "left", name);

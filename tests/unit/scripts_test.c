@@ -129,7 +129,7 @@ static void test_relay(void **state)
 		  "enter a b r | age | relay a b 1 | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
 		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
-		  "rate:a=6s" },
+		  "rate:a=6s rooms=old" },
 		{ "the second does not stretch it",
 		  "enter a b r | relay a b 1 | age | relay a b 1 | "
 		  "?redis TTL %rate:a", "3600" },
@@ -246,7 +246,7 @@ static void test_broadcast(void **state)
 		  "enter a b r | age | broadcast a r 1 | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
 		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
-		  "rate:a=6s" },
+		  "rate:a=6s rooms=old" },
 	};
 
 	(void)state;
@@ -302,11 +302,12 @@ static void test_join(void **state)
 		{ "all that it concerns is kept",
 		  "open a | age | join a r | ?keys",
 		  "a:channels=kept channels:r=kept mailbox:a=kept numbers:r=kept "
-		  "peer:a=kept present=old rate:a=6s" },
+		  "peer:a=kept present=old rate:a=6s rooms=kept" },
 		{ "without a stream: leaving for GRACE, and the rest is kept",
 		  "?join a r | ?until leaving a | ?until present a | ?keys",
 		  "nobody | 10000 | none | a:channels=kept channels:r=kept "
-		  "leaving=kept mailbox:a=kept numbers:r=kept peer:a=kept rate:a=6s" },
+		  "leaving=kept mailbox:a=kept numbers:r=kept peer:a=kept rate:a=6s "
+		  "rooms=kept" },
 		{ "again without a stream: GRACE is not begun anew",
 		  "join a r | later 4000 | join a q | ?redis ZCARD %leaving | "
 		  "later 6001 | enter b r | got b | sweep | ?got b | ?members channels:r",
@@ -332,7 +333,7 @@ static void test_join(void **state)
 		{ "the room of the Node application's expires from then on",
 		  "node n r | open a | age | join a r | ?keys",
 		  "a:channels=kept channels:r=kept mailbox:a=kept n:channels=- "
-		  "numbers:r=kept peer:a=kept present=old rate:a=6s" },
+		  "numbers:r=kept peer:a=kept present=old rate:a=6s rooms=kept" },
 	};
 
 	(void)state;
@@ -359,7 +360,7 @@ static void test_leave(void **state)
 		{ "only the Node application's stay: the room does not expire",
 		  "node n r | enter a r | age | leave a r | ?keys",
 		  "channels:r=- mailbox:a=old n:channels=- numbers:r=old peer:a=old "
-		  "present=old" },
+		  "present=old rooms=old" },
 		{ "one of ours stays: it does, and nothing is renewed",
 		  "node n r | enter a b r | age | leave a r | ?redis TTL %channels:r",
 		  "3600" },
@@ -383,7 +384,7 @@ static void test_peers(void **state)
 		{ "only the rate is renewed", "enter a b r | age | peers a r | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
 		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old "
-		  "rate:a=6s" },
+		  "rate:a=6s rooms=old" },
 		{ "it costs as one, and is refused over the rate",
 		  "enter a b c r | limit 10 1000 0 | ?peers a r | ?redis GET %rate:a | "
 		  "limit 1 100 0 | ?peers a r | ?redis GET %rate:a | later 6001 | "
@@ -410,7 +411,8 @@ static void test_connect(void **state)
 		{ "resumed: all that it concerns is kept",
 		  "enter a b r | age | connect b at | ?keys",
 		  "a:channels=old b:channels=kept channels:r=kept mailbox:a=old "
-		  "mailbox:b=kept numbers:r=old peer:a=old peer:b=kept present=kept" },
+		  "mailbox:b=kept numbers:r=old peer:a=old peer:b=kept present=kept "
+		  "rooms=kept" },
 		{ "what is relayed after SUBSCRIBE and before the position comes once",
 		  "enter a b r | close b | relay a b 1 | subscribe b | relay a b 2 | "
 		  "?connect b at | relay a b 3 | ?got b",
@@ -503,7 +505,7 @@ static void test_beat(void **state)
 		  "enter a b r | join a q | age | ?beat a | ?until present a | ?keys",
 		  "live | 15000 | a:channels=old b:channels=old channels:q=old "
 		  "channels:r=old mailbox:a=old mailbox:b=old numbers:q=old "
-		  "numbers:r=old peer:a=old peer:b=old present=kept rate:a=old" },
+		  "numbers:r=old peer:a=old peer:b=old present=kept rate:a=old rooms=old" },
 		{ "of several each by itself, in whatever order",
 		  "enter a b c d e r | redis ZREM %present a b c | redis HSET %peer:b inc 1-1 | "
 		  "break peer:c | close d | ?beat a b c d e | ?until present a | ?until leaving a",
@@ -580,7 +582,7 @@ static void test_end(void **state)
 		  "nothing | a b" },
 		{ "only leaving is renewed", "enter a r | close a | age | end a | ?keys",
 		  "a:channels=old channels:r=old leaving=kept mailbox:a=old "
-		  "numbers:r=old peer:a=old" },
+		  "numbers:r=old peer:a=old rooms=old" },
 	};
 
 	(void)state;
@@ -638,7 +640,7 @@ static void test_sweep(void **state)
 		  "subscribe b | ?connect b at", "remove-peer b r | not resumed" },
 		{ "nothing is renewed", "enter a b r | age | sweep | ?keys",
 		  "a:channels=old b:channels=old channels:r=old mailbox:a=old "
-		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old" },
+		  "mailbox:b=old numbers:r=old peer:a=old peer:b=old present=old rooms=old" },
 		{ "all are killed and nobody returns: two days, and nothing is left",
 		  "enter a b r | relay a b 1 | close a b | later 172800001 | "
 		  "?redis DBSIZE", "0" },
@@ -646,6 +648,163 @@ static void test_sweep(void **state)
 		  "node n r | enter a r | close a | end a | later 10001 | sweep | "
 		  "later 180000000 | ?members channels:r | ?keys",
 		  "n | channels:r=- n:channels=-" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_server_lists(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "rooms by name, each with the count of its members",
+		  "?rooms 9 | enter a b r | join a p | enter c q | ?rooms 9",
+		  "none | p 1, q 1, r 2" },
+		{ "in pages, after a name that need not be there any more",
+		  "enter a p | enter b q | enter c r | ?rooms 2 | leave b q | "
+		  "?rooms 2 q | ?rooms 2 r | ?rooms 1 a",
+		  "p 1, q 1, next q | r 1 | none | p 1, next p" },
+		{ "some are passed over, and the page is shorter, or empty",
+		  "enter a p | enter b q | enter c r | ?rooms-but-q 2 | ?rooms-but-q 1 p",
+		  "p 1, next q | none, next q" },
+		{ "a room is there from the first that enters to the last that leaves",
+		  "enter a b r | leave a r | ?rooms 9 | leave b r | ?rooms 9 | "
+		  "?redis EXISTS %rooms", "r 1 | none | 0" },
+		{ "or that is reaped, begins anew or is disconnected",
+		  "enter a p | enter b q | enter c r | close a | end a | later 10001 | sweep | "
+		  "?rooms 9 | connect b | ?rooms 9 | disconnect c | ?rooms 9",
+		  "q 1, r 1 | r 1 | none" },
+		{ "one that is empty goes as it is met; of a broken one nothing is said",
+		  "enter a p | enter b q | enter c r | redis DEL %channels:p | "
+		  "break channels:q | ?rooms 9 | ?redis ZRANGE %rooms 0 -1 | mend channels:q",
+		  "r 1 | q r" },
+		{ "rooms from before there was an index are in it when a stream is resumed",
+		  "enter a b r | redis DEL %rooms | ?connect a at | ?rooms 9",
+		  "resumed in r | r 2" },
+		{ "one that is lost is not put in again",
+		  "enter a r | redis DEL %channels:r %rooms | connect a at | ?redis EXISTS %rooms",
+		  "0" },
+		{ "members by id, whether they have a stream, and since when they are in",
+		  "?room r 9 | enter a b r | close b | later 70000 | join c r | ?room r 9",
+		  "0 | 3: a here, b, c" },
+		{ "since is when it entered, also where it lost its place and is told again",
+		  "enter a b r | redis HSET %peer:a number:r 5@5000\tlost | ?room r 1 | join a r | "
+		  "?room r 1", "2: a here old, next a | 2: a here old, next a" },
+		{ "in pages, whoever goes", "enter a b c d r | ?room r 2 | leave b r | ?room r 2 b",
+		  "4: a here, b here, next b | 3: c here, d here" },
+		{ "of a member of an older version it is not known since when, nor of the Node "
+		  "application's", "enter a b r | node n r | redis HSET %peer:a number:r 5 | "
+		  "?room r 9 | leave b r | join b r | ?got a",
+		  "3: a here unknown, b here, n unknown | remove-peer b r; add-peer b r" },
+		{ "a peer: its streams and its rooms",
+		  "?peer a | enter a r | join a p | subscribe a2 | connect a2 a | ?peer a | "
+		  "close a a2 | ?peer a", "no-peer | a here 2 p r | a 0 p r" },
+		{ "one that only joined, and one of the Node application",
+		  "join a r | node n r | ?peer a | ?peer n", "a 0 r | n unknown 0 r" },
+		{ "all of it is within SERVER_RATE, whoever asks",
+		  "server-limit 1 | enter a r | ?rooms 9 | room r 9 | peer a | remove a q | "
+		  "disconnect c 1 | ?redis GET %rate:@server | ?rooms 9 | ?room r 9 | ?peer a | "
+		  "?remove a r | ?disconnect a 1 | ?members channels:r | ?revoked a | later 6001 | "
+		  "?rooms 9",
+		  "r 1 | 5 | r 1 | rate | rate | rate | rate | a | ok | r 1" },
+		{ "a list costs as one for each 32, and nothing of its own is renewed",
+		  "enter a b r | age | ?rooms 100 | ?room r 100 | ?keys",
+		  "r 2 | 2: a here, b here | a:channels=old b:channels=old channels:r=old "
+		  "mailbox:a=old mailbox:b=old numbers:r=old peer:a=old peer:b=old "
+		  "present=old rate:@server=6s rooms=old" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_server_remove(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "out of the room; the others are told, and so is the peer",
+		  "enter a b c r | join a q | ?remove a r | ?got a | ?got b | ?got c | "
+		  "?members channels:r | ?members a:channels",
+		  "removed 1 | remove-peer a r removed | remove-peer a r | remove-peer a r | "
+		  "b c | q" },
+		{ "no member: nobody hears it", "enter a r | open b | ?remove b r | ?remove x r | "
+		  "?got a | ?got b", "removed 0 | removed 0 | nothing | nothing" },
+		{ "it may come back, where it is not kept out",
+		  "enter a b r | remove a r | ?join a r | ?redis EXISTS %banned:r", "b | 0" },
+		{ "kept out, for so long; of one room alone",
+		  "enter a b r | remove a r 60 | ?join a r | ?join a q | later 59000 | "
+		  "?join a r | ?members channels:r | later 1001 | ?join a r",
+		  "kept-out 60 s | nobody | kept-out 1 s | b | b" },
+		{ "also one that was no member, or is not here",
+		  "enter b r | remove a r 60 | open a | ?join a r", "kept-out 60 s" },
+		{ "the last word holds, and one without a time says nothing of it",
+		  "remove a r 60 | remove a r 5 | open a | ?join a r | remove a r | ?join a r",
+		  "kept-out 5 s | kept-out 5 s" },
+		{ "as many are kept out as 1024; those that end first go",
+		  "redis EVAL for\ti=1,1023\tdo\tredis.call('ZADD',KEYS[1],9e14+i,'x'..i)\tend 1 "
+		  "%banned:r | remove a r 60 | ?redis ZCARD %banned:r | remove b r 70 | "
+		  "?redis ZCARD %banned:r | ?redis ZSCORE %banned:r a",
+		  "1024 | 1024 | none" },
+		{ "it is kept as long as the longest, and what is over goes",
+		  "remove a r 600 | remove b r 60 | ?redis TTL %banned:r | later 61000 | "
+		  "remove c r 10 | ?redis ZCARD %banned:r | later 540000 | ?redis EXISTS %banned:r",
+		  "600 | 2 | 0" },
+		{ "away: it hears so when it is back, and who is there does at once",
+		  "enter a b r | close a | end a | remove a r | ?got b | subscribe a | ?connect a at",
+		  "remove-peer a r | resumed, missed remove-peer a r removed" },
+		{ "what is left to tell comes first",
+		  "enter a b r | redis RPUSH %telling:a -p -q | ?remove a r | ?got b | "
+		  "?redis EXISTS %telling:a", "removed 1 | remove-peer a r | 0" },
+		{ "a peer of the Node application",
+		  "enter a r | node n r | subscribe n | ?remove n r | ?got a | ?got n | "
+		  "?members n:channels", "removed 1 | remove-peer n r | remove-peer n r removed | "
+		  "nobody" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_disconnect(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "out of all rooms; it is told why, the others that it has gone",
+		  "enter a b r | enter c q | join a q | got a | got c | ?disconnect a | ?got a | ?got b | "
+		  "?got c | ?members a:channels | ?members channels:r",
+		  "streams 1 | disconnect \"why\" 0 | remove-peer a r | remove-peer a q | nobody | b" },
+		{ "each of its streams", "enter a r | subscribe a2 | connect a2 a | ?disconnect a 9 | "
+		  "?got a | ?got a2", "streams 2 | disconnect \"why\" 9 | disconnect \"why\" 9" },
+		{ "away: it hears so when it is back, within its grace",
+		  "enter a b r | close a | end a | ?disconnect a | subscribe a | ?connect a at | "
+		  "close a | end a | later 10001 | sweep | ?peer a",
+		  "streams 0 | resumed, missed disconnect \"why\" 0 | no-peer" },
+		{ "who is not here cannot be told; but what was issued for it can be refused",
+		  "?disconnect a | ?disconnect a 60 | open a | ?revoked a",
+		  "no-peer | streams 0 | revoked" },
+		{ "its tokens are refused wherever it comes in, and where it is not in a room",
+		  "enter a b r | disconnect a 60 | ?join a r | ?peers a r | ?leave a r | "
+		  "?connect a at | ?connect a | ?revoked a",
+		  "revoked | revoked | revoked | revoked | revoked | revoked" },
+		{ "for so long", "enter a r | disconnect a 60 | later 60001 | ?join a r | "
+		  "?revoked a", "nobody | ok" },
+		{ "not one that was issued since", "enter a b r | disconnect a 60 | issue a | "
+		  "?revoked a | ?connect a | ?join a r", "ok | not resumed | b" },
+		{ "nor those of others", "enter a b r | disconnect a 60 | ?revoked b | ?join b q",
+		  "ok | nobody" },
+		{ "without a time no token is refused, but those that were",
+		  "enter a r | disconnect a | ?join a r | disconnect a 60 | disconnect a | "
+		  "?join a r", "nobody | revoked" },
+		{ "the last word holds, for what was issued by then",
+		  "open a | disconnect a 600 | issue a | later 2000 | ?revoked a | "
+		  "disconnect a 5 | ?revoked a | later 5001 | ?revoked a", "ok | revoked | ok" },
+		{ "what is left to tell comes first",
+		  "enter a b r | redis RPUSH %telling:a -p -q | ?disconnect a | ?got b | "
+		  "?redis EXISTS %telling:a", "streams 1 | remove-peer a r | 0" },
+		{ "while its connect is under way: the stream is not let in, or ends",
+		  "enter a b r | close a | subscribe a | disconnect a 60 | ?connect a at | ?got a",
+		  "revoked | disconnect \"why\" 60" },
+		{ "its keys go with its grace, but what says that its tokens are refused",
+		  "enter a r | disconnect a 60 | close a | end a | later 10001 | sweep | ?keys",
+		  "revoked:a=old" },
 	};
 
 	(void)state;
@@ -671,24 +830,38 @@ static const struct script_call {
 	  "peer:d rate:@server mailbox:d", "rate:@server", false },
 	{ "broadcast by the server", ROOM, "?broadcast @ r 1", "peers 3", "peers 0",
 	  "channels:r rate:@server mailbox:a mailbox:b mailbox:c", "rate:@server", false },
+	{ "server_rooms", ROOM, "?rooms 9", "r 3", "none", "rooms", NULL, true },
+	{ "server_room", ROOM, "?room r 9", "3: a here, b here, c here", "0",
+	  "channels:r peer:a peer:c", "rate:@server", true },
+	{ "server_peer", ROOM, "?peer a", "a here 1 r", "no-peer",
+	  "peer:a a:channels telling:a", NULL, true },
+	{ "server_remove", ROOM, "?remove a r 9", "removed 1", "removed 0",
+	  "channels:r a:channels peer:a mailbox:a telling:a telling rooms banned:r",
+	  "rate:@server", true },
+	{ "disconnect", ROOM, "?disconnect a", "streams 1", "no-peer",
+	  "a:channels peer:a mailbox:a telling:a telling revoked:a rooms channels:r",
+	  "rate:@server", true },
+	{ "disconnect and revoke", "open a", "?disconnect a 9", "streams 1", "streams 0",
+	  "a:channels peer:a mailbox:a telling:a telling revoked:a", "rate:@server", true },
+	{ "revoked", ROOM, "?revoked a", "ok", "ok", "revoked:a", NULL, true },
 	{ "join", ROOM, "?join d r", "a b c", "nobody",
 	  "channels:r d:channels peer:d mailbox:d present leaving numbers:r "
-	  "entering:r telling:d peer:a "
+	  "entering:r telling:d rooms banned:r revoked:d peer:a "
 	  "mailbox:a peer:b mailbox:b peer:c mailbox:c", "rate:d", false },
 	{ "join without a stream", ROOM, "?join e r", "a b c", "nobody",
 	  "channels:r e:channels peer:e mailbox:e present leaving numbers:r "
-	  "entering:r telling:e peer:a "
+	  "entering:r telling:e rooms banned:r revoked:e peer:a "
 	  "mailbox:a peer:b mailbox:b peer:c mailbox:c", "rate:e", false },
 	{ "leave", ROOM, "?leave a r", "ok", "ok",
-	  "channels:r a:channels peer:a telling:a", NULL, true },
+	  "channels:r a:channels peer:a telling:a rooms", NULL, true },
 	{ "peers", ROOM, "?peers a r", "b c", "not-member",
 	  "channels:r peer:b", "rate:a", true },
 	{ "connect anew", ROOM " | join a q", "?connect a", "not resumed",
 	  "not resumed", "peer:a mailbox:a a:channels present leaving "
-	  "channels:q channels:r", NULL, true },
+	  "channels:q channels:r rooms revoked:a", NULL, true },
 	{ "connect and go on", ROOM, "?connect a at", "resumed in r",
-	  "not resumed", "peer:a mailbox:a a:channels present leaving", NULL,
-	  true },
+	  "not resumed", "peer:a mailbox:a a:channels present leaving rooms revoked:a",
+	  NULL, true },
 	{ "replay", ROOM " | close a | broadcast b r +9000 | broadcast b r +9000", "?connect a at",
 	  "resumed in r, missed x b ...; x b ...", "not resumed", "peer:a mailbox:a", NULL,
 	  true },
@@ -958,6 +1131,9 @@ int main(void)
 		COURSE(test_leave),
 		COURSE(test_peers),
 		COURSE(test_connect),
+		COURSE(test_server_lists),
+		COURSE(test_server_remove),
+		COURSE(test_disconnect),
 		COURSE(test_beat),
 		COURSE(test_end),
 		COURSE(test_sweep),

@@ -108,7 +108,7 @@ static void init_all(struct session *all, int count)
 	for (int i = 0; i < count; i++) {
 		snprintf(id, sizeof id, "p%d", i);
 		all[i] = (struct session){ .arg = &all[i] };
-		session_init(&all[i], &conf, (struct peer[]){ peer_named(id) });
+		session_init(&all[i], &conf, (struct peer[]){ peer_named(id) }, 0);
 	}
 }
 

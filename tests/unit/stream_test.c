@@ -70,11 +70,13 @@ void subscription_distrust(struct subscription *s)
 	s->state = SUBSCRIPTION_LOST;
 }
 
-void session_init(struct session *s, const struct conf *conf, const struct peer *peer)
+void session_init(struct session *s, const struct conf *conf, const struct peer *peer,
+		  int64_t issued)
 {
 	asked = s;
 	s->conf = conf;
 	s->peer = *peer;
+	s->issued = issued;
 }
 
 bool session_is_busy(const struct session *s)

@@ -144,6 +144,8 @@ static void append_heard(struct buf *b, const struct message *m)
 	const char *peer = json_string_value(json_object_get(
 		json_object_get(data, "peer"), "id"));
 	const char *room = json_string_value(json_object_get(data, "roomId"));
+	const char *cause = json_string_value(json_object_get(data, "cause"));
+	const char *reason = json_string_value(json_object_get(data, "reason"));
 
 	if (b->len)
 		buf_str(b, "; ");
@@ -156,6 +158,11 @@ static void append_heard(struct buf *b, const struct message *m)
 		buf_fmt(b, " %s", room);
 	if (json_is_true(json_object_get(data, "offer")))
 		buf_str(b, " offer");
+	if (cause)
+		buf_fmt(b, " %s", cause);
+	if (reason)
+		buf_fmt(b, " \"%s\" %lld", reason,
+			(long long)json_number_value(json_object_get(data, "for")));
 	if (sent) {
 		size_t len = (size_t)(m->data + m->len - 1 - sent) - 8;
 
@@ -165,12 +172,12 @@ static void append_heard(struct buf *b, const struct message *m)
 	json_decref(data);
 }
 
-enum err tab_presence(struct redis *r, const struct peer *p,
+enum err tab_presence(struct redis *r, const struct peer *p, int64_t issued,
 		      const char *position, struct presence *to)
 {
 	enum err e = ERR_STORE;
 
-	presence_connect(r, &conf, p, position, 0, to, presence_set_err, &e);
+	presence_connect(r, &conf, p, issued, position, 0, to, presence_set_err, &e);
 	redis_drain(r);
 	return e;
 }
@@ -216,7 +223,7 @@ static enum err hear_pages(struct tab *t, struct redis *r, bool more)
 enum err tab_connect(struct tab *t, struct redis *r, const char *position,
 		     struct presence *p)
 {
-	enum err e = tab_presence(r, &t->peer, position, p);
+	enum err e = tab_presence(r, &t->peer, t->issued, position, p);
 
 	if (e)
 		return e;

@@ -28,6 +28,7 @@ enum err relay_now(struct redis *r, const struct peer *p, const char *to,
 
 struct tab {
 	struct peer peer;
+	int64_t issued;		/* its token: as in struct claims */
 	struct listener *listener;	/* NULL: closed */
 	char position[48], incarnation[48];
 	bool over;		/* a later incarnation began: it passes on nothing */
@@ -45,7 +46,7 @@ enum err beat_now(struct redis *r, const struct peer *p, const char *incarnation
 void tab_init(struct tab *t, const char *peer);
 void tab_subscribe(struct tab *t);
 /* As presence_connect(), waited for. */
-enum err tab_presence(struct redis *r, const struct peer *p,
+enum err tab_presence(struct redis *r, const struct peer *p, int64_t issued,
 		      const char *position, struct presence *to);
 /* What was missed counts as heard, all its pages. ERR_NO_PEER: it was pushed out
  * meanwhile. */

@@ -96,3 +96,14 @@ local function charge(rate, cost, most)
   redis.call('PEXPIRE', rate, window, 'LT')
   return false, redis.call('PTTL', rate)
 end
+
+-- For what must work in a full memory, which takes no charge: in how many ms the window ends, where
+-- cost is not within most.
+local function wait_of(rate, cost, most)
+  local good, within, wait = pcall(charge, rate, cost, tonumber(most))
+  if good and not within then return wait end
+end
+
+-- A list costs as one for each of so many.
+local LISTED_AT_ONCE = 32
+local function parts_listed(count) return math.max(1, math.ceil(count / LISTED_AT_ONCE)) end

@@ -1,19 +1,19 @@
 -- peers.lua - who else is in a room, in parts where they are many.
 -- KEYS 1 members of the room (set), 2 rate of the peer
--- ARGV 1 peer id, 2 cost of AT_ONCE others, 3 most cost in a window (0: any),
---      4 position: where to go on, or empty
+-- ARGV 1 peer id, 2 cost of LISTED_AT_ONCE others, 3 most cost in a window (0: any), 4 as 7 of join.lua,
+--      5 position: where to go on, or empty
 -- Returns {position, user (JSON) of each other member of this part, ...}, of the last part with an
---      empty position; -1: the peer is no member; {ms}: over the rate, for so long
-local AT_ONCE, PART = 32, 256
+--      empty position; -1: the peer is no member; {ms}: over the rate, for so long; -6: it is no
+--      member, and its token was revoked
+local PART = 256
 local members, rate = unpack(KEYS)
-local peer, cost, most, position = unpack(ARGV)
+local peer, cost, most, issued, position = unpack(ARGV)
 
-if redis.call('SISMEMBER', members, peer) == 0 then return -1 end
+if redis.call('SISMEMBER', members, peer) == 0 then return is_revoked(peer, issued) and -6 or -1 end
 local count = redis.call('SCARD', members) - 1
 if position == '' then
-  -- A full memory takes no charge.
-  local good, within, wait = pcall(charge, rate, cost * math.max(1, math.ceil(count / AT_ONCE)), tonumber(most))
-  if good and not within then return {wait} end
+  local wait = wait_of(rate, cost * parts_listed(count), most)
+  if wait then return {wait} end
 end
 
 -- Each id belongs to one part, whoever comes and goes between two of them.

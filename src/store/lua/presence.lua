@@ -5,6 +5,8 @@ local TELLING_MS = PING_MS / 2  -- for who was telling others
 local PRESENT = PREFIX .. 'present'
 local LEAVING = PREFIX .. 'leaving'
 local TELLING = PREFIX .. 'telling'
+-- The names of all rooms that have members (a sorted set, all with the score 0), to be listed in their order.
+local ROOM_INDEX = PREFIX .. 'rooms'
 -- The sorted sets by time, and how far ahead a time in them can be. Further: the clock went back.
 local MOST_AHEAD = {[PRESENT] = PRESENT_MS, [LEAVING] = LAPSE_MS, [TELLING] = TELLING_MS}
 
@@ -13,6 +15,8 @@ local function key_rooms(peer) return PREFIX .. peer .. ':channels' end
 local function key_numbers(room) return PREFIX .. 'numbers:' .. room end
 local function key_entering(room) return PREFIX .. 'entering:' .. room end
 local function key_telling(peer) return PREFIX .. 'telling:' .. peer end
+-- Who is kept out of a room: until when, in ms (a sorted set). See server_remove.lua.
+local function key_banned(room) return PREFIX .. 'banned:' .. room end
 
 local function now_ms()
   local t = redis.call('TIME')
@@ -26,8 +30,11 @@ local function keep(...)
   for _, key in ipairs({...}) do redis.call('PEXPIRE', key, KEEP_MS) end
 end
 
+-- One of the Node application's.
+local function unknown_user(peer) return '{"id":"' .. peer .. '"}' end
+
 local function user_of(peer)
-  return redis.call('HGET', key_peer(peer), 'user') or '{"id":"' .. peer .. '"}'
+  return redis.call('HGET', key_peer(peer), 'user') or unknown_user(peer)
 end
 
 -- How many streams are subscribed. Always asked inside the script: between
@@ -50,11 +57,18 @@ end
 -- What a command reads of a key; an error says which key is of another kind.
 local function read(kind, key, command, ...)
   local reply = redis.pcall(command, key, ...)
-  if reply.err then
+  if reply and reply.err then
     must_be(kind, key)
     error(reply)
   end
   return reply
+end
+
+-- Until when (Unix seconds) tokens of a peer were issued that are refused: see disconnect.lua. issued: of this
+-- one; 0: it does not say. Asked where a peer comes in, or is not in a room: one that was disconnected is in none.
+local function is_revoked(peer, issued)
+  local until_s = read('string', PREFIX .. 'revoked:' .. peer, 'GET')
+  return until_s and tonumber(issued) <= tonumber(until_s)
 end
 
 local function check_times() must_be('zset', PRESENT, LEAVING, TELLING) end
@@ -114,8 +128,9 @@ local function rooms_of(peer)
   return redis.call('SMEMBERS', key_rooms(peer))
 end
 
--- A peer that has lost what it was told has this mark at its number, and is announced again when it
--- joins.
+-- A member has the field number:ROOM, as "NUMBER@MS": its number, and since when it is one (of a member
+-- that joined by an older version: "NUMBER"). One that has lost what it was told has this mark
+-- behind it, and is announced again when it joins.
 local LOST = ' lost'
 
 local function number_field(room) return NUMBER .. room end
@@ -123,6 +138,8 @@ local function parse_number(text) return tonumber((text or ''):match('^%d+')) or
 local function number_of(peer, room)
   return parse_number(redis.call('HGET', key_peer(peer), number_field(room)))
 end
+
+local function parse_since(text) return tonumber((text or ''):match('@(%d+)')) end
 
 local function lose_place(peer, rooms)
   for _, room in ipairs(rooms) do
@@ -188,7 +205,7 @@ local function read_other(t)
   t.max = is_full(t.other) and mailbox_of(t.other)
   if t.sign ~= '-' then
     local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
-    t.user, t.number = known[1] or '{"id":"' .. t.other .. '"}', parse_number(known[2])
+    t.user, t.number = known[1] or unknown_user(t.other), parse_number(known[2])
   end
 end
 
@@ -219,6 +236,11 @@ local function tell_other(t, message)
   return id
 end
 
+local function remove_peer(user, room, cause)
+  return '"event":"remove-peer","data":{"peer":' .. user .. ',"roomId":"' .. room .. '"' ..
+    (cause and ',"cause":"' .. cause .. '"' or '') .. '}}'
+end
+
 local tell_by = {}
 
 tell_by['+'] = function(t, peer, user, max)
@@ -233,7 +255,7 @@ tell_by['='] = function(t, peer, _, max)
 end
 
 tell_by['-'] = function(t, _, user)
-  return tell_other(t, '"event":"remove-peer","data":{"peer":' .. user .. ',"roomId":"' .. t.room .. '"}}')
+  return tell_other(t, remove_peer(user, t.room))
 end
 
 -- Tells the first, and keeps the others. Returns whether there are any, and the users of who was
@@ -328,6 +350,7 @@ end
 -- in one. Begins with a removal.
 local function leave(peer, rooms)
   local tells, was = {}, false
+  must_be('zset', ROOM_INDEX)
   told_count = told_count + #rooms  -- each is several steps
   for _, room in ipairs(rooms) do
     must_be('set', key_members(room))
@@ -340,7 +363,10 @@ local function leave(peer, rooms)
   tells = readable_of(tells)
   for _, room in ipairs(rooms) do
     redis.call('SREM', key_members(room), peer)
-    if redis.call('EXISTS', key_members(room)) == 0 then redis.call('DEL', key_numbers(room)) end
+    if redis.call('EXISTS', key_members(room)) == 0 then
+      redis.call('DEL', key_numbers(room))
+      redis.call('ZREM', ROOM_INDEX, room)
+    end
     redis.call('SREM', key_rooms(peer), room)
     redis.call('HDEL', key_peer(peer), number_field(room))
   end

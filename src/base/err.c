@@ -26,6 +26,7 @@ const char *const err_words[ERR_COUNT] = {
 	[ERR_NOT_MEMBER] = "not-member",
 	[ERR_ROOM_FULL] = "room-full",
 	[ERR_MANY_ROOMS] = "many-rooms",
+	[ERR_IDEMPOTENCY] = "idempotency",
 	[ERR_RATE] = "rate",
 	[ERR_MAILBOX] = "mailbox-full",
 	[ERR_BUSY] = "busy",

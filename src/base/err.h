@@ -29,6 +29,7 @@ enum err {
 	ERR_NOT_MEMBER,
 	ERR_ROOM_FULL,
 	ERR_MANY_ROOMS,
+	ERR_IDEMPOTENCY,	/* the key is that of another request */
 	ERR_RATE,
 	ERR_MAILBOX,		/* of a peer that is away, full */
 	ERR_BUSY,		/* too many streams here */

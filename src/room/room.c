@@ -25,6 +25,7 @@
 enum {
 	ROOM_FULL = -1,			/* of join.lua */
 	MAILBOX_FULL = -2,		/* of relay.lua */
+	OTHER_REQUEST = -3,		/* of relay.lua and broadcast.lua */
 	/* How far a run of peers.lua or broadcast.lua came. Of the latter it is the id of
 	 * a peer, which may be one of the Node application's, and longer than ours. */
 	POSITION_SIZE = 512,
@@ -252,13 +253,35 @@ static void append_message(struct buf *b, const char *user, const struct item *m
 	buf_str(b, "}}");
 }
 
-static void count_relay(enum err e, int streams, int messages)
+static void count_relay(enum err e, bool repeated, int streams, int messages)
 {
 	metric_add(METRIC_RELAYS, err_is_store(e) ? RELAY_UNKNOWN :
-		   e ? RELAY_REFUSED :
+		   e ? RELAY_REFUSED : repeated ? RELAY_REPEATED :
 		   streams ? RELAY_DELIVERED : RELAY_KEPT, 1);
-	if (!e)
+	if (!e && !repeated)
 		metric_add(METRIC_MESSAGES, 0, (uint64_t)messages);
+}
+
+/* What a relay or broadcast was refused for. */
+static enum err refusal_of(const struct reply *reply, enum err if_apart)
+{
+	switch (reply_number(reply)) {
+	case MAILBOX_FULL: return ERR_MAILBOX;
+	case OTHER_REQUEST: return ERR_IDEMPOTENCY;
+	case REVOKED: return ERR_REVOKED;
+	default: return if_apart;
+	}
+}
+
+/* The answer of the first, to a repeat. */
+static bool parse_repeated(const struct reply *reply, int *n)
+{
+	size_t len;
+
+	if (reply_kind(reply) != REPLY_STRING)
+		return false;
+	*n = atoi(reply_string(reply, &len));
+	return true;
 }
 
 struct relay_command {
@@ -267,6 +290,7 @@ struct relay_command {
 	int count;
 	struct buf messages;		/* one after the other */
 	size_t ends[REDIS_ARGS];	/* of each */
+	char once[ONCE_SIZE];
 	relay_done *done;
 	void *arg;
 };
@@ -274,11 +298,11 @@ struct relay_command {
 static void complete_relay(struct relay_command *cmd, enum err e, struct reply *reply)
 {
 	int streams = 0, wait_ms = 0;
+	bool repeated = !e && parse_repeated(reply, &streams);
 
-	if (!e)
-		e = parse_outcome(reply, reply_number(reply) == MAILBOX_FULL ?
-				  ERR_MAILBOX : ERR_NO_PEER, &streams, &wait_ms);
-	count_relay(e, streams, cmd->count);
+	if (!e && !repeated)
+		e = parse_outcome(reply, refusal_of(reply, ERR_NO_PEER), &streams, &wait_ms);
+	count_relay(e, repeated, streams, cmd->count);
 	reply_free(reply);
 	cmd->done(cmd->arg, e, streams, wait_ms);
 	buf_free(&cmd->messages);
@@ -311,7 +335,8 @@ static long long append_messages(struct relay_command *cmd, const struct conf *c
 }
 
 static void append_relay_args(struct relay_command *cmd, const struct conf *c,
-		      const struct peer *p, const char *to, long long cost)
+			      const struct peer *p, int64_t issued, const char *to,
+			      long long cost)
 {
 	const char *from = id_of_sender(p);
 	size_t begin = 0;
@@ -325,12 +350,14 @@ static void append_relay_args(struct relay_command *cmd, const struct conf *c,
 	args_append_string(&cmd->args, to);
 	args_append_number(&cmd->args, cost);
 	args_append_number(&cmd->args, window_of_sender(c, p));
+	args_append_number(&cmd->args, issued);
+	args_append_string(&cmd->args, cmd->once);
 	for (int i = 0; i < cmd->count; begin = cmd->ends[i++])
 		args_append_word(&cmd->args, cmd->messages.data + begin, cmd->ends[i] - begin);
 }
 
-void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
-		const char *to, const struct item *items, int count,
+void room_relay(struct redis *r, const struct conf *c, const struct peer *p, int64_t issued,
+		const char *once, const char *to, const struct item *items, int count,
 		relay_done *done, void *arg)
 {
 	/* Not zeroed: most of its 7 KiB stay unused, and this is the most frequent
@@ -341,6 +368,7 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 	cmd->done = done;
 	cmd->arg = arg;
 	cmd->count = count;
+	snprintf(cmd->once, sizeof cmd->once, "%s", once);
 	cmd->messages = (struct buf)BUF_INIT(MESSAGE_MAX);
 	cost = append_messages(cmd, c, p, items);
 	/* Cannot happen within the present bounds: see MESSAGE_MAX. */
@@ -348,58 +376,62 @@ void room_relay(struct redis *r, const struct conf *c, const struct peer *p,
 		complete_relay(cmd, ERR_TOO_LARGE, NULL);
 		return;
 	}
-	append_relay_args(cmd, c, p, to, cost);
+	append_relay_args(cmd, c, p, issued, to, cost);
 	args_enqueue(r, &cmd->command, SCRIPT_RELAY, &cmd->args, on_relay_reply);
 }
 
-/* To how many a run of broadcast.lua sent, and where to continue: "" when it is done.
- * The position is copied, since the reply that holds it is freed before the next
- * run. */
-static enum err parse_broadcast(const struct reply *reply, int *n,
-				char position[POSITION_SIZE], int *wait_ms)
+struct broadcast {
+	char position[POSITION_SIZE];	/* where to continue: "" when it is done */
+	bool repeated;			/* it was done before */
+	int sent, peers;		/* by this request, and in all */
+};
+
+/* Of one part. The position is copied, since the reply that holds it is freed before the
+ * next one is run. */
+static enum err parse_broadcast(const struct reply *reply, struct broadcast *b, int *wait_ms)
 {
 	size_t len;
-	const char *id = reply_string(reply_at(reply, 1), &len);
+	int n;
 
-	snprintf(position, POSITION_SIZE, "%s", id);
-	if (!len)
-		return parse_outcome(reply, ERR_NOT_MEMBER, n, wait_ms);
-	*n = (int)reply_number(reply_at(reply, 0));
+	b->position[0] = '\0';
+	b->repeated = parse_repeated(reply, &b->peers);
+	if (b->repeated)
+		return OK;
+	if (reply_count(reply) < 3)
+		return parse_outcome(reply, refusal_of(reply, ERR_NOT_MEMBER), &n, wait_ms);
+	snprintf(b->position, POSITION_SIZE, "%s", reply_string(reply_at(reply, 1), &len));
+	b->sent += (int)reply_number(reply_at(reply, 0));
+	b->peers = (int)reply_number(reply_at(reply, 2));
 	return OK;
 }
 
 /* In parts, where the peers are many or the message is long. */
 static enum err broadcast_in_parts(struct redis *r, struct script_args *args,
-				   char position[POSITION_SIZE], int *peers,
-				   int *wait_ms)
+				   struct broadcast *b, int *wait_ms)
 {
 	int parts = 0;
 	enum err e;
 
-	*position = '\0';
-	*peers = 0;
 	do {
 		struct reply *reply = NULL;
-		int n = 0;
 
-		args_append_string(args, position);
+		args_append_string(args, b->position);
 		e = args_run(r, SCRIPT_BROADCAST, args, &reply);
 		if (!e)
-			e = parse_broadcast(reply, &n, position, wait_ms);
+			e = parse_broadcast(reply, b, wait_ms);
 		reply_free(reply);
 		args->count--;
-		*peers += e ? 0 : n;
-	} while (!e && *position && parts++ < AGAIN_MAX);
+	} while (!e && *b->position && parts++ < AGAIN_MAX);
 	return e;
 }
 
-enum err room_broadcast(struct redis *r, const struct conf *c,
-			const struct peer *p, const char *room,
+enum err room_broadcast(struct redis *r, const struct conf *c, const struct peer *p,
+			int64_t issued, const char *once, const char *room,
 			const struct item *item, int *peers, int *wait_ms)
 {
 	struct script_args args = { .count = 0 };
 	struct buf user = BUF_INIT(USER_MAX), message = BUF_INIT(MESSAGE_MAX);
-	char position[POSITION_SIZE];
+	struct broadcast b = { .sent = 0 };
 	enum err e;
 
 	append_sender(&user, p);
@@ -411,12 +443,15 @@ enum err room_broadcast(struct redis *r, const struct conf *c,
 	args_append_string(&args, room);
 	args_append_number(&args, cost_of_message(c, p, message.len));
 	args_append_number(&args, window_of_sender(c, p));
+	args_append_number(&args, issued);
+	args_append_string(&args, once);
 	args_append_word(&args, message.data, message.len);
-	e = broadcast_in_parts(r, &args, position, peers, wait_ms);
-	if (!e)
+	e = broadcast_in_parts(r, &args, &b, wait_ms);
+	*peers = b.peers;
+	if (!e && !b.repeated)
 		metric_add(METRIC_BROADCASTS, 0, 1);
 	/* Also after an error: those in the parts before it have the message. */
-	metric_add(METRIC_MESSAGES, 0, (uint64_t)*peers);
+	metric_add(METRIC_MESSAGES, 0, (uint64_t)b.sent);
 	buf_free(&user);
 	buf_free(&message);
 	return e;

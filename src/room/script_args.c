@@ -1,7 +1,7 @@
 /*
  * Nothing here checks for the room in struct script_args: whoever appends knows how
- * much it is. The most that is appended is 71 args of REDIS_ARGS (80), by a full batch of
- * messages: three keys, four words, and one for each; 7 keys of 8, by a join; and 3 numbers
+ * much it is. The most that is appended is 73 args of REDIS_ARGS (80), by a full batch of
+ * messages: three keys, six words, and one for each; 7 keys of 8, by a join; and 3 numbers
  * of 4.
  */
 #include "config.h"

@@ -37,6 +37,7 @@ static const char *const connects[] = {
 static const char *const relays[] = {
 	[RELAY_DELIVERED] = "delivered",
 	[RELAY_KEPT] = "kept",
+	[RELAY_REPEATED] = "repeated",
 	[RELAY_REFUSED] = "refused",
 	[RELAY_UNKNOWN] = "unknown",
 };

@@ -67,6 +67,7 @@ enum metric_connect {
 enum metric_relay {
 	RELAY_DELIVERED,
 	RELAY_KEPT,
+	RELAY_REPEATED,			/* answered as the first time, and not sent again */
 	RELAY_REFUSED,			/* no shared room; rate exceeded */
 	RELAY_UNKNOWN,			/* Redis did not answer */
 };

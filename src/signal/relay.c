@@ -4,17 +4,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
+#include "base/sha1.h"
 #include "room/room.h"
 #include "signal/routes.h"
+#include "web/field.h"
 
 /* Items of a batch. With the other words of relay.lua they must fit into REDIS_ARGS,
  * and with a user each into MESSAGE_MAX of room/room.c. */
 enum { BATCH_MAX = 64 };
 
+/* A body, at most 1,000,000 bytes, with ids. */
+enum { FINGERPRINTED_MAX = 1024 * 1024 };
+
 static enum err bad_input(struct call *c, const char *detail)
 {
 	snprintf(c->detail, sizeof c->detail, "%s", detail);
 	return ERR_INPUT;
+}
+
+/* The route, its ids and the body, of which no NUL is part (json_parse()). */
+static void fingerprint_of(const struct call *c, char to[ONCE_FINGERPRINT + 1])
+{
+	struct buf b = BUF_INIT(FINGERPRINTED_MAX);
+	char hex[SHA1_HEX + 1];
+
+	buf_fmt(&b, "%s %s %s ", c->route->path, c->room ? c->room : c->peer,
+		c->event ? c->event : "");
+	buf_add(&b, c->body->data, c->body->len);
+	sha1_hex(b.data, hex);
+	snprintf(to, ONCE_FINGERPRINT + 1, "%.*s", ONCE_FINGERPRINT, hex);
+	buf_free(&b);
+}
+
+/* Idempotency-Key, in quotes as the HTTPAPI working group's draft has it, or without. */
+static enum err parse_once(struct call *c, char to[ONCE_SIZE])
+{
+	const char *header = fcgi_env(c->fcgi, "HTTP_IDEMPOTENCY_KEY");
+	char key[ID_MAX + 1];
+
+	*to = '\0';
+	if (!header)
+		return OK;
+	if (!field_value((struct field){ header, strlen(header) }, key, sizeof key) ||
+	    !id_valid(key, strlen(key)))
+		return bad_input(c, "Invalid Idempotency-Key: it must be 1 to 64 characters "
+				 "of A-Z a-z 0-9 _ -, in quotes or without.");
+	fingerprint_of(c, to);
+	snprintf(to + ONCE_FINGERPRINT, ONCE_SIZE - ONCE_FINGERPRINT, " %s", key);
+	return OK;
 }
 
 /* May run before room_relay() returns, and frees the call: neither start_relay() nor
@@ -31,11 +69,15 @@ static void on_relayed(void *arg, enum err e, int streams, int wait_ms)
 
 static enum err start_relay(struct call *c, const struct item *items, int count)
 {
+	char once[ONCE_SIZE];
+
 	if (!strcmp(c->peer, c->who.peer.id))
 		return bad_input(c, "A peer cannot relay to itself.");
+	if (parse_once(c, once))
+		return ERR_INPUT;
 	/* items may point into the body and go with the caller: room_relay() copies
 	 * them. */
-	room_relay(c->redis, c->conf, &c->who.peer, c->peer, items, count,
+	room_relay(c->redis, c->conf, &c->who.peer, c->who.issued, once, c->peer, items, count,
 		   on_relayed, c);
 	return ERR_PENDING;
 }
@@ -112,11 +154,14 @@ const struct route route_relay_many = {
 static enum err run_broadcast(struct call *c)
 {
 	struct item item;
+	char once[ONCE_SIZE];
 	int peers = 0;
 	enum err e = item_of_body(c, &item);
 
 	if (!e)
-		e = room_broadcast(c->redis, c->conf, &c->who.peer, c->room,
+		e = parse_once(c, once);
+	if (!e)
+		e = room_broadcast(c->redis, c->conf, &c->who.peer, c->who.issued, once, c->room,
 				   &item, &peers, &c->wait_ms);
 	/* After an error this is replaced by the problem (http_respond()). */
 	buf_fmt(&c->out, "{\"peers\":%d}", peers);

@@ -58,6 +58,7 @@ static const struct {
 	[ERR_NOT_MEMBER] = { 404, "Not Found", "You are not in this room." },
 	[ERR_ROOM_FULL] = { 409, "Conflict", "The room is full." },
 	[ERR_MANY_ROOMS] = { 409, "Conflict", "You are in too many rooms; leave one first." },
+	[ERR_IDEMPOTENCY] = { 422, "Unprocessable Content", "This Idempotency-Key was that of another request, with another path or body." },
 	[ERR_RATE] = { 429, "Too Many Requests", "Rate limit exceeded; retry after the time in Retry-After." },
 	[ERR_MAILBOX] = { 429, "Too Many Requests", "The peer is away and its mailbox is full; retry after the time in Retry-After." },
 	[ERR_BUSY] = { 503, "Service Unavailable", "The limit of open streams is reached; try again later." },
@@ -565,7 +566,7 @@ void http_append_cors(const struct call *c, struct buf *head)
 	if (fcgi_env(c->fcgi, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"))
 		buf_str(head, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
-			"Cache-Control, Content-Type, Last-Event-ID\r\n"
+			"Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID\r\n"
 			"Access-Control-Max-Age: 600\r\n");
 }
 

@@ -43,8 +43,8 @@ static void run_function(struct redis *r, const struct conf *c, unsigned which)
 	case 0: room_join(r, c, &p, 1, "room", &out, &wait_ms); break;
 	case 1: room_leave(r, c, &p, 1, "room"); break;
 	case 2: room_peers(r, c, &p, 1, "room", &out, &wait_ms); break;
-	case 3: room_relay(r, c, &p, "bob", &item, 1, check_relayed, NULL); break;
-	case 4: room_broadcast(r, c, &p, "room", &item, &n, &wait_ms); break;
+	case 3: room_relay(r, c, &p, 0, "0123456789abcdef key", "bob", &item, 1, check_relayed, NULL); break;
+	case 4: room_broadcast(r, c, &p, 0, "0123456789abcdef key", "room", &item, &n, &wait_ms); break;
 	case 5: room_access(r, c, "127.0.0.1", &wait_ms); break;
 	case 6:
 		presence_connect(r, c, &p, 1, "1-1", 0, &presence, presence_set_err, &e);

@@ -242,6 +242,23 @@ suite('api', { settings }, (site, it) => {
     is(await ask('join', { token }), 409, 'room-full');
   });
 
+  it('400, 422: a key that is none, and that of another request', async () => {
+    for (const { id } of having(422)) {
+      const { schema } = operation(id).parameters.find(({ name }) => name === 'Idempotency-Key');
+      for (const key of ['', 'a b', '"a', 'a"', '"a";x=1', 'é', 'x'.repeat(65)]) {
+        assert.ok(wrong(schema, key), key);
+        if (key) is(await ask(id, { headers: { 'Idempotency-Key': Buffer.from(key).toString('latin1') } }), 400, 'input.key', id);
+      }
+      const key = randomId('k');
+      for (const value of [key, `"${key}"`, key]) {
+        assert.ok(!wrong(schema, value));
+        assert.equal((await ask(id, { headers: { 'Idempotency-Key': value } })).status, 200, id);
+      }
+      is(await ask(id, { ids: { event: 'y' }, body: id === 'relayMany' ? [{ event: 'y', data: 1 }] : '1',
+        headers: { 'Idempotency-Key': key } }), 422, 'idempotency', id);
+    }
+  });
+
   it('429: over the rate', async () => {
     // As if much had been said.
     const used = async (key, run) => {

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/sha1.h"
 #include "play.h"
 #include "redis_server.h"
 #include "room/server.h"
@@ -356,10 +357,47 @@ static const struct peer *sender_named(const char *name)
 	return strcmp(name, "@") ? &tab_named(name)->peer : NULL;
 }
 
+/* once KEY: the next relay or broadcast may be repeated, and is another one where its words are. */
+static char once_key[ID_MAX + 1];
+static long long issued;
+
+static void do_once(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)out;
+	snprintf(once_key, sizeof once_key, "%s", argv[0]);
+}
+
+/* issued SECONDS: all tokens, from here on */
+static void do_issued(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)out;
+	issued = atoll(argv[0]);
+}
+
+static const char *once_of(int argc, char **argv)
+{
+	static char once[ONCE_SIZE];
+	struct buf all = BUF_INIT(65536);
+	char hex[SHA1_HEX + 1];
+
+	*once = '\0';
+	if (!*once_key)
+		return once;
+	for (int i = 0; i < argc; i++)
+		buf_fmt(&all, "%s ", argv[i]);
+	sha1_hex(all.data, hex);
+	snprintf(once, sizeof once, "%.*s %s", ONCE_FINGERPRINT, hex, once_key);
+	*once_key = '\0';
+	buf_free(&all);
+	return once;
+}
+
 /* relay PEER PEER DATA... */
 static void do_relay(int argc, char **argv, struct buf *out)
 {
-	struct item items[WORDS_MAX];
+	struct item items[WORDS_MAX] = { { .event = NULL } };
 	int n = argc - 2, streams = 0, wait_ms = -1;
 	enum err e;
 
@@ -369,7 +407,8 @@ static void do_relay(int argc, char **argv, struct buf *out)
 		items[i] = (struct item){ .event = "x", .data = data,
 					  .data_len = strlen(data) };
 	}
-	e = relay_now(redis, sender_named(argv[0]), argv[1], items, n, &streams, &wait_ms);
+	e = relay_now(redis, sender_named(argv[0]), issued, once_of(argc, argv), argv[1],
+		      items, n, &streams, &wait_ms);
 	append_outcome(out, e, "streams", streams, wait_ms, RATE_WINDOW_S * 1000);
 	for (int i = 0; i < n; i++)
 		free((char *)(uintptr_t)items[i].data);
@@ -382,8 +421,9 @@ static void do_broadcast(int argc, char **argv, struct buf *out)
 	struct item item = { .event = "x", .data = data,
 			     .data_len = strlen(data) };
 	int peers = 0, wait_ms = -1;
-	enum err e = room_broadcast(redis, &conf, sender_named(argv[0]), argv[1],
-				    &item, &peers, &wait_ms);
+	enum err e = room_broadcast(redis, &conf, sender_named(argv[0]), issued,
+				    once_of(argc, argv), argv[1], &item, &peers,
+				    &wait_ms);
 
 	append_outcome(out, e, "peers", peers, wait_ms, RATE_WINDOW_S * 1000);
 	free(data);
@@ -887,6 +927,8 @@ static const struct {
 	{ "enter", 2, true, do_enter },
 	{ "leave", 2, true, do_leave },
 	{ "peers", 2, true, do_peers },
+	{ "once", 1, false, do_once },
+	{ "issued", 1, false, do_issued },
 	{ "relay", 3, true, do_relay },
 	{ "broadcast", 3, true, do_broadcast },
 	{ "access", 1, true, do_access },
@@ -966,6 +1008,8 @@ void play_begin(void)
 	tell("CONFIG SET maxmemory 0");
 	tell("FLUSHALL");
 	redis = redis_new(-1);
+	issued = 0;
+	once_key[0] = '\0';
 }
 
 void play_end(void)

@@ -402,7 +402,7 @@ static void join_and_relay(int number)
 	}
 	do {
 		last = done;
-		results[1] = relay_now(connections[1], &tabs[1].peer, "p0",
+		results[1] = relay_now(connections[1], &tabs[1].peer, 0, "", "p0",
 				       &item, 1, &streams, &wait_ms);
 	} while (results[1] == ERR_NO_PEER && !last);
 }
@@ -438,7 +438,7 @@ static void relay_number(int number, int to, int n)
 
 	snprintf(id, sizeof id, "p%d", to);
 	item.data_len = (size_t)snprintf(text, sizeof text, "%d", n);
-	if (relay_now(connections[number], &tabs[number].peer, id, &item, 1,
+	if (relay_now(connections[number], &tabs[number].peer, 0, "", id, &item, 1,
 		      &streams, &wait_ms) != OK)
 		faults++;
 }
@@ -538,7 +538,7 @@ static void relay_ahead(int number)
 		struct item item = { .event = "x", .data = text };
 
 		item.data_len = (size_t)snprintf(text, sizeof text, "%d", i);
-		room_relay(connections[number], &conf, &tabs[number].peer,
+		room_relay(connections[number], &conf, &tabs[number].peer, 0, "",
 			   tabs[RELAYING].peer.id, &item, 1, count_answer, NULL);
 	}
 	redis_drain(connections[number]);
@@ -749,7 +749,7 @@ static void relay_many(int number)
 
 	for (int i = 0; i < RATE_TRIES; i++) {
 		enum err e = relay_now(connections[number],
-			&tabs[0].peer, "p1", &item, 1, &streams, &wait_ms);
+			&tabs[0].peer, 0, "", "p1", &item, 1, &streams, &wait_ms);
 
 		allowed += e == OK;
 		faults += e != OK && (e != ERR_RATE || wait_ms < 1);

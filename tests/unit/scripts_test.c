@@ -253,6 +253,97 @@ static void test_broadcast(void **state)
 	RUN(rows);
 }
 
+#define FILL_ANSWERS "redis EVAL for\ti=1,4096\tdo\tredis.call('HSET','{t}:answers:a',i,'')end 0"
+
+static void test_repeated(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "the answer of the first; it arrives once, and is charged once",
+		  "enter a b r | limit 10 1000 0 | once k | ?relay a b 1 2 | once k | ?relay a b 1 2 | "
+		  "?got b | ?redis GET %rate:a", "streams 1 | streams 1 | x a 1; x a 2 | 200" },
+		{ "also once it was kept, over the rate, after the sender has left",
+		  "enter a b r | limit 1 0 0 | close b | once k | ?relay a b 1 | relay a b 2 3 4 5 6 | "
+		  "subscribe b | ?connect b at | once k | ?relay a b 1 | leave a r | once k | "
+		  "?relay a b 1 | ?got b",
+		  "streams 0 | resumed in r, missed x a 1; x a 2; x a 3; x a 4; x a 5; x a 6 | "
+		  "streams 0 | streams 0 | remove-peer a r" },
+		{ "other words under the key, or another receiver: refused, and nothing is charged",
+		  "enter a b c r | limit 10 1000 0 | once k | relay a b 1 | once k | ?relay a b 2 | "
+		  "once k | ?relay a c 1 | once k | ?broadcast a r 1 | ?got b | ?got c | "
+		  "?redis GET %rate:a",
+		  "idempotency | idempotency | idempotency | x a 1 | nothing | 100" },
+		{ "a key is one of its peer, and of no other one",
+		  "enter a b c r | once k | relay a b 1 | once k | ?relay c b 1 | once k | ?relay @ b 1 | "
+		  "?got b", "streams 1 | streams 1 | x a 1; x c 1; x @ 1" },
+		{ "what was refused is not remembered",
+		  "enter a r | open b | limit 1 0 0 | once k | ?relay a b 1 | join b r | "
+		  "relay a b 1 2 3 4 5 6 | once k | ?relay a b 1 | later 6001 | got b | once k | "
+		  "?relay a b 1 | ?got b", "no-peer | rate | streams 1 | x a 1" },
+		{ "for five minutes, however long others come after it",
+		  "enter a b r | once k | relay a b 1 | later 299000 | once l | relay a b 2 | "
+		  "later 2000 | once m | relay a b 3 | later 297000 | once l | ?relay a b 2 | "
+		  "once k | ?relay a b 1 | later 3000 | got b | once l | ?relay a b 2 | once m | "
+		  "?relay a b 3 | ?got b",
+		  "streams 1 | streams 1 | streams 1 | streams 1 | x a 2" },
+		{ "nothing is left after ten",
+		  "enter a b r | once k | relay a b 1 | later 301000 | once l | relay a b 2 | "
+		  "?redis EXISTS %answers:a %answers:a:old | later 600001 | "
+		  "?redis EXISTS %answers:a %answers:a:old", "2 | 0" },
+		{ "a clock that went back stretches nothing",
+		  "enter a b r | once k | relay a b 1 | later -3600000 | once l | relay a b 2 | "
+		  "once k | ?relay a b 1 | later 300001 | once k | ?relay a b 1",
+		  "streams 1 | streams 1" },
+		{ "so many of a sender: more are refused, until five minutes after the first",
+		  "enter a b r | once k | relay a b 1 | got b | " FILL_ANSWERS " | later 298000 | "
+		  "once l | ?relay a b 2 | once k | ?relay a b 1 | ?relay a b 3 | later 2001 | once l | "
+		  "?relay a b 2 | ?got b",
+		  "rate | streams 1 | streams 1 | streams 1 | x a 3; x a 2" },
+		{ "of the server, for each last letter",
+		  "open a | once k1 | ?relay @ a 1 | once k2 | ?relay @ a 1 | once k1 | ?relay @ a 1 | "
+		  "?got a | ?redis HLEN %answers:@server1 | ?redis HLEN %answers:@server2",
+		  "streams 1 | streams 1 | streams 1 | x @ 1; x @ 1 | 2 | 2" },
+		{ "a broadcast: likewise",
+		  "enter a b c r | limit 10 1000 0 | once k | ?broadcast a r 1 | leave c r | got b | "
+		  "once k | ?broadcast a r 1 | ?got b | ?got c | ?redis GET %rate:a",
+		  "peers 2 | peers 2 | nothing | x a 1 | 200" },
+		{ "to nobody: who comes later does not get it",
+		  "enter a r | once k | ?broadcast a r 1 | enter b r | once k | ?broadcast a r 1 | ?got b",
+		  "peers 0 | peers 0 | nothing" },
+		{ "one that ended halfway goes on there, charged once, though the sender knows more by now",
+		  "enter a b c d r | limit 10 1000000 0 | break mailbox:d | once k | "
+		  "?broadcast a r +131000 | mend mailbox:d | ?got b | ?got d | once k | "
+		  "?broadcast a r +131000 | ?got b | ?got c | ?got d | once k | "
+		  "?broadcast a r +131000 | ?got d",
+		  "redis | x a ... | nothing | peers 3 | nothing | x a ... | x a ... | peers 3 | "
+		  "nothing" },
+		{ "and where the sender has left it ends there",
+		  "enter a b c d r | break mailbox:d | once k | broadcast a r +131000 | "
+		  "mend mailbox:d | leave a r | once k | ?broadcast a r +131000 | join a r | once k | "
+		  "?broadcast a r +131000 | ?got d",
+		  "peers 2 | peers 2 | remove-peer a r; add-peer a r" },
+		{ "without a key nothing is kept", "enter a b r | relay a b 1 | broadcast a r 1 | "
+		  "?redis EXISTS %answers:a", "0" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+static void test_revoked(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "who is in no room is told that its token was, where it was issued until then",
+		  "enter a b r | redis SET %revoked:a 1000 | issued 1000 | ?relay a b 1 | "
+		  "leave a r | ?relay a b 1 | ?broadcast a r 1 | issued 1001 | ?relay a b 1 | "
+		  "?broadcast a r 1 | issued 0 | ?relay a b 1 | ?broadcast a r 1 | ?relay b a 1",
+		  "streams 1 | revoked | revoked | no-peer | not-member | revoked | revoked | "
+		  "no-peer" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
 static void test_join(void **state)
 {
 	static const struct script_row rows[] = {
@@ -828,6 +919,10 @@ static const struct script_call {
 	  "channels:r rate:a mailbox:b mailbox:c", "rate:a", false },
 	{ "relay by the server", ROOM, "?relay @ d 1 2", "streams 1", "no-peer",
 	  "peer:d rate:@server mailbox:d", "rate:@server", false },
+	{ "relay once", ROOM, "once k | ?relay a b 1 2", "streams 1", "no-peer",
+	  "answers:a answers:a:old", "rate:a", false },
+	{ "broadcast once", ROOM, "once k | ?broadcast a r 1", "peers 2", "not-member",
+	  "answers:a answers:a:old", "rate:a", false },
 	{ "broadcast by the server", ROOM, "?broadcast @ r 1", "peers 3", "peers 0",
 	  "channels:r rate:@server mailbox:a mailbox:b mailbox:c", "rate:@server", false },
 	{ "server_rooms", ROOM, "?rooms 9", "r 3", "none", "rooms", NULL, true },
@@ -1127,6 +1222,8 @@ int main(void)
 		COURSE(test_access),
 		COURSE(test_relay),
 		COURSE(test_broadcast),
+		COURSE(test_repeated),
+		COURSE(test_revoked),
 		COURSE(test_join),
 		COURSE(test_leave),
 		COURSE(test_peers),

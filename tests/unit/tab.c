@@ -58,13 +58,14 @@ static void note_relay(void *arg, enum err e, int streams, int wait_ms)
 	*(struct relay_result *)arg = (struct relay_result){ e, streams, wait_ms };
 }
 
-enum err relay_now(struct redis *r, const struct peer *p, const char *to,
+enum err relay_now(struct redis *r, const struct peer *p, int64_t issued,
+		   const char *once, const char *to,
 		   const struct item *items, int count, int *streams,
 		   int *wait_ms)
 {
 	struct relay_result got;
 
-	room_relay(r, &conf, p, to, items, count, note_relay, &got);
+	room_relay(r, &conf, p, issued, once, to, items, count, note_relay, &got);
 	redis_drain(r);
 	*streams = got.streams;
 	*wait_ms = got.wait_ms;

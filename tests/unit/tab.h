@@ -22,7 +22,8 @@ void conf_setup(const char *const *settings);
 struct peer peer_named(const char *id);
 
 /* A relay whose answer is waited for; nobody else uses r meanwhile. */
-enum err relay_now(struct redis *r, const struct peer *p, const char *to,
+enum err relay_now(struct redis *r, const struct peer *p, int64_t issued,
+		   const char *once, const char *to,
 		   const struct item *items, int count, int *streams,
 		   int *wait_ms);
 

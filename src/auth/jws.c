@@ -13,7 +13,7 @@ static void append_signature(struct buf *to, const char *text, size_t len,
 {
 	unsigned char mac[HMAC_SIZE];
 
-	hmac_sha256(key, text, len, mac);
+	hmac_sha256(key, strlen(key), text, len, mac);
 	base64url_encode(to, mac, sizeof mac);
 }
 

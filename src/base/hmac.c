@@ -1,20 +1,16 @@
 #include "config.h"
 
-#include <string.h>
-
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
 
 #include "base/hmac.h"
 
-/* Keys are texts from the settings, in which there is no NUL, so no length is
- * needed. */
-void hmac_sha256(const char *key, const void *data, size_t len,
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 		 unsigned char to[HMAC_SIZE])
 {
 	struct hmac_sha256_ctx hmac;
 
-	hmac_sha256_set_key(&hmac, strlen(key), (const uint8_t *)key);
+	hmac_sha256_set_key(&hmac, key_len, key);
 	hmac_sha256_update(&hmac, len, data);
 	hmac_sha256_digest(&hmac, HMAC_SIZE, to);
 }

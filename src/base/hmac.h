@@ -9,7 +9,7 @@
 
 enum { HMAC_SIZE = 32 };	/* bytes */
 
-void hmac_sha256(const char *key, const void *data, size_t len,
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 		 unsigned char to[HMAC_SIZE]);
 
 /* Whether two secrets are equal, in constant time; their lengths are not secret. */

@@ -14,7 +14,7 @@ struct command {
 };
 
 extern const struct command command_check, command_token, command_doctor,
-	command_health;
+	command_health, command_webhook;
 
 enum { EXIT_WRONG = 1, EXIT_USAGE = 2 };
 

@@ -96,6 +96,9 @@ static bool check_together(struct conf *c, const struct raw_settings *raw,
 	if (c->turn_urls.count && !*c->turn_secret)
 		good = complain(why, PREFIX "TURN_URLS requires " PREFIX "TURN_SECRET: "
 				"the static-auth-secret of the TURN server");
+	if (c->webhook && !c->webhook_secrets.count)
+		good = complain(why, PREFIX "WEBHOOK requires " PREFIX "WEBHOOK_SECRET: "
+				"by it the site knows that a request is from here");
 	return good;
 }
 

@@ -20,6 +20,8 @@ struct list {
 	size_t count;
 };
 
+enum { WEBHOOK_SECRETS_MAX = 2 };	/* while one takes the place of the other */
+
 struct conf {
 	struct list secrets;		/* the first signs, all verify */
 	struct redis_url redis;
@@ -50,6 +52,9 @@ struct conf {
 	struct list turn_urls;
 	char *turn_secret;
 	unsigned turn_ttl;		/* seconds */
+	char *webhook;			/* a URL; NULL: none */
+	struct list webhook_secrets;	/* at most WEBHOOK_SECRETS_MAX, all sign */
+	unsigned webhook_backlog;	/* events */
 	struct list metrics_from;
 	char *metrics_token;
 	char *shm;			/* NULL: by user, prefix and mount */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -14,6 +15,9 @@
 enum {
 	SECRET_MIN = 32,		/* bytes, as in the hash: RFC 7518, 3.2 */
 	METRICS_TOKEN_MIN = 16,
+	WEBHOOK_URL_MAX = 2000,
+	WEBHOOK_SECRET_MIN = 24,	/* bytes: Standard Webhooks, "Signature scheme" */
+	WEBHOOK_SECRET_MAX = 64,
 };
 
 /* What several kinds do */
@@ -256,6 +260,30 @@ const struct setting_kind kind_metrics_token = {
 	.secret = true,
 };
 
+/* Any host, private ones too: it is the operator who names it. Who calls is told by the
+ * signature, so there is no user in it, whose password would be shown. */
+static const char *read_webhook(const struct setting *s, const char *text, void *to)
+{
+	const char *host = !strncmp(text, "https://", 8) ? text + 8 :
+		!strncmp(text, "http://", 7) ? text + 7 : NULL;
+	size_t len = host ? strcspn(host, "/?") : 0;
+
+	if (!*text)
+		return NULL;
+	for (const char *p = text; *p; p++)
+		if (*p <= ' ' || *p > '~' || strchr("#\"\\<>", *p))
+			len = 0;
+	if (!len || *host == ':' || memchr(host, '@', len) || strlen(text) > WEBHOOK_URL_MAX)
+		return "one URL such as https://site.example/hook, without a user and a fragment";
+	return read_text(s, text, to);
+}
+
+const struct setting_kind kind_webhook = {
+	.read = read_webhook,
+	.free = free_text,
+	.show = show_text,
+};
+
 /* Lists */
 
 static const char *read_secrets(const struct setting *s, const char *text, void *to)
@@ -288,6 +316,36 @@ static void show_secrets(const struct setting *s, const struct raw_value *raw,
 
 const struct setting_kind kind_secrets = {
 	.read = read_secrets,
+	.free = free_list,
+	.show = show_secrets,
+	.secret = true,
+};
+
+static bool webhook_secret_valid(const char *secret)
+{
+	struct buf key = BUF_INIT(WEBHOOK_SECRET_MAX);
+	bool good = base64_secret(&key, secret) && buf_ok(&key) &&
+		key.len >= WEBHOOK_SECRET_MIN;
+
+	buf_free(&key);
+	return good;
+}
+
+static const char *read_webhook_secrets(const struct setting *s, const char *text, void *to)
+{
+	struct list *list = to;
+
+	(void)s;
+	split_words(text, list);
+	for (size_t i = 0; i < list->count; i++)
+		if (list->count > WEBHOOK_SECRETS_MAX || !webhook_secret_valid(list->words[i]))
+			return "one key or two, of 24 to 64 bytes, as text or as whsec_ and "
+				"Base64, separated by a comma or a newline";
+	return NULL;
+}
+
+const struct setting_kind kind_webhook_secrets = {
+	.read = read_webhook_secrets,
 	.free = free_list,
 	.show = show_secrets,
 	.secret = true,

@@ -47,11 +47,11 @@ extern const struct setting_kind kind_number, kind_switch, kind_level;
 
 /* char *, owned; NULL or empty where there is none. */
 extern const struct setting_kind kind_prefix, kind_mount, kind_secret,
-	kind_metrics_token, kind_shm;
+	kind_metrics_token, kind_shm, kind_webhook;
 
 /* struct list */
 extern const struct setting_kind kind_secrets, kind_origins, kind_stun_urls,
-	kind_turn_urls, kind_networks;
+	kind_turn_urls, kind_networks, kind_webhook_secrets;
 
 /* struct redis_url */
 extern const struct setting_kind kind_redis;

@@ -42,6 +42,17 @@ static const char *const relays[] = {
 	[RELAY_UNKNOWN] = "unknown",
 };
 
+static const char *const webhooks[] = {
+	[WEBHOOK_ARRIVED] = "arrived",
+	[WEBHOOK_GIVEN_UP] = "given-up",
+	[WEBHOOK_PUSHED_OUT] = "pushed-out",
+};
+
+static const char *const requests[] = {
+	[REQUEST_ACCEPTED] = "accepted",
+	[REQUEST_FAILED] = "failed",
+};
+
 #define ARRAY_SIZE(array) (sizeof (array) / sizeof *(array))
 
 static const char counter[] = "counter", gauge[] = "gauge",
@@ -108,6 +119,12 @@ static const struct metric_row metrics[METRIC_COUNT] = {
 		"Times that a process that had lost Redis found it again."),
 	[METRIC_REDIS_ERRORS] = ROW("redis_errors_total", counter,
 		"Answers of Redis that were errors."),
+	[METRIC_WEBHOOK_EVENTS] = ROW("webhook_events_total", counter,
+		"Events of rooms for the site (DRAWBRIDGE_WEBHOOK), by outcome.",
+		.label = "outcome", .words = webhooks, .count = ARRAY_SIZE(webhooks)),
+	[METRIC_WEBHOOK_REQUESTS] = ROW("webhook_requests_total", counter,
+		"Requests to the site, by outcome; each has some events.",
+		.label = "outcome", .words = requests, .count = ARRAY_SIZE(requests)),
 	[METRIC_REDIS_EVICTS] = ROW("redis_evicts", gauge,
 		"1: Redis evicts keys once it uses maxmemory, as its "
 		"maxmemory-policy is not noeviction; 0: it does not."),

@@ -33,6 +33,8 @@ enum metric {
 	METRIC_REDIS_LOST,
 	METRIC_REDIS_BACK,
 	METRIC_REDIS_ERRORS,
+	METRIC_WEBHOOK_EVENTS,		/* by enum metric_webhook */
+	METRIC_WEBHOOK_REQUESTS,	/* by enum metric_request */
 	METRIC_REDIS_EVICTS,		/* gauges, as of the newest connection */
 	METRIC_REDIS_MAXMEMORY,
 	METRIC_SHARED,			/* a gauge: shared.h has it */
@@ -70,6 +72,19 @@ enum metric_relay {
 	RELAY_REPEATED,			/* answered as the first time, and not sent again */
 	RELAY_REFUSED,			/* no shared room; rate exceeded */
 	RELAY_UNKNOWN,			/* Redis did not answer */
+};
+
+/* What became of an event for the site. */
+enum metric_webhook {
+	WEBHOOK_ARRIVED,
+	WEBHOOK_GIVEN_UP,
+	WEBHOOK_PUSHED_OUT,		/* or Redis could not keep it */
+};
+
+/* The outcome of a request to the site. */
+enum metric_request {
+	REQUEST_ACCEPTED,
+	REQUEST_FAILED,
 };
 
 /* Adds n. label: one of the above; 0 where the metric has none. */

@@ -31,13 +31,17 @@ char *script_text(enum script which)
 
 	buf_fmt(&b, "local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, "
 		"ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, "
-		"PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT, CLUSTER = "
-		"'%s', %u, %u, %u, %u, %u, %u, %d, '%d', %d, %d, %u, %d, '%u', %s\n",
+		"PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT, CLUSTER, WEBHOOK = "
+		"'%s', %u, %u, %u, %u, %u, %u, %d, '%d', %d, %d, %u, %d, '%u', %s, ",
 		c->prefix, c->ping * 1000, c->grace * 1000, c->mailbox,
 		c->mailbox_ttl * 1000, c->room_peers, c->peer_rooms,
 		(which == SCRIPT_ACCESS ? ACCESS_WINDOW_S : RATE_WINDOW_S) * 1000,
 		KEEP_S * 1000, SWEEP_MAX, PAGE_BYTES, c->peer_streams,
 		TELL_AT_ONCE, c->mailbox, c->redis.cluster ? "true" : "false");
+	if (c->webhook)
+		buf_fmt(&b, "'%u'\n", c->webhook_backlog);
+	else
+		buf_str(&b, "false\n");
 	buf_str(&b, script_helpers[which]);
 	buf_str(&b, script_bodies[which]);
 	return b.data;

@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "auth/token.h"
 #include "base/base64url.h"
 #include "base/hmac.h"
@@ -48,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	base64url_encode(&token, data, (size_t)(line - data));
 	buf_char(&token, '.');
 	base64url_encode(&token, line + 1, size - (size_t)(line + 1 - data));
-	hmac_sha256(FUZZ_SECRET, token.data, token.len, mac);
+	hmac_sha256(FUZZ_SECRET, strlen(FUZZ_SECRET), token.data, token.len, mac);
 	buf_char(&token, '.');
 	base64url_encode(&token, mac, sizeof mac);
 	verify(token.data);

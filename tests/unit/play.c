@@ -16,6 +16,7 @@
 #include "play.h"
 #include "redis_server.h"
 #include "room/server.h"
+#include "room/webhook.h"
 #include "tab.h"
 
 enum { TABS = 64, WORDS_MAX = 16, KEEP_MS = 48 * 60 * 60 * 1000 };
@@ -655,6 +656,132 @@ static bool within(long long ms, long long at)
 	return at >= before + ms && at <= after + ms;
 }
 
+/* What the site is to hear */
+
+/* webhook BACKLOG: it is to. */
+static void do_webhook(int argc, char **argv, struct buf *out)
+{
+	static char url[] = "http://localhost/";
+
+	(void)out;
+	conf.webhook = url;
+	conf.webhook_backlog = (unsigned)atoi(argv[argc - 1]);
+	script_init(&conf);
+}
+
+/* As "joined a r 1": of its type the last word, then who, where, why, and how many are there. */
+static void append_event(struct buf *out, const char *text, size_t len)
+{
+	char why[128];
+	json_t *event = json_parse(text, len, why), *peer, *count;
+	const char *cause;
+
+	assert_non_null(event);
+	peer = json_object_get(event, "peer");
+	count = json_object_get(event, "count");
+	cause = json_string_value(json_object_get(event, "cause"));
+	buf_str(out, strchr(json_string_value(json_object_get(event, "type")), '.') + 1);
+	if (peer)
+		buf_fmt(out, " %s", json_string_value(json_object_get(peer, "id")));
+	buf_fmt(out, " %s", json_string_value(json_object_get(event, "room")));
+	if (cause)
+		buf_fmt(out, " %s", cause);
+	if (count)
+		buf_fmt(out, " %d", (int)json_number_value(count));
+	json_decref(event);
+}
+
+/* All that are there. */
+static void do_events(int argc, char **argv, struct buf *out)
+{
+	redisReply *r = ask("XRANGE %s - +", key_of("webhook"));
+
+	(void)argc;
+	(void)argv;
+	for (size_t i = 0; i < r->elements; i++) {
+		const redisReply *message = r->element[i]->element[1]->element[3];
+		struct buf object = BUF_INIT(4096);
+
+		buf_fmt(&object, "{%s}", message->str);
+		buf_str(out, i ? "; " : "");
+		append_event(out, object.data, object.len);
+		buf_free(&object);
+	}
+	if (!r->elements)
+		buf_str(out, "nothing");
+	freeReplyObject(r);
+}
+
+static struct webhook_batch taken;
+
+/* The members of a body, in a line. */
+static void append_taken(struct buf *out)
+{
+	struct buf body = BUF_INIT(WEBHOOK_BODY_MAX);
+	json_t *all, *event;
+	char why[128], *text;
+	size_t i;
+
+	webhook_append_body(&body, &taken);
+	all = json_parse(body.data, body.len, why);
+	assert_non_null(all);
+	json_array_foreach(json_object_get(all, "events"), i, event) {
+		text = json_dumps(event, 0);
+		buf_str(out, i ? "; " : "");
+		append_event(out, text, strlen(text));
+		free(text);
+	}
+	if (!i)
+		buf_str(out, "nothing");
+	if (json_object_get(all, "reset"))
+		buf_str(out, ", reset");
+	if (json_object_get(all, "dropped"))
+		buf_fmt(out, ", dropped %d",
+			(int)json_number_value(json_object_get(all, "dropped")));
+	json_decref(all);
+	buf_free(&body);
+}
+
+/* take SENDER [MOST] */
+static void do_take(int argc, char **argv, struct buf *out)
+{
+	enum err e;
+
+	reply_free(taken.reply);
+	e = webhook_take(redis, &conf, argv[0], argc > 1 ? atoi(argv[1]) : WEBHOOK_BATCH_MAX,
+			 &taken);
+	if (e) {
+		append_error(out, e);
+		return;
+	}
+	if (taken.wait_ms) {
+		buf_fmt(out, "wait %d", (taken.wait_ms + 4999) / 5000 * 5000);
+		return;
+	}
+	append_taken(out);
+	if (taken.given_up)
+		buf_fmt(out, ", given up %u", taken.given_up);
+	if (taken.pushed_out)
+		buf_fmt(out, ", pushed out %u", taken.pushed_out);
+	if (taken.more)
+		buf_str(out, ", more");
+}
+
+/* What was taken last. */
+static void do_arrived(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)argv;
+	if (!taken.count)
+		taken.last = "1-1";
+	append_error(out, webhook_sent(redis, &conf, &taken));
+}
+
+static void do_retire(int argc, char **argv, struct buf *out)
+{
+	append_error(out, webhook_end(redis, &conf, argv[argc - 1]));
+}
+
 /* Every key and for how long it was last kept: two days, a window, - for ever;
  * `old` where the last step did not renew it after `age`. */
 static void do_keys(int argc, char **argv, struct buf *out)
@@ -723,7 +850,7 @@ static void older(char id[48], long long ms)
 	strcpy(id, made);
 }
 
-static void older_mailbox(const char *key, long long ms)
+static void older_stream(const char *key, long long ms)
 {
 	redisReply *r = ask("XRANGE %s - +", key);
 	long long at = ask_number("PEXPIRETIME %s", key);
@@ -735,8 +862,13 @@ static void older_mailbox(const char *key, long long ms)
 
 		snprintf(id, sizeof id, "%s", r->element[i]->element[0]->str);
 		older(id, ms);
-		tell("XADD %s %s m %b", key, id, fields->element[1]->str,
-		     fields->element[1]->len);
+		/* That of a mailbox is the first. */
+		if (fields->elements > 2)
+			tell("XADD %s %s n %s m %b", key, id, fields->element[1]->str,
+			     fields->element[3]->str, fields->element[3]->len);
+		else
+			tell("XADD %s %s m %b", key, id, fields->element[1]->str,
+			     fields->element[1]->len);
 	}
 	if (at > 0)
 		tell("PEXPIREAT %s %lld", key, at);
@@ -752,15 +884,15 @@ static void older_set(const char *key, long long ms)
 	freeReplyObject(r);
 }
 
-static void older_incarnation(const char *key, long long ms)
+static void older_field(const char *key, const char *field, long long ms)
 {
-	redisReply *r = ask("HGET %s inc", key);
+	redisReply *r = ask("HGET %s %s", key, field);
 	char id[48];
 
 	if (r->str) {
 		snprintf(id, sizeof id, "%s", r->str);
 		older(id, ms);
-		tell("HSET %s inc %s", key, id);
+		tell("HSET %s %s %s", key, field, id);
 	}
 	freeReplyObject(r);
 }
@@ -786,9 +918,13 @@ static void do_later(int argc, char **argv, struct buf *out)
 		long long at;
 
 		if (!strncmp(name, "mailbox:", 8))
-			older_mailbox(key, ms);
+			older_stream(key, ms);
 		else if (!strncmp(name, "peer:", 5))
-			older_incarnation(key, ms);
+			older_field(key, "inc", ms);
+		else if (!strcmp(name, "webhook"))
+			older_stream(key, ms);
+		else if (!strcmp(name, "webhook:state"))
+			older_field(key, "last", ms);
 		else if (!strcmp(name, "present") || !strcmp(name, "leaving") ||
 			 !strncmp(name, "banned:", 7))
 			older_set(key, ms);
@@ -940,6 +1076,11 @@ static const struct {
 	{ "remove", 2, true, do_remove },
 	{ "disconnect", 1, true, do_disconnect },
 	{ "revoked", 1, true, do_revoked },
+	{ "webhook", 1, false, do_webhook },
+	{ "events", 0, false, do_events },
+	{ "take", 1, true, do_take },
+	{ "arrived", 0, true, do_arrived },
+	{ "retire", 1, true, do_retire },
 	{ "node", 2, false, do_node },
 	{ "redis", 1, false, do_redis },
 	{ "members", 1, false, do_members },
@@ -1024,7 +1165,10 @@ void play_end(void)
 	tab_count = 0;
 	redis_free(redis);
 	redis = NULL;
+	reply_free(taken.reply);
+	taken = (struct webhook_batch){ .reply = NULL };
 	conf = conf_read_before;
+	script_init(&conf);
 }
 
 static bool listed(const char *list, const char *word)

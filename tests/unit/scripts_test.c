@@ -809,6 +809,61 @@ static void test_server_lists(void **state)
 	RUN(rows);
 }
 
+static void test_webhook(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "off: nothing is written",
+		  "enter a b r | leave a r | close b | end b | later 10001 | sweep | "
+		  "?redis EXISTS %webhook %webhook:state", "0" },
+		{ "who joins and leaves, and rooms that begin and end, in this order",
+		  "webhook 1000 | enter a b r | leave a r | leave b r | ?events",
+		  "occupied r; joined a r 1; joined b r 2; left a r left 1; left b r left 0; "
+		  "vacated r" },
+		{ "once: joining and leaving again is none",
+		  "webhook 1000 | enter a b r | join a r | leave b r | leave b r | ?events",
+		  "occupied r; joined a r 1; joined b r 2; left b r left 1" },
+		{ "nor is a join that is refused",
+		  "webhook 1000 | enter a b c d r | open e | ?join e r | "
+		  "limit 1 100 0 | open f | ?join f q | ?join f q | ?events",
+		  "room-full | nobody | nobody | occupied r; joined a r 1; joined b r 2; "
+		  "joined c r 3; joined d r 4; occupied q; joined f q 1" },
+		{ "a member that has lost its place, and is announced again, neither",
+		  "webhook 1000 | enter a b r | subscribe b2 | connect b2 1-1 | join b r | ?events",
+		  "occupied r; joined a r 1; joined b r 2" },
+		{ "a short absence is none",
+		  "webhook 1000 | enter a b r | close b | end b | later 9000 | sweep | "
+		  "subscribe b | connect b at | join b r | ?events",
+		  "occupied r; joined a r 1; joined b r 2" },
+		{ "gone: out of all its rooms",
+		  "webhook 1000 | enter a b r | join a q | close a | end a | later 10001 | sweep | "
+		  "?redis XLEN %webhook | take s 8 | arrived | leave b r | ?take s",
+		  "8 | left b r left 0; vacated r" },
+		{ "gone: a page that begins anew",
+		  "webhook 1000 | enter a b r | subscribe b2 | connect b2 | join b2 r | ?events",
+		  "occupied r; joined a r 1; joined b r 2; left b r gone 1; joined b r 2" },
+		{ "without a stream, too",
+		  "webhook 1000 | join a r | later 10001 | sweep | ?events",
+		  "occupied r; joined a r 1; left a r gone 0; vacated r" },
+		{ "a room of the Node application's is neither occupied nor vacated",
+		  "webhook 1000 | node n r | enter a r | leave a r | ?events",
+		  "joined a r 2; left a r left 1" },
+		{ "a full memory: who leaves is told of, and who is refused is not",
+		  "webhook 1000 | enter a b r | memory full | ?join b q | ?leave a r | ?events",
+		  "redis | ok | occupied r; joined a r 1; joined b r 2; left a r left 1" },
+		{ "keys of another type keep nobody in a room; what is lost is counted",
+		  "webhook 1000 | enter a b r | take s | arrived | break webhook | ?leave a r | "
+		  "mend webhook | leave b r | ?take s | arrived | break webhook:state | "
+		  "?join a r | ?join b r | ?members channels:r | mend webhook:state",
+		  "ok | left b r left 0; vacated r, dropped 1, pushed out 1 | nobody | a | a b" },
+		{ "both keys are kept",
+		  "webhook 1000 | enter a r | age | leave a r | ?redis TTL %webhook | "
+		  "?redis TTL %webhook:state", "172800 | 172800" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
 static void test_server_remove(void **state)
 {
 	static const struct script_row rows[] = {
@@ -849,6 +904,54 @@ static void test_server_remove(void **state)
 		  "enter a r | node n r | subscribe n | ?remove n r | ?got a | ?got n | "
 		  "?members n:channels", "removed 1 | remove-peer n r | remove-peer n r removed | "
 		  "nobody" },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
+#define FOUR "webhook 1000 | open a | join a r | leave a r"
+
+static void test_webhook_take(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "in order, from where the last one ended",
+		  FOUR " | ?take s 3 | ?arrived | ?take s 3 | ?arrived | ?take s",
+		  "occupied r; joined a r 1; left a r left 0, reset | ok | vacated r | ok | nothing" },
+		{ "a batch is the same until it has arrived, also to who takes over, though more came",
+		  FOUR " | take s 2 | join a q | ?take s | later 20001 | ?take t | ?arrived | ?take t",
+		  "occupied r; joined a r 1, reset | occupied r; joined a r 1, reset | ok | "
+		  "left a r left 0; vacated r; occupied q; joined a q 1" },
+		{ "one is the sender, as long as it asks",
+		  FOUR " | ?take s 1 | ?take t | later 4000 | ?take s 0 | later 4000 | ?take s 0 | "
+		  "later 16000 | ?take t | later 4001 | ?take t 1 | ?take s",
+		  "occupied r, reset | wait 20000 | nothing | nothing | wait 5000 | occupied r, reset | "
+		  "wait 20000" },
+		{ "while it asks, it is so for 15 s at least, and Redis is not told each time",
+		  FOUR " | take s 1 | later 3000 | take s | ?redis TTL %webhook:sender | "
+		  "later 2001 | take s | ?redis TTL %webhook:sender", "17 | 20" },
+		{ "it gives it back, and nobody else's",
+		  FOUR " | take s | ?retire t | ?take t 1 | ?retire s | ?take t 1",
+		  "ok | wait 20000 | ok | occupied r, reset" },
+		{ "a clock that went back an hour: not for an hour",
+		  FOUR " | take s | later -3600000 | ?take t | later 20001 | ?take t 1",
+		  "wait 20000 | occupied r, reset" },
+		{ "who was replaced may say that a batch has arrived; twice is as once",
+		  FOUR " | take s 2 | later 20001 | take t 2 | ?arrived | ?take t 1 | ?arrived | "
+		  "?arrived | ?take t", "ok | left a r left 0 | ok | ok | vacated r" },
+		{ "older than a day: given up, once, and the next says how many are missing",
+		  FOUR " | take s 1 | arrived | later 86300000 | join a q | later 100001 | ?take s | "
+		  "?take s | ?arrived | ?take s",
+		  "occupied q; joined a q 1, dropped 3, given up 3 | occupied q; joined a q 1, dropped 3 | "
+		  "ok | nothing" },
+		{ "in the midst of a batch: of that what is younger goes",
+		  "webhook 1000 | open a | join a q | take s | arrived | join a r | later 50000000 | "
+		  "leave a r | take s | later 40000000 | ?take s | ?arrived | ?take s",
+		  "left a r left 0; vacated r, dropped 2, given up 2 | ok | nothing" },
+		{ "all of a batch: the next one is another",
+		  "webhook 1000 | open a | join a q | take s | arrived | join a r | take s | "
+		  "later 86400001 | leave a r | ?take s | ?arrived | ?take s",
+		  "left a r left 0; vacated r, dropped 2, given up 2 | ok | nothing" },
 	};
 
 	(void)state;
@@ -900,6 +1003,29 @@ static void test_disconnect(void **state)
 
 	(void)state;
 	RUN(rows);
+}
+
+/* So many joins and leaves that what is not sent is pushed out: by nodes of a stream, so it is
+ * some that go. */
+static void test_webhook_backlog(void **state)
+{
+	struct buf got = BUF_INIT(1024 * 1024);
+	long long left;
+
+	(void)state;
+	play_begin();
+	play("webhook 10 | redis CONFIG SET stream-node-max-entries 4 | open a | join a q | take s | "
+	     "arrived", &got);
+	for (int i = 0; i < 20; i++)
+		play("join a r | leave a r", &got);
+	play("redis CONFIG SET stream-node-max-entries 100", &got);
+	left = ask_number("XLEN %swebhook", conf.prefix);
+	assert_in_range(left, 10, 14);
+	play("take s | arrived | join a r | ?take s", &got);
+	assert_string_equal(got.data, "occupied r; joined a r 1");
+	buf_clear(&got);
+	play_end();
+	buf_free(&got);
 }
 
 /* Every script in one course: what comes before, it, and what it answers there
@@ -964,6 +1090,11 @@ static const struct script_call {
 	  "over", "present leaving", NULL, true },
 	{ "stream_end", ROOM " | close a", "?end a", "leaving", "stays",
 	  "present leaving", NULL, true },
+	{ "webhook_take", FOUR, "?take s", "occupied r; joined a r 1; left a r left 0; vacated r, "
+	  "reset", "nothing, reset", "webhook webhook:state webhook:sender", NULL, true },
+	{ "webhook_sent", FOUR " | take s", "?arrived", "ok", "ok", "webhook webhook:state", NULL,
+	  true },
+	{ "webhook_end", FOUR " | take s", "?retire s", "ok", "ok", "webhook:sender", NULL, true },
 	{ "sweep", ROOM " | close c | end c | later 15001", "?sweep", "sweep moved",
 	  "sweep", "present leaving", NULL, true },
 };
@@ -1234,6 +1365,9 @@ int main(void)
 		COURSE(test_beat),
 		COURSE(test_end),
 		COURSE(test_sweep),
+		COURSE(test_webhook),
+		COURSE(test_webhook_take),
+		COURSE(test_webhook_backlog),
 		COURSE(test_all_called),
 		COURSE(test_flushed),
 		COURSE(test_restarted),

@@ -1,6 +1,7 @@
 -- deliver.lua - messages to peers, and what they cost. The loader puts a line of settings before a
 -- step (PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS, PEER_ROOMS,
--- RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT),
+-- RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT, CLUSTER, WEBHOOK: how
+-- many events for the site are kept, or false),
 -- and embed.sh those of the definitions here and in presence.lua that it uses.
 --
 -- redis.call() makes each number a text, with 17 digits, which takes longer than some commands: so

@@ -20,7 +20,7 @@ local wait = wait_of(rate, 1, most)
 if wait then return {wait} end
 redis.call('DEL', key_telling(peer))  -- which is empty: a removal first, for a full memory
 -- All at once: it is in all of them, or in none and told.
-local left = leave(peer, names)
+local left = leave(peer, names, 'removed')
 if ms ~= '0' then
   redis.call('SET', revoked, text_of(math.floor(now_ms() / 1000)))
   redis.call('PEXPIRE', revoked, ms)

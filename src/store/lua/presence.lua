@@ -163,6 +163,47 @@ local function next_number(room)
   return number
 end
 
+-- What the site's own server is to hear of, where it wants to: an entry of a stream, in the step that makes
+-- it true (see webhook_take.lua). Each takes a number, so that a gap tells how many were pushed out, or
+-- could not be written: whatever is wrong with these keys stops no step, or nobody could leave a room.
+local WEBHOOK_EVENTS = PREFIX .. 'webhook'
+local WEBHOOK_STATE = PREFIX .. 'webhook:state'
+local function append_webhook(kind, room, more)
+  local number = redis.pcall('HINCRBY', WEBHOOK_STATE, 'number', '1')
+  -- A new key: begin above all numbers that were in use.
+  if number == 1 then number = redis.pcall('HINCRBY', WEBHOOK_STATE, 'number', text_of(now_ms() * 1000)) end
+  local failed = type(number) == 'table' and number
+  if not failed then
+    local id = redis.pcall('XADD', WEBHOOK_EVENTS, 'MAXLEN', '~', WEBHOOK, '*', 'n', text_of(number),
+      'm', '"type":"' .. kind .. '","room":"' .. room .. '"' .. more)
+    failed = type(id) == 'table' and id
+    keep(WEBHOOK_EVENTS, WEBHOOK_STATE)
+  end
+  if failed then redis.log(redis.LOG_WARNING, 'an event for the site is lost: ' .. failed.err) end
+end
+
+-- The id of a stream that comes next.
+local function after_id(id)
+  local ms, sequence = id:match('^(%d+)-(%d+)$')
+  return ms .. '-' .. text_of(sequence + 1)
+end
+
+-- After a peer was added, or removed.
+local function append_member(kind, peer, room, cause)
+  append_webhook(kind, room, ',"peer":' .. user_of(peer) .. (cause and ',"cause":"' .. cause .. '"' or '') ..
+    ',"count":' .. redis.call('SCARD', key_members(room)))
+end
+
+local function note_joined(peer, room)
+  if redis.call('SCARD', key_members(room)) == 1 then append_webhook('room.occupied', room, '') end
+  append_member('member.joined', peer, room)
+end
+
+local function note_left(peer, room, cause)
+  append_member('member.left', peer, room, cause)
+  if redis.call('EXISTS', key_members(room)) == 0 then append_webhook('room.vacated', room, '') end
+end
+
 -- What a peer has to tell others, or to be told of them: {sign =, room =, other =} each.
 --   +  it enters: both are told, and it is to offer
 --   =  it entered before: it alone is told again
@@ -346,9 +387,9 @@ local function tell_on(peer)
   return room
 end
 
--- Takes a peer out of rooms. Returns whether somebody is still to be told, and whether it was
--- in one. Begins with a removal.
-local function leave(peer, rooms)
+-- Takes a peer out of rooms. cause: why, for the site. Returns whether somebody is still to be told, and
+-- whether it was in one. Begins with a removal.
+local function leave(peer, rooms, cause)
   local tells, was = {}, false
   must_be('zset', ROOM_INDEX)
   told_count = told_count + #rooms  -- each is several steps
@@ -362,7 +403,8 @@ local function leave(peer, rooms)
   end
   tells = readable_of(tells)
   for _, room in ipairs(rooms) do
-    redis.call('SREM', key_members(room), peer)
+    local removed = redis.call('SREM', key_members(room), peer)
+    if WEBHOOK and removed == 1 then note_left(peer, room, cause) end
     if redis.call('EXISTS', key_members(room)) == 0 then
       redis.call('DEL', key_numbers(room))
       redis.call('ZREM', ROOM_INDEX, room)
@@ -468,12 +510,12 @@ end
 -- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
 -- then its incarnation is over for everybody, as it is about to be in none of them.
 local ROOMS_AT_ONCE = 16
-local function leave_on(peer)
+local function leave_on(peer, cause)
   check_peer(peer)
   local left = tell_on(peer)
   if not left then
     local rooms = rooms_of(peer)
-    left = leave(peer, {unpack(rooms, 1, ROOMS_AT_ONCE)}) or #rooms > ROOMS_AT_ONCE
+    left = leave(peer, {unpack(rooms, 1, ROOMS_AT_ONCE)}, cause) or #rooms > ROOMS_AT_ONCE
   end
   if left then redis.call('HDEL', key_peer(peer), 'inc') end
   return left
@@ -506,7 +548,7 @@ local function sweep(now)
     redis.call('ZREM', LEAVING, peer)
     -- One with broken keys is tried again later: it must not stop the beats of all
     -- the others.
-    local good, left = pcall(leave_on, peer)
+    local good, left = pcall(leave_on, peer, 'gone')
     if not good then
       redis.log(redis.LOG_WARNING, left.err)
       redis.call('ZADD', LEAVING, lapse_text, peer)

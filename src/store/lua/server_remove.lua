@@ -16,7 +16,7 @@ if tell_on(peer) then return begun == '1' and -4 or -3 end
 if begun == '1' then return 1 end
 local wait = wait_of(rate, 1, most)
 if wait then return {wait} end
-local left, was = leave(peer, {room})
+local left, was = leave(peer, {room}, 'removed')
 if was then deliver(peer, remove_peer(user_of(peer), room, 'removed'), mailbox_of(peer)) end
 if ms ~= '0' then
   local now = now_ms()

@@ -273,6 +273,15 @@ check_access() {
 	esac
 }
 
+# That of a peer is not enough: 403 is the program's answer, to the method and token that it got.
+check_server() {
+	ask DELETE server/rooms/tea/members/nobody ann
+	case $status in
+	403) ok "server: DELETE is passed on, and is not for peers" ;;
+	*) fail "server" "status $status for a DELETE below /server/ by a peer, not 403" ;;
+	esac
+}
+
 # Ann's token comes in the address, as EventSource sends it, and she takes compressed answers,
 # as browsers do; bob's token comes in the header.
 check_streams() {
@@ -436,6 +445,7 @@ trap 'exit 143' TERM HUP
 check_answers
 check_page
 check_access
+check_server
 check_streams
 check_join
 check_relay

@@ -17,6 +17,7 @@ static const char alphabet[] =
  * and its copies elsewhere; with --write it updates them. */
 static const char *const reserved[] = {
 	"access", "connect", "relay", "ice", "health", "metrics", "static",
+	"server",
 	"channels",
 };
 

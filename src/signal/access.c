@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "room/json.h"
 #include "room/room.h"
+#include "room/server.h"
 #include "signal/routes.h"
 #include "web/forwarded.h"
 
@@ -65,6 +66,8 @@ static enum err run_access(struct call *c)
 	if (!c->conf->access)
 		return ERR_ROUTE;
 	e = parse_access_body(c, &cookie);
+	if (!e && c->bearer)
+		e = server_revoked(c->redis, c->conf, &c->who.peer, c->who.issued);
 	if (!e && !c->bearer) {
 		id_random(c->who.peer.id);
 		http_client(c, client);

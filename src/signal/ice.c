@@ -2,6 +2,7 @@
 
 #include "auth/turn.h"
 #include "room/json.h"
+#include "room/server.h"
 #include "signal/routes.h"
 
 static void append_urls(struct buf *out, const struct list *urls)
@@ -35,6 +36,10 @@ static enum err run_ice(struct call *c)
 {
 	int64_t expires = c->now + c->conf->turn_ttl;
 
+	/* Without Redis it is not known, and these servers are of use all the same: a
+	 * connection that exists may need a relay. */
+	if (server_revoked(c->redis, c->conf, &c->who.peer, c->who.issued) == ERR_REVOKED)
+		return ERR_REVOKED;
 	buf_str(&c->out, "{\"iceServers\":[");
 	if (c->conf->stun_urls.count) {
 		append_urls(&c->out, &c->conf->stun_urls);
@@ -52,5 +57,6 @@ const struct route route_ice = {
 	.method = "GET",
 	.path = "/ice",
 	.token = TOKEN_REQUIRED,
+	.blocks = true,
 	.run = run_ice,
 };

@@ -55,6 +55,12 @@ static enum err parse_once(struct call *c, char to[ONCE_SIZE])
 	return OK;
 }
 
+/* NULL: the site's own server, which is no peer. */
+static const struct peer *sender_of(const struct call *c)
+{
+	return c->who.server ? NULL : &c->who.peer;
+}
+
 /* May run before room_relay() returns, and frees the call: neither start_relay() nor
  * its callers may touch it after that. */
 static void on_relayed(void *arg, enum err e, int streams, int wait_ms)
@@ -69,15 +75,16 @@ static void on_relayed(void *arg, enum err e, int streams, int wait_ms)
 
 static enum err start_relay(struct call *c, const struct item *items, int count)
 {
+	const struct peer *sender = sender_of(c);
 	char once[ONCE_SIZE];
 
-	if (!strcmp(c->peer, c->who.peer.id))
+	if (sender && !strcmp(c->peer, sender->id))
 		return bad_input(c, "A peer cannot relay to itself.");
 	if (parse_once(c, once))
 		return ERR_INPUT;
 	/* items may point into the body and go with the caller: room_relay() copies
 	 * them. */
-	room_relay(c->redis, c->conf, &c->who.peer, c->who.issued, once, c->peer, items, count,
+	room_relay(c->redis, c->conf, sender, c->who.issued, once, c->peer, items, count,
 		   on_relayed, c);
 	return ERR_PENDING;
 }
@@ -117,6 +124,13 @@ const struct route route_relay = {
 	.method = "POST",
 	.path = "/relay/{peer}/{event}",
 	.token = TOKEN_REQUIRED,
+	.run = run_relay,
+};
+
+const struct route route_server_peer_event = {
+	.method = "POST",
+	.path = "/server/peers/{peer}/events/{event}",
+	.token = TOKEN_SERVER,
 	.run = run_relay,
 };
 
@@ -161,7 +175,7 @@ static enum err run_broadcast(struct call *c)
 	if (!e)
 		e = parse_once(c, once);
 	if (!e)
-		e = room_broadcast(c->redis, c->conf, &c->who.peer, c->who.issued, once, c->room,
+		e = room_broadcast(c->redis, c->conf, sender_of(c), c->who.issued, once, c->room,
 				   &item, &peers, &c->wait_ms);
 	/* After an error this is replaced by the problem (http_respond()). */
 	buf_fmt(&c->out, "{\"peers\":%d}", peers);
@@ -172,6 +186,14 @@ const struct route route_broadcast = {
 	.method = "POST",
 	.path = "/{room}/broadcast/{event}",
 	.token = TOKEN_REQUIRED,
+	.blocks = true,
+	.run = run_broadcast,
+};
+
+const struct route route_server_room_event = {
+	.method = "POST",
+	.path = "/server/rooms/{room}/events/{event}",
+	.token = TOKEN_SERVER,
 	.blocks = true,
 	.run = run_broadcast,
 };

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <stdio.h>
+
 #include "room/room.h"
 #include "signal/routes.h"
 
@@ -18,6 +20,10 @@ static enum err run_join(struct call *c)
 	e = room_join(c->redis, c->conf, &c->who.peer, c->who.issued, c->room,
 		      &c->out, &c->wait_ms);
 	buf_char(&c->out, '}');
+	if (e == ERR_KEPT_OUT)
+		snprintf(c->detail, sizeof c->detail, "You were removed from this room "
+			 "and are kept out of it for another %d seconds.",
+			 (c->wait_ms + 999) / 1000);
 	return e;
 }
 

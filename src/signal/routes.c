@@ -12,6 +12,13 @@
 	_(live) \
 	_(ready) \
 	_(metrics) \
+	_(server_rooms) \
+	_(server_room) \
+	_(server_room_event) \
+	_(server_remove) \
+	_(server_peer) \
+	_(server_peer_event) \
+	_(server_disconnect) \
 	_(relay) \
 	_(relay_many) \
 	_(file) \

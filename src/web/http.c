@@ -175,13 +175,15 @@ static enum err find_route(struct call *c, const struct route *const *routes,
 			c->route = *r;
 			return OK;
 		}
-	append_allow(routes, pattern, &c->head);
 	/* Without a token: a browser sends no credentials with a preflight (WHATWG
 	 * Fetch, "CORS-preflight fetch"). */
-	if (strcmp(method, "OPTIONS") != 0)
-		return ERR_METHOD;
-	c->status = 204;
-	return refuse_pages(c);
+	if (!strcmp(method, "OPTIONS")) {
+		if (refuse_pages(c))
+			return ERR_ORIGIN;
+		c->status = 204;
+	}
+	append_allow(routes, pattern, &c->head);
+	return c->status ? OK : ERR_METHOD;
 }
 
 /* Where a request comes from */
@@ -570,6 +572,15 @@ void http_append_cors(const struct call *c, struct buf *head)
 			"Access-Control-Max-Age: 600\r\n");
 }
 
+static const char *detail_of(const struct call *c, enum err e)
+{
+	if (c->detail[0])
+		return c->detail;
+	/* A server is in no room. */
+	return e == ERR_NO_PEER && c->is_server ? "There is no such peer." :
+		errors[e].detail;
+}
+
 /*
  * RFC 9457. With about:blank the title is the phrase of the status (4.2.1). The detail
  * is for the person; the reason that the log has (why) may tell an attacker too much.
@@ -582,7 +593,7 @@ static void append_problem(struct call *c, enum err e)
 	buf_clear(&c->out);
 	buf_fmt(&c->out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
 		"\"detail\":", errors[e].title, errors[e].status);
-	json_append_string(&c->out, c->detail[0] ? c->detail : errors[e].detail);
+	json_append_string(&c->out, detail_of(c, e));
 	buf_char(&c->out, '}');
 	switch (errors[e].status) {
 	case 401:

@@ -9,7 +9,7 @@ import { Answer } from './lib/http.js';
 import { Stream } from './lib/sse.js';
 import { SERVER, suite } from './lib/suite.js';
 import { pageFiles } from './lib/tables.js';
-import { randomId } from './lib/tokens.js';
+import { nowSeconds, randomId } from './lib/tokens.js';
 import { until } from './lib/wait.js';
 
 const OTHER_SITE = 'https://app.example';
@@ -29,6 +29,9 @@ const headersSeen = new Set();
 const FILES = ['page', 'file', 'fileInFolder'];
 const POSTS = OPERATIONS.filter(({ method }) => method === 'POST');
 const GUARDED = OPERATIONS.filter(({ isOpen }) => !isOpen);
+/** For the site's own server, which is no page and has no Origin. */
+const isServers = ({ schemes }) => schemes.includes('server');
+const SERVERS = OPERATIONS.filter(isServers);
 const operation = (id) => OPERATIONS.find((one) => one.id === id) ?? assert.fail(`no operation ${id}`);
 /** Those that have this status, and this outcome if it is given. */
 const having = (status, outcome) => OPERATIONS.filter(({ responses }) =>
@@ -40,6 +43,11 @@ const BODIES = {
     [{ username: '' }, { username: 'x'.repeat(65) }, { username: 'a\u007f' }, { username: 1 }, { cookie: 'no' }, [], 'ann', null]],
   relay: [['"hello"', 1, null, {}, []], []],
   broadcast: [['"hello"', 1, null, {}, []], []],
+  serverRoomEvent: [['"hello"', 1, null, {}, []], []],
+  serverPeerEvent: [['"hello"', 1, null, {}, []], []],
+  serverDisconnect: [[{}, { reason: '' }, { reason: 'é😀'.repeat(100) }, { for: 604_800 }, { reason: 'a\nb', for: 0 }],
+    [{ reason: 'x'.repeat(201) }, { reason: 1 }, { reason: null }, { reason: 'a\u0000' }, { for: -1 }, { for: 604_801 }, { for: 0.5 }, { for: '1' },
+      { for: null }, { until: 1 }, [], 'ann', null]],
   relayMany: [[[{ event: 'x', data: 1 }], Array(64).fill({ event: 'x', data: null })],
     [[], {}, 1, [1], [{ event: 'x' }], [{ data: 1 }], [{ event: 'ping', data: 1 }], [{ event: 'a b', data: 1 }],
       [{ event: 'x', data: 1, id: '1-0' }], Array(65).fill({ event: 'x', data: 1 })]],
@@ -64,7 +72,7 @@ const asker = (site, defaults) => {
     const names = { ...all.ids, ...ids };
     const path = one.path.replace(/\{(\w+)\}/g, (_, name) => names[name]) + query;
     const body = 'body' in how ? how.body : sampleOf(id);
-    const options = { headers: { Origin: OTHER_SITE, ...headers }, token: all.token ?? undefined, body };
+    const options = { headers: { ...(isServers(one) ? {} : { Origin: OTHER_SITE }), ...headers }, token: all.token ?? undefined, body };
     const answer = id === 'connect' && !method ? await connect(site, path, options)
       : await site.request(method ?? one.method, path, options);
     const why = `${method ?? one.method} ${path.slice(0, 200)} (${id}): ${answer.status}`;
@@ -90,6 +98,9 @@ const is = (answer, status, outcome, why = '') =>
 /** That there is, for an operation on files. */
 const fileOf = (id) => (id === 'fileInFolder' ? { folder: 'client', file: 'peer.js' } : { file: 'drawbridge.js' });
 
+/** One that it takes. */
+const anyToken = (site, one) => (isServers(one) ? site.serverToken() : site.peer().token);
+
 const ids = (one) => one.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
 
 const settings = {
@@ -100,18 +111,22 @@ const settings = {
 suite('api', { settings }, (site, it) => {
   /** @type {import('./lib/peer.js').Peer} */ let ann;
   /** @type {import('./lib/peer.js').Peer} */ let bob;
+  /** Whom servers disconnect. @type {import('./lib/peer.js').Peer} */ let eve;
   let room;
   // A stream that begins anew takes its peer out of its rooms.
-  const tokenFor = (id) => (id === 'connect' ? site.peer() : ann).token;
+  const tokenFor = (id, claims = undefined) => (isServers(operation(id)) ? site.serverToken(claims)
+    : claims || id === 'connect' ? site.peer(claims).token : ann.token);
   const ask = asker(site, (one) => ({
     token: one.isOpen ? undefined : tokenFor(one.id),
     // Nobody leaves for good.
-    ids: { room: one.id === 'leave' ? randomId('r') : room, peer: bob.id, event: 'x', page: room, ...fileOf(one.id) },
+    ids: { room: ['leave', 'serverRemove'].includes(one.id) ? randomId('r') : room, peer: one.id === 'serverDisconnect' ? eve.id : bob.id, event: 'x', page: room, ...fileOf(one.id) },
   }));
 
   before(async () => {
     room = randomId('r');
     [ann, bob] = await site.room(room, 2);
+    eve = site.peer();
+    await eve.join(randomId('r'));
   });
 
   it('each operation does what it is for, as HEAD too where it is GET', async () => {
@@ -144,16 +159,63 @@ suite('api', { settings }, (site, it) => {
 
   it('401: no token, and a bad one', async () => {
     for (const { id } of GUARDED) {
-      is(await ask(id, { token: null }), 401, 'no-token', id);
+      is(await ask(id, { token: null }), 401, isServers(operation(id)) ? 'no-token.server' : 'no-token', id);
       is(await ask(id, { token: 'x' }), 401, 'token', id);
     }
     is(await ask('access', { token: 'x' }), 401, 'token');
   });
 
+  it('401: a token that was revoked; another one of the same peer', async () => {
+    const now = nowSeconds();
+    const gone = site.peer({ iat: now });
+    assert.deepEqual((await ask('serverDisconnect', { ids: { peer: gone.id }, body: { for: 600 } })).json, { streams: 0 });
+    const ids = { peer: ann.id };
+    for (const { id } of having(401, 'revoked')) is(await ask(id, { token: gone.token, ids }), 401, 'revoked', id);
+    const { token } = site.peer({ id: gone.id, iat: now + 60 });
+    assert.equal((await ask('ice', { token })).status, 200);
+    assert.equal((await ask('access', { token })).status, 200);
+  });
+
+  it('a server’s token is taken in Authorization alone', async () => {
+    const token = site.serverToken();
+    for (const { id } of SERVERS) {
+      is(await ask(id, { token: null, query: `?token=${token}` }), 401, 'no-token.server', id);
+      is(await ask(id, { token: null, headers: { Cookie: `drawbridge=${token}` } }), 401, 'no-token.server', id);
+      assert.equal((await ask(id, { query: '?token=x', headers: { Cookie: 'drawbridge=x' } })).status, 200, id);
+    }
+  });
+
+  it('403: servers and peers have tokens of their own kinds; pages and bound tokens', async () => {
+    for (const { id } of SERVERS) {
+      is(await ask(id, { token: ann.token }), 403, 'server-token', id);
+      for (const Origin of [OTHER_SITE, FOREIGN, 'null', `http://${site.servers[0].base.host}`]) is(await ask(id, { headers: { Origin } }), 403, 'origin.server', id);
+    }
+    for (const { id } of OPERATIONS.filter((one) => !isServers(one) && (!one.isOpen || one.id === 'access'))) {
+      is(await ask(id, { token: site.serverToken() }), 403, 'server-token.peer', id);
+    }
+    for (const { id } of having(403, 'bounded-token')) is(await ask(id, { token: tokenFor(id, { rooms: ['*'] }) }), 403, 'bounded-token', id);
+  });
+
+  it('403: a room that one is kept out of', async () => {
+    const ids = { room: randomId('r'), peer: eve.id };
+    assert.deepEqual((await ask('serverRemove', { ids, query: '?for=300' })).json, { removed: false });
+    is(await ask('join', { ids, token: site.peer({ id: eve.id, iat: nowSeconds() + 60 }).token }), 403, 'kept-out');
+  });
+
+  it('400: what is no number, and no cursor', async () => {
+    for (const { id, parameters } of SERVERS) {
+      for (const { name } of parameters.filter((one) => one.in === 'query')) {
+        const bad = name === 'after' ? ['x%', 'x'.repeat(600)] : ['', '-1', '1e1', '604801', 'x', '99999999999999999999', '%201'];
+        for (const value of bad) is(await ask(id, { query: `?${name}=${value}` }), 400, `input.${name}`, `${id} ${name}=${value}`);
+      }
+    }
+    is(await ask('serverRooms', { query: '?limit=0' }), 400, 'input.limit');
+    is(await ask('serverRooms', { query: '?limit=101' }), 400, 'input.limit');
+  });
+
   it('403: another room, the cookie of another origin, an address that may not read', async () => {
-    const { token } = site.peer({ rooms: ['elsewhere'] });
-    for (const { id } of having(403, 'room-denied')) is(await ask(id, { token }), 403, 'room-denied', id);
-    for (const one of GUARDED) {
+    for (const { id } of having(403, 'room-denied')) is(await ask(id, { token: tokenFor(id, { rooms: ['elsewhere'] }) }), 403, 'room-denied', id);
+    for (const one of GUARDED.filter((other) => !isServers(other))) {
       for (const headers of [{ Origin: FOREIGN }, { Origin: `http://${site.servers[0].base.host}`, 'Sec-Fetch-Site': 'cross-site' }]) {
         const answer = await ask(one.id, { token: null, headers: { Cookie: `drawbridge=${tokenFor(one.id)}`, ...headers } });
         if (having(403, 'origin').includes(one)) is(answer, 403, 'origin', one.id);
@@ -187,7 +249,7 @@ suite('api', { settings }, (site, it) => {
   it('bodies are taken as the schema and the media type say, and no others', async () => {
     for (const { id, body } of POSTS) {
       const [good, bad] = BODIES[id];
-      const token = ann.token; // of access: a renewal
+      const token = tokenFor(id === 'access' ? 'join' : id); // of access: a renewal
       for (const [type, { schema }] of Object.entries(body.content)) {
         const inner = schema.contentSchema ?? schema;
         for (const value of good) {
@@ -231,6 +293,8 @@ suite('api', { settings }, (site, it) => {
     await dan.join(quiet);
     for (const id of ['relay', 'relayMany']) is(await ask(id, { ids: { peer: dan.id } }), 202, 'application/json', id);
     for (const id of ['relay', 'relayMany']) is(await ask(id, { ids: { peer: dan.id } }), 429, 'mailbox-full', id);
+    for (let i = 0; i < 2; i++) is(await ask('serverPeerEvent', { ids: { peer: dan.id } }), 202, 'application/json');
+    is(await ask('serverPeerEvent', { ids: { peer: dan.id } }), 429, 'mailbox-full');
     is(await ask('join', { ids: { room: randomId('r') } }), 409, 'many-rooms');
     await ann.leave(quiet);
   });
@@ -238,6 +302,7 @@ suite('api', { settings }, (site, it) => {
   it('404, 409: strangers', async () => {
     const { token } = site.peer();
     for (const { id } of having(404, 'no-peer')) is(await ask(id, { token }), 404, 'no-peer', id);
+    for (const { id } of having(404, 'no-peer.server')) is(await ask(id, { ids: { peer: randomId('p') }, body: id === 'serverDisconnect' ? '' : sampleOf(id) }), 404, 'no-peer.server', id);
     for (const { id } of having(404, 'not-member')) is(await ask(id, { token }), 404, 'not-member', id);
     is(await ask('join', { token }), 409, 'room-full');
   });
@@ -267,8 +332,14 @@ suite('api', { settings }, (site, it) => {
       await site.redis('DEL', `rate:${key}`);
     };
     await used(ann.id, async () => {
-      for (const { id } of having(429, 'rate').filter(({ isOpen }) => !isOpen)) is(await ask(id), 429, 'rate', id);
+      for (const one of having(429, 'rate').filter(({ isOpen }) => !isOpen)) {
+        if (isServers(one)) assert.equal((await ask(one.id)).status, 200, one.id);
+        else is(await ask(one.id), 429, 'rate', one.id);
+      }
       assert.equal((await ask('leave')).status, 200);
+    });
+    await used('@server', async () => {
+      for (const { id } of SERVERS) is(await ask(id), 429, 'rate', id);
     });
     await used('@127.0.0.1', async () => is(await ask('access'), 429, 'rate'));
   });
@@ -299,6 +370,11 @@ suite('api', { settings }, (site, it) => {
       for (const headers of [{}, { Origin: FOREIGN, 'Access-Control-Request-Method': 'POST' },
         { Origin: OTHER_SITE, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'authorization' }]) {
         const answer = await site.request('OPTIONS', at, { headers });
+        if (options.responses[403] && headers.Origin) {
+          assert.equal(answer.status, 403, path);
+          assert.equal(described(answer, follow(options.responses[403]), `OPTIONS ${path}`), 'origin.server');
+          continue;
+        }
         assert.equal(answer.status, 204, path);
         described(answer, follow(options.responses[204]), `OPTIONS ${path}`);
         const allowed = Object.keys(methods).flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
@@ -326,7 +402,7 @@ suite('api', { settings }, (site, it) => {
 const others = { ORIGINS: OTHER_SITE, ACCESS: 'off', METRICS_FROM: 'none', METRICS_TOKEN, BODY_TIMEOUT: 3, STREAMS: 3 };
 
 suite('api with other settings', { settings: others }, (site, it) => {
-  const ask = asker(site, ({ isOpen }) => ({ token: isOpen ? undefined : site.peer().token, ids: { room: 'tea', peer: 'bob', event: 'x' } }));
+  const ask = asker(site, (one) => ({ token: one.isOpen ? undefined : anyToken(site, one), ids: { room: 'tea', peer: 'bob', event: 'x' } }));
   const open = new Set();
   after(() => open.forEach((one) => one.close()));
 
@@ -349,8 +425,9 @@ suite('api with other settings', { settings: others }, (site, it) => {
 
   // mod_fcgid counts the body itself, and finds that it is empty.
   it('411, also as a page of the web server’s own, or 400: a body without a length', async () => {
-    for (const { id, path, body, responses } of POSTS.filter(({ id }) => id !== 'access')) {
-      const { status, headers } = await site.raw('POST', path.replace(/\{\w+\}/g, 'x'), { token: site.peer().token });
+    for (const one of POSTS.filter(({ id }) => id !== 'access')) {
+      const { id, path, body, responses } = one;
+      const { status, headers } = await site.raw('POST', path.replace(/\{\w+\}/g, 'x'), { token: anyToken(site, one) });
       assert.ok(responses[status] && (status === 411 || status === 400 || !body.required), `${id}: ${status}`);
       assert.ok(headers['content-type'].split(';')[0] in responses[status].content, `${id}: ${status} ${headers['content-type']}`);
     }
@@ -359,10 +436,11 @@ suite('api with other settings', { settings: others }, (site, it) => {
   if (IS_DIRECT) {
     it('408, 411: of the programs, where the web server would not wait, or does not know', async () => {
       const straight = async (id, params) => {
-        const { path, responses } = operation(id);
+        const one = operation(id);
+        const { path, responses } = one;
         const connection = await fastcgi.Connection.open(fastcgi.socketOf(site.servers[0], 'signal'));
         open.add(connection);
-        connection.send(fastcgi.head(fastcgi.params(site, 'POST', path.replace(/\{\w+\}/g, 'x'), { token: site.peer().token, ...params })));
+        connection.send(fastcgi.head(fastcgi.params(site, 'POST', path.replace(/\{\w+\}/g, 'x'), { token: anyToken(site, one), ...params })));
         const { text, status } = await connection.answer();
         const [head, body] = text.split('\r\n\r\n');
         const headers = Object.fromEntries(head.split('\r\n').slice(1).map((line) => line.split(': '))
@@ -382,7 +460,7 @@ suite('api without Redis', {
   settings: { ORIGINS: OTHER_SITE, ACCESS_RATE: 1000 },
   allowed: [/^(warn|error) at=(redis|store|stream|signal|beat|health)\.[a-z]+ /],
 }, (site, it) => {
-  const ask = asker(site, ({ isOpen }) => ({ token: isOpen ? undefined : site.peer().token, ids: { room: 'tea', peer: 'bob', event: 'x' } }));
+  const ask = asker(site, (one) => ({ token: one.isOpen ? undefined : anyToken(site, one), ids: { room: 'tea', peer: 'bob', event: 'x' } }));
 
   for (const [word, what, shut] of /** @type {[string, string, () => void][]} */ ([
     ['redis-version', 'is too old', () => { site.server.version = '6.0.16'; }],

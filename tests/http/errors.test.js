@@ -20,6 +20,7 @@ const ROUTES = [...new Set(TABLE.map(({ path }) => path))]
 const GUARDED = ROUTES.filter(([path]) => !OPEN.includes(path));
 
 const POSTS = TABLE.filter(({ method }) => method === 'POST').map(({ path }) => path);
+const SERVERS = TABLE.filter(({ isServers }) => isServers).map(({ path }) => path);
 
 // [route, 'room', 'peer' or 'event']: where an id stands in a path.
 const PLACES = TABLE.flatMap((route) => Array.from(route.path.matchAll(/\{(room|peer|event)\}/g),
@@ -27,7 +28,8 @@ const PLACES = TABLE.flatMap((route) => Array.from(route.path.matchAll(/\{(room|
 
 const NOBODYS = ['/relay', '/relay/', '/relay/a/b/c', '/health', '/health/', '/health/other', '/health/live/x',
   '/room/', '/room/nothing', '/room/join/', '/room/join/x', '/room/broadcast', '/room/broadcast/', '/room/broadcast/a/b',
-  '/access/', '/access/x', '/connect/', '/connect/x', '/ice/', '/ice/x', '/metrics/', '/metrics/x', '/a/b/c/d/e', '/a.b', '/caf%C3%A9', '/robots.txt',
+  '/access/', '/access/x', '/connect/', '/connect/x', '/ice/', '/ice/x', '/metrics/', '/metrics/x', '/server', '/server/', '/server/x',
+  '/server/rooms/', '/server/rooms/a/members', '/server/rooms/a/events', '/server/peers/a/x', '/a/b/c/d/e', '/a/b/c/d/e/f', '/a.b', '/caf%C3%A9', '/robots.txt',
   '/channels', `/${'x'.repeat(65)}`];
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'];
@@ -48,6 +50,9 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   const here = (path, ids = {}) => path.replace(/\{(\w+)\}/g,
     (_, name) => ({ room, peer: bob.id, event: 'x', page: room, folder: 'board', file: path.includes('{folder}') ? 'board.js' : 'drawbridge.js', ...ids })[name]);
+  /** Whoever may ask for this. */
+  const tokenFor = (path, claims = undefined) => (!SERVERS.includes(path) ? claims ? site.peer(claims).token : ann.token
+    : site.serverToken(claims));
   /** @type {(body: string | Buffer, more?: {event?: string, [header: string]: string}) => ReturnType<typeof ann.ask>} */
   const relay = (body, { event = 'x', ...headers } = {}) => ann.ask('POST', `/relay/${bob.id}/${event}`, body, headers);
 
@@ -107,7 +112,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       assert.equal(answer.bytes.length, 0);
       for (const method of methods) assert.match(answer.headers.allow, new RegExp(`\\b${method}\\b`), path);
       if (!methods.includes('GET')) continue;
-      const head = await site.request('HEAD', here(path), { token: ann.token });
+      const head = await site.request('HEAD', here(path), { token: tokenFor(path) });
       assert.equal(head.status, path === '/' ? 302 : 200, path);
       assert.equal(head.bytes.length, 0);
     }
@@ -219,9 +224,10 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   });
 
   it('403: a token that is not for the room, before what is wrong with the body', async () => {
-    const guest = site.peer({ rooms: ['elsewhere'] });
     for (const { method, path } of TABLE.filter((route) => route.path.includes('{room}'))) {
-      refused(await guest.ask(method, here(path), method === 'POST' ? '{' : undefined), 403, path);
+      const token = tokenFor(path, { rooms: ['elsewhere'] });
+      const answer = await site.request(method, here(path), { token, body: method === 'POST' ? '{' : undefined });
+      assert.match(refused(answer, 403, path).json.detail, /does not cover/);
     }
     await nothingHappened();
   });
@@ -365,8 +371,9 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
 
   it('400, 415: a body that is no JSON, wherever one is taken or may be', async () => {
     for (const path of POSTS) {
-      refused(await ann.ask('POST', here(path), '{'), 400, path);
-      refused(await ann.ask('POST', here(path), '{}', { 'Content-Type': 'text/html' }), 415, path);
+      const token = tokenFor(path);
+      refused(await site.request('POST', here(path), { token, body: '{' }), 400, path);
+      refused(await site.request('POST', here(path), { token, body: '{}', headers: { 'Content-Type': 'text/html' } }), 415, path);
     }
     await nothingHappened();
     assert.equal((await ann.ask('POST', `/${randomId('r')}/leave`, '{}')).status, 200);
@@ -384,9 +391,11 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
   it('400: ids that are none, wherever they stand', async () => {
     const ids = ['x'.repeat(65), 'a.b', 'a%20b', 'a%2Cb', 'caf%C3%A9', '%0A', 'a%0Ab', '%0D%0Aid:%201', '%00', 'a%00b', '%FF', '%7F', 'a;b', '*', '%25'];
     for (const id of ids) {
-      for (const [method, path] of PLACES.map(([route, name]) => [route.method, here(route.path, { [name]: id })])) {
+      for (const [route, name] of PLACES) {
+        const path = here(route.path, { [name]: id });
         const body = path.includes('relay') && path.split('/').length === 3 ? '[{"event":"x","data":1}]' : '1';
-        const answer = await ann.ask(method, path, method === 'POST' ? body : undefined);
+        const answer = await site.request(route.method, path,
+          { token: tokenFor(route.path), body: route.method === 'POST' ? body : undefined });
         if (answer.headers['content-type']?.startsWith('application/problem')) refused(answer, 400, path);
         else refusedBySome(answer, [400, 404], path);
       }
@@ -414,7 +423,7 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
         // Another route, of the word's own, that fits: it has another method, or no such peer or file.
         const own = TABLE.some((route) => route.path !== path && route.path.startsWith(`/${word}/`)
           && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(at));
-        const answer = await ann.ask(method, at, method === 'POST' ? body : undefined);
+        const answer = await site.request(method, at, { token: tokenFor(path), body: method === 'POST' ? body : undefined });
         refusedBySome(answer, own ? [404, 405] : [400], `${method} ${at}`);
       }
       refused(await ann.ask('POST', `/relay/${word}`, body), 400, word);
@@ -497,15 +506,15 @@ suite('errors', { settings: { RATE: 0 }, allowed: REFUSED }, (site, it) => {
       return Math.floor((seed / 2 ** 32) * below);
     };
     const pick = (list) => list[random(list.length)];
-    const words = [room, ann.id, bob.id, 'relay', 'join', 'leave', 'peers', 'broadcast', 'access', 'health', 'x', '..', '.',
+    const words = [room, ann.id, bob.id, 'relay', 'join', 'leave', 'peers', 'broadcast', 'access', 'health', 'server', 'rooms', 'x', '..', '.',
       '%00', '%0a', '%2f', '%', '?', '&', '#', ';', '', '\xff', '%ff', ' ', '\x01', 'y'.repeat(70)];
     const bodies = ['', '1', '{', '[{"event":"x","data":1}]', '{"username":"a"}', '\xff\xfe', '[[[', '\0\0\0', '"\\ud800"'];
     for (let i = 0; i < (SERVER === 'lighttpd' ? 400 : 150); i++) {
-      const path = `/${Array.from({ length: 1 + random(4) }, () => pick(words)).join(pick(['/', '/', '/', '']))}`;
+      const path = `/${Array.from({ length: 1 + random(5) }, () => pick(words)).join(pick(['/', '/', '/', '']))}`;
       const method = pick(['GET', 'POST', 'POST', 'PUT', 'OPTIONS', 'HEAD', 'X', 'get']);
       const body = Buffer.from(pick(bodies), 'latin1');
       const answer = await site.raw(method, path, {
-        token: pick([ann.token, ann.token, undefined, 'x.y.z']),
+        token: pick([ann.token, ann.token, site.serverToken(), undefined, 'x.y.z']),
         headers: pick([{ 'Content-Length': body.length }, { 'Content-Length': body.length, 'Content-Type': pick(['application/json', 'a/b', ';', '']) },
           { 'Content-Length': body.length, Origin: pick(['x', 'null', '']), Accept: pick(['', ';q', '*/*']), 'Last-Event-ID': pick(['', 'x', '1-1', '\xff']) }]),
         body,

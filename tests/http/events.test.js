@@ -82,6 +82,20 @@ suite('events', { settings: { PEER_STREAMS, GRACE: 600 } }, (site, it) => {
     for (const { stream } of all) stream.cut();
   });
 
+  it('what a server says and does: an event, who is out of a room, and the end', async () => {
+    const room = randomId('r');
+    const ann = site.peer();
+    const { stream, events } = await listen(ann);
+    await ann.join(room);
+    const token = site.serverToken();
+    for (const [method, path, body] of [['POST', `/server/rooms/${room}/events/news`, '[1]'], ['POST', `/server/peers/${ann.id}/events/news`, 'null'],
+      ['DELETE', `/server/rooms/${room}/members/${ann.id}`], ['POST', `/server/peers/${ann.id}/disconnect`, '{"reason":"é","for":60}']]) {
+      assert.equal((await site.request(method, path, { token, body })).status, 200, path);
+    }
+    assert.equal(await stream.end(), 'end');
+    assert.deepEqual(namesOf(events), ['connected', 'relayed', 'relayed', 'remove-peer', 'disconnect']);
+  });
+
   it('all messages of the document were heard', () => {
     assert.deepEqual([...heard].sort(), MESSAGES.map(({ name }) => name).sort());
   });

@@ -2,7 +2,7 @@
 // lighttpd at / and Apache at /draw/, on one Redis. Each request goes to the other one.
 if (process.env.SERVER === 'lighttpd' && (process.env.MOUNT || '/') === '/') {
   process.env.SERVER = 'spread'; // before any of them looks
-  for (const theme of ['relay', 'rooms', 'resume', 'presence', 'node-peer']) await import(`./${theme}.test.js`);
+  for (const theme of ['relay', 'rooms', 'resume', 'presence', 'node-peer', 'server']) await import(`./${theme}.test.js`);
 }
 
 export {}; // it awaits at the top, as only a module may

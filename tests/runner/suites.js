@@ -31,7 +31,7 @@ const MOUNTS = { apache: '/draw/' };
 // The suites that say most on programs with a sanitizer.
 const SANITIZERS = {
   asan: { list: 'address,undefined', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'errors', 'access', 'limits',
-    'metrics', 'redis', 'redis-tls', 'fastcgi'], unit: true },
+    'metrics', 'redis', 'redis-tls', 'fastcgi', 'server'], unit: true },
   tsan: { list: 'thread', files: ['relay', 'rooms', 'resume', 'presence', 'stream', 'stop', 'fastcgi'] },
 };
 for (const name of Object.keys(SANITIZERS)) SANITIZERS[`${name}-all`] = { list: SANITIZERS[name].list };

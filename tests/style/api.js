@@ -71,7 +71,7 @@ function parameters() {
   const lower = (list) => list.map((name) => name.toLowerCase());
   const source = 'a source in src/web, src/signal, src/stream';
   same(OPENAPI, 'parameters', lower([...listed('header').filter((name) => !UNREAD.includes(name)), ...ELSEWHERE]), asked, source);
-  same(OPENAPI, 'parameters', listed('query'), Array.from(code.matchAll(/query_get\([^"]*"(\w+)"/g), ([, name]) => name), source);
+  same(OPENAPI, 'parameters', listed('query'), Array.from(code.matchAll(/query_(?:get|number)\([^";]*"(\w+)"/g), ([, name]) => name), source);
 }
 
 function examples() {

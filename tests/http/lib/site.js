@@ -4,7 +4,7 @@ import { Browser } from './h2.js';
 import { agent, raw, request } from './http.js';
 import { Peer } from './peer.js';
 import { Server } from './server.js';
-import { randomSecret } from './tokens.js';
+import { nowSeconds, randomSecret, sign } from './tokens.js';
 import { AT_STOP, unexpected } from './logs.js';
 import { seconds, stepsNow } from './pace.js';
 import { Silence } from './silence.js';
@@ -87,6 +87,12 @@ export class Site {
   /** @param {import('./peer.js').Claims} [claims] */
   peer(claims) {
     return new Peer(this, claims);
+  }
+
+  /** A token of a server of the site's own.
+   *  @param {import('./peer.js').Claims} [claims] */
+  serverToken({ exp = nowSeconds() + 600, ...more } = {}) {
+    return sign({ server: true, exp, ...more }, this.secret);
   }
 
   /** Peers with streams in one room; what they heard of each other's coming is read.

@@ -47,6 +47,7 @@ function routesIn(text) {
   const member = (body, pattern) => new RegExp(`^\\t\\.${pattern},$`, 'm').exec(body)?.[1];
   return Object.fromEntries(Array.from(text.matchAll(/\bstruct route route_(\w+) = \{\n([^]*?)\n\};/g), ([, name, body]) => [name, {
     method: member(body, 'method = "([A-Z]+)"'), path: member(body, 'path = "([^"]+)"'), run: member(body, 'run = (\\w+)'),
+    isServers: member(body, 'token = (\\w+)') === 'TOKEN_SERVER',
   }]));
 }
 
@@ -63,7 +64,7 @@ function routes(program) {
   return names.map((name) => ({ program: `${program}.fcgi`, ...defined[name] }));
 }
 
-/** {program, method, path, run} each. */
+/** {program, method, path, run, isServers} each; the last: it is for the site's own server. */
 export const ROUTES = ['signal', 'stream'].flatMap(routes);
 
 /** What no room and no peer may be called. */

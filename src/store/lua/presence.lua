@@ -208,6 +208,7 @@ end
 --   +  it enters: both are told, and it is to offer
 --   =  it entered before: it alone is told again
 --   -  it left; without another: all are to be told who are there then
+--   x  likewise, but it was removed: whoever has a channel of its own to it is to close it
 -- One script tells at most TELLS of them. The rest is in a list, as "+room other", and is told by the
 -- next steps of this peer before anything else, so that the order holds. Should whoever was telling
 -- them have been killed, a sweep goes on with it.
@@ -220,6 +221,8 @@ local function parse_tell(text)
   local sign, room, other = text:match('^(.)(%S+) ?(.*)$')  -- its id may be the Node application's
   return {sign = sign, room = room, other = other ~= '' and other or nil}
 end
+
+local function is_farewell(sign) return sign == '-' or sign == 'x' end
 
 -- To all others in the room. (Peers that are just entering are told, too, of one that leaves, even if
 -- they were not told of it: they may know it from an earlier visit.)
@@ -244,7 +247,7 @@ end
 -- error of a broken key is.
 local function read_other(t)
   t.max = is_full(t.other) and mailbox_of(t.other)
-  if t.sign ~= '-' then
+  if not is_farewell(t.sign) then
     local known = redis.call('HMGET', key_peer(t.other), 'user', number_field(t.room))
     t.user, t.number = known[1] or unknown_user(t.other), parse_number(known[2])
   end
@@ -299,6 +302,10 @@ tell_by['-'] = function(t, _, user)
   return tell_other(t, remove_peer(user, t.room))
 end
 
+tell_by['x'] = function(t, _, user)
+  return tell_other(t, remove_peer(user, t.room, 'removed'))
+end
+
 -- Tells the first, and keeps the others. Returns whether there are any, and the users of who was
 -- told.
 local function tell(peer, tells)
@@ -313,7 +320,7 @@ local function tell(peer, tells)
   end
   -- None of our peers is left in it: the room belongs to the Node application again.
   for room, is in pairs(ours) do
-    if not is and tells[1].sign == '-' then redis.call('PERSIST', key_members(room)) end
+    if not is and is_farewell(tells[1].sign) then redis.call('PERSIST', key_members(room)) end
   end
   told_count = told_count + count
   -- Before those of other rooms: so a list is never longer than one room and the number of rooms.
@@ -382,7 +389,7 @@ local function tell_on(peer)
   tell(peer, tells)
   if redis.call('EXISTS', key_telling(peer)) == 1 then return '' end
   redis.call('ZREM', TELLING, peer)
-  if sign == '-' then return '' end
+  if is_farewell(sign) then return '' end
   if sign == '+' then end_enter(peer, room) end
   return room
 end
@@ -390,15 +397,15 @@ end
 -- Takes a peer out of rooms. cause: why, for the site. Returns whether somebody is still to be told, and
 -- whether it was in one. Begins with a removal.
 local function leave(peer, rooms, cause)
-  local tells, was = {}, false
+  local tells, was, sign = {}, false, cause == 'removed' and 'x' or '-'
   must_be('zset', ROOM_INDEX)
   told_count = told_count + #rooms  -- each is several steps
   for _, room in ipairs(rooms) do
     must_be('set', key_members(room))
     if redis.call('SISMEMBER', key_members(room), peer) == 1 then
       was = true
-      if #tells < TELLS then append_tells(tells, '-', room, peer)
-      else tells[#tells + 1] = {sign = '-', room = room} end
+      if #tells < TELLS then append_tells(tells, sign, room, peer)
+      else tells[#tells + 1] = {sign = sign, room = room} end
     end
   end
   tells = readable_of(tells)

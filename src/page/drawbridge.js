@@ -74,7 +74,11 @@ export class Drawbridge extends Emitter {
     });
     signaling.on('state', (state, detail) => this.#state(state, detail));
     signaling.on('add-peer', ({ peer, offer }) => this.#add(peer, offer === true));
-    signaling.on('remove-peer', ({ peer }) => this.#peers.get(peer.id)?.removed());
+    signaling.on('remove-peer', ({ peer, cause }) => {
+      // Whom the server has given up may be there yet; not so whom the site's server has removed.
+      if (cause) this.#remove(peer.id);
+      else this.#peers.get(peer.id)?.removed();
+    });
     signaling.on('clear-peers', () => {
       for (const id of [...this.#peers.keys()]) this.#remove(id);
     });

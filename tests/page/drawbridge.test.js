@@ -140,3 +140,20 @@ test('what one message to this page may have is a number of bytes', () => {
   }
   assert.equal(new Drawbridge({ base: BASE, maxReceive: 2 ** 28 }).state, 'closed');
 });
+
+test('a peer that the site has removed goes at once, with its channel; one that the server has given up may stay', async () => {
+  const { bridge } = await enter();
+  const left = [];
+  bridge.on('leave', ({ id }) => left.push(id));
+  adds('bob');
+  adds('cat');
+  await settle();
+  for (const connection of net.all) connection.becomes('connected');
+  await settle();
+  const remove = (id, more = {}) => server.stream.say('remove-peer', { peer: { id, username: id }, roomId: 'tea', ...more }, '1-2');
+  remove('bob');
+  remove('cat', { cause: 'removed' });
+  await settle();
+  assert.deepEqual(left, ['cat']);
+  assert.deepEqual(bridge.peers.map(({ id }) => id), ['bob']);
+});

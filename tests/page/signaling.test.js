@@ -210,3 +210,106 @@ test('nothing holds what was closed', async () => {
   await collectGarbage();
   assert.equal(refs.filter((ref) => ref.deref()).length, 0);
 });
+
+/** Told of bob in tea, where it is. */
+async function enterWithBob() {
+  const signaling = await enter();
+  connected();
+  await settle();
+  server.stream.say('add-peer', { peer: { id: 'bob', username: 'bob' }, roomId: 'tea', offer: true }, '2-0');
+  await settle();
+  assert.deepEqual([...signaling.peers.keys()], ['bob']);
+  return signaling;
+}
+
+const removed = { peer: { id: 'ann', username: 'ann' }, roomId: 'tea', cause: 'removed' };
+
+/** It knows of nobody any more, and asks for nothing, however long one waits. */
+async function staysAway(signaling, detail) {
+  assert.deepEqual([signaling.room, signaling.peers.size, ...told(signaling)], ['', 0, 'refused', detail]);
+  assert.equal(server.stream.readyState, EventSource.CLOSED);
+  const [asked, streams] = [server.asked.length, server.streams.length];
+  await pass(600_000);
+  await settle();
+  assert.deepEqual([server.asked.length, server.streams.length], [asked, streams]);
+}
+
+test('who is disconnected is told why, forgets the room, and does not come back by itself', async () => {
+  serve(working);
+  for (const [reason, detail] of [['Out of time.', 'Out of time.'], ['', 'You were disconnected.']]) {
+    const signaling = await enterWithBob();
+    let cleared = 0;
+    signaling.on('clear-peers', () => cleared++);
+    server.stream.say('disconnect', { reason, for: 60 }, '3-0');
+    await staysAway(signaling, detail);
+    assert.equal(cleared, 1);
+  }
+});
+
+test('so is who is removed from the room; a person may join again', async () => {
+  serve(working);
+  const signaling = await enterWithBob();
+  server.stream.say('remove-peer', { ...removed, roomId: 'milk' }, '3-0');
+  assert.equal(signaling.state, 'connected');
+  server.stream.say('remove-peer', removed, '3-1');
+  await staysAway(signaling, 'You were removed from the room.');
+  signaling.open();
+  const joined = signaling.join('tea');
+  await settle();
+  connected();
+  await settle();
+  await joined;
+  assert.deepEqual(told(signaling), ['connected', '']);
+});
+
+test('who was removed while its stream was away hears so before it would join again', async () => {
+  serve(working);
+  const signaling = await enterWithBob();
+  server.stream.say('connected', { resumed: true, rooms: [] }, '2-0');
+  await settle();
+  server.stream.say('remove-peer', removed, '3-0');
+  await staysAway(signaling, 'You were removed from the room.');
+  assert.equal(server.count('tea/join'), 1);
+});
+
+test('who is no member for another reason, as its last page said goodbye late, joins again', async () => {
+  serve(working);
+  const signaling = await enterWithBob();
+  server.stream.say('connected', { resumed: true, rooms: [] }, '2-0');
+  await pass(2_000);
+  await settle();
+  assert.equal(server.count('tea/join'), 2);
+  assert.deepEqual(told(signaling), ['connected', '']);
+});
+
+test('who is kept out of the room is told so, and does not try again', async () => {
+  const detail = 'You were removed from this room and are kept out of it for 60 s.';
+  serve({ ...working, 'tea/join': () => json({ detail }, { status: 403 }) });
+  const signaling = await enter();
+  connected();
+  await settle();
+  await staysAway(signaling, detail);
+});
+
+test('who was disconnected does not come back as somebody else, unlike who was away for too long', async () => {
+  const revoked = { detail: 'The token was revoked; another one, issued since, is required.' };
+  const expired = { detail: 'The token is invalid or has expired.' };
+  const givesUp = () => {
+    server.stream.readyState = EventSource.CLOSED; // as after any status but 200
+    server.stream.onerror();
+  };
+  for (const problem of [revoked, expired]) {
+    serve(working);
+    const signaling = await enterWithBob();
+    const renewals = server.count('access');
+    server.answer = ({ path, headers }) => path !== 'access' ? undefined :
+      headers.Authorization ? json(problem, { status: 401 }) : json(token(3_600));
+    givesUp();
+    await pass(2_000);
+    await settle();
+    if (problem === revoked) await staysAway(signaling, revoked.detail);
+    assert.equal(server.count('access') - renewals, problem === revoked ? 1 : 2);
+    assert.equal(signaling.state, problem === revoked ? 'refused' : 'reconnecting');
+    signaling.close();
+  }
+});

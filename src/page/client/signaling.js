@@ -8,6 +8,8 @@
  * remove-peer is emitted for each peer that leaves, also where the server could not say so: when a join
  * after an interruption finds it gone. clear-peers: this page itself was out of the room, and knows of
  * nobody in it any more.
+ *
+ * Who was taken out of the room or disconnected by the site's server is refused, and does not come back by itself.
  */
 
 import { Emitter, onNetworkChange } from './events.js';
@@ -32,10 +34,13 @@ const FULL_MS = 3_000;
 const CONFIRM_MS = 5_000;
 const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
+const REJOIN_MS = 1_000;
 
 const ROOM = /^[\w-]{1,64}$/;
 const UNREACHED = 'The server cannot be reached.';
 const HELD_BACK = 'The server answers, but something in between holds the stream back.';
+const REMOVED = 'You were removed from the room.';
+const DISCONNECTED = 'You were disconnected.';
 const CROWDED = `This browser has ${TABS_MAX} other tabs here already: close one of them.`;
 
 export class Signaling extends Emitter {
@@ -60,7 +65,7 @@ export class Signaling extends Emitter {
   #firstJoin = false; // it is our first join since we were out
   #met = new Set(); // peers that this join has told us of
   #added = new Set(); // peers heard of since we asked to join
-  #timers = { confirm: 0, removal: 0 };
+  #timers = { confirm: 0, removal: 0, rejoin: 0 };
   #era = 0; // counts open() and close(): what began in an earlier one is over
   #attempt = 0; // counts joins, likewise
   /** @type {AbortController | null} */
@@ -75,7 +80,7 @@ export class Signaling extends Emitter {
     this.#base = base;
     const failed = (/** @type {Error} */ error) => this.#accessFailed(error);
     this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#identityChanged() });
-    this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', ...events], {
+    this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', 'disconnect', ...events], {
       heard: (event, data) => this.#dispatch(event, data),
       down: (failed) => this.#streamDown(failed),
       silent: () => this.#streamSilent(),
@@ -225,8 +230,15 @@ export class Signaling extends Emitter {
         break;
       case 'remove-peer':
         if (data.roomId !== this.room) return;
+        if (data.peer.id === this.user?.id) {
+          this.#refused(new Refusal(403, REMOVED));
+          return;
+        }
         this.#removePeer(data.peer.id);
         break;
+      case 'disconnect':
+        this.#refused(new Refusal(401, data.reason || DISCONNECTED));
+        return;
     }
     this.emit(event, data);
   }
@@ -234,8 +246,12 @@ export class Signaling extends Emitter {
   /** @param {{resumed: boolean, rooms: string[]}} data */
   #streamConnected({ resumed, rooms }) {
     this.#tokens.renewInTime();
-    if (!resumed || !rooms.includes(this.room)) this.#joined = false;
+    const isMember = rooms.includes(this.room);
+    // The event that says so follows, as all that was missed.
+    const wasTakenOut = resumed && this.#joined && !isMember;
+    if (!resumed || !isMember) this.#joined = false;
     if (!this.room || this.#joined) this.#setState('connected');
+    else if (wasTakenOut) this.#timers.rejoin = setTimeout(() => this.#join(), REJOIN_MS);
     else this.#join();
   }
 
@@ -301,6 +317,7 @@ export class Signaling extends Emitter {
     const attempt = ++this.#attempt;
     const wanted = () => attempt === this.#attempt;
     const before = [...this.peers.values()];
+    clearTimeout(this.#timers.rejoin);
     this.#added.clear();
     try {
       await this.#leaving;

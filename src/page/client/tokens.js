@@ -31,6 +31,7 @@ function lowestNumber(base) {
  *     arrived: on our clock; share: the part of the time that was left then after which it is renewed
  */
 
+const REVOKED = /\brevoked\b/; // in what the server says of a token
 const RENEW_MIN_MS = 1_000;
 const UNSURE_MIN_MS = 60_000; // as long as nothing told the server's time
 const RENEW_AGAIN_MAX_MS = 30 * 60_000;
@@ -174,8 +175,12 @@ export class Tokens {
     // Without a cookie: all tabs of a browser share one, and each tab is a peer of its own.
     const body = JSON.stringify({ username: this.username, cookie: false });
     const response = await ask(this.#base, 'POST', 'access', { body, token });
-    if (response.status === 401 && token) return this.#post(null);
-    if (!response.ok) throw await refusal(response);
+    if (!response.ok) {
+      const error = await refusal(response);
+      // As somebody else we would be let in. But who was disconnected is to stay so.
+      if (error.status === 401 && token && !REVOKED.test(error.message)) return this.#post(null);
+      throw error;
+    }
     const pass = await response.json();
     if (typeof pass?.token !== 'string') throw new Refusal(0, 'This is not a Drawbridge server.');
     this.readClock(response);

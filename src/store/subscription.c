@@ -79,6 +79,7 @@ struct subscription {
 	bool is_unsubscribing;		/* UNSUBSCRIBE was sent */
 	bool is_orphan;			/* freed by its user */
 	bool has_missed;
+	bool has_last;
 	struct fifo texts;
 	size_t held;			/* bytes of these */
 	struct held_message *current;	/* what the last message points into */
@@ -91,10 +92,12 @@ static struct subscription_list ready = TAILQ_HEAD_INITIALIZER(ready);
 static struct dialler *refresher;	/* asks the Sentinels; NULL: none does */
 static int subscription_epoll = -1;
 static char *own_prefix;
+static subscription_is_last *is_last_message;
 
-void subscription_init(int epoll_fd, const char *own)
+void subscription_init(int epoll_fd, const char *own, subscription_is_last *is_last)
 {
 	subscription_epoll = epoll_fd;
+	is_last_message = is_last;
 	free(own_prefix);
 	own_prefix = xstrdup(own);
 }
@@ -279,6 +282,10 @@ static void append_text(struct subscription *s, const redisReply *message)
 {
 	struct held_message *t;
 
+	if (is_last_message(message->str, message->len)) {
+		s->has_last = true;
+		set_ready(s);
+	}
 	if (s->is_unsubscribing || s->has_missed)
 		return;
 	if (s->held && s->held + message->len > SUBSCRIPTION_HELD_MAX) {
@@ -673,6 +680,11 @@ bool subscription_next(struct subscription *s, const char **message, size_t *len
 	*message = s->current->bytes;
 	*len = s->current->len;
 	return true;
+}
+
+bool subscription_has_last(const struct subscription *s)
+{
+	return s->has_last;
 }
 
 bool subscription_missed(struct subscription *s)

@@ -26,9 +26,11 @@ struct subscription;
 
 /* Call once. The connections are in this epoll, with SUBSCRIPTION_EVENT in data.u64: an
  * address, in which that bit is clear, marks those of others. Each is subscribed to a channel
- * of its own, whose name begins with own; copied. */
+ * of its own, whose name begins with own; copied. is_last: whether a message is one after which
+ * none is to be waited for. */
 enum { SUBSCRIPTION_EVENT = 2 };
-void subscription_init(int epoll_fd, const char *own);
+typedef bool subscription_is_last(const char *message, size_t len);
+void subscription_init(int epoll_fd, const char *own, subscription_is_last *is_last);
 
 /* Begins to subscribe to a channel; connects first, if there is no connection for it. arg is
  * for subscription_ready(). NULL: Redis is away, and was just tried. */
@@ -77,6 +79,9 @@ void *subscription_ready(void);
 /* The next message, which lives until the next call. False: none is left. Where the
  * subscription is lost, those that came before are still returned. */
 bool subscription_next(struct subscription *s, const char **message, size_t *len);
+
+/* Whether one that is the last has come, even if it waits behind others, or was dropped. */
+bool subscription_has_last(const struct subscription *s);
 
 /* Whether messages were dropped since this was asked, as too many waited: they came after
  * all that subscription_next() has returned, and before all that come from now on. */

@@ -51,6 +51,18 @@ bool message_parse(const char *text, size_t len, struct message *m)
 	return true;
 }
 
+bool event_is_last(const char *id, const char *event)
+{
+	return *id && !strcmp(event, "disconnect");
+}
+
+bool message_is_last(const char *text, size_t len)
+{
+	struct message m;
+
+	return message_parse(text, len, &m) && event_is_last(m.id, m.event);
+}
+
 bool id_is_above(const char *id, const char *other)
 {
 	unsigned long long ms = 0, seq = 0, other_ms = 0, other_seq = 0;

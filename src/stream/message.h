@@ -23,6 +23,11 @@ struct message {
 
 bool message_parse(const char *text, size_t len, struct message *m);
 
+/* Whether this is the event that ends the streams of its peer. Without an id it is the Node
+ * application's. */
+bool event_is_last(const char *id, const char *event);
+bool message_is_last(const char *text, size_t len);
+
 /* Whether this id (ms-sequence, as those of Redis streams) is above the other. What is no
  * id is below all. */
 bool id_is_above(const char *id, const char *other);

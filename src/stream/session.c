@@ -48,7 +48,7 @@ void sessions_init(int epoll, const struct conf *conf)
 
 	sessions_conf = conf;
 	sessions_redis = redis_new(epoll);
-	subscription_init(epoll, own);
+	subscription_init(epoll, own, message_is_last);
 	free(own);
 }
 

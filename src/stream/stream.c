@@ -38,6 +38,7 @@ enum {
 	AWAY_MIN_MS = 30000, AWAY_MAX_MS = 60000,
 	RECONNECT_MIN_MS = 50, RECONNECT_MAX_MS = 2000,
 	SETTLE_MAX_MS = 500,
+	LAST_MS = 1000,			/* for what comes before the last event */
 	PHASES = 20,			/* moments in PING */
 	TRIMS_IN_TTL = 4,		/* of a mailbox in MAILBOX_TTL */
 };
@@ -170,8 +171,7 @@ static void emit_event(struct stream *s, const char *id, const char *name,
 	sse_event(&s->writer.out, id, name, data, len);
 	if (*id)
 		snprintf(s->session.position, sizeof s->session.position, "%s", id);
-	/* Without an id it is the Node application's. */
-	if (*id && !strcmp(name, "disconnect"))
+	if (event_is_last(id, name))
 		set_end(s, END_DISCONNECTED);
 }
 
@@ -403,6 +403,17 @@ static void dispatch_answer(struct stream *s)
 
 /* A round */
 
+/* It ends with that event; but a client that is slow to read what comes before has not much
+ * time for it. */
+static void note_last(struct stream *s, int64_t now)
+{
+	if (!s->session.subscription || !subscription_has_last(s->session.subscription) ||
+	    s->end_at_reason == END_DISCONNECTED)
+		return;
+	s->end_at = earlier_of(s->end_at, now + LAST_MS);
+	s->end_at_reason = END_DISCONNECTED;
+}
+
 static void check_times(struct stream *s, int64_t now)
 {
 	if (s->end_reason)
@@ -430,6 +441,7 @@ static void end_client(struct stream *s)
 static void advance_client(struct stream *s, int64_t now)
 {
 	send_events(s);
+	note_last(s, now);
 	if (may_follow(s)) {
 		follow_messages(s);
 		send_events(s);

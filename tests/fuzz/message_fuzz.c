@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fuzz_epoll < 0) {
 		fuzz_epoll = epoll_create1(EPOLL_CLOEXEC);
 		HOLDS(fuzz_epoll >= 0);
-		subscription_init(fuzz_epoll, "own:");
+		subscription_init(fuzz_epoll, "own:", message_is_last);
 	}
 	check_message((const char *)data, size);
 	memcpy(all, confirmed, head);

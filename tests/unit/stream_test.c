@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -53,10 +54,28 @@ int64_t subscription_settles_at(void)
 	return 0;
 }
 
+static const char *const *published;	/* NULL at the end; an empty one is for the next round */
+static bool last_has_come;
+
+static void publish(const char *const *messages)
+{
+	published = messages;
+}
+
 bool subscription_next(struct subscription *s, const char **message, size_t *len)
 {
-	(void)s, (void)message, (void)len;
-	return false;
+	(void)s;
+	if (!published || !*published)
+		return false;
+	*message = *published++;
+	*len = strlen(*message);
+	return *len;
+}
+
+bool subscription_has_last(const struct subscription *s)
+{
+	(void)s;
+	return last_has_come;
 }
 
 bool subscription_missed(struct subscription *s)
@@ -260,11 +279,109 @@ static void test_trim(void **state)
 	close(web_fd);
 }
 
+/* All that the web server was sent. */
+static struct buf sent;
+
+static void read_sent(void)
+{
+	char *to;
+	ssize_t n;
+
+	while ((to = buf_space(&sent, 4096)) &&
+	       (n = recv(web_fd, to, 4096, MSG_DONTWAIT)) > 0)
+		sent.len += (size_t)n;
+}
+
+static bool was_sent(const char *text)
+{
+	return sent.len && memmem(sent.data, sent.len, text, strlen(text));
+}
+
+static void expect_end(struct stream *s)
+{
+	assert_int_equal(asked->step, SESSION_LEAVING);
+	asked->step = SESSION_IDLE;
+	assert_false(stream_advance(s, clock_ms(), &next_at));
+	stream_free(s);
+	close(web_fd);
+	buf_free(&sent);
+	published = NULL;
+	last_has_come = false;
+}
+
+/* It is passed on, and nothing after it. One of the Node application, which has no id, is an event
+ * like others. */
+static void test_disconnected(void **state)
+{
+	static const char *const messages[] = {
+		"{\"event\":\"disconnect\",\"data\":{}}",
+		"{\"id\":\"3-0\",\"event\":\"x\",\"data\":1}",
+		"{\"id\":\"4-0\",\"event\":\"disconnect\",\"data\":{\"reason\":\"why\"}}",
+		"{\"id\":\"5-0\",\"event\":\"late\",\"data\":1}", NULL
+	};
+	struct stream *s = follow();
+
+	(void)state;
+	sent = (struct buf)BUF_INIT(65536);
+	publish(messages);
+	assert_true(stream_advance(s, clock_ms(), &next_at));
+	read_sent();
+	assert_true(was_sent("id: 3-0\n"));
+	assert_true(was_sent("event: disconnect\ndata: {\"reason\":\"why\"}\n"));
+	assert_false(was_sent("late"));
+	expect_end(s);
+}
+
+/* The client reads nothing, so what comes before cannot be passed on: it ends all the same. */
+static void test_disconnected_slow(void **state)
+{
+	enum { COUNT = 30, LEN = 60000, END_MAX_MS = 1500 };
+	char *texts[COUNT];
+	const char *messages[2 * COUNT + 1] = { NULL };
+	struct stream *s = follow();
+	int64_t now = clock_ms();
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		texts[i] = xmalloc(LEN + 64);
+		snprintf(texts[i], LEN + 64, "{\"id\":\"%d-0\",\"event\":\"x\",\"data\":\"%0*d\"}",
+			 3 + i, LEN, 0);
+		messages[2 * i] = texts[i];
+		messages[2 * i + 1] = "";
+	}
+	publish(messages);
+	for (int i = 0; i < COUNT; i++)
+		assert_true(stream_advance(s, now, &next_at));
+	assert_non_null(*published);
+	last_has_come = true;
+	assert_true(stream_advance(s, now, &next_at));
+	assert_int_equal(asked->step, SESSION_IDLE);
+	while (asked->step == SESSION_IDLE && next_at <= now + END_MAX_MS)
+		assert_true(stream_advance(s, next_at, &next_at));
+	expect_end(s);
+	for (int i = 0; i < COUNT; i++)
+		free(texts[i]);
+}
+
+/* Redis was away, and says on return that the token was revoked meanwhile. */
+static void test_revoked(void **state)
+{
+	struct stream *s = ask_again();
+
+	(void)state;
+	sent = (struct buf)BUF_INIT(65536);
+	answer(s, ERR_REVOKED);
+	expect_end(s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_disconnected),
+		cmocka_unit_test(test_disconnected_slow),
+		cmocka_unit_test(test_revoked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,11 @@ static void test_ready(void **state)
 	unsubscribe(two);
 }
 
+static bool is_last(const char *message, size_t len)
+{
+	return len == 4 && !strcmp(message, "last");
+}
+
 /* What nobody takes is bounded; what came before is there, and what comes after. */
 static void test_held(void **state)
 {
@@ -289,6 +294,13 @@ static void test_held(void **state)
 	tell("PUBLISH c later");
 	tell("PUBLISH d 1");
 	assert_string_equal(next(other), "1");
+	assert_false(subscription_has_last(s));
+	/* It is known of, though it is dropped. */
+	tell("PUBLISH c last");
+	tell("PUBLISH d 2");
+	assert_string_equal(next(other), "2");
+	assert_true(subscription_has_last(s));
+	assert_false(subscription_has_last(other));
 	assert_string_equal(next(s), "first");
 	assert_none(s);
 	assert_true(subscription_missed(s));
@@ -476,7 +488,7 @@ int main(void)
 
 	server_start();
 	test_epoll = epoll_create1(EPOLL_CLOEXEC);
-	subscription_init(test_epoll, "own:");
+	subscription_init(test_epoll, "own:", is_last);
 	conf_setup(settings);
 	conf.redis.db = 1;	/* so that there is a greeting to be answered */
 	failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,13 +32,13 @@
 #include "store/store.h"
 
 enum {
-	POLL_MS = 250,			/* while there is no event */
+	LOOK_MS = 250,			/* while there is no event */
 	STANDBY_MS = 1000,		/* while another one is the sender */
 	RENEW_MS = WEBHOOK_LEASE_MS / 4,
 	REDIS_AWAY_MS = 500,
 	REQUEST_MS = 10000,		/* below WEBHOOK_LEASE_LEFT_MS */
-	RETRY_MIN_MS = 1000,
-	RETRY_MAX_MS = 600 * 1000,
+	SITE_RETRY_MIN_MS = 1000,
+	SITE_RETRY_MAX_MS = 600 * 1000,
 	ANSWER_MAX = 64 * 1024,		/* bytes, which nobody reads */
 	LOST_LINE_MS = 60 * 1000,	/* between two lines of lost events */
 	WHY_SIZE = CURL_ERROR_SIZE,
@@ -68,7 +68,7 @@ struct outcome {
 	char why[WHY_SIZE];
 };
 
-static void wait_ms(struct sender *s, int64_t ms)
+static void await_signal(struct sender *s, int64_t ms)
 {
 	struct pollfd p = { s->signals, POLLIN, 0 };
 
@@ -144,7 +144,7 @@ static void prepare_request(struct sender *s, const struct buf *body, struct cur
 	curl_easy_setopt(s->easy, CURLOPT_WRITEDATA, o);
 }
 
-static bool finished(struct sender *s, struct outcome *o)
+static bool request_is_done(struct sender *s, struct outcome *o)
 {
 	CURLMsg *message;
 	int running, queued;
@@ -164,7 +164,7 @@ static bool perform(struct sender *s, struct outcome *o)
 	struct curl_waitfd extra = { s->signals, CURL_WAIT_POLLIN, 0 };
 
 	curl_multi_add_handle(s->multi, s->easy);
-	while (!finished(s, o) && !s->stops) {
+	while (!request_is_done(s, o) && !s->stops) {
 		curl_multi_poll(s->multi, &extra, 1, REQUEST_MS, NULL);
 		s->stops = extra.revents;
 	}
@@ -179,16 +179,16 @@ static bool perform(struct sender *s, struct outcome *o)
 static int64_t retry_ms(const struct sender *s, const struct outcome *o)
 {
 	unsigned doubled = s->failures < 20 ? s->failures - 1 : 20;
-	int64_t base = (int64_t)RETRY_MIN_MS << doubled, asked = RETRY_MAX_MS;
+	int64_t base = (int64_t)SITE_RETRY_MIN_MS << doubled, asked = SITE_RETRY_MAX_MS;
 	int64_t ms;
 
-	if (base > RETRY_MAX_MS * 2 / 3)
-		base = RETRY_MAX_MS * 2 / 3;
+	if (base > SITE_RETRY_MAX_MS * 2 / 3)
+		base = SITE_RETRY_MAX_MS * 2 / 3;
 	ms = random_between((unsigned)base, (unsigned)(base * 3 / 2));
 	/* Gone for good, says the site: who runs it is to unset the setting. */
 	if (o->status == 410)
-		return RETRY_MAX_MS;
-	if (o->retry_after < RETRY_MAX_MS / 1000)
+		return SITE_RETRY_MAX_MS;
+	if (o->retry_after < SITE_RETRY_MAX_MS / 1000)
 		asked = o->retry_after * 1000;
 	return asked > ms ? asked : ms;
 }
@@ -220,7 +220,7 @@ static void note_success(struct sender *s, const struct webhook_batch *b)
 	s->failures = 0;
 	s->retry_at = 0;
 	while (webhook_sent(s->redis, s->conf, b) && !s->stops)
-		wait_ms(s, REDIS_AWAY_MS);
+		await_signal(s, REDIS_AWAY_MS);
 }
 
 static void send_batch(struct sender *s, const struct webhook_batch *b)
@@ -268,7 +268,7 @@ static void use_batch(struct sender *s, const struct webhook_batch *b, int64_t a
 	if (b->count && now + REQUEST_MS < asked_at + WEBHOOK_LEASE_LEFT_MS)
 		send_batch(s, b);
 	else if (!b->count)
-		wait_ms(s, s->retry_at <= now ? POLL_MS :
+		await_signal(s, s->retry_at <= now ? LOOK_MS :
 			s->retry_at - now < RENEW_MS ? s->retry_at - now : RENEW_MS);
 }
 
@@ -277,7 +277,7 @@ static void stand_by(struct sender *s, const struct webhook_batch *b)
 {
 	s->failures = 0;
 	s->retry_at = 0;
-	wait_ms(s, b->wait_ms < STANDBY_MS ? b->wait_ms : STANDBY_MS);
+	await_signal(s, b->wait_ms < STANDBY_MS ? b->wait_ms : STANDBY_MS);
 }
 
 static void send_on(struct sender *s)
@@ -288,7 +288,7 @@ static void send_on(struct sender *s)
 
 		if (webhook_take(s->redis, s->conf, s->name,
 				 asked_at < s->retry_at ? 0 : WEBHOOK_BATCH_MAX, &b)) {
-			wait_ms(s, REDIS_AWAY_MS);
+			await_signal(s, REDIS_AWAY_MS);
 			continue;
 		}
 		if (b.wait_ms)

@@ -37,7 +37,7 @@ static const char *field_of(const struct reply *event, size_t i, size_t *len)
 	return reply_string(reply_at(reply_at(event, 1), i), len);
 }
 
-static const char *number_of(const struct reply *event)
+static const char *number_of_event(const struct reply *event)
 {
 	return field_of(event, 1, NULL);
 }
@@ -92,7 +92,7 @@ enum err webhook_sent(struct redis *r, const struct conf *c, const struct webhoo
 
 	append_keys(&args, c);
 	args_append_string(&args, batch->last);
-	args_append_string(&args, number_of(event_at(batch, batch->count - 1)));
+	args_append_string(&args, number_of_event(event_at(batch, batch->count - 1)));
 	e = args_run(r, SCRIPT_WEBHOOK_SENT, &args, &reply);
 	reply_free(reply);
 	return e;
@@ -131,12 +131,12 @@ static void append_time(struct buf *to, const char *id)
 	buf_fmt(to, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
-static void append_event(struct buf *to, const struct reply *event)
+static void append_webhook_event(struct buf *to, const struct reply *event)
 {
 	size_t len;
 	const char *message = field_of(event, 3, &len);
 
-	buf_fmt(to, "{\"id\":\"%s\",\"number\":%s,\"timestamp\":\"", id_of(event), number_of(event));
+	buf_fmt(to, "{\"id\":\"%s\",\"number\":%s,\"timestamp\":\"", id_of(event), number_of_event(event));
 	append_time(to, id_of(event));
 	buf_str(to, "\",");
 	buf_add(to, message, len);
@@ -149,7 +149,7 @@ void webhook_append_body(struct buf *to, const struct webhook_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		if (i)
 			buf_char(to, ',');
-		append_event(to, event_at(batch, i));
+		append_webhook_event(to, event_at(batch, i));
 	}
 	buf_char(to, ']');
 	if (batch->missing > 0)

@@ -100,7 +100,8 @@ if (SERVER === 'lighttpd' || OUTSIDE) {
       const folder = path.join(path.dirname(logs), 'install/usr/local/lib/systemd/system');
       for (const name of readdirSync(folder).filter((one) => one.endsWith('.service'))) {
         const file = path.join(folder, name);
-        writeFileSync(file, readFileSync(file, 'utf8').replace(/^ExecStart=.*\//m, `ExecStart=${origin.programs}/`));
+        writeFileSync(file, readFileSync(file, 'utf8')
+          .replace(/^ExecStart=\S*\/(\S+)/m, (_, program) => `ExecStart=${program === 'drawbridge' ? origin.drawbridge : `${origin.programs}/${program}`}`));
       }
       const { status, out, err } = await command('systemd-analyze', ['verify', '--man=no',
         ...readdirSync(folder).map((name) => path.join(folder, name))]);

@@ -60,8 +60,11 @@ for (const [why, options, at] of /** @type {[string, string[], object][]} */ ([
         [`${at.share}/man/man7/drawbridge.7`, `.It Pa ${at.share}/doc/drawbridge/openapi.yaml`],
       ]) for (const line of lines) assert.ok(there(name).includes(line), `${name}: ${line}`);
       const services = all(root).filter((name) => name.endsWith('.service'));
-      assert.equal(services.length, 2);
-      for (const name of services) assert.match(there(name), new RegExp(`^ExecStart=${at.programs}/`, 'm'));
+      assert.equal(services.length, 3);
+      for (const name of services) {
+        const program = name.includes('webhook') ? `${at.share.replace('/share', '/bin')}/drawbridge webhook$` : `${at.programs}/`;
+        assert.match(there(name), new RegExp(`^ExecStart=${program}`, 'm'));
+      }
 
       const allowed = [at.conf, share, at.programs, `${at.share}/doc/drawbridge`];
       for (const name of all(root).filter((one) => !one.endsWith('/') && !one.endsWith('README.md'))) {

@@ -10,7 +10,7 @@ const SEED = 1; // where its row says no other
 /** Of file (in src/store/lua), from becomes to; found: what the simulation then says first. */
 const MUTANTS = [
   { why: 'who is reaped stays a member', found: /ghost|members of|in a room|apart/, mode: 'kill',
-    file: 'presence', from: 'pcall(leave_on, peer)', to: 'pcall(tell_on, peer)' },
+    file: 'presence', from: "pcall(leave_on, peer, 'gone')", to: 'pcall(tell_on, peer)' },
   { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
     file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },
   { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
@@ -23,6 +23,16 @@ const MUTANTS = [
     file: 'relay', from: 'not has_met(peer, to) and not has_met(to, peer)', to: 'true' },
   { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 8,
     file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
+  { why: 'the site does not hear of who leaves', found: /account of|cannot be/, mode: 'kill',
+    file: 'presence', from: 'if WEBHOOK and removed == 1 then note_left(peer, room, cause) end', to: '' },
+  { why: 'the site hears that somebody joins who is there', found: /cannot be/, mode: 'kill',
+    file: 'join', from: 'if WEBHOOK and added == 1 then', to: 'if WEBHOOK then' },
+  { why: 'what came while a batch was under way is taken for arrived', found: /is missing/, mode: 'kill',
+    file: 'webhook_sent', from: "'MINID', after_id(id)", to: "'MAXLEN', '0'" },
+  { why: 'two send at a time', found: /two senders/, mode: 'kill',
+    file: 'webhook_take', from: 'if holder and holder ~= name then', to: 'if false then' },
+  { why: 'one that was killed is the sender for less than its request', found: /two senders/, mode: 'pause',
+    file: 'webhook_take', from: "'PX', lease)", to: "'PX', '2000')" },
 ];
 
 describe('a step that is broken on purpose', () => {

@@ -34,6 +34,7 @@ describe(`the protocol under random failures (SEED=${seed})`, () => {
       t.diagnostic(`${result.events} events, ${JSON.stringify(result.count)}`);
       assert.equal(result.violations.length, 0, report(course, result));
       assert.ok(result.count.messages > 100, 'messages went through');
+      assert.ok(result.count.events > 20, 'the site heard of rooms');
     });
   }
 

@@ -13,6 +13,7 @@
 
 #include "auth/jws.h"
 #include "auth/turn.h"
+#include "auth/webhook_signature.h"
 #include "base/base64url.h"
 #include "base/id.h"
 #include "conf/conf.h"
@@ -721,6 +722,23 @@ static void test_conf(void **state)
 		{ "DRAWBRIDGE_PROXIES=unix:", "none, or addresses and networks" },
 		{ "DRAWBRIDGE_METRICS_TOKEN=too-short", "(not shown): must be 16 to 1000" },
 		{ "DRAWBRIDGE_METRICS_TOKEN=sixteen and spaces", "without white space" },
+		{ "DRAWBRIDGE_WEBHOOK=https://site.example/hook",
+		  "DRAWBRIDGE_WEBHOOK requires DRAWBRIDGE_WEBHOOK_SECRET" },
+		{ "DRAWBRIDGE_WEBHOOK=ftp://site.example/", "one URL such as https://" },
+		{ "DRAWBRIDGE_WEBHOOK=https:///hook", "one URL such as" },
+		{ "DRAWBRIDGE_WEBHOOK=https://:80/", "one URL such as" },
+		{ "DRAWBRIDGE_WEBHOOK=https://me:pass@site.example/", "without a user" },
+		{ "DRAWBRIDGE_WEBHOOK=https://site.example/#x", "a fragment" },
+		{ "DRAWBRIDGE_WEBHOOK=https://a.example https://b.example", "one URL" },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", NULL },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw,"
+		  "as it is, of 24 bytes", "(not shown): must be one key or two" },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw,"
+		  "as-it-is-with-24-letters", NULL },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=as-it-is-with-23-letter", "of 24 to 64 bytes" },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "whsec_ and" },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_no.base64:of-any-kind-at-all", "whsec_ and" },
+		{ "DRAWBRIDGE_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "whsec_ and" },
 		{ "DRAWBRIDGE_SHM=draw.1", NULL },
 		{ "DRAWBRIDGE_SHM=/draw", "letters, digits" },
 		{ "DRAWBRIDGE_NONE=1", NULL },
@@ -1101,6 +1119,28 @@ static void test_turn(void **state)
 	buf_free(&credential);
 }
 
+static void test_webhook_signature(void **state)
+{
+	char *words[] = { (char *)"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			  (char *)"as-it-is-with-24-letters", NULL };
+	struct list secrets = { words, 1 };
+	struct buf body = BUF_INIT(64), got = BUF_INIT(256);
+
+	(void)state;
+	/* The example of Standard Webhooks' libraries. */
+	buf_str(&body, "{\"test\": 2432232314}");
+	webhook_signature(&got, &secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, &body);
+	assert_string_equal(got.data, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+	/* Another one besides, which is as it stands. */
+	secrets.count = 2;
+	buf_clear(&got);
+	webhook_signature(&got, &secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, &body);
+	assert_string_equal(got.data, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= "
+			    "v1,+ks1tn8x10oKQn3Vez0IhCqg5AvZvJd2EbT0oKYvdOE=");
+	buf_free(&body);
+	buf_free(&got);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -1159,7 +1199,7 @@ int main(void)
 		cmocka_unit_test(test_token), cmocka_unit_test(test_token_of_server),
 		cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
-		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_turn), cmocka_unit_test(test_webhook_signature),
 		cmocka_unit_test(test_refusals),
 	};
 

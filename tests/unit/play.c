@@ -670,7 +670,7 @@ static void do_webhook(int argc, char **argv, struct buf *out)
 }
 
 /* As "joined a r 1": of its type the last word, then who, where, why, and how many are there. */
-static void append_event(struct buf *out, const char *text, size_t len)
+static void append_webhook_text(struct buf *out, const char *text, size_t len)
 {
 	char why[128];
 	json_t *event = json_parse(text, len, why), *peer, *count;
@@ -704,7 +704,7 @@ static void do_events(int argc, char **argv, struct buf *out)
 
 		buf_fmt(&object, "{%s}", message->str);
 		buf_str(out, i ? "; " : "");
-		append_event(out, object.data, object.len);
+		append_webhook_text(out, object.data, object.len);
 		buf_free(&object);
 	}
 	if (!r->elements)
@@ -728,7 +728,7 @@ static void append_taken(struct buf *out)
 	json_array_foreach(json_object_get(all, "events"), i, event) {
 		text = json_dumps(event, 0);
 		buf_str(out, i ? "; " : "");
-		append_event(out, text, strlen(text));
+		append_webhook_text(out, text, strlen(text));
 		free(text);
 	}
 	if (!i)

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
+import { follow, openapi, wrong } from './api.js';
 import { isAlive, signal } from './processes.js';
 import { until } from './wait.js';
 
@@ -23,6 +24,15 @@ export function verify({ headers, bytes }, secret) {
   assert.ok(Math.abs(Number(timestamp) - Date.now() / 1000) < TOLERANCE_S, `webhook-timestamp: ${timestamp}`);
   const wanted = createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.`).update(bytes).digest('base64');
   return signatures.split(' ').includes(`v1,${wanted}`);
+}
+
+const { post } = openapi.webhooks.rooms;
+
+/** It is as openapi.yaml has it. */
+function isDescribed({ headers, body }) {
+  for (const { name, schema } of post.parameters) assert.equal(wrong(schema, headers[name]), undefined, name);
+  assert.equal(headers['content-type'], 'application/json');
+  assert.equal(wrong(follow(post.requestBody.content['application/json'].schema), body), undefined);
 }
 
 /** @typedef {{id: string, number: number, type: string, timestamp: string, room: string, peer?: {id: string, username: string},
@@ -137,6 +147,7 @@ export class Receiver {
     try {
       const one = { headers: request.headers, path: `${request.method} ${request.url}`, bytes, body: JSON.parse(bytes.toString()), at: Date.now() };
       this.requests.push(one);
+      isDescribed(one);
       for (const secret of this.secrets) assert.ok(verify(one, secret), 'it is signed with each secret');
       if (this.instead) {
         await this.instead(request, response);

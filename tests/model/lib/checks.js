@@ -136,6 +136,7 @@ export class Checks {
       this.hold(got.join() === sent.join(), 'not exactly once and in order',
         `${page.id} got ${got.length} of ${sent.length}`);
     }
+    const known = await this.#account();
     for (const room of simulation.rooms) {
       const members = new Set(await world.redis.ask('SMEMBERS', `channels:${room}`));
       const here = living.filter((page) => page.room === room);
@@ -145,6 +146,7 @@ export class Checks {
         this.hold(!found.length, what, found.join(' '));
       };
       differs(`members of ${room} differ`, members, ids);
+      if (known) differs(`the site's account of ${room} differs`, known.get(room) ?? [], ids);
       for (const page of here) {
         differs(`view of ${page.id} differs`, page.peers.keys(), new Set([...ids].filter((id) => id !== page.id)));
         this.#offers(page, ids);
@@ -155,6 +157,14 @@ export class Checks {
         this.hold(members.has(peer.id), 'a Node peer is no member', peer.id);
       }
     }
+  }
+
+  /** By the site's own server; null: it can't know, as of peers of the Node application nothing is told. */
+  async #account() {
+    const { world, simulation } = this;
+    this.hold(await world.redis.ask('XLEN', 'webhook') === 0, 'events wait for the site');
+    if (simulation.nodePeers.length) return null;
+    return simulation.account.rooms(Number(await world.redis.ask('HGET', 'webhook:state', 'number')));
   }
 
   /** One of a pair offers, and one only. */

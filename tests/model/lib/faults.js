@@ -100,6 +100,7 @@ export class Faults {
     }
     if (kind === 'pause') return;
     simulation.processes[number] = new Process();
+    simulation.startSender(simulation.processes[number]);
     simulation.replaced.push(process);
   }
 }

@@ -9,6 +9,7 @@
 //   stream_end, leave true or false
 //   join              'full', 'many' or the users of the others
 //   relay, broadcast  'apart', 'rate' or a number
+//   webhook_take      null, where another is the sender, or { events: [{ id, number, … }, …], reset, missing }
 import { readFileSync } from 'node:fs';
 
 export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX: 256, MAILBOX_TTL_MS: 60_000,
@@ -16,7 +17,11 @@ export const SETTINGS = { PREFIX: '', PING_MS: 10_000, GRACE_MS: 10_000, MAILBOX
   PAGE_BYTES: 300, // so that what was missed takes several
   PEER_STREAMS: 8,
   TELL_AT_ONCE: 6, // likewise: of joins and leaves
-  CLUSTER: false };
+  CLUSTER: false,
+  WEBHOOK: '1000000' };
+/** As in src/room/webhook.h. */
+export const LEASE_MS = 20_000;
+const WEBHOOK_AGE_MS = 86_400_000;
 const RATE = 100;
 const RATE_BYTES = 262_144;
 
@@ -66,6 +71,18 @@ const STEPS = {
     args: (a) => [a.peer, a.room, a.begun ?? 0],
     result: (r) => r === 1,
   },
+  webhook_take: {
+    keys: () => ['webhook', 'webhook:state', 'webhook:sender'],
+    args: (a) => [a.sender, LEASE_MS, a.most, WEBHOOK_AGE_MS],
+    result: (r) => r.length === 1 ? null : { missing: r[1], reset: r[1] < 0, givenUp: r[2],
+      events: r[0].map(([id, [, number, , text]]) => ({ id, number: Number(number), ...JSON.parse(`{${text}}`) })) },
+  },
+  webhook_sent: {
+    keys: () => ['webhook', 'webhook:state'],
+    args: (a) => [a.id, a.number],
+    result: (r) => r === 1,
+  },
+  webhook_end: { keys: () => ['webhook:sender'], args: (a) => [a.sender], result: (r) => r === 1 },
   relay: {
     keys: (a) => [`${a.peer}:channels`, `${a.to}:channels`, `rate:${a.peer}`],
     args: (a) => [a.peer, a.to, cost(a.messages), a.most, ...a.messages],

@@ -4,6 +4,7 @@ import { Faults } from './faults.js';
 import { NodePeer } from './node-peer.js';
 import { Page } from './page.js';
 import { Process } from './stream.js';
+import { Account, Sender } from './webhooks.js';
 import { World } from './world.js';
 
 const PAGES = 16;
@@ -23,21 +24,25 @@ class Simulation {
 
   /** @param {World} world
    *  @param {Course} course */
-  constructor(world, { mode, twins, node }) {
+  constructor(world, { seed, mode, twins, node }) {
     this.world = world;
     this.checks = new Checks(this);
     this.faults = new Faults(this, mode);
+    this.account = new Account(this.checks, seed);
     const page = (i) => new Page(this, `p${i}`, this.rooms[i % 2], Boolean(twins) && i < 2);
     this.pages = Array.from({ length: PAGES }, (_, i) => page(i)).concat(twins ? [page(0), page(1)] : []);
     this.nodePeers = node ? this.rooms.map((room, i) => new NodePeer(this, `node${i}`, room)) : [];
   }
 
   pagesOf(peer) { return this.pages.filter(({ id }) => id === peer); }
+  /** Beside this process. */
+  startSender(process) { return new Sender(this.world, process, this.account); }
   allProcesses() { return [...this.processes, ...this.replaced]; }
 
   async run() {
     const { world, checks } = this;
     const violated = () => checks.violations.length > 0;
+    for (const process of this.processes) this.startSender(process);
     for (const page of this.pages) {
       page.openIn(world.below(3000));
       world.at(6000, () => page.act());

@@ -35,10 +35,12 @@ end
 for _, name in ipairs({'EXPIRE', 'EXPIREAT', 'PEXPIREAT', 'EXPIRETIME', 'PEXPIRETIME', 'TTL', 'SETEX', 'PSETEX', 'GETEX'}) do
   does[name] = function() error('virtual.lua: make ' .. name .. ' virtual') end
 end
-function does.SET(call, key, value, ...)
-  if select('#', ...) > 0 then error('virtual.lua: make the options of SET virtual') end
+function does.SET(call, key, value, option, ms, ...)
+  if option and option ~= 'PX' or select('#', ...) > 0 then error('virtual.lua: make the options of SET virtual') end
   real.call('ZREM', 'sim:expiry', key)
-  return call('SET', key, value)
+  local done = call('SET', key, value)
+  if option then expire(key, tonumber(ms)) end
+  return done
 end
 -- `*` is the clock, or the stream's last id where that is ahead: as Redis does.
 function does.XADD(call, key, ...)

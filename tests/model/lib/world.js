@@ -138,7 +138,7 @@ export class World {
 
   // tasks
 
-  spawn(task, owner) {
+  spawn(task, owner, ms = this.latency()) {
     const step = async () => {
       if (owner && !owner.alive) return;
       if (owner?.frozen) {
@@ -148,7 +148,7 @@ export class World {
       const { value, done } = await task.next();
       if (!done) this.at(value, step);
     };
-    this.at(this.latency(), step);
+    this.at(ms, step);
   }
 
   latency() { return this.choice([0, 1, 1, 2, 3, 8, 20]); }

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "conf/conf.h"
 #include "room/presence.h"
+#include "room/webhook.h"
 #include "store/redis.h"
 #include "store/store.h"
 
@@ -22,13 +23,14 @@ extern char **environ;
 enum {
 	ROUND_TRIPS = 3,
 	FAR_MS = 200,			/* four of these are most of DIAL_MS (store/dial.h) */
+	BEHIND_MS = 60 * 1000,		/* a site that is slow, or away */
 };
 
 static void print_setting(void *unused, const char *name, const char *value,
 			  const char *source)
 {
 	(void)unused;
-	printf("%-25s %-39s  %s\n", name, value, source);
+	printf("%-26s %-39s  %s\n", name, value, source);
 }
 
 /* Each line after a word. */
@@ -96,6 +98,20 @@ static void print_distance(struct redis *redis, const struct conf *conf)
 		       "time\n", ms);
 }
 
+static void print_webhooks(struct redis *redis, const struct conf *conf)
+{
+	struct webhook_state state;
+
+	if (!conf->webhook || webhook_state(redis, conf, &state))
+		return;
+	if (!state.is_sent)
+		printf("warning: DRAWBRIDGE_WEBHOOK: nobody sends: \"drawbridge webhook\" has to "
+		       "run on some host, as by drawbridge-webhook.service\n");
+	if (state.oldest_ms > BEHIND_MS)
+		printf("warning: DRAWBRIDGE_WEBHOOK: the site is behind by %lld s; %lld events "
+		       "wait\n", state.oldest_ms / 1000, state.waiting);
+}
+
 /* By the same code as the programs, on a connection that blocks. What is wrong comes by
  * the log. */
 static void connect_redis(const struct conf *conf)
@@ -103,8 +119,10 @@ static void connect_redis(const struct conf *conf)
 	struct redis *redis = redis_new(-1);
 
 	log_set_sink(print_redis_fact);
-	if (!redis_connect(redis))
+	if (!redis_connect(redis)) {
 		print_distance(redis, conf);
+		print_webhooks(redis, conf);
+	}
 	redis_free(redis);
 }
 

@@ -111,6 +111,24 @@ enum err webhook_end(struct redis *r, const struct conf *c, const char *sender)
 	return e;
 }
 
+enum err webhook_state(struct redis *r, const struct conf *c, struct webhook_state *state)
+{
+	struct script_args args = { .count = 0 };
+	struct reply *reply = NULL;
+	enum err e;
+
+	args_append_key(&args, c, "webhook", "", "");
+	append_sender_key(&args, c);
+	e = args_run(r, SCRIPT_WEBHOOK_STATE, &args, &reply);
+	*state = (struct webhook_state){
+		.waiting = reply_number(reply_at(reply, 0)),
+		.oldest_ms = reply_number(reply_at(reply, 1)),
+		.is_sent = reply_number(reply_at(reply, 2)),
+	};
+	reply_free(reply);
+	return e;
+}
+
 /* Ids of Redis have a '-', so another character is between the two; not the full stop, which
  * separates what is signed. */
 void webhook_append_id(struct buf *to, const struct webhook_batch *batch)

@@ -49,6 +49,14 @@ enum err webhook_sent(struct redis *r, const struct conf *c, const struct webhoo
 /* It is the sender no more. */
 enum err webhook_end(struct redis *r, const struct conf *c, const char *sender);
 
+struct webhook_state {
+	long long waiting;		/* events */
+	long long oldest_ms;		/* since the oldest of them became true; 0: none */
+	bool is_sent;			/* somebody is the sender */
+};
+
+enum err webhook_state(struct redis *r, const struct conf *c, struct webhook_state *state);
+
 /* Appends what names this batch, and no other one. */
 void webhook_append_id(struct buf *to, const struct webhook_batch *batch);
 

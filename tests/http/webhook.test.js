@@ -306,6 +306,20 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     assert.equal(receiver.account.resets, resets + 1);
   });
 
+  it('drawbridge check says that nobody sends', async () => {
+    const { drawbridge, conf } = /** @type {import('./lib/server.js').Server} */ (site.servers[0]);
+    const check = () => command(drawbridge, ['check'], { CONF: conf });
+    const { status, out } = await check();
+    assert.equal(status, 0, out);
+    assert.doesNotMatch(out, /warning: DRAWBRIDGE_WEBHOOK/);
+    const goOn = holdSenders(site);
+    await site.redis('DEL', 'webhook:sender');
+    const { status: warned, out: warnings } = await check();
+    goOn();
+    assert.equal(warned, 0, warnings);
+    assert.match(warnings, /^warning: DRAWBRIDGE_WEBHOOK: nobody sends: "drawbridge webhook" has to run/m);
+  });
+
   it('whoever dies of the senders, one is there again', async () => {
     const [pid] = site.processes('drawbridge');
     signal(pid, 'SIGKILL');

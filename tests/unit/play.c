@@ -767,6 +767,20 @@ static void do_take(int argc, char **argv, struct buf *out)
 		buf_str(out, ", more");
 }
 
+static void do_state(int argc, char **argv, struct buf *out)
+{
+	struct webhook_state state;
+	enum err e = webhook_state(redis, &conf, &state);
+
+	(void)argc;
+	(void)argv;
+	if (e)
+		append_error(out, e);
+	else
+		buf_fmt(out, "%lld, %lld s%s", state.waiting, state.oldest_ms / 1000,
+			state.is_sent ? ", sent" : "");
+}
+
 /* What was taken last. */
 static void do_arrived(int argc, char **argv, struct buf *out)
 {
@@ -1079,6 +1093,7 @@ static const struct {
 	{ "webhook", 1, false, do_webhook },
 	{ "events", 0, false, do_events },
 	{ "take", 1, true, do_take },
+	{ "state", 0, true, do_state },
 	{ "arrived", 0, true, do_arrived },
 	{ "retire", 1, true, do_retire },
 	{ "node", 2, false, do_node },

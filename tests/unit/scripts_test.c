@@ -936,6 +936,10 @@ static void test_webhook_take(void **state)
 		{ "a clock that went back an hour: not for an hour",
 		  FOUR " | take s | later -3600000 | ?take t | later 20001 | ?take t 1",
 		  "wait 20000 | occupied r, reset" },
+		{ "what waits, for how long, and whether somebody sends it",
+		  FOUR " | ?state | later 90000 | take s 1 | ?state | arrived | retire s | ?state | "
+		  "take s | arrived | ?state",
+		  "4, 0 s | 4, 90 s, sent | 3, 90 s | 0, 0 s, sent" },
 		{ "who was replaced may say that a batch has arrived; twice is as once",
 		  FOUR " | take s 2 | later 20001 | take t 2 | ?arrived | ?take t 1 | ?arrived | "
 		  "?arrived | ?take t", "ok | left a r left 0 | ok | ok | vacated r" },
@@ -1095,6 +1099,7 @@ static const struct script_call {
 	  "reset", "nothing, reset", "webhook webhook:state webhook:sender", NULL, true },
 	{ "webhook_sent", FOUR " | take s", "?arrived", "ok", "ok", "webhook webhook:state", NULL,
 	  true },
+	{ "webhook_state", FOUR, "?state", "4, 0 s", "0, 0 s", "webhook", NULL, true },
 	{ "webhook_end", FOUR " | take s", "?retire s", "ok", "ok", "webhook:sender", NULL, true },
 	{ "sweep", ROOM " | close c | end c | later 15001", "?sweep", "sweep moved",
 	  "sweep", "present leaving", NULL, true },

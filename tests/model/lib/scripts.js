@@ -33,7 +33,7 @@ export const COST_MAX = 6 * Math.floor(RATE_BYTES / RATE) * RATE;
 
 const own = (a) => [`peer:${a.peer}`, `mailbox:${a.peer}`, `${a.peer}:channels`, 'present', 'leaving'];
 const messages = (list) => list.map(([id, [, message]]) => [id, message]);
-const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r === -2 ? 'mailbox full' : r;
+const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r === -2 ? 'mailbox full' : Number(r);
 /** What a script answers that has not told all; of what it was asked, too. */
 const BEGUN = -4, AGAIN = [-3, BEGUN];
 
@@ -85,13 +85,13 @@ const STEPS = {
   webhook_end: { keys: () => ['webhook:sender'], args: (a) => [a.sender], result: (r) => r === 1 },
   relay: {
     keys: (a) => [`${a.peer}:channels`, `${a.to}:channels`, `rate:${a.peer}`],
-    args: (a) => [a.peer, a.to, cost(a.messages), a.most, ...a.messages],
+    args: (a) => [a.peer, a.to, cost(a.messages), a.most, 0, a.once ?? '', ...a.messages],
     result: sent,
   },
   broadcast: {
     keys: (a) => [`channels:${a.room}`, `rate:${a.peer}`, `entering:${a.room}`],
-    args: (a) => [a.peer, a.room, cost([a.message]), a.most, a.message, a.position ?? ''],
-    result: (r) => Array.isArray(r) && r.length === 2 ? { again: { position: r[1] } } : sent(r),
+    args: (a) => [a.peer, a.room, cost([a.message]), a.most, 0, a.once ?? '', a.message, a.position ?? ''],
+    result: (r) => !Array.isArray(r) || r.length === 1 ? sent(r) : r[1] ? { again: { position: r[1] } } : r[2],
   },
 };
 

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { command } from './lib/command.js';
-import { examples } from './lib/documents.js';
+import { alike, examples } from './lib/documents.js';
 import { suite } from './lib/suite.js';
 import { randomSecret } from './lib/tokens.js';
 
@@ -19,15 +19,6 @@ function typed(block) {
     const [, input, answer = ''] = /^((?:.*[\\|]\n)*.*)(?:\n([^]*))?$/.exec(part) ?? [];
     return { input, answer: answer.replaceAll('\n', '') };
   });
-}
-
-/** Whether a value is like the one that the page has, in which "..." and a time are any. */
-function alike(value, told) {
-  if (typeof told === 'string' && told.includes('...')) return typeof value === 'string' && value !== '';
-  if (typeof told === 'number' && told > 1e9) return typeof value === 'number';
-  if (typeof told !== 'object' || told === null) return value === told;
-  return typeof value === 'object' && value !== null && Object.keys(value).join() === Object.keys(told).join() &&
-    Object.keys(told).every((key) => alike(value[key], told[key]));
 }
 
 const parseEvent = (text) => Object.fromEntries(text.split('\n').map((line) => /** @type {[string, string]} */ (line.split(/: (.*)/))));

@@ -47,3 +47,31 @@ export function examples() {
   const [text] = told('src/man/drawbridge.7.in', /^\.Sh EXAMPLES\n([^]*?)^\.Sh /m);
   return Array.from(text.matchAll(/^\.Bd -literal.*\n([^]*?)\n\.Ed$/gm), ([, block]) => block.replaceAll('\\e', '\\'));
 }
+
+/** Whether a value is like the one that a document has, in which "..." and a time are any. */
+export function alike(value, told) {
+  if (typeof told === 'string' && told.includes('...')) return typeof value === 'string' && value !== '';
+  if (typeof told === 'number' && told > 1e9) return typeof value === 'number';
+  if (typeof told !== 'object' || told === null) return value === told;
+  return typeof value === 'object' && value !== null && Object.keys(value).join() === Object.keys(told).join() &&
+    Object.keys(told).every((key) => alike(value[key], told[key]));
+}
+
+/** "From your server": {heading: examples}, each {code: {sh, python, php, js}, says}: by language, and what it prints, which
+ *  the first examples do not. */
+export function serverExamples() {
+  const [, ...sections] = read('src/doc/from-your-server.md').split(/^## /m);
+  return Object.fromEntries(sections.map((section) => {
+    /** @type {{code: Record<string, string>, says?: string}[]} */
+    const examples = [{ code: {} }];
+    for (const [, language, text] of section.matchAll(/^```(\w+)\n([^]*?)^```$/gm)) {
+      if (language === 'json' || language === 'text') {
+        examples[examples.length - 1].says = text.trim();
+        examples.push({ code: {} });
+      } else {
+        examples[examples.length - 1].code[language] = text;
+      }
+    }
+    return [section.split('\n')[0], examples.filter(({ code, says }) => says ?? Object.keys(code).length)];
+  }));
+}

@@ -14,6 +14,7 @@
  *     leave (peer)           and is not any more
  *     peer (peer)            its state, its path, its name or its detail is another
  *     data (data, peer)      a text, or bytes as Uint8Array
+ *     event (name, data)     what the site's own server has sent
  */
 
 import { MESSAGE_MAX, Quota, contentLength, encode } from './client/bytes.js';
@@ -39,6 +40,7 @@ export { Refusal };
  * @property {RTCConfiguration} [rtc]  besides iceServers, as {iceTransportPolicy: 'relay'}
  * @property {number} [maxReceive]  bytes of a message that may come, 16 MiB if not given. Of who sends more
  *     nothing is taken any more, and `detail` of that peer says so.
+ * @property {string[]} [events]  names of those that the site's own server sends, and that the page wants
  */
 
 const RECEIVE_MAX = 16 * 1024 * 1024;
@@ -56,7 +58,7 @@ export class Drawbridge extends Emitter {
   #connecting = null;
 
   /** @param {Options} [options] */
-  constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc, maxReceive = RECEIVE_MAX } = {}) {
+  constructor({ username = 'guest', base = new URL('..', import.meta.url), access, rtc, maxReceive = RECEIVE_MAX, events = [] } = {}) {
     super();
     if (!(Number.isInteger(maxReceive) && maxReceive > 0 && maxReceive <= MESSAGE_MAX)) {
       throw new RangeError(`maxReceive is 1 to ${MESSAGE_MAX} bytes.`);
@@ -64,7 +66,7 @@ export class Drawbridge extends Emitter {
     this.#rtc = rtc;
     this.#maxReceive = maxReceive;
     const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
-      ['session-description', 'ice-candidate', RELAYED]);
+      ['session-description', 'ice-candidate', RELAYED, ...events]);
     this.#signaling = signaling;
     this.#ice = new IceServers(() => signaling.ice(), (servers, late) => {
       for (const { connection } of this.#peers.values()) {
@@ -86,6 +88,10 @@ export class Drawbridge extends Emitter {
     signaling.on('session-description', ({ peer, data }) => this.#peers.get(peer.id)?.connection.described(data));
     signaling.on('ice-candidate', ({ peer, data }) => this.#peers.get(peer.id)?.connection.candidate(data));
     signaling.on(RELAYED, ({ peer, data }) => this.#peers.get(peer.id)?.relayed(data));
+    for (const name of new Set(events)) {
+      // Peers may relay one of this name, too, but not without saying who they are.
+      signaling.on(name, ({ peer, data }) => peer === null && this.emit('event', name, data));
+    }
     signaling.on('network', () => {
       for (const { connection } of this.#peers.values()) connection.hurry();
     });

@@ -1,6 +1,7 @@
 // client.test.js - the client module in a page of another origin, when all is well.
 import assert from 'node:assert/strict';
 import { stepsNow } from '../http/lib/pace.js';
+import { nowSeconds, sign } from '../http/lib/tokens.js';
 import { SOON_MS, WAIT_MS } from './lib/boards.js';
 import { INSECURE } from './lib/guests.js';
 import { suite } from './lib/suite.js';
@@ -41,6 +42,25 @@ suite('client', {}, (test) => {
     await says(talk[1], 'ann: <b>hello</b>');
     await talk[0].close();
     await says(talk[1], 'ann has gone');
+  });
+
+  test('what the site’s own server sends is heard, where the page has asked for it, and cannot be forged', async (room) => {
+    const ann = await room.guest('ann', { options: { events: ['news'] } });
+    await ann.run(() => {
+      globalThis.news = [];
+      globalThis.bridge.on('event', (...said) => globalThis.news.push(said));
+    });
+    const [bob] = await room.site.room(room.name, 1);
+    await ann.until((id) => globalThis.bridge.peers.some((peer) => peer.id === id), bob.id);
+    const { id } = await ann.run(() => globalThis.bridge.user);
+    const token = sign({ server: true, exp: nowSeconds() + 60 }, room.site.secret);
+    await bob.relay({ id }, 'news', 'forged');
+    for (const [event, data] of [['olds', 1], ['news', 2]]) {
+      const path = event === 'olds' ? `/server/rooms/${room.name}/events/${event}` : `/server/peers/${id}/events/${event}`;
+      assert.equal((await room.site.request('POST', path, { token, body: JSON.stringify(data) })).status, 200);
+    }
+    await ann.until(() => globalThis.news.length);
+    assert.deepEqual(await ann.run(() => globalThis.news), [['news', 2]]);
   });
 
   test('a page of an origin that is not listed is let in nowhere', async (room) => {

@@ -73,7 +73,7 @@ export class Signaling extends Emitter {
 
   /**
    * @param {Options} options
-   * @param {string[]} events  that peers relay
+   * @param {string[]} events  that peers relay, or the site's own server sends
    */
   constructor({ base, username, access }, events) {
     super();

@@ -1,7 +1,8 @@
 // client.test.js - the client module in a page of another origin, when all is well.
 import assert from 'node:assert/strict';
-import { stepsNow } from '../http/lib/pace.js';
-import { nowSeconds, sign } from '../http/lib/tokens.js';
+import { seconds, stepsNow } from '../http/lib/pace.js';
+import { nowSeconds, randomId, sign } from '../http/lib/tokens.js';
+import { until } from '../http/lib/wait.js';
 import { SOON_MS, WAIT_MS } from './lib/boards.js';
 import { INSECURE } from './lib/guests.js';
 import { suite } from './lib/suite.js';
@@ -61,6 +62,34 @@ suite('client', {}, (test) => {
     }
     await ann.until(() => globalThis.news.length);
     assert.deepEqual(await ann.run(() => globalThis.news), [['news', 2]]);
+  });
+
+  test('a site with tokens of its own: its page, as it is documented, keeps its id, and shows why it is refused', async (room) => {
+    const asked = [];
+    const lasts = seconds(6, 20);
+    room.pages.access = (id) => {
+      asked.push(id);
+      const user = { id: id || randomId('visitor-'), username: 'Ann' };
+      const expires = nowSeconds() + (id ? 600 : lasts);
+      return { token: sign({ ...user, iat: nowSeconds(), exp: expires }, room.site.secret), user, expires };
+    };
+    const { base } = room.site.servers[0];
+    const open = async () => {
+      const page = await (await room.context()).newPage();
+      await page.goto(`${room.pages.origins[0]}/?site=${encodeURIComponent(base.href)}`);
+      await page.waitForFunction(() => globalThis.bridge);
+      return page;
+    };
+    const ann = await open();
+    await ann.evaluate((name) => globalThis.bridge.join(name), room.name);
+    const { id } = await ann.evaluate(() => globalThis.bridge.user);
+    await until(() => asked.length > 1, 'the next token', 1000 * lasts + WAIT_MS);
+    assert.deepEqual(asked, ['', id]);
+    room.pages.access = () => null;
+    const bob = await open();
+    await bob.evaluate(() => { globalThis.bridge.connect().catch(() => {}); });
+    await bob.waitForFunction(() => globalThis.bridge.state === 'refused');
+    assert.equal(await bob.evaluate(() => globalThis.bridge.detail), 'You cannot enter at the moment.');
   });
 
   test('a page of an origin that is not listed is let in nowhere', async (room) => {

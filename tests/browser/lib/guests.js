@@ -1,6 +1,7 @@
 // guests.js - somebody else's page, on an origin of its own, that imports the client module.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import { sitePage } from '../../http/lib/documents.js';
 import { WAIT_MS } from './boards.js';
 
 /** The page's host. One under .test is no secure context, 127.0.0.1 is. */
@@ -18,11 +19,24 @@ function example(base) {
   return /```html\n(.*?)```/s.exec(readme)[1].replace('https://draw.example/', base);
 }
 
+/** The page of a site with tokens of its own that src/doc/from-your-server.md shows, likewise. */
+const site = (base) => `<!doctype html><title>A site</title><script type="module">
+${sitePage().replace('https://draw.example/', base)}
+Object.assign(globalThis, { bridge });
+</script>`;
+
 export class Pages {
+  /** What /draw-token answers to who has this id, or ''; null: it is refused. @type {(id: string) => object | null} */ access;
   #server = http.createServer(({ url }, response) => {
-    const { searchParams } = new URL(url, 'http://guest.test');
+    const { pathname, searchParams } = new URL(url, 'http://guest.test');
+    if (pathname === '/draw-token') {
+      const pass = this.access(searchParams.get('id'));
+      response.writeHead(pass ? 200 : 403, { 'Content-Type': 'application/json' }).end(JSON.stringify(pass));
+      return;
+    }
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
-    response.end(searchParams.has('example') ? example(searchParams.get('example')) : PAGE);
+    response.end(searchParams.has('example') ? example(searchParams.get('example'))
+      : searchParams.has('site') ? site(searchParams.get('site')) : PAGE);
   });
   /** @type {number} */ #port;
 

@@ -75,3 +75,6 @@ export function serverExamples() {
     return [section.split('\n')[0], examples.filter(({ code, says }) => says ?? Object.keys(code).length)];
   }));
 }
+
+/** What the page of such a site has, as a module: with `bridge`, which asks it for tokens. */
+export const sitePage = () => told('src/doc/from-your-server.md', /^((?: {4}import \{ Drawbridge, Refusal )(?:.*\n(?: {4}|(?=\n)))+.*)$/m)[0].replace(/^ {4}/gm, '');

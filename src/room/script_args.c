@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "room/report.h"
 #include "room/script_args.h"
 
 void args_append_key(struct script_args *args, const struct conf *c, const char *prefix,
@@ -51,6 +52,7 @@ void args_append_number(struct script_args *args, long long n)
 enum err args_run(struct redis *r, enum script script, const struct script_args *args,
 		  struct reply **reply)
 {
+	report_if_due(r);
 	return redis_run(r, script, args->keys, args->args, args->count, reply);
 }
 
@@ -108,6 +110,7 @@ void args_enqueue(struct redis *r, struct redis_command *cmd, enum script script
 		  void (*done)(struct redis_command *cmd, enum err e,
 			       struct reply *reply))
 {
+	report_if_due(r);
 	*cmd = (struct redis_command){
 		.script = script, .keys = args->keys, .args = args->args,
 		.count = args->count, .done = done,

@@ -234,6 +234,58 @@ static void append_histogram(struct buf *out, int m)
 	buf_fmt(out, "%s_count %" PRIu64 "\n", name, count);
 }
 
+/* A member of an object, with a comma before it unless it is the first. */
+static void append_json_name(struct buf *out, const char *name, size_t len)
+{
+	if (out->data[out->len - 1] != '{')
+		buf_char(out, ',');
+	buf_fmt(out, "\"%.*s\":", (int)len, name);
+}
+
+static void append_json_histogram(struct buf *out, int m)
+{
+	uint64_t sum = metric_value(m, SUM), count = 0;
+
+	for (unsigned i = 0; i <= LONGER; i++)
+		count += metric_value(m, i);
+	buf_fmt(out, "{\"count\":%" PRIu64 ",\"sum\":%" PRIu64 ".%09" PRIu64 "}", count,
+		sum / 1000000000, sum % 1000000000);
+}
+
+static void append_json_words(struct buf *out, int m)
+{
+	const struct metric_row *r = &metrics[m];
+
+	buf_char(out, '{');
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->words[i] && metric_value(m, i)) {
+			append_json_name(out, r->words[i], strlen(r->words[i]));
+			buf_fmt(out, "%" PRIu64, metric_value(m, i));
+		}
+	buf_char(out, '}');
+}
+
+void metric_append_json(struct buf *out)
+{
+	buf_char(out, '{');
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		const struct metric_row *r = &metrics[m];
+		const char *name = r->name + strlen("drawbridge_");
+		size_t len = strlen(name) - (r->type == counter ? strlen("_total") : 0);
+
+		if (r->type == gauge || (r->type == counter && !r->label && !metric_value(m, 0)))
+			continue;
+		append_json_name(out, name, len);
+		if (r->type == histogram)
+			append_json_histogram(out, m);
+		else if (r->label)
+			append_json_words(out, m);
+		else
+			buf_fmt(out, "%" PRIu64, metric_value(m, 0));
+	}
+	buf_char(out, '}');
+}
+
 static void append_values(struct buf *out, int m)
 {
 	const struct metric_row *r = &metrics[m];

@@ -108,4 +108,8 @@ uint64_t metric_layout(void);
 /* Appends all of them in Prometheus' text format 0.0.4. */
 void metric_append_all(struct buf *out);
 
+/* Appends the counters and histograms that are not 0 as a JSON object: {"joins":3,
+ * "relays":{"kept":1},"redis_round_trip_seconds":{"count":9,"sum":0.002}}. */
+void metric_append_json(struct buf *out);
+
 #endif

@@ -197,6 +197,11 @@ void quota_release(void)
 		release_slot();
 }
 
+uint64_t quota_counted(void)
+{
+	return count_streams();
+}
+
 uint64_t quota_used(void)
 {
 	free_dead_slots_if_due();

@@ -18,4 +18,8 @@ void quota_release(void);
 
 uint64_t quota_used(void);
 
+/* The same without a look at each process, so with the streams of those that were killed
+ * since the last one. */
+uint64_t quota_counted(void);
+
 #endif

@@ -72,6 +72,7 @@ static bool check_layout(struct shared *s)
 	uint64_t layout = metric_layout();
 
 	if (!s->layout && !s->size) {
+		id_random(s->id);
 		s->size = sizeof *s;
 		s->layout = layout;
 	}

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/id.h"
 #include "conf/conf.h"
 #include "shared/metric.h"
 
@@ -22,9 +23,11 @@ struct shared {
 	/* How the rest is laid out; 0 where it is new. Another version of the
 	 * programs has another layout or size. */
 	uint64_t layout, size;
+	char id[ID_RANDOM_LEN + 1];		/* of these counts; "": of one process */
 	_Atomic uint64_t cells[METRIC_COUNT][METRIC_CELLS];
 	atomic_uint slots_used;			/* those above were never used */
 	_Atomic int64_t free_dead_at;		/* see quota.c; of clock_ms() */
+	_Atomic int64_t report_at, recount_at;	/* see room/report.c; likewise */
 	_Atomic uint64_t slots[SHARED_SLOTS];	/* see quota.c */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "room/report.h"
 #include "shared/shared.h"
 #include "store/store.h"
 #include "web/fcgi.h"
@@ -49,5 +50,6 @@ bool program_start(int argc, char **argv, const char *name, struct conf *conf)
 	conf_load(conf);
 	init_store(conf);
 	shared_init(conf);
+	report_init(conf);
 	return fcgi_init(conf->body_max, conf->body_timeout);
 }

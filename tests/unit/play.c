@@ -14,6 +14,8 @@
 
 #include "base/sha1.h"
 #include "play.h"
+#include "room/report.h"
+#include "room/script_args.h"
 #include "redis_server.h"
 #include "room/server.h"
 #include "room/webhook.h"
@@ -598,6 +600,45 @@ static void do_revoked(int argc, char **argv, struct buf *out)
 	append_error(out, server_revoked(redis, &conf, &t->peer, t->issued));
 }
 
+/* Hosts */
+
+/* report HOST COUNTS */
+static void do_report(int argc, char **argv, struct buf *out)
+{
+	struct script_args args = { .count = 0 };
+	struct reply *reply = NULL;
+
+	args_append_key(&args, &conf, "hosts", "", "");
+	args_append_string(&args, argv[0]);
+	args_append_string(&args, argv[argc - 1]);
+	append_error(out, args_run(redis, SCRIPT_REPORT, &args, &reply));
+	reply_free(reply);
+}
+
+/* How many rooms, peers here and away, and what each host has reported in this step. */
+static void do_watch(int argc, char **argv, struct buf *out)
+{
+	struct overview all;
+	enum err e = report_overview(redis, &conf, &all);
+	const char *reports[64] = { NULL };
+	size_t count = reply_count(all.reports);
+
+	(void)argc;
+	(void)argv;
+	if (e) {
+		append_error(out, e);
+		return;
+	}
+	buf_fmt(out, "%lld rooms, %lld here, %lld away, ", all.rooms, all.here, all.away);
+	if (all.events)
+		buf_fmt(out, "%lld events since %lld, ", all.events, all.first_ms);
+	for (size_t i = 0; i < count; i++)
+		reports[i] = reply_string(reply_at(reply_at(all.reports, i), 1), NULL);
+	buf_str(out, count ? "" : "nobody");
+	append_sorted(out, reports, count);
+	reply_free(all.reply);
+}
+
 /* Redis itself */
 
 /* Peers of the Node application: in both sets, without an end. */
@@ -911,6 +952,20 @@ static void older_field(const char *key, const char *field, long long ms)
 	freeReplyObject(r);
 }
 
+static void older_reports(const char *key, long long ms)
+{
+	redisReply *r = ask("HGETALL %s", key);
+
+	for (size_t i = 0; i + 1 < r->elements; i += 2) {
+		const char *value = r->element[i + 1]->str;
+		char made[256];
+
+		snprintf(made, sizeof made, "%lld%s", atoll(value) - ms, strchr(value, ' '));
+		tell("HSET %s %s %s", key, r->element[i]->str, made);
+	}
+	freeReplyObject(r);
+}
+
 /* later MS: the clock has moved by so much, back where it is negative. */
 static void do_later(int argc, char **argv, struct buf *out)
 {
@@ -944,6 +999,8 @@ static void do_later(int argc, char **argv, struct buf *out)
 			older_set(key, ms);
 		else if (!strncmp(name, "revoked:", 8))
 			tell("SET %s %lld KEEPTTL", key, ask_number("INCRBY %s 0", key) - ms / 1000);
+		else if (!strcmp(name, "hosts"))
+			older_reports(key, ms);
 		at = ask_number("PEXPIRETIME %s", key);
 		if (at > 0)
 			tell("PEXPIREAT %s %lld", key, at - ms);
@@ -1081,6 +1138,8 @@ static const struct {
 	{ "issued", 1, false, do_issued },
 	{ "relay", 3, true, do_relay },
 	{ "broadcast", 3, true, do_broadcast },
+	{ "report", 2, true, do_report },
+	{ "watch", 0, false, do_watch },
 	{ "access", 1, true, do_access },
 	{ "issue", 1, false, do_issue },
 	{ "rooms", 1, true, do_rooms },

@@ -1033,6 +1033,38 @@ static void test_webhook_backlog(void **state)
 	buf_free(&got);
 }
 
+static void test_report(void **state)
+{
+	static const struct script_row rows[] = {
+		{ "the last of each host", "report h 1 | report i 2 | report h 3 | ?watch | ?keys",
+		  "0 rooms, 0 here, 0 away, 2 3 | hosts=kept" },
+		{ "who was silent for a minute and two pings is not shown",
+		  "report h 1 | later 70000 | report i 2 | later 10001 | ?watch",
+		  "0 rooms, 0 here, 0 away, 2" },
+		{ "what waits for the site, and since when",
+		  "redis XADD %webhook 5-1 m 1 | redis XADD %webhook 7-1 m 1 | ?watch",
+		  "0 rooms, 0 here, 0 away, 2 events since 5, nobody" },
+		{ "a full memory keeps the last that it has taken", "report h 1 | memory full | "
+		  "?report h 2 | ?watch", "ok | 0 rooms, 0 here, 0 away, 1" },
+	};
+	char result[256];
+	struct buf b = BUF_INIT(sizeof result);
+
+	(void)state;
+	RUN(rows);
+	/* One more than Redis keeps: the one that was silent for longest goes. */
+	play_begin();
+	for (int i = 0; i < 65; i++) {
+		snprintf(result, sizeof result, "report h%d %d | later 1", i, i);
+		play(result, &b);
+	}
+	play("report h1 again | ?redis HLEN %hosts | ?redis HEXISTS %hosts h0 | "
+	     "?redis HEXISTS %hosts h1 | ?redis HEXISTS %hosts h64", &b);
+	assert_string_equal(b.data, "64 | 0 | 1 | 1");
+	buf_free(&b);
+	play_end();
+}
+
 /* Every script in one course: what comes before, it, and what it answers there
  * and on an empty Redis. A name begins with that of the script. */
 #define ROOM "enter a b c r | open d"
@@ -1101,6 +1133,10 @@ static const struct script_call {
 	  true },
 	{ "webhook_state", FOUR, "?state", "4, 0 s", "0, 0 s", "webhook", NULL, true },
 	{ "webhook_end", FOUR " | take s", "?retire s", "ok", "ok", "webhook:sender", NULL, true },
+	{ "report", "report h counts", "?report h more", "ok", "ok", "hosts", NULL, true },
+	{ "watch", ROOM " | redis ZADD %rooms 0 r | close c | end c | report h counts", "?watch",
+	  "1 rooms, 3 here, 1 away, counts", "0 rooms, 0 here, 0 away, nobody",
+	  "rooms present leaving hosts webhook", NULL, true },
 	{ "sweep", ROOM " | close c | end c | later 15001", "?sweep", "sweep moved",
 	  "sweep", "present leaving", NULL, true },
 };
@@ -1374,6 +1410,7 @@ int main(void)
 		COURSE(test_webhook),
 		COURSE(test_webhook_take),
 		COURSE(test_webhook_backlog),
+		COURSE(test_report),
 		COURSE(test_all_called),
 		COURSE(test_flushed),
 		COURSE(test_restarted),

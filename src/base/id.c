@@ -21,6 +21,11 @@ static const char *const reserved[] = {
 	"channels",
 };
 
+/* Who could send these could make others believe that somebody has come or gone. */
+static const char *const server_events[] = {
+	"connected", "add-peer", "remove-peer", "disconnect", "ping",
+};
+
 bool id_valid(const char *s, size_t len)
 {
 	if (len < 1 || len > ID_MAX)
@@ -32,14 +37,25 @@ bool id_valid(const char *s, size_t len)
 	return true;
 }
 
-bool id_valid_name(const char *s, size_t len)
+/* A valid id, and none of these words. */
+static bool valid_but(const char *const words[], size_t count, const char *s, size_t len)
 {
 	if (!id_valid(s, len))
 		return false;
-	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-		if (strlen(reserved[i]) == len && !memcmp(reserved[i], s, len))
+	for (size_t i = 0; i < count; i++)
+		if (strlen(words[i]) == len && !memcmp(words[i], s, len))
 			return false;
 	return true;
+}
+
+bool id_valid_name(const char *s, size_t len)
+{
+	return valid_but(reserved, sizeof reserved / sizeof *reserved, s, len);
+}
+
+bool id_valid_event(const char *s, size_t len)
+{
+	return valid_but(server_events, sizeof server_events / sizeof *server_events, s, len);
 }
 
 /* Up to 256 bytes always come whole (getrandom(2)): there is no partial result to

@@ -18,6 +18,9 @@ bool id_valid(const char *s, size_t len);
 /* A valid id that is no word of our own URLs. */
 bool id_valid_name(const char *s, size_t len);
 
+/* A valid id that is no event of our own. */
+bool id_valid_event(const char *s, size_t len);
+
 /* Unguessable, from getrandom(2). */
 void id_random(char out[ID_RANDOM_LEN + 1]);
 

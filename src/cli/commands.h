@@ -14,7 +14,8 @@ struct command {
 };
 
 extern const struct command command_check, command_token, command_doctor,
-	command_health, command_webhook;
+	command_health, command_rooms, command_room, command_peer, command_kick,
+	command_send, command_watch, command_webhook;
 
 enum { EXIT_WRONG = 1, EXIT_USAGE = 2 };
 

@@ -11,8 +11,9 @@
 #include "cli/commands.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_token, &command_doctor, &command_health, &command_webhook,
-	NULL,
+	&command_check, &command_token, &command_doctor, &command_health, &command_rooms,
+	&command_room, &command_peer, &command_kick, &command_send, &command_watch,
+	&command_webhook, NULL,
 };
 
 int usage_error(const char *fmt, ...)
@@ -67,7 +68,6 @@ int main(int argc, char **argv)
 			argv[1] = argv[0];	/* getopt's complaints name it */
 			return run_command(commands[i], argc - 1, argv + 1);
 		}
-	return usage_error("%s%s; expected check, token, doctor, health, webhook, "
-			   "--version or --help",
+	return usage_error("%s%s; see drawbridge --help",
 			   *word ? "unknown command: " : "missing command", word);
 }

@@ -52,9 +52,9 @@ function words() {
 function names() {
   const { Name, EventName } = openapi.components.schemas;
   same(OPENAPI, 'the schema Name', Name.not.enum, RESERVED, 'reserved[] of src/base/id.c');
-  same(OPENAPI, 'the schema EventName', EventName.not.enum, SERVER_EVENTS, 'server_events[] of src/web/http.c');
+  same(OPENAPI, 'the schema EventName', EventName.not.enum, SERVER_EVENTS, 'server_events[] of src/base/id.c');
   same(ASYNCAPI, 'messages', MESSAGES.map(({ headers }) => headers.properties.event?.const).filter(Boolean), SERVER_EVENTS,
-    'server_events[] of src/web/http.c');
+    'server_events[] of src/base/id.c');
 }
 
 /** Headers that OpenAPI has other places for, and that of every request. */

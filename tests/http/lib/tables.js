@@ -71,7 +71,7 @@ export const ROUTES = ['signal', 'stream'].flatMap(routes);
 export const RESERVED = words('src/base/id.c', 'reserved');
 
 /** Names of events that only the server sends. */
-export const SERVER_EVENTS = words('src/web/http.c', 'server_events');
+export const SERVER_EVENTS = words('src/base/id.c', 'server_events');
 
 /** {name, member, preset, number, least, most, above}; member: of struct conf; above: another that is its lower bound, times some. */
 export function settings() {

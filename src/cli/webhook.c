@@ -39,7 +39,7 @@ enum {
 	REQUEST_MS = 10000,		/* below WEBHOOK_LEASE_LEFT_MS */
 	SITE_RETRY_MIN_MS = 1000,
 	SITE_RETRY_MAX_MS = 600 * 1000,
-	ANSWER_MAX = 64 * 1024,		/* bytes, which nobody reads */
+	DISCARDED_MAX = 64 * 1024,		/* bytes, which nobody reads */
 	LOST_LINE_MS = 60 * 1000,	/* between two lines of lost events */
 	WHY_SIZE = CURL_ERROR_SIZE,
 };
@@ -83,12 +83,12 @@ static size_t discard_answer(char *data, size_t size, size_t n, void *arg)
 
 	(void)data;
 	o->answered += size * n;
-	return o->answered > ANSWER_MAX ? 0 : size * n;
+	return o->answered > DISCARDED_MAX ? 0 : size * n;
 }
 
 static bool is_accepted(const struct outcome *o)
 {
-	bool complete = o->code == CURLE_OK || o->answered > ANSWER_MAX;
+	bool complete = o->code == CURLE_OK || o->answered > DISCARDED_MAX;
 
 	return complete && o->status >= 200 && o->status < 300;
 }
@@ -198,7 +198,7 @@ static void note_failure(struct sender *s, const struct outcome *o)
 	metric_add(METRIC_WEBHOOK_REQUESTS, REQUEST_FAILED, 1);
 	if (!s->failures++) {
 		s->failing_since = clock_ms();
-		if (o->status && (o->code == CURLE_OK || o->answered > ANSWER_MAX))
+		if (o->status && (o->code == CURLE_OK || o->answered > DISCARDED_MAX))
 			log_warn("webhook.send", "site=fails why=status-%ld%s", o->status,
 				 o->status == 410 ? " (Gone: is DRAWBRIDGE_WEBHOOK right?)" :
 				 o->status / 100 == 3 ? " (redirects are not followed)" : "");
@@ -280,7 +280,7 @@ static void stand_by(struct sender *s, const struct webhook_batch *b)
 	await_signal(s, b->wait_ms < STANDBY_MS ? b->wait_ms : STANDBY_MS);
 }
 
-static void send_on(struct sender *s)
+static void send_batches(struct sender *s)
 {
 	while (!s->stops) {
 		int64_t asked_at = clock_ms();
@@ -322,7 +322,7 @@ static void run_sender(const struct conf *conf)
 	id_random(s.name);
 	s.redis = redis_new(-1);
 	log_info("webhook.start", "version=%s sender=%s", PACKAGE_VERSION, s.name);
-	send_on(&s);
+	send_batches(&s);
 	webhook_end(s.redis, conf, s.name);
 	redis_free(s.redis);
 	curl_easy_cleanup(s.easy);

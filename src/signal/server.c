@@ -149,7 +149,7 @@ static bool parse_seconds(const json_t *json, long *to)
 
 /* Another member may be one of these misspelt, and then is not what was meant. *reason is
  * of json, which the caller frees. */
-static enum err parse_disconnect(struct call *c, json_t **json, const char **reason,
+static enum err parse_disconnect_body(struct call *c, json_t **json, const char **reason,
 				 long *seconds)
 {
 	const json_t *why, *until;
@@ -174,7 +174,7 @@ static enum err run_server_disconnect(struct call *c)
 	int streams = 0;
 	long seconds = 0;
 	json_t *json;
-	enum err e = parse_disconnect(c, &json, &reason, &seconds);
+	enum err e = parse_disconnect_body(c, &json, &reason, &seconds);
 
 	if (!e)
 		e = server_disconnect(c->redis, c->conf, c->peer, reason, seconds,

@@ -30,7 +30,7 @@ static struct conf stream_test_conf = {
 	.ping = 10, .stream_age = 3600, .send_timeout = 30,
 };
 
-/* The session: it is connected, asks, and is answered by the test */
+/* The session: it is connected, asks, and is output by the test */
 
 struct subscription {
 	enum subscription_state state;
@@ -280,21 +280,21 @@ static void test_trim(void **state)
 }
 
 /* All that the web server was sent. */
-static struct buf sent;
+static struct buf output;
 
 static void read_sent(void)
 {
 	char *to;
 	ssize_t n;
 
-	while ((to = buf_space(&sent, 4096)) &&
+	while ((to = buf_space(&output, 4096)) &&
 	       (n = recv(web_fd, to, 4096, MSG_DONTWAIT)) > 0)
-		sent.len += (size_t)n;
+		output.len += (size_t)n;
 }
 
 static bool was_sent(const char *text)
 {
-	return sent.len && memmem(sent.data, sent.len, text, strlen(text));
+	return output.len && memmem(output.data, output.len, text, strlen(text));
 }
 
 static void expect_end(struct stream *s)
@@ -304,7 +304,7 @@ static void expect_end(struct stream *s)
 	assert_false(stream_advance(s, clock_ms(), &next_at));
 	stream_free(s);
 	close(web_fd);
-	buf_free(&sent);
+	buf_free(&output);
 	published = NULL;
 	last_has_come = false;
 }
@@ -322,7 +322,7 @@ static void test_disconnected(void **state)
 	struct stream *s = follow();
 
 	(void)state;
-	sent = (struct buf)BUF_INIT(65536);
+	output = (struct buf)BUF_INIT(65536);
 	publish(messages);
 	assert_true(stream_advance(s, clock_ms(), &next_at));
 	read_sent();
@@ -364,12 +364,12 @@ static void test_disconnected_slow(void **state)
 }
 
 /* Redis was away, and says on return that the token was revoked meanwhile. */
-static void test_revoked(void **state)
+static void test_revoked_stream(void **state)
 {
 	struct stream *s = ask_again();
 
 	(void)state;
-	sent = (struct buf)BUF_INIT(65536);
+	output = (struct buf)BUF_INIT(65536);
 	answer(s, ERR_REVOKED);
 	expect_end(s);
 }
@@ -381,7 +381,7 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_disconnected),
 		cmocka_unit_test(test_disconnected_slow),
-		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_revoked_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

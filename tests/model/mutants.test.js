@@ -33,6 +33,16 @@ const MUTANTS = [
     file: 'webhook_take', from: 'if holder and holder ~= name then', to: 'if false then' },
   { why: 'one that was killed is the sender for less than its request', found: /two senders/, mode: 'pause',
     file: 'webhook_take', from: "'PX', lease)", to: "'PX', '2000')" },
+  { why: 'who was disconnected joins with its old token', found: /let in with a token/, mode: 'kill',
+    file: 'join', from: 'if is_revoked(peer, issued) then return -6 end', to: '' },
+  { why: 'or connects', found: /let in with a token/, mode: 'kill',
+    file: 'connect', from: 'if is_revoked(peer, issued) then return -6 end', to: '' },
+  { why: 'who is disconnected stays in its rooms', found: /disconnected, and in its room/, mode: 'kill',
+    file: 'disconnect', from: "local left = leave(peer, names, 'removed')", to: 'local left = false' },
+  { why: 'who is removed does not hear so', found: /does not hear so/, mode: 'kill',
+    file: 'server_remove', from: 'if was then deliver', to: 'if false then deliver' },
+  { why: 'a room is not put into the index', found: /not in the index/, mode: 'kill',
+    file: 'join', from: "if not indexed then redis.call('ZADD', ROOM_INDEX, '0', room) end", to: '' },
 ];
 
 describe('a step that is broken on purpose', () => {

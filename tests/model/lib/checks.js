@@ -4,6 +4,7 @@ import { GRACE, isAbove, LAPSE, PING } from './stream.js';
 import { SETTINGS } from './scripts.js';
 
 const SETTLED_MS = 5000;
+const HEARD_MS = 2000;
 const isOfNode = (peer) => peer.startsWith('node');
 const difference = (a, b) => [...a].filter((x) => !b.has(x)).concat([...b].filter((x) => !a.has(x))).sort();
 
@@ -38,6 +39,10 @@ export class Checks {
     const { world, simulation } = this;
     for (const line of removed) {
       const [by, peer] = line.split(' ');
+      if (by === 'server_remove' || by === 'disconnect') {
+        this.tally(by);
+        for (const page of simulation.pagesOf(peer)) page.takenOut = world.now;
+      }
       if (by !== 'sweep') continue;
       this.tally('reaped');
       this.#reaped.add(peer);
@@ -52,6 +57,55 @@ export class Checks {
             'removed within GRACE', `${peer} ${world.now - page.downSince} ms`);
         }
       }
+    }
+  }
+
+  async #isRevoked({ id }, issued) {
+    const until = await this.world.redis.ask('GET', `revoked:${id}`);
+    return until !== null && issued <= Number(until);
+  }
+
+  /** It was let in before the clock went back, perhaps. */
+  async #isKeptOut({ id, room }) {
+    const { redis, clock } = this.world;
+    return Number(await redis.ask('ZSCORE', `banned:${room}`, id) ?? 0) > clock && !await redis.ask('SISMEMBER', `channels:${room}`, id);
+  }
+
+  /** It has just heard that it was disconnected; no join of its own is under way. */
+  async outside({ id, room }) {
+    this.hold(!await this.world.redis.ask('SISMEMBER', `channels:${room}`, id), 'disconnected, and in its room', id);
+  }
+
+  /** Who was taken out and has a stream hears so. */
+  #unheard() {
+    const { world, simulation } = this;
+    for (const { id, takenOut, stream } of simulation.pages) {
+      const late = stream?.isLive && takenOut ? world.now - Math.max(takenOut, stream.readyAt) : 0;
+      this.hold(late < HEARD_MS, 'was taken out and does not hear so', id);
+    }
+  }
+
+  /** A token that nobody has been given since is not taken where tokens of the peer are revoked. */
+  async tryOldToken(page) {
+    const { world } = this;
+    if (world.stalled || !await this.#isRevoked(page, 0)) return;
+    const answer = await world.run('join', { peer: page.id, room: page.room, user: page.user, issued: 0 });
+    this.hold(answer === 'revoked', 'let in with a token that was revoked', page.id);
+  }
+
+  /** By a script that has just run: with a token that is not revoked, and not where it is kept out. */
+  async admitted(page, issued) {
+    this.hold(!await this.#isRevoked(page, issued), 'let in with a token that was revoked', page.id);
+  }
+
+  /** Those that have members are in the index; others are not, unless the Node application's have just left them. */
+  async index() {
+    const { world, simulation } = this;
+    const listed = new Set(await world.redis.ask('ZRANGE', 'rooms', 0, -1));
+    for (const room of simulation.rooms) {
+      const members = await world.redis.ask('SMEMBERS', `channels:${room}`);
+      if (members.some((peer) => !isOfNode(peer))) this.hold(listed.has(room), 'a room is not in the index', room);
+      else if (!simulation.nodePeers.length) this.hold(!listed.has(room), 'an empty room is in the index', room);
     }
   }
 
@@ -109,6 +163,8 @@ export class Checks {
       if (!process.alive || process.frozen) continue;
       for (const { page } of process.streams) if (page.isDead) page.deadSince = world.now;
     }
+    this.#unheard();
+    await this.index();
     for (const room of simulation.rooms) {
       for (const peer of await world.redis.ask('SMEMBERS', `channels:${room}`)) {
         for (const page of simulation.pagesOf(peer)) {
@@ -126,7 +182,13 @@ export class Checks {
 
   async end() {
     const { world, simulation } = this;
-    const living = simulation.pages.filter((page) => !page.isDead);
+    const living = [];
+    for (const page of simulation.pages.filter(({ isDead }) => !isDead)) {
+      // After a clock that went back this may be for an hour.
+      const revoked = await this.#isRevoked(page, page.issued);
+      if (!revoked && !await this.#isKeptOut(page)) living.push(page);
+      else this.tally(revoked ? 'revoked in the end' : 'kept out in the end');
+    }
     for (const page of living) {
       this.hold(!page.isDown, 'not back', page.id);
       if (page.isDown) continue;

@@ -17,6 +17,7 @@ export class Page {
   mayJoinLate = false; // one of them was given up, and may run yet
   oldUntil = null; // the last id that was sent to it before it left, or was told again
   introduced = false; // it was told of somebody to offer to
+  takenOut = 0; // when, by the site's server, of which it is yet to hear
   deadSince = null;
 
   /** @param {boolean} twin  one of two tabs of one peer */
@@ -29,10 +30,14 @@ export class Page {
     this.twin = twin;
     this.user = JSON.stringify({ id });
     this.downSince = this.world.now;
+    this.#renew();
   }
 
   get isDead() { return this.deadSince !== null; }
   get isDown() { return this.downSince !== null; }
+
+  /** Another token. */
+  #renew() { this.issued = Math.floor(this.world.clock / 1000); }
 
   // what Drawbridge tells
 
@@ -54,7 +59,7 @@ export class Page {
     const { checks } = this;
     if (resumed) {
       checks.hold(position === this.position, 'resumed at another position', this.id);
-      checks.hold(!wasJoined || !this.joined || rooms.includes(this.room) || this.out,
+      checks.hold(!wasJoined || !this.joined || rooms.includes(this.room) || this.out || this.takenOut,
         'resumed, but no member', this.id);
     } else {
       this.position = position;
@@ -62,6 +67,7 @@ export class Page {
       this.logFrom = logLength;
       this.peers.clear();
       this.joined = this.introduced = false;
+      this.takenOut = 0;
       this.unannounced = rooms.includes(this.room);
     }
     this.incarnation = incarnation;
@@ -71,13 +77,21 @@ export class Page {
 
   event(stream, id, { event, data }) {
     if (this.stream !== stream || this.isDead) return;
-    this.world.note(this.id, 'got', event, data.peer.id, id ?? '');
+    this.world.note(this.id, 'got', event, data.peer?.id ?? '', id ?? '');
     if (id) {
       this.position = id;
       this.got.push(id);
     }
+    if (event === 'disconnect') {
+      this.#isOut();
+      this.refused(stream);
+      if (!this.joins && !this.mayJoinLate && !this.twin) this.world.at(0, () => this.checks.outside(this));
+      return;
+    }
     const other = data.peer.id;
-    if (event === 'add-peer') {
+    if (other === this.id) {
+      this.stayOut(this.world.between(100, 20_000));
+    } else if (event === 'add-peer') {
       this.peers.set(other, data.offer);
       this.introduced ||= data.offer;
       if (data.offer) this.world.spawn(this.offer(other, id));
@@ -96,12 +110,22 @@ export class Page {
     const again = () => world.at(world.between(100, 1000), () => world.spawn(this.join()));
     this.joins++;
     try {
-      const answer = yield* world.call('join', { peer: this.id, room: this.room, user: this.user });
+      const { issued } = this;
+      const answer = yield* world.call('join', { peer: this.id, room: this.room, user: this.user, issued });
       this.mayJoinLate = false;
+      if (answer === 'revoked') {
+        if (issued === this.issued) this.refused(this.stream);
+        return;
+      }
+      if (answer === 'kept out') {
+        world.at(world.between(1000, 10_000), () => world.spawn(this.join()));
+        return;
+      }
       if (answer === 'rate') {
         again(); // a clock that went back made the window long, until now
         return;
       }
+      await this.checks.admitted(this, issued);
     } catch (error) {
       if (!(error instanceof GaveUp)) throw error;
       this.mayJoinLate = true;
@@ -123,6 +147,41 @@ export class Page {
     this.oldUntil = this.world.published[this.id]?.at(-1) ?? null;
   }
 
+  /** It is in no room any more, by its own wish or not. */
+  #isOut() {
+    this.joined = false;
+    this.takenOut = 0;
+    this.peers.clear();
+    this.#endOld();
+  }
+
+  /** It was removed, and joins again later. */
+  stayOut(awayMs) {
+    const mayBeMember = this.joins > 0 || this.mayJoinLate;
+    this.out = true;
+    this.#isOut();
+    this.world.at(awayMs, () => this.#comeBack(mayBeMember));
+  }
+
+  #comeBack(mayBeMember) {
+    this.unannounced = mayBeMember;
+    this.out = false;
+    this.world.spawn(this.join());
+  }
+
+  /** Its token is not taken any more, or it was told to go: it tries again with that, or gets another one. */
+  refused(stream) {
+    if (!stream || this.stream !== stream) return;
+    const { world } = this;
+    this.loseStream(0);
+    this.joined = false;
+    if (world.chance(50)) this.position = null;
+    world.at(world.between(500, 20_000), () => {
+      if (world.chance(60)) this.#renew();
+      this.openStream();
+    });
+  }
+
   async *leave(awayMs) {
     // Of two requests at the same time the join may be the later one: then it is a member while it is out.
     const mayBeMember = this.joins > 0 || this.mayJoinLate;
@@ -137,12 +196,9 @@ export class Page {
         yield 100;
       }
     }
-    this.peers.clear();
-    this.#endOld();
+    this.#isOut();
     yield awayMs;
-    this.unannounced = mayBeMember;
-    this.out = false;
-    this.world.spawn(this.join());
+    this.#comeBack(mayBeMember);
   }
 
   async *send(step, named) {

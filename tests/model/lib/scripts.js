@@ -8,6 +8,10 @@
 //   sweep             { moved, more }
 //   stream_end, leave true or false
 //   join              'full', 'many' or the users of the others
+//   connect, join     also 'revoked'; join 'kept out'
+//   server_rooms, server_room   { next, rooms: [[name, count], …] }, { next, count, members: [user, …] }
+//   server_remove     true or false
+//   disconnect        'unknown' or how many streams
 //   relay, broadcast  'apart', 'rate' or a number
 //   webhook_take      null, where another is the sender, or { events: [{ id, number, … }, …], reset, missing }
 import { readFileSync } from 'node:fs';
@@ -36,13 +40,19 @@ const messages = (list) => list.map(([id, [, message]]) => [id, message]);
 const sent = (r) => Array.isArray(r) ? 'rate' : r === -1 ? 'apart' : r === -2 ? 'mailbox full' : Number(r);
 /** What a script answers that has not told all; of what it was asked, too. */
 const BEGUN = -4, AGAIN = [-3, BEGUN];
+const KEPT_OUT = -5, REVOKED = -6;
+const inGroups = (list, size) => list.length ? [list.slice(0, size), ...inGroups(list.slice(size), size)] : [];
+const SERVER_RATE = 'rate:@server';
 
 const STEPS = {
   connect: {
     keys: own,
-    args: (a) => [a.peer, a.position ?? '', a.user, a.server, 0],
-    result: ([resumed, position, incarnation, rooms, missed, more]) =>
-      ({ resumed: resumed === 1, position, incarnation, rooms, missed: messages(missed), more: more === 1 }),
+    args: (a) => [a.peer, a.position ?? '', a.user, a.server, 0, a.issued ?? 0],
+    result(r) {
+      if (r === REVOKED) return 'revoked';
+      const [resumed, position, incarnation, rooms, missed, more] = r;
+      return { resumed: resumed === 1, position, incarnation, rooms, missed: messages(missed), more: more === 1 };
+    },
   },
   replay: {
     keys: (a) => [`mailbox:${a.peer}`],
@@ -63,12 +73,13 @@ const STEPS = {
   join: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, 'present', 'leaving',
       `rate:${a.peer}`],
-    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, COST_MAX, a.begun ?? 0],
-    result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : typeof r[0] === 'number' ? 'rate' : r || [],
+    args: (a) => [a.peer, a.room, a.user, a.server, COST_MIN, COST_MAX, a.issued ?? 0, a.begun ?? 0],
+    result: (r) => r === -1 ? 'full' : r === -2 ? 'many' : r === REVOKED ? 'revoked' : r[1] === KEPT_OUT ? 'kept out' :
+      typeof r[0] === 'number' ? 'rate' : r || [],
   },
   leave: {
     keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`],
-    args: (a) => [a.peer, a.room, a.begun ?? 0],
+    args: (a) => [a.peer, a.room, a.issued ?? 0, a.begun ?? 0],
     result: (r) => r === 1,
   },
   webhook_take: {
@@ -92,6 +103,26 @@ const STEPS = {
     keys: (a) => [`channels:${a.room}`, `rate:${a.peer}`, `entering:${a.room}`],
     args: (a) => [a.peer, a.room, cost([a.message]), a.most, 0, a.once ?? '', a.message, a.position ?? ''],
     result: (r) => !Array.isArray(r) || r.length === 1 ? sent(r) : r[1] ? { again: { position: r[1] } } : r[2],
+  },
+  server_rooms: {
+    keys: () => ['rooms', SERVER_RATE],
+    args: (a) => [a.after ?? '', a.limit, 0],
+    result: ([next, ...rooms]) => ({ next, rooms: inGroups(rooms, 2) }),
+  },
+  server_room: {
+    keys: (a) => [`channels:${a.room}`, SERVER_RATE],
+    args: (a) => [a.room, a.after ?? '', a.limit, 0],
+    result: ([next, count, ...members]) => ({ next, count, members: inGroups(members, 3).map(([user]) => user) }),
+  },
+  server_remove: {
+    keys: (a) => [`channels:${a.room}`, `${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, `banned:${a.room}`, SERVER_RATE],
+    args: (a) => [a.peer, a.room, a.ms, 0, a.begun ?? 0],
+    result: (r) => r === 1,
+  },
+  disconnect: {
+    keys: (a) => [`${a.peer}:channels`, `peer:${a.peer}`, `mailbox:${a.peer}`, `revoked:${a.peer}`, SERVER_RATE],
+    args: (a) => [a.peer, '"event":"disconnect","data":{"reason":"","for":0}}', a.ms, 0, a.begun ?? 0],
+    result: (r) => r === -1 ? 'unknown' : r[1] ? { again: { begun: 1 } } : r[0],
   },
 };
 

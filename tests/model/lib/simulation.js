@@ -3,6 +3,7 @@ import { Checks } from './checks.js';
 import { Faults } from './faults.js';
 import { NodePeer } from './node-peer.js';
 import { Page } from './page.js';
+import { Server } from './server.js';
 import { Process } from './stream.js';
 import { Account, Sender } from './webhooks.js';
 import { World } from './world.js';
@@ -29,6 +30,7 @@ class Simulation {
     this.checks = new Checks(this);
     this.faults = new Faults(this, mode);
     this.account = new Account(this.checks, seed);
+    this.server = new Server(this);
     const page = (i) => new Page(this, `p${i}`, this.rooms[i % 2], Boolean(twins) && i < 2);
     this.pages = Array.from({ length: PAGES }, (_, i) => page(i)).concat(twins ? [page(0), page(1)] : []);
     this.nodePeers = node ? this.rooms.map((room, i) => new NodePeer(this, `node${i}`, room)) : [];
@@ -52,6 +54,7 @@ class Simulation {
       world.at(1000, () => peer.act());
     }
     world.at(20_000, () => this.faults.strike());
+    world.at(15_000, () => this.server.act());
     world.at(1000, () => checks.ghosts());
     await world.until(world.now + RUN_MS, violated);
     if (violated()) return;

@@ -27,7 +27,8 @@ export function isAbove(id, other) {
  *  positions of the old incarnation, so we connect again at once and announce it. */
 export class Stream {
   gone = false; // the web server has told that the client is gone
-  ready = false; // `connected` is out
+  ready = false; // `connected` is out, and all that was missed
+  readyAt = 0;
   superseded = false; // a later life has begun
   incarnation = null;
   subscription = null;
@@ -37,6 +38,7 @@ export class Stream {
     this.process = process;
     this.page = page;
     this.sent = page.position; // the last id that we passed on
+    this.issued = page.issued; // its token
     process.streams.add(this);
     world.spawn(this.run(), process);
   }
@@ -76,8 +78,14 @@ export class Stream {
     this.subscription = await world.subscribe(page.id);
     yield world.latency();
     let before;
-    const answer = yield* world.call('connect', { peer: page.id, position: this.sent, user: page.user,
+    const answer = yield* world.call('connect', { peer: page.id, position: this.sent, user: page.user, issued: this.issued,
       onRun: async () => { before ??= await page.beforeConnect(); } }); // not earlier: it may have to wait
+    if (answer === 'revoked') {
+      page.refused(this);
+      this.gone = true;
+      return;
+    }
+    await page.checks.admitted(page, this.issued);
     this.incarnation = answer.incarnation;
     const after = page.afterConnect(this, before, answer);
     yield world.latency();
@@ -93,13 +101,14 @@ export class Stream {
       ({ more } = next);
     }
     this.ready = true;
+    this.readyAt = world.now;
   }
 
   #passOn(missed) {
     for (const [id, message] of missed) {
       if (this.gone) break;
       this.sent = id;
-      this.page.event(this, id, JSON.parse(`{${message}`));
+      this.#emit(id, JSON.parse(`{${message}`));
     }
   }
 
@@ -135,8 +144,14 @@ export class Stream {
       }
       if (id && !isAbove(id, this.sent)) continue; // it was replayed
       this.sent = id ?? this.sent;
-      if (!this.gone) this.page.event(this, id, message);
+      if (!this.gone) this.#emit(id, message);
     }
+  }
+
+  /** It ends with an event `disconnect`. */
+  #emit(id, message) {
+    this.page.event(this, id, message);
+    if (message.event === 'disconnect') this.gone = true;
   }
 
   async *end() {

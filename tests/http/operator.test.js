@@ -165,7 +165,7 @@ if (FULL) {
       }, 'disconnect');
       assert.equal(JSON.parse(told.data).reason, 'too loud');
       await bob.stream.end();
-      isRemoved(await ann.stream.next(), bob, room);
+      isRemoved(await ann.stream.next(), bob, room, { cause: 'removed' });
       assert.equal((await bob.ask('GET', '/connect')).status, 401);
       await fails(['kick', 'nobody'], 1, /nobody: there is no such peer/);
       await gone(room, ann);

@@ -12,6 +12,7 @@ import { timed, until } from './lib/wait.js';
 
 const REVOKED_MS = 2_000; // what we promise
 const HOUR = 3600;
+const BY_SERVER = { cause: 'removed' }; // in remove-peer
 
 /** Beside the one that the suite has started. */
 async function another(site) {
@@ -238,10 +239,8 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
     const [ann, bob, cat] = await site.room(room, 3);
     await bob.join(other);
     assert.deepEqual(await remove(room, bob), { removed: true });
-    for (const { stream } of [ann, cat]) isRemoved(await stream.next(), bob, room);
-    const told = await bob.stream.next();
-    assert.equal(told.event, 'remove-peer');
-    assert.deepEqual(JSON.parse(told.data), { peer: bob.user, roomId: room, cause: 'removed' });
+    for (const { stream } of [ann, cat]) isRemoved(await stream.next(), bob, room, BY_SERVER);
+    isRemoved(await bob.stream.next(), bob, room, BY_SERVER);
     assert.deepEqual(await remove(room, bob), { removed: false });
     assert.deepEqual(await membersOf(room), [ann.id, cat.id].sort());
     assert.deepEqual((await json('GET', `/server/peers/${bob.id}`)).rooms, [other]);
@@ -256,7 +255,7 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
     const [room, other] = [randomId('r'), randomId('r')];
     const [ann, bob] = await site.room(room, 2);
     assert.deepEqual(await remove(room, bob, '?for=600'), { removed: true });
-    isRemoved(await ann.stream.next(), bob, room);
+    isRemoved(await ann.stream.next(), bob, room, BY_SERVER);
     const answer = refused(await bob.ask('POST', `/${room}/join`), 403);
     assert.match(answer.json.detail, /kept out of it for another (600|59\d) seconds/);
     assert.equal(answer.headers['retry-after'], undefined);
@@ -287,7 +286,7 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
     assert.deepEqual(await disconnect(bob, { reason }), { streams: streams.length });
     for (const stream of streams) await isDisconnected(stream, { reason, for: 0 });
     const heard = [await ann.stream.next(), await ann.stream.next()];
-    for (const event of heard) isRemoved(event, bob, JSON.parse(event.data).roomId);
+    for (const event of heard) isRemoved(event, bob, JSON.parse(event.data).roomId, BY_SERVER);
     assert.deepEqual(heard.map(({ data }) => JSON.parse(data).roomId).sort(), [one, two].sort());
     for (const room of [one, two]) assert.deepEqual(await membersOf(room), [ann.id]);
     bob.stream = await bob.open();
@@ -351,7 +350,7 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
       for (const { base } of site.servers) refused(await site.request('POST', `/${room}/join`, { token: bob.token, base }), 401);
     });
     assert.ok(ms < REVOKED_MS + steps(12), `${ms} ms`);
-    isRemoved(await ann.stream.next(), bob, room);
+    isRemoved(await ann.stream.next(), bob, room, BY_SERVER);
     for (const token of [bob.token, timeless]) {
       assert.deepEqual((await statuses(token, names)).filter(([, status]) => status !== 401), []);
     }

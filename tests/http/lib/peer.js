@@ -103,10 +103,10 @@ export function isAdded(event, peer, room, offer) {
   assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room, offer });
 }
 
-/** The event is remove-peer of this peer. */
-export function isRemoved(event, peer, room) {
+/** The event is remove-peer of this peer; with more members, where it says more. */
+export function isRemoved(event, peer, room, more = {}) {
   assert.equal(event.event, 'remove-peer', JSON.stringify(event));
-  assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room });
+  assert.deepEqual(JSON.parse(event.data), { peer: peer.user, roomId: room, ...more });
 }
 
 /** Both join an empty room, each hears of the other, and what the first relays arrives: all is as it should be.

@@ -149,8 +149,8 @@ static bool parse_seconds(const json_t *json, long *to)
 
 /* Another member may be one of these misspelt, and then is not what was meant. *reason is
  * of json, which the caller frees. */
-static enum err parse_disconnect_body(struct call *c, json_t **json, const char **reason,
-				 long *seconds)
+static enum err parse_disconnect_body(struct call *c, json_t **json,
+				      const char **reason, long *seconds)
 {
 	const json_t *why, *until;
 

@@ -548,11 +548,9 @@ void http_append_cors(const struct call *c, struct buf *head)
 {
 	const char *origin = fcgi_env(c->fcgi, "HTTP_ORIGIN");
 
-	if (c->is_server)
-		return;
-	if (c->conf->origins.count)
+	if (c->conf->origins.count || c->is_server)
 		buf_str(head, "Vary: Origin\r\n");
-	if (!origin || !is_known_origin(c, origin))
+	if (c->is_server || !origin || !is_known_origin(c, origin))
 		return;
 	buf_fmt(head, "Access-Control-Allow-Origin: %s\r\n"
 		"Access-Control-Allow-Credentials: true\r\n"

@@ -290,7 +290,7 @@ suite('access', { settings }, (site, it) => {
       assert.match(yes.headers['access-control-allow-methods'], new RegExp(`\\b${method}\\b`), path);
       // Cache-Control is sent by the eventsource of npm.
       assert.deepEqual(yes.headers['access-control-allow-headers'].toLowerCase().split(', '),
-        ['authorization', 'cache-control', 'content-type', 'last-event-id'], path);
+        ['authorization', 'cache-control', 'content-type', 'idempotency-key', 'last-event-id'], path);
       assert.match(yes.headers.vary ?? '', /\borigin\b/i, path);
       const no = await preflight('https://evil.example');
       assert.equal(no.headers['access-control-allow-origin'], undefined, path);

@@ -200,7 +200,8 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
 
   it('sends an event to a peer, which needs no room; it is kept while that is away', async () => {
     const ann = site.peer();
-    const send = (data) => ask('POST', `/server/peers/${ann.id}/events/note`, { body: JSON.stringify(data) });
+    // A server of the same name is somebody else.
+    const send = (data) => ask('POST', `/server/peers/${ann.id}/events/note`, { body: JSON.stringify(data), claims: { id: ann.id } });
     refused(await send(0), 404);
     let stream = await ann.open();
     assert.deepEqual([(await send(1)).status, (await send(2)).json], [200, { delivered: true }]);
@@ -224,6 +225,7 @@ suite('server', { settings: { RATE: 0, SERVER_RATE: 0, PEER_ROOMS: 16 }, through
     const [ann, bob] = await site.room(room, 2);
     await ann.relay(bob, 'x', { peer: null, data: 1 });
     isRelayed(await bob.stream.next(), ann, 'x', { peer: null, data: 1 });
+    assert.ok(SERVER_EVENTS.includes('disconnect'));
     for (const event of SERVER_EVENTS) {
       refused(await ann.ask('POST', `/relay/${bob.id}/${event}`, '{"reason":"","for":0}'), 400, event);
       refused(await ann.ask('POST', `/relay/${bob.id}`, [{ event, data: 1 }]), 400, event);

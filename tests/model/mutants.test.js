@@ -43,6 +43,12 @@ const MUTANTS = [
     file: 'server_remove', from: 'if was then deliver', to: 'if false then deliver' },
   { why: 'a room is not put into the index', found: /not in the index/, mode: 'kill',
     file: 'join', from: "if not indexed then redis.call('ZADD', ROOM_INDEX, '0', room) end", to: '' },
+  { why: 'a repeat is sent again', found: /^twice/, mode: 'kill',
+    file: 'relay', from: 'if answer or refusal then return answer or refusal end', to: '' },
+  { why: 'what was given up, and runs late, is sent beside its repeat', found: /^twice/, mode: 'stall',
+    file: 'relay', from: 'if answer or refusal then return answer or refusal end', to: '' },
+  { why: 'a broadcast that ended halfway begins anew', found: /^twice/, mode: 'kill', seed: 7,
+    file: 'broadcast', from: 'position = answer or position', to: '' },
 ];
 
 describe('a step that is broken on purpose', () => {

@@ -324,11 +324,19 @@ describe('a race', () => {
       const message = `"event":"x","data":{"peer":${user('a')}}}`;
       const { again } = await run('broadcast', 'a', { message, most: 0 });
       await all('leave', 'a');
-      assert.equal(await run('broadcast', 'a', { message, most: 0, ...again }), 0);
+      assert.equal(await run('broadcast', 'a', { message, most: 0, ...again }), parseInt(again.position));
       for (const stream of streams.slice(1)) {
         const lines = await heard(stream);
         assert.equal(lines.at(-1), 'remove-peer a', lines.join());
       }
+    });
+
+    it('who is entering hears what the site’s own server says to all, in parts, too', async () => {
+      const streams = [...await gather('a', 'b', 'c', 'd', 'e'), await open('f')];
+      assert.deepEqual(await run('join', 'f'), BEGUN);
+      const message = `"event":"x","data":{"peer":${user('site')}}}`;
+      assert.equal(await all('broadcast', '@server', { message, most: 0 }), 6);
+      for (const stream of streams) assert.equal((await heard(stream)).at(-1), 'x site', stream.peer);
     });
 
     it('who enters again, as it was away, hears of who leaves and what is said meanwhile', async () => {

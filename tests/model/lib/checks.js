@@ -13,6 +13,8 @@ export class Checks {
   count = {}; // what happened how often
   longestGhost = 0;
   #reaped = new Set(); // peers that have not connected since
+  #said = 0;
+  #forgotten = 0; // up to this number
   #blindUntil = 0; // until then no process beat that could look for the dead
 
   constructor(simulation) {
@@ -29,8 +31,17 @@ export class Checks {
 
   tally(what) { this.count[what] = (this.count[what] ?? 0) + 1; }
 
-  /** Redis has lost its data: who was reaped there is unknown here. */
-  forget() { this.#reaped.clear(); }
+  /** Redis has lost its data: who was reaped there is unknown here, and which requests were answered. */
+  forget() {
+    this.#reaped.clear();
+    this.forgetAnswers();
+  }
+
+  /** Also where its clock jumps. */
+  forgetAnswers() { this.#forgotten = this.#said; }
+
+  /** The number of what is said next. */
+  said() { return ++this.#said; }
 
   // all the time
 
@@ -140,6 +151,13 @@ export class Checks {
     // not resume, and is a member still; nor who is back in a room before its stream is, of what was sent before it left.
     const known = page.peers.has(other) || isOfNode(other) || page.out || !id || page.twin || page.isOld(id);
     this.hold(known, 'relay before its add-peer', `${page.id} ${other}`);
+  }
+
+  /** However often its request was repeated. */
+  once(page, other, number) {
+    if (isOfNode(other)) return;
+    this.hold(!page.heard.has(number) || number <= this.#forgotten, 'twice', `${page.id} ${number}`);
+    page.heard.add(number);
   }
 
   /** A relay was refused: then not because somebody is entering the room of whom both were told. After a stall joins and

@@ -41,6 +41,7 @@ export class Faults {
         break;
       case 'clock':
         simulation.disturbed = world.now;
+        simulation.checks.forgetAnswers();
         world.latestClock = Math.max(world.latestClock, world.clock);
         world.offset += world.choice([CLOCK_JUMP_MS, -CLOCK_JUMP_MS]);
         break;

@@ -3,11 +3,17 @@ import { COST_MAX, SETTINGS } from './scripts.js';
 import { isAbove, Stream } from './stream.js';
 import { GaveUp } from './world.js';
 
+// A request is repeated for less than the five minutes that its answer is kept.
+const REPEATS = 8;
+const REPEAT_MS = 20_000;
+
 export class Page {
   stream = null;
   position = null;
   incarnation = null;
   peers = new Map(); // id: were we told to offer
+  requests = 0;
+  heard = new Set(); // of what was said, the numbers
   got = []; // ids since the last `connected` that was no resumption
   logFrom = 0;
   joined = false;
@@ -99,6 +105,7 @@ export class Page {
       this.peers.delete(other);
     } else {
       this.checks.relayed(this, other, id);
+      this.checks.once(this, other, data.data);
     }
   }
 
@@ -210,11 +217,24 @@ export class Page {
     }
   }
 
-  get message() { return `"event":"x","data":{"peer":${this.user},"data":1}}`; }
+  /** With its number among all that are said. */
+  say() { return `"event":"x","data":{"peer":${this.user},"data":${this.checks.said()}}}`; }
+
+  /** Until there is an answer, and now and then again, as when that was lost. */
+  async *persist(step, named) {
+    const { world } = this;
+    const once = `${'0'.repeat(16)} ${++this.requests}`;
+    for (let i = 0; i < REPEATS; i++) {
+      const answer = yield* this.send(step, { ...named, once });
+      if ((answer !== null && !world.chance(20)) || this.isDead) return;
+      yield world.below(REPEAT_MS);
+      this.checks.tally('repeated');
+    }
+  }
 
   /** At once: it must reach whoever we were told of, and know us, also while we are still entering. */
   async *offer(to, id) {
-    const answer = yield* this.send('relay', { to, messages: [this.message] });
+    const answer = yield* this.send('relay', { to, messages: [this.say()] });
     if (answer === 'apart' && !this.isOld(id)) await this.checks.apart(this, to);
   }
 
@@ -243,16 +263,15 @@ export class Page {
     if (this.isDead || this.simulation.quiet) return;
     world.at(world.between(500, 6000), () => this.act());
     if (!this.stream || this.isDown || !this.joined) return;
-    const { message } = this;
     const percent = world.below(100);
     if (percent < 70 && this.peers.size) {
-      const messages = Array(world.choice([1, 1, 1, 3])).fill(message);
-      world.spawn(this.send('relay', { to: world.choice([...this.peers.keys()].sort()), messages }));
+      const messages = Array.from({ length: world.choice([1, 1, 1, 3]) }, () => this.say());
+      world.spawn(this.persist('relay', { to: world.choice([...this.peers.keys()].sort()), messages }));
     } else if (percent < 72) { // it may not know us yet
       const { id: to } = world.choice(this.simulation.pages.filter(({ room, id }) => room === this.room && id !== this.id));
-      world.spawn(this.send('relay', { to, messages: [message] }));
+      world.spawn(this.send('relay', { to, messages: [this.say()] }));
     } else if (percent < 75) {
-      world.spawn(this.send('broadcast', { room: this.room, message }));
+      world.spawn(this.persist('broadcast', { room: this.room, message: this.say(), killed: 30 }));
     } else if (percent < 92) {
       this.loseStream();
       this.openIn(world.choice([...Array(6).fill(world.between(300, 3000)),

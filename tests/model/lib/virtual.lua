@@ -29,7 +29,13 @@ function does.PEXPIRE(_, key, ms, option) return expire(key, tonumber(ms), optio
 function does.PERSIST(_, key) return real.call('ZREM', 'sim:expiry', key) end
 function does.PTTL(_, key)
   local at = real.call('ZSCORE', 'sim:expiry', key)
-  return at and at - CLOCK or -1
+  return at and at - CLOCK or real.call('EXISTS', key) - 2
+end
+function does.RENAME(call, key, to)
+  local done, at = call('RENAME', key, to), real.call('ZSCORE', 'sim:expiry', key)
+  real.call('ZREM', 'sim:expiry', key, to)
+  if at then real.call('ZADD', 'sim:expiry', at, to) end
+  return done
 end
 -- Anything else that has to do with time would run by Redis' own clock, unnoticed.
 for _, name in ipairs({'EXPIRE', 'EXPIREAT', 'PEXPIREAT', 'EXPIRETIME', 'PEXPIRETIME', 'TTL', 'SETEX', 'PSETEX', 'GETEX'}) do

@@ -180,14 +180,15 @@ export class World {
     this.mark(`messages:${peer}`);
   }
 
-  /** A script as a process meets it, until it has told all: `yield* world.call(…)`. */
+  /** A script as a process meets it, until it has told all: `yield* world.call(…)`. named.killed: how often, in percent,
+   *  it is killed between two parts. */
   async *call(step, named) {
     for (let more = {};;) {
       const result = yield* this.#callOnce(step, { ...named, ...more });
       if (!result?.again) return result;
       more = { ...more, ...result.again };
       yield this.choice([0, 1, 3, 20, 300, 1000]); // so that much happens between two parts
-      if (this.chance(KILLED_PERCENT)) throw new GaveUp(step); // it was killed between two parts
+      if (this.chance(named.killed ?? KILLED_PERCENT)) throw new GaveUp(step); // it was killed between two parts
     }
   }
 

@@ -36,6 +36,8 @@ const trips = (quick, late) => ({
   'drawbridge_redis_round_trip_seconds_bucket{instance="h",le="0.25"}': late,
   'drawbridge_redis_round_trip_seconds_bucket{instance="h",le="+Inf"}': late,
 });
+const webhooks = (what, outcomes) => Object.fromEntries(Object.entries(outcomes).map(([outcome, values]) =>
+  [`drawbridge_webhook_${what}_total{instance="h",outcome="${outcome}"}`, values]));
 const gauge = (name, value) => ({ [`drawbridge_${name}{instance="h"}`]: `${value}x80` });
 const counter = (name, values) => ({ [`drawbridge_${name}{instance="h"}`]: values });
 
@@ -59,6 +61,8 @@ const WHEN = {
   DrawbridgeKilled: [{ 'drawbridge_streams_ended_total{instance="h",reason="killed"}': '0x70 5x10' }, { 'drawbridge_streams_ended_total{instance="h",reason="stop"}': '0x70 5x10' }],
   DrawbridgeNotResumed: [{ ...connects('not-resumed', '0+5x80'), ...connects('resumed', '0+4x80') },
     { ...connects('not-resumed', '0+5x80'), ...connects('resumed', '0+6x80') }, { ...connects('not-resumed', '0+1x80'), ...connects('resumed', '0x80') }],
+  DrawbridgeWebhookFails: [webhooks('requests', { failed: '0+2x80', accepted: '0+1x80' }), webhooks('requests', { failed: '0+1x80', accepted: '0+2x80' })],
+  DrawbridgeWebhookLost: [webhooks('events', { 'given-up': '0x70 1x10' }), webhooks('events', { arrived: '0x70 1x10' })],
   DrawbridgeNoSharedMemory: [gauge('shared', 0), gauge('shared', 1)],
 };
 

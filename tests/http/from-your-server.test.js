@@ -57,7 +57,7 @@ class Shop {
     writeFileSync(script, text);
     const { conf, drawbridge } = /** @type {import('./lib/server.js').Server} */ (this.site.servers[0]);
     const { status, out, err } = await command('env', [`PATH=${path.dirname(drawbridge)}:${env.PATH}`, program, script],
-      { CONF: conf, SECRET: this.site.settings.SECRET });
+      { CONF: conf, SECRET: this.site.secret });
     assert.equal(status, 0, `${heading}: ${out}${err}`);
     return { out: out.trim(), err, says: this.#adapt(says) };
   }

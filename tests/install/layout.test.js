@@ -59,14 +59,15 @@ for (const [why, options, at] of /** @type {[string, string[], object][]} */ ([
         [`${at.share}/man/man8/signal.fcgi.8`, `.It Pa ${at.conf}\n`, `.It Pa ${share}/page/`],
         [`${at.share}/man/man7/drawbridge.7`, `.It Pa ${at.share}/doc/drawbridge/openapi.yaml`],
       ]) for (const line of lines) assert.ok(there(name).includes(line), `${name}: ${line}`);
+      const command = `${at.share.replace('/share', '/bin')}/drawbridge`;
       const services = all(root).filter((name) => name.endsWith('.service'));
       assert.equal(services.length, 3);
       for (const name of services) {
-        const program = name.includes('webhook') ? `${at.share.replace('/share', '/bin')}/drawbridge webhook$` : `${at.programs}/`;
+        const program = name.includes('webhook') ? `${command} webhook$` : `${at.programs}/`;
         assert.match(there(name), new RegExp(`^ExecStart=${program}`, 'm'));
       }
 
-      const allowed = [at.conf, share, at.programs, `${at.share}/doc/drawbridge`];
+      const allowed = [at.conf, share, at.programs, command, `${at.share}/doc/drawbridge`];
       for (const name of all(root).filter((one) => !one.endsWith('/') && !one.endsWith('README.md'))) {
         assert.doesNotMatch(there(name), /@[a-z]+_?[a-z]*dir@|@conf_file@/, name);
         for (const [told] of there(name).matchAll(/(?<![\w.-])\/(?:usr|opt|etc)\/[\w./-]*?drawbridge(?![\w-])/g)) {

@@ -21,7 +21,7 @@ const MUTANTS = [
     file: 'join', from: "if telling and telling ~= room then return begun == '1' and -4 or -3 end", to: '' },
   { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
     file: 'relay', from: 'has_met(peer, to) or has_met(to, peer)', to: 'false' },
-  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 8,
+  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 30,
     file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
   { why: 'the site does not hear of who leaves', found: /account of|cannot be/, mode: 'kill',
     file: 'presence', from: 'if WEBHOOK and removed == 1 then note_left(peer, room, cause) end', to: '' },

@@ -503,7 +503,7 @@ static void test_connect(void **state)
 		  "enter a b r | age | connect b at | ?keys",
 		  "a:channels=old b:channels=kept channels:r=kept mailbox:a=old "
 		  "mailbox:b=kept numbers:r=old peer:a=old peer:b=kept present=kept "
-		  "rooms=kept" },
+		  "rooms=old" },
 		{ "what is relayed after SUBSCRIBE and before the position comes once",
 		  "enter a b r | close b | relay a b 1 | subscribe b | relay a b 2 | "
 		  "?connect b at | relay a b 3 | ?got b",
@@ -592,11 +592,11 @@ static void test_connect(void **state)
 static void test_beat(void **state)
 {
 	static const struct script_row rows[] = {
-		{ "present for 1.5 PING; what it concerns is kept since it connected",
+		{ "present for 1.5 PING; what it concerns is kept since it connected, and the index",
 		  "enter a b r | join a q | age | ?beat a | ?until present a | ?keys",
 		  "live | 15000 | a:channels=old b:channels=old channels:q=old "
 		  "channels:r=old mailbox:a=old mailbox:b=old numbers:q=old "
-		  "numbers:r=old peer:a=old peer:b=old present=kept rate:a=old rooms=old" },
+		  "numbers:r=old peer:a=old peer:b=old present=kept rate:a=old rooms=kept" },
 		{ "of several each by itself, in whatever order",
 		  "enter a b c d e r | redis ZREM %present a b c | redis HSET %peer:b inc 1-1 | "
 		  "break peer:c | close d | ?beat a b c d e | ?until present a | ?until leaving a",
@@ -770,10 +770,12 @@ static void test_server_lists(void **state)
 		  "break channels:q | ?rooms 9 | ?redis ZRANGE %rooms 0 -1 | mend channels:q",
 		  "r 1 | q r" },
 		{ "rooms from before there was an index are in it when a stream is resumed",
-		  "enter a b r | redis DEL %rooms | ?connect a at | ?rooms 9",
+		  "enter a b r | redis DEL %rooms | redis HDEL %peer:a indexed | ?connect a at | "
+		  "?rooms 9",
 		  "resumed in r | r 2" },
 		{ "one that is lost is not put in again",
-		  "enter a r | redis DEL %channels:r %rooms | connect a at | ?redis EXISTS %rooms",
+		  "enter a r | redis DEL %channels:r %rooms | redis HDEL %peer:a indexed | "
+		  "connect a at | ?redis EXISTS %rooms",
 		  "0" },
 		{ "members by id, whether they have a stream, and since when they are in",
 		  "?room r 9 | enter a b r | close b | later 70000 | join c r | ?room r 9",
@@ -1118,8 +1120,10 @@ static const struct script_call {
 	  "not resumed", "peer:a mailbox:a a:channels present leaving "
 	  "channels:q channels:r rooms revoked:a", NULL, true },
 	{ "connect and go on", ROOM, "?connect a at", "resumed in r",
-	  "not resumed", "peer:a mailbox:a a:channels present leaving rooms revoked:a",
+	  "not resumed", "peer:a mailbox:a a:channels present leaving revoked:a",
 	  NULL, true },
+	{ "connect and put into the index", ROOM " | redis HDEL %peer:a indexed", "?connect a at",
+	  "resumed in r", "not resumed", "rooms", NULL, true },
 	{ "replay", ROOM " | close a | broadcast b r +9000 | broadcast b r +9000", "?connect a at",
 	  "resumed in r, missed x b ...; x b ...", "not resumed", "peer:a mailbox:a", NULL,
 	  true },

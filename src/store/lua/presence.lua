@@ -394,6 +394,8 @@ local function tell_on(peer)
   return room
 end
 
+local ROOMS_AT_ONCE = 16  -- of which the members are told at once, too
+
 -- Takes a peer out of rooms. cause: why, for the site. Returns whether somebody is still to be told, and
 -- whether it was in one. Begins with a removal.
 local function leave(peer, rooms, cause)
@@ -404,7 +406,7 @@ local function leave(peer, rooms, cause)
     must_be('set', key_members(room))
     if redis.call('SISMEMBER', key_members(room), peer) == 1 then
       was = true
-      if #tells < TELLS then append_tells(tells, sign, room, peer)
+      if #tells < TELLS and #rooms <= ROOMS_AT_ONCE then append_tells(tells, sign, room, peer)
       else tells[#tells + 1] = {sign = sign, room = room} end
     end
   end
@@ -516,7 +518,6 @@ end
 
 -- Takes a peer out of all its rooms, as far as one script may. Returns whether something is left:
 -- then its incarnation is over for everybody, as it is about to be in none of them.
-local ROOMS_AT_ONCE = 16
 local function leave_on(peer, cause)
   check_peer(peer)
   local left = tell_on(peer)

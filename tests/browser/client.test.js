@@ -92,6 +92,31 @@ suite('client', {}, (test) => {
     assert.equal(await bob.evaluate(() => globalThis.bridge.detail), 'You cannot enter at the moment.');
   });
 
+  test('an answer gets lost: the page asks again, and what it said arrives once', async (room) => {
+    const ann = await room.guest('ann');
+    await ann.run(() => globalThis.bridge.leave());
+    const [bob] = await room.site.room(room.name, 1);
+    const first = new Set();
+    let repeats = 0;
+    await ann.page.route('**/relay/*', async (route) => {
+      const key = route.request().headers()['idempotency-key'];
+      if (first.has(key)) {
+        repeats++;
+        await route.continue();
+      } else {
+        first.add(key);
+        await route.fetch();
+        await route.abort('connectionreset');
+      }
+    });
+    await ann.join(room.name); // and so it is to offer
+    await ann.until((id) => globalThis.bridge.peers.some((peer) => peer.id === id), bob.id);
+    await until(() => first.size > 1 && repeats >= first.size - 1, 'an offer, with its repeat');
+    const said = bob.stream.events.filter(({ event }) => event !== 'connected' && event !== 'add-peer').map(({ event, data }) => event + data);
+    assert.ok(said.length > 0);
+    assert.deepEqual(said, [...new Set(said)]);
+  });
+
   test('a page of an origin that is not listed is let in nowhere', async (room) => {
     const page = await (await room.context()).newPage();
     const { base } = room.site.servers[0];

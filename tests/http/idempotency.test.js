@@ -67,7 +67,7 @@ suite('idempotency', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
   it('in quotes or without it is the same key; its peer’s, and no other’s', async () => {
     const [ann, bob, cat] = await site.room(randomId('r'), 3);
     const key = randomId('k');
-    for (const [peer, value] of [[ann, key], [ann, `"${key}"`], [cat, key]]) {
+    for (const [peer, value] of /** @type {[import('./lib/peer.js').Peer, string][]} */ ([[ann, key], [ann, `"${key}"`], [cat, key]])) {
       assert.equal((await peer.ask('POST', `/relay/${bob.id}/x`, JSON.stringify(peer.id), { 'Idempotency-Key': value })).status, 200);
     }
     assert.deepEqual(await heardUntilMark(ann, bob), [[ann.id, cat.id]]);

@@ -3,14 +3,16 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Outbox } from '../../src/page/client/outbox.js';
 import { Refusal } from '../../src/page/client/requests.js';
+import { letTimeGo, pass, stopTime } from './lib/clock.js';
+import './lib/crypto.js';
 
 /** A server that answers when it is told to. */
-function server() {
+function server(persist = undefined) {
   const posts = [];
-  const post = (peer, body) => new Promise((resolve, reject) => {
-    posts.push({ peer, events: JSON.parse(body).map(({ event }) => event), bytes: Buffer.byteLength(body), body, resolve, reject });
+  const post = (peer, body, key) => new Promise((resolve, reject) => {
+    posts.push({ peer, events: JSON.parse(body).map(({ event }) => event), bytes: Buffer.byteLength(body), body, key, resolve, reject });
   });
-  return { posts, outbox: new Outbox(post) };
+  return { posts, outbox: new Outbox(post, persist) };
 }
 
 const turn = () => new Promise(setImmediate);
@@ -97,4 +99,43 @@ test('what is dropped never goes out, and says so', async () => {
   outbox.push('ann', 'a3');
   await turn();
   assert.deepEqual(posts[2].events, ['a3']);
+});
+
+test('a repeat has the key and the words of the first, whatever has come meanwhile; the next has another', async () => {
+  const { posts, outbox } = server((_peer, attempt) => attempt().catch(attempt));
+  outbox.push('ann', 'a1');
+  await turn();
+  outbox.push('ann', 'a2');
+  posts[0].reject(new Error('no answer'));
+  await turn();
+  assert.deepEqual([posts[1].body, posts[1].key], [posts[0].body, posts[0].key]);
+  assert.match(posts[0].key, /^[\w-]{1,64}$/);
+  posts[1].resolve();
+  await turn();
+  assert.deepEqual(posts[2].events, ['a2']);
+  assert.notEqual(posts[2].key, posts[0].key);
+});
+
+test('no more keys than a server takes: in five minutes half as many, and then again', async () => {
+  stopTime();
+  try {
+    const { posts, outbox } = server();
+    let answered = 0;
+    const say = async (count) => {
+      const before = answered;
+      for (let i = 0; i < count; i++) outbox.push(`p${before + i}`, 'x');
+      while (answered < before + count) {
+        await pass(20);
+        while (answered < posts.length) posts[answered++].resolve();
+      }
+    };
+    await say(2_005);
+    assert.equal(posts.filter(({ key }) => key).length, 2_000);
+    assert.equal(new Set(posts.slice(0, 2_000).map(({ key }) => key)).size, 2_000);
+    await pass(300_000);
+    await say(1);
+    assert.ok(posts.at(-1).key);
+  } finally {
+    letTimeGo();
+  }
 });

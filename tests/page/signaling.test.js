@@ -222,6 +222,44 @@ async function enterWithBob() {
   return signaling;
 }
 
+/** The relays that were asked for: key and events of each. */
+const relays = () => server.asked.filter(({ path }) => path === 'relay/bob')
+  .map(({ headers, body }) => [headers['Idempotency-Key'], body.map(({ event }) => event).join()]);
+
+test('a relay is repeated with its key where there is no answer, or 503, or 429; what comes after it waits', async () => {
+  const answers = [new Error('the network failed'), json({}, { status: 503 }), json({}, { status: 429, headers: { 'Retry-After': '1' } })];
+  serve({ ...working, 'relay/bob': () => answers.shift() ?? json({ delivered: true }) });
+  const signaling = await enterWithBob();
+  const first = signaling.relay('bob', 'first', 1);
+  await settle();
+  const second = signaling.relay('bob', 'second', 2);
+  await pass(30_000);
+  await settle();
+  assert.deepEqual(await Promise.all([first, second]), [{ delivered: true }, { delivered: true }]);
+  const [[key]] = relays();
+  assert.match(key, /^"[\w-]{1,64}"$/);
+  assert.deepEqual(relays().slice(0, 4), Array(4).fill([key, 'first']));
+  assert.equal(relays().length, 5);
+  assert.equal(relays()[4][1], 'second');
+  assert.notEqual(relays()[4][0], key);
+});
+
+test('for less than the five minutes in which the server knows it, and then the next goes', async () => {
+  let isBack = false;
+  serve({ ...working, 'relay/bob': () => isBack ? json({ delivered: true }) : json({ detail: 'No Redis.' }, { status: 503 }) });
+  const signaling = await enterWithBob();
+  const first = assert.rejects(signaling.relay('bob', 'first', 1), { name: 'Refusal', status: 503, message: 'No Redis.' });
+  await settle();
+  const second = signaling.relay('bob', 'second', 2);
+  await pass(300_000);
+  await first;
+  assert.ok(relays().length > 8 && relays().length < 40, String(relays().length));
+  isBack = true;
+  await pass(30_000);
+  await settle();
+  assert.deepEqual(await second, { delivered: true });
+});
+
 const removed = { peer: { id: 'ann', username: 'ann' }, roomId: 'tea', cause: 'removed' };
 
 /** It knows of nobody any more, and asks for nothing, however long one waits. */

@@ -4,14 +4,20 @@
  * While a request to a peer is under way, or waits for its turn (pace.js), the next messages to it gather, and then
  * go together, 1 to 64 of them: so they never overtake each other. Who is away, and for whom the server keeps no
  * more, keeps nobody else waiting.
+ *
+ * A request bears a key, under which it may be repeated: the server answers a repeat as the first, and sends it once.
  */
 
 import { Pace } from './pace.js';
+import { randomId } from './random.js';
 import { Refusal, asError } from './requests.js';
 
 const BATCH_MESSAGES = 64;
 const BATCH_BYTES = 48 * 1024; // servers take 64 KiB, if nobody has told them otherwise
 const BATCH_MIN = 512;
+// Of the 4096 that a server takes in five minutes; two of ours may be in five of its.
+const KEYS_MAX = 2_000;
+const KEYS_MS = 300_000;
 
 const encoder = new TextEncoder();
 
@@ -31,9 +37,10 @@ export class Outbox {
   /** To each peer; it is there while something is under way. @type {Map<string, Message[]>} */
   #queues = new Map();
   #batchMax = BATCH_BYTES;
+  #keys = { count: 0, since: 0 };
 
   /**
-   * @param {(peer: string, body: string) => Promise<any>} post  makes one request
+   * @param {(peer: string, body: string, key: string) => Promise<any>} post  makes one request
    * @param {(peer: string, attempt: () => Promise<any>) => Promise<any>} [persist]  repeats what can be repeated;
    *     rejects with a Refusal
    */
@@ -89,11 +96,12 @@ export class Outbox {
         });
       if (!await enter()) continue; // it was discarded meanwhile
       let entered = true;
+      const key = this.#nextKey();
       try {
         const answer = await this.#persist(peer, async () => {
           if (!entered) await enter();
           entered = false;
-          return this.#postOnce(peer, batch);
+          return this.#postOnce(peer, batch, key);
         });
         for (const message of batch) message.resolve(answer);
       } catch (error) {
@@ -111,17 +119,25 @@ export class Outbox {
   /**
    * @param {string} peer
    * @param {Message[]} batch
+   * @param {string} key
    */
-  async #postOnce(peer, batch) {
+  async #postOnce(peer, batch, key) {
     let failure;
     try {
-      return await this.#post(peer, `[${batch.map((message) => message.json).join()}]`);
+      return await this.#post(peer, `[${batch.map((message) => message.json).join()}]`, key);
     } catch (error) {
       failure = error;
       throw error;
     } finally {
       this.#pace.leave(failure);
     }
+  }
+
+  /** Empty where the server would refuse one more; then a repeat may arrive twice. */
+  #nextKey() {
+    const now = Date.now();
+    if (Math.abs(now - this.#keys.since) > KEYS_MS) this.#keys = { count: 0, since: now };
+    return this.#keys.count++ < KEYS_MAX ? randomId() : '';
   }
 
   /**

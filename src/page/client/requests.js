@@ -31,10 +31,10 @@ export class Refusal extends Error {
  * @param {URL} base
  * @param {string} method
  * @param {string} path  below base
- * @param {{token?: string | null, body?: string, keepalive?: boolean}} [options]
- *     keepalive: it outlives the page
+ * @param {{token?: string | null, body?: string, key?: string, keepalive?: boolean}} [options]
+ *     key: it may be repeated under this one; keepalive: it outlives the page
  */
-export async function ask(base, method, path, { token, body, keepalive = false } = {}) {
+export async function ask(base, method, path, { token, body, key, keepalive = false } = {}) {
   const url = new URL(path, base);
   if (!url.href.startsWith(base.href)) throw new Refusal(0, `${url.href} is not below ${base.href}`);
   /** @type {Record<string, string>} */
@@ -43,6 +43,7 @@ export async function ask(base, method, path, { token, body, keepalive = false }
   if (token && keepalive) url.searchParams.set('token', token);
   else if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers['Content-Type'] = 'application/json';
+  if (key) headers['Idempotency-Key'] = `"${key}"`;
   const end = new AbortController();
   if (!keepalive) setTimeout(() => end.abort(), REQUEST_MS);
   return fetch(url, {
@@ -68,22 +69,28 @@ export async function refusal(response) {
  * @param {() => boolean} wanted
  * @param {() => Promise<T>} attempt
  * @param {(error: Error) => void} [failed]  each time, before the next
+ * @param {{ms?: number, times?: number}} [most]  for so long, and so often
  * @returns {Promise<T>}
  */
-export async function persist(wanted, attempt, failed = () => {}) {
+export async function persist(wanted, attempt, failed = () => {}, { ms = Infinity, times = Infinity } = {}) {
+  const end = Date.now() + ms;
   for (let n = 0; ; n++) {
     let after = 0;
+    let last;
     try {
       return await attempt();
     } catch (error) {
+      last = asError(error);
       // Not a Refusal: the network failed, or what came was no JSON.
       const refused = error instanceof Refusal;
       if (refused && !error.retryable) throw error;
       after = refused ? error.retryAfter : 0;
-      if (wanted()) failed(asError(error));
+      if (wanted()) failed(last);
     }
     if (wanted()) await pause(after ? after * (1 + Math.random() / 4) : backoff(n));
     if (!wanted()) throw new Refusal(0, 'This request is no longer needed.');
+    // After the wait, in which a computer may have slept.
+    if (n + 1 >= times || Date.now() >= end) throw last instanceof Refusal ? last : new Refusal(0, last.message);
   }
 }
 

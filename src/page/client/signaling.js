@@ -35,6 +35,8 @@ const CONFIRM_MS = 5_000;
 const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
 const REJOIN_MS = 1_000;
+/** The server knows what it answered for five minutes; so long a repeat does no harm, and who is away is gone by then. */
+const RELAY_MOST = { ms: 270_000, times: 300 };
 
 const ROOM = /^[\w-]{1,64}$/;
 const UNREACHED = 'The server cannot be reached.';
@@ -86,7 +88,7 @@ export class Signaling extends Emitter {
       silent: () => this.#streamSilent(),
       refused: (error) => this.#refused(error),
     });
-    this.#outbox = new Outbox((peer, body) => this.#askOnce('POST', `relay/${encodeURIComponent(peer)}`, { body }),
+    this.#outbox = new Outbox((peer, body, key) => this.#askOnce('POST', `relay/${encodeURIComponent(peer)}`, { body, key }),
       (peer, attempt) => this.#relayPersistently(peer, attempt));
   }
 
@@ -187,7 +189,7 @@ export class Signaling extends Emitter {
 
   /**
    * Messages of one page arrive in the order of the calls. What cannot be sent now is sent
-   * when it can be, once or, where an answer was lost, perhaps twice.
+   * when it can be, and arrives once, also where an answer was lost.
    * @param {string} peer
    * @param {string} event
    * @param {any} data
@@ -450,7 +452,7 @@ export class Signaling extends Emitter {
   #relayPersistently(peer, attempt) {
     const known = this.peers.get(peer);
     const thisEra = this.#thisEra();
-    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt);
+    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt, RELAY_MOST);
   }
 
   /**
@@ -468,22 +470,23 @@ export class Signaling extends Emitter {
    * @template T
    * @param {() => boolean} wanted
    * @param {() => Promise<T>} attempt
+   * @param {{ms: number, times: number}} [most]
    */
-  #persist(wanted, attempt) {
+  #persist(wanted, attempt, most) {
     return persist(wanted, attempt, (error) => {
       if (!(error instanceof Refusal && error.status === 401)) this.#requestFailed(error);
-    });
+    }, most);
   }
 
   /**
    * Makes it once.
    * @param {string} method
    * @param {string} path
-   * @param {{body?: string, full?: () => boolean}} [options]
+   * @param {{body?: string, key?: string, full?: () => boolean}} [options]
    */
-  async #askOnce(method, path, { body, full = () => false } = {}) {
+  async #askOnce(method, path, { body, key, full = () => false } = {}) {
     const { token } = this.#tokens;
-    const response = await ask(this.#base, method, path, { body, token });
+    const response = await ask(this.#base, method, path, { body, key, token });
     this.#tokens.readClock(response);
     if (response.ok) {
       const answer = await response.json();

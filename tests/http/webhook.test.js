@@ -82,10 +82,14 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     const { events: all, reset } = first.body;
     assert.equal(reset, true);
     assert.equal(first.headers['webhook-id'], `${all[0].id}_${all.at(-1).id}`);
-    assert.equal(first.headers['webhook-signature'].split(' ').length, 2);
+    assert.equal(String(first.headers['webhook-signature']).split(' ').length, 2);
     for (const one of randomSecrets()) assert.equal(verify(first, one), false, 'with no other');
     assert.equal(receiver.account.resets, 1);
+    receiver.check();
   });
+
+  // What sends is the same behind all web servers.
+  if (!FULL) return;
 
   /** How the site fails: at each of these the same request comes again. */
   const failures = {
@@ -151,9 +155,9 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     const { ms } = await timed(() => Promise.all(others.map((peer) => peer.join(room))));
     assert.ok(ms < REQUEST_MS / 2, `20 joins took ${ms} ms`);
     assert.equal(receiver.requests.length, since + 1);
+    receiver.instead = null;
     const second = await receiver.asked(since + 2, REQUEST_MS + WAIT_MS);
     assert.ok(second.at - first.at >= REQUEST_MS, `after ${second.at - first.at} ms`);
-    receiver.instead = null;
     await receiver.heard(room, 22, REQUEST_MS + WAIT_MS);
   });
 
@@ -192,10 +196,10 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
   it('a sender is killed with a batch under way: another sends the same again; never two at a time', async () => {
     const goOn = holdSenders(site);
     await site.redis('DEL', 'webhook:sender');
-    const first = Sender.of(site.servers[0]);
+    const first = Sender.of(site);
     const name = await first.name();
     await until(async () => await site.redis('GET', 'webhook:sender') === name, 'it to be the sender');
-    const second = Sender.of(site.servers[0]);
+    const second = Sender.of(site);
     await second.name();
     const room = randomId('r');
     receiver.instead = () => {};
@@ -232,7 +236,7 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     const room = randomId('r');
     const goOn = holdSenders(site);
     await site.redis('DEL', 'webhook:sender');
-    const other = Sender.of(site.servers[0]);
+    const other = Sender.of(site);
     await site.peer().join(room);
     await receiver.heard(room, 2);
     const name = await other.name();
@@ -313,7 +317,7 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     assert.equal(status, 0, out);
     assert.doesNotMatch(out, /warning: DRAWBRIDGE_WEBHOOK/);
     const goOn = holdSenders(site);
-    await site.redis('DEL', 'webhook:sender');
+    await site.server.ask('DEL', 'webhook:sender');
     const { status: warned, out: warnings } = await check();
     goOn();
     assert.equal(warned, 0, warnings);

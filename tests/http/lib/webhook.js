@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { follow, openapi, wrong } from './api.js';
@@ -110,7 +111,10 @@ export class Account {
 
 /** What comes is taken, unless it is told to do something else. */
 export class Receiver {
-  #server;
+  /** @type {http.Server} */ #server;
+  /** @type {string} */ url;
+  /** @type {string[]} */ secrets;
+  /** After what came was taken, and before that is said. @type {() => Promise<unknown>} */ delay;
   account = new Account();
   /** @type {{headers: http.IncomingHttpHeaders, bytes: Buffer, body: any, path: string, at: number}[]} */ requests = [];
   atOnce = 0;
@@ -119,15 +123,14 @@ export class Receiver {
   /** Answers in place of us; the request was not taken then.
    *  @type {((request: http.IncomingMessage, response: http.ServerResponse) => unknown) | null} */ instead = null;
 
-  /** @param {{secrets?: string[], tls?: {key: Buffer, cert: Buffer}}} [options] */
-  static async start({ secrets = randomSecrets(), tls } = {}) {
-    const receiver = new Receiver();
-    receiver.secrets = secrets;
+  /** @param {{secrets?: string[], tls?: {key: Buffer, cert: Buffer}, delay?: () => Promise<unknown>}} [options] */
+  static async start({ secrets = randomSecrets(), tls, delay = async () => {} } = {}) {
+    const receiver = Object.assign(new Receiver(), { secrets, delay });
     const take = (request, response) => receiver.#receive(request, response);
     receiver.#server = tls ? https.createServer(tls, take) : http.createServer(take);
-    await new Promise((resolve) => { receiver.#server.listen(0, '127.0.0.1', resolve); });
+    await once(receiver.#server.listen(0, '127.0.0.1'), 'listening');
     receiver.#server.unref();
-    const { port } = receiver.#server.address();
+    const { port } = /** @type {import('node:net').AddressInfo} */ (receiver.#server.address());
     receiver.url = `http${tls ? 's' : ''}://localhost:${port}/hook?of=this`;
     return receiver;
   }
@@ -157,6 +160,7 @@ export class Receiver {
     } catch (error) {
       this.wrong ??= error;
     }
+    await this.delay();
     response.end('thank you');
   }
 
@@ -166,7 +170,10 @@ export class Receiver {
     assert.ok(this.mostAtOnce <= 1, `${this.mostAtOnce} requests at a time`);
   }
 
-  /** Until so many events of this room are known. */
+  /** Until so many events of this room are known.
+   *  @param {string} room
+   *  @param {number} count
+   *  @param {number} [ms] */
   async heard(room, count, ms) {
     await until(() => this.wrong || this.account.of(room).length >= count,
       () => `${count} events of ${room}: ${this.account.of(room)}`, ms);
@@ -174,9 +181,10 @@ export class Receiver {
     return this.account.of(room);
   }
 
-  /** Until one more request is there, which gives it.
-   *  @param {number} [count] */
-  async asked(count = this.requests.length + 1, ms) {
+  /** Until so many requests were made; gives the last of these.
+   *  @param {number} count
+   *  @param {number} [ms] */
+  async asked(count, ms) {
     await until(() => this.requests.length >= count, () => `request ${count}; there are ${this.requests.length}`, ms);
     return this.requests[count - 1];
   }
@@ -200,8 +208,11 @@ export class Sender {
     this.ended.then(() => running.delete(this));
   }
 
-  /** @param {import('./server.js').Server} server */
-  static of(server) { return new Sender(server.drawbridge, { DRAWBRIDGE_CONF: server.conf }); }
+  /** @param {import('./site.js').Site} site  whose settings it has */
+  static of(site) {
+    const { drawbridge, conf } = /** @type {import('./server.js').Server} */ (site.servers[0]);
+    return new Sender(drawbridge, { DRAWBRIDGE_CONF: conf });
+  }
 
   /** Who it is in Redis, once it runs. */
   async name() {

@@ -35,8 +35,13 @@ static bool pattern_valid(const char *text)
 static const char *parse_option(int option, struct claims *claims,
 				struct buf *rooms, long *ttl)
 {
-	size_t len = optarg ? strlen(optarg) : 0;
+	size_t len;
 
+	if (option == 's') {	/* the one without a value */
+		claims->server = true;
+		return NULL;
+	}
+	len = strlen(optarg);
 	switch (option) {
 	case 'i':
 		if (!id_valid_name(optarg, len))
@@ -49,9 +54,6 @@ static const char *parse_option(int option, struct claims *claims,
 			return "--name: must be 1 to 64 characters of UTF-8, none of them "
 				"a control character";
 		strcpy(claims->peer.username, optarg);
-		return NULL;
-	case 's':
-		claims->server = true;
 		return NULL;
 	case 'r':
 		if (!pattern_valid(optarg))

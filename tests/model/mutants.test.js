@@ -11,7 +11,7 @@ const SEED = 1; // where its row says no other
 const MUTANTS = [
   { why: 'who is reaped stays a member', found: /ghost|members of|in a room|apart/, mode: 'kill',
     file: 'presence', from: "pcall(leave_on, peer, 'gone')", to: 'pcall(tell_on, peer)' },
-  { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe',
+  { why: 'a position that is not known is resumed', found: /resumed|exactly once/, mode: 'wipe', seed: 2,
     file: 'presence', from: 'if not at[1] then return nil end', to: 'if not at[1] then return {}, false end' },
   { why: 'both of a pair offer', found: /both or none offer/, mode: 'kill',
     file: 'presence', from: "add_peer(user, t.room, 'false')", to: "add_peer(user, t.room, 'true')" },
@@ -21,7 +21,7 @@ const MUTANTS = [
     file: 'join', from: "if telling and telling ~= room then return begun == '1' and -4 or -3 end", to: '' },
   { why: 'who was told of somebody who is still entering cannot reach it', found: /apart, though/, mode: 'kill',
     file: 'relay', from: 'has_met(peer, to) or has_met(to, peer)', to: 'false' },
-  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 30,
+  { why: 'who leaves its rooms in parts goes on with its life meanwhile', found: /no member/, mode: 'kill', seed: 4,
     file: 'presence', from: "if left then redis.call('HDEL', key_peer(peer), 'inc') end", to: '' },
   { why: 'the site does not hear of who leaves', found: /account of|cannot be/, mode: 'kill',
     file: 'presence', from: 'if WEBHOOK and removed == 1 then note_left(peer, room, cause) end', to: '' },

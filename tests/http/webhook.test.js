@@ -13,7 +13,7 @@ import { randomId } from './lib/tokens.js';
 import { holdSenders, LEASE_MS, randomSecrets, Receiver, Sender, verify } from './lib/webhook.js';
 import { pause, timed, until, WAIT_MS } from './lib/wait.js';
 
-const FAILS = [/^warn at=webhook\.(send|take) /, /^Killed$/];
+const FAILS = [/^warn at=webhook\.(send|take) /, /^(warn|error) at=redis\./, /^Killed$/];
 const BACKLOG = 1000;
 const DAY_MS = 86_400_000;
 const REQUEST_MS = 10_000; // that the site has for an answer
@@ -72,6 +72,21 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     assert.equal(after[events('arrived')] - before[events('arrived')], 6);
     assert.ok(after[requests('accepted')] > before[requests('accepted')]);
     assert.equal(after[requests('failed')], before[requests('failed')]);
+  });
+
+  it('whom the site’s own server removes or disconnects has been removed', async () => {
+    const [room, other] = [randomId('r'), randomId('r')];
+    const ann = await present(room, 2);
+    const bob = await present(room, 3);
+    await bob.join(other);
+    const server = (method, url, body) => site.request(method, url, { token: site.serverToken(), body });
+    assert.equal((await server('DELETE', `/server/rooms/${room}/members/${ann.id}`)).status, 200);
+    assert.equal((await server('POST', `/server/peers/${bob.id}/disconnect`, {})).status, 200);
+    assert.deepEqual((await receiver.heard(room, 6)).slice(3),
+      [`member.left ${ann.id} removed 1`, `member.left ${bob.id} removed 0`, 'room.vacated']);
+    assert.deepEqual(await receiver.heard(other, 4),
+      ['room.occupied', `member.joined ${bob.id} 1`, `member.left ${bob.id} removed 0`, 'room.vacated']);
+    ann.stream.cut();
   });
 
   it('a request is as Standard Webhooks has it, signed with both secrets; the first one says that nothing is known before', async () => {

@@ -801,7 +801,7 @@ static void test_server_lists(void **state)
 		  "?rooms 9",
 		  "r 1 | 5 | r 1 | rate | rate | rate | rate | a | ok | r 1" },
 		{ "a list costs as one for each 32, and nothing of its own is renewed",
-		  "enter a b r | age | ?rooms 100 | ?room r 100 | ?keys",
+		  "enter a b r | age | ?rooms 100 | redis DEL %rate:@server | ?room r 100 | ?keys",
 		  "r 2 | 2: a here, b here | a:channels=old b:channels=old channels:r=old "
 		  "mailbox:a=old mailbox:b=old numbers:r=old peer:a=old peer:b=old "
 		  "present=old rate:@server=6s rooms=old" },

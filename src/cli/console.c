@@ -110,7 +110,7 @@ void console_append_text(struct buf *to, const char *text)
 			buf_char(to, '?');
 			p++;
 		} else {
-			buf_char(to, *p < ' ' || *p == 0x7f ? '?' : (char)*p);
+			buf_char(to, (char)(*p < ' ' || *p == 0x7f ? '?' : *p));
 		}
 }
 

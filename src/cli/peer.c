@@ -16,9 +16,8 @@ static void print_peer(const json_t *peer)
 {
 	const char *name = json_string_value(json_object_get(peer, "username"));
 	long long streams = json_integer_value(json_object_get(peer, "streams"));
-	const json_t *rooms = json_object_get(peer, "rooms"), *room;
+	const json_t *rooms = json_object_get(peer, "rooms");
 	struct buf out = BUF_INIT(ANSWER_MAX);
-	size_t i;
 
 	buf_fmt(&out, "id     %s\nname   ", json_string_value(json_object_get(peer, "id")));
 	console_append_text(&out, name ? name : "");
@@ -30,8 +29,9 @@ static void print_peer(const json_t *peer)
 			"\nsince  ");
 	console_append_time(&out, json_integer_value(json_object_get(peer, "since")));
 	buf_str(&out, "\nrooms  ");
-	json_array_foreach(rooms, i, room)
-		buf_fmt(&out, "%s%s", i ? " " : "", json_string_value(room));
+	for (size_t i = 0; i < json_array_size(rooms); i++)
+		buf_fmt(&out, "%s%s", i ? " " : "",
+			json_string_value(json_array_get(rooms, i)));
 	puts(json_array_size(rooms) ? out.data : (buf_str(&out, "none"), out.data));
 	buf_free(&out);
 }

@@ -76,8 +76,6 @@ static int list_members(struct console *c, const char *room, bool json)
 	json_t *members = json_array();
 	enum err e = collect_members(c, room, members);
 	int status = 0;
-	const json_t *member;
-	size_t i;
 
 	if (e)
 		status = console_failed(room, e);
@@ -86,8 +84,8 @@ static int list_members(struct console *c, const char *room, bool json)
 	else if (!json)
 		print_members(room, members);
 	else
-		json_array_foreach(members, i, member)
-			console_print_json(member);
+		for (size_t i = 0; i < json_array_size(members); i++)
+			console_print_json(json_array_get(members, i));
 	json_decref(members);
 	return status;
 }

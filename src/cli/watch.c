@@ -30,27 +30,40 @@ enum {
 	VIEW_MAX = 64 * 1024,
 };
 
-/* Adds to `to` how much more each number is in `now` than in `before`, a second; of objects
- * in them likewise. What has not grown is left out. */
+/* Adds to `to` how much more a number is in `now` than in `before`, a second, unless it has not
+ * grown. */
+static void add_rate(json_t *to, const char *name, const json_t *now, const json_t *before,
+		     double seconds)
+{
+	double more = json_number_value(json_object_get(now, name)) -
+		json_number_value(json_object_get(before, name));
+	double sum = more / seconds + json_number_value(json_object_get(to, name));
+
+	if (more > 0)
+		json_object_set_new(to, name, json_real(sum));
+}
+
+/* Of each number, and of those in objects likewise. */
 static void add_rates(json_t *to, json_t *now, const json_t *before, double seconds)
 {
-	const char *name;
-	json_t *value;
+	const char *name, *part_name;
+	json_t *value, *part_value;
 
 	json_object_foreach(now, name, value) {
 		const json_t *old = json_object_get(before, name);
-		double rate = (json_number_value(value) - json_number_value(old)) / seconds;
 		json_t *part = json_object_get(to, name);
 
-		if (json_is_object(value)) {
-			part = part ? json_incref(part) : json_object();
-			add_rates(part, value, old, seconds);
-			if (json_object_size(part))
-				json_object_set(to, name, part);
-			json_decref(part);
-		} else if (rate > 0) {
-			json_object_set_new(to, name, json_real(rate + json_number_value(part)));
+		if (!json_is_object(value)) {
+			add_rate(to, name, now, before, seconds);
+			continue;
 		}
+		part = part ? json_incref(part) : json_object();
+		json_object_foreach(value, part_name, part_value) {
+			add_rate(part, part_name, value, old, seconds);
+		}
+		if (json_object_size(part))
+			json_object_set(to, name, part);
+		json_decref(part);
 	}
 }
 
@@ -118,7 +131,7 @@ static json_t *view_hosts(const struct overview *all, const struct conf *conf, j
 	/* The streams of a host beat once in PING. */
 	long long gone_ms = conf->ping * 1500LL + EACH_MS;
 	size_t count = reply_count(all->reports), known = 0;
-	json_t *hosts = json_array(), *next = json_object(), **shown = xcalloc(count + 1, sizeof *shown);
+	json_t *hosts = json_array(), *next = json_object(), **shown = xcalloc(count + 1, sizeof(json_t *));
 
 	for (size_t i = 0; i < count; i++) {
 		const struct reply *pair = reply_at(all->reports, i);
@@ -135,7 +148,7 @@ static json_t *view_hosts(const struct overview *all, const struct conf *conf, j
 		}
 		json_decref(report);
 	}
-	qsort(shown, known, sizeof *shown, by_name);
+	qsort(shown, known, sizeof(json_t *), by_name);
 	for (size_t i = 0; i < known; i++)
 		json_array_append_new(hosts, shown[i]);
 	free(shown);
@@ -250,8 +263,9 @@ static void draw_refusals(struct buf *to, const json_t *view)
 	const char *error;
 
 	buf_str(to, "\nREFUSED A SECOND\n");
-	json_object_foreach(refused, error, rate)
+	json_object_foreach(refused, error, rate) {
 		buf_fmt(to, "%-14s %9.1f\n", error, json_number_value(rate));
+	}
 	if (!json_object_size(refused))
 		buf_str(to, "none\n");
 }

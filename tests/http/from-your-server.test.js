@@ -235,7 +235,8 @@ suite('from your server', { settings: { ACCESS: 'off', WEBHOOK: hook.url.href, W
         const trial = (n, number) => JSON.stringify({ events: [{ id: `${at}-${n}`, number, timestamp: '', type: 'room.occupied', room: 'trial' }] });
         const signed = (body, { sent = nowSeconds(), key = HOOK_KEY } = {}) => ({ 'webhook-id': 'trial', 'webhook-timestamp': sent,
           'webhook-signature': `v1,AAAA v1,${createHmac('sha256', key).update(`trial.${sent}.${body}`).digest('base64')}` });
-        for (const [why, n, number, heard, missed] of [['a gap', 9, 7, 1, 2], ['the next', 10, 8, 2, 2], ['again', 9, 7, 2, 2], ['numbers that go back', 11, 3, 3, 3]]) {
+        for (const [why, n, number, heard, missed] of /** @type {[string, number, number, number, number][]} */ (
+          [['a gap', 9, 7, 1, 2], ['the next', 10, 8, 2, 2], ['again', 9, 7, 2, 2], ['numbers that go back', 11, 3, 3, 3]])) {
           const body = trial(n, number);
           assert.equal((await receiver.post(body, signed(body))).status, 204, why);
           await until(() => receiver.heard('trial').length === heard && gaps() === missed, () => `${why}; it said ${receiver.said}`);

@@ -495,10 +495,11 @@ static void list_rooms(int argc, char **argv, server_wants *wants, struct buf *o
 	if (!e) {
 		buf_clear(out);
 		json = parse_answer(&answer);
-		json_array_foreach(json_object_get(json, "rooms"), i, room)
+		json_array_foreach(json_object_get(json, "rooms"), i, room) {
 			buf_fmt(out, "%s%s %lld", i ? ", " : "",
 				json_string_value(json_object_get(room, "room")),
 				(long long)json_number_value(json_object_get(room, "count")));
+		}
 		if (!i)
 			buf_str(out, "none");
 		append_next_of(out, json);

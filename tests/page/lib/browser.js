@@ -10,7 +10,7 @@ const TURNS = 10;
 /** What was asked, and how the server answers: a response or an Error, or nothing, and the request hangs. */
 export const server = {
   /** @type {Request[]} */ asked: [],
-  /** @type {(request: {method: string, path: string, body: any}) => Response | Error | undefined} */ answer: () => undefined,
+  /** @type {(request: {method: string, path: string, body: any, headers: any}) => Response | Error | undefined} */ answer: () => undefined,
   /** @type {FakeSource[]} */ streams: [],
   get stream() { return server.streams[server.streams.length - 1]; },
   /** How often this path was asked for. */

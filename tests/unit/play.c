@@ -566,8 +566,9 @@ static void do_peer(int argc, char **argv, struct buf *out)
 		json = parse_answer(&answer);
 		append_presence(out, json);
 		buf_fmt(out, " %lld", (long long)json_number_value(json_object_get(json, "streams")));
-		json_array_foreach(json_object_get(json, "rooms"), i, room)
+		json_array_foreach(json_object_get(json, "rooms"), i, room) {
 			buf_fmt(out, " %s", json_string_value(room));
+		}
 		json_decref(json);
 	}
 	buf_free(&answer);

@@ -755,7 +755,7 @@ static void do_events(int argc, char **argv, struct buf *out)
 	freeReplyObject(r);
 }
 
-static struct webhook_batch taken;
+static struct webhook_batch taken, taken_before;	/* the last two */
 
 /* The members of a body, in a line. */
 static void append_taken(struct buf *out)
@@ -790,7 +790,8 @@ static void do_take(int argc, char **argv, struct buf *out)
 {
 	enum err e;
 
-	reply_free(taken.reply);
+	reply_free(taken_before.reply);
+	taken_before = taken;
 	e = webhook_take(redis, &conf, argv[0], argc > 1 ? atoi(argv[1]) : WEBHOOK_BATCH_MAX,
 			 &taken);
 	if (e) {
@@ -832,6 +833,14 @@ static void do_arrived(int argc, char **argv, struct buf *out)
 	if (!taken.count)
 		taken.last = "1-1";
 	append_error(out, webhook_sent(redis, &conf, &taken));
+}
+
+/* What was taken before that. */
+static void do_late(int argc, char **argv, struct buf *out)
+{
+	(void)argc;
+	(void)argv;
+	append_error(out, webhook_sent(redis, &conf, &taken_before));
 }
 
 static void do_retire(int argc, char **argv, struct buf *out)
@@ -1156,6 +1165,7 @@ static const struct {
 	{ "take", 1, true, do_take },
 	{ "state", 0, true, do_state },
 	{ "arrived", 0, true, do_arrived },
+	{ "late", 0, true, do_late },
 	{ "retire", 1, true, do_retire },
 	{ "node", 2, false, do_node },
 	{ "redis", 1, false, do_redis },
@@ -1242,7 +1252,8 @@ void play_end(void)
 	redis_free(redis);
 	redis = NULL;
 	reply_free(taken.reply);
-	taken = (struct webhook_batch){ .reply = NULL };
+	reply_free(taken_before.reply);
+	taken = taken_before = (struct webhook_batch){ .reply = NULL };
 	conf = conf_read_before;
 	script_init(&conf);
 }

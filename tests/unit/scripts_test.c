@@ -945,6 +945,9 @@ static void test_webhook_take(void **state)
 		{ "who was replaced may say that a batch has arrived; twice is as once",
 		  FOUR " | take s 2 | later 20001 | take t 2 | ?arrived | ?take t 1 | ?arrived | "
 		  "?arrived | ?take t", "ok | left a r left 0 | ok | ok | vacated r" },
+		{ "or late, when the next has arrived: then it changes nothing",
+		  FOUR " | take s 1 | arrived | take s 1 | arrived | ?late | ?take s",
+		  "ok | left a r left 0; vacated r" },
 		{ "older than a day: given up, once, and the next says how many are missing",
 		  FOUR " | take s 1 | arrived | later 86300000 | join a q | later 100001 | ?take s | "
 		  "?take s | ?arrived | ?take s",

@@ -134,11 +134,9 @@ static json_t *view_hosts(const struct overview *all, const struct conf *conf, j
 	json_t *hosts = json_array(), *next = json_object(), **shown = xcalloc(count + 1, sizeof(json_t *));
 
 	for (size_t i = 0; i < count; i++) {
-		const struct reply *pair = reply_at(all->reports, i);
-		long long ms = reply_number(reply_at(pair, 0));
-		size_t len;
-		const char *text = reply_string(reply_at(pair, 1), &len);
-		json_t *report = console_parse(text, len), *host;
+		long long ms;
+		const char *text = report_parse(all, i, &ms);
+		json_t *report = console_parse(text, strlen(text)), *host;
 		const char *id = json_string_value(json_object_get(report, "id"));
 
 		if (id && json_string_value(json_object_get(report, "host"))) {

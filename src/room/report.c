@@ -82,6 +82,15 @@ void report_if_due(struct redis *r)
 	redis_enqueue(r, &cmd->command);
 }
 
+const char *report_parse(const struct overview *o, size_t i, long long *ms)
+{
+	const char *text = reply_string(reply_at(o->reports, i), NULL);
+	char *end;
+
+	*ms = strtoll(text, &end, 10);
+	return end + (*end == ' ');
+}
+
 enum err report_overview(struct redis *r, const struct conf *c, struct overview *to)
 {
 	struct script_args args = { .count = 0 };

@@ -26,12 +26,14 @@ struct overview {
 	long long rooms, here, away;	/* away: peers who may come back */
 	long long events, first_ms;	/* for the site (DRAWBRIDGE_WEBHOOK), and when the
 					 * first of them happened */
-	const struct reply *reports;	/* each {ms, JSON}: when, by the same clock; and
-					 * {"id":ID,"host":NAME,"streams":N,"counts":{...}},
-					 * of metric_append_json() */
+	const struct reply *reports;	/* for report_parse() */
 	struct reply *reply;		/* owns reports: free it */
 };
 
 enum err report_overview(struct redis *r, const struct conf *c, struct overview *to);
+
+/* One of the reports, i of reply_count(): {"id":ID,"host":NAME,"streams":N,"counts":{...}}, of
+ * metric_append_json(), and when that was, by the clock of now_ms. */
+const char *report_parse(const struct overview *o, size_t i, long long *ms);
 
 #endif

@@ -624,6 +624,7 @@ static void do_watch(int argc, char **argv, struct buf *out)
 	enum err e = report_overview(redis, &conf, &all);
 	const char *reports[64] = { NULL };
 	size_t count = reply_count(all.reports);
+	long long ms;
 
 	(void)argc;
 	(void)argv;
@@ -635,7 +636,7 @@ static void do_watch(int argc, char **argv, struct buf *out)
 	if (all.events)
 		buf_fmt(out, "%lld events since %lld, ", all.events, all.first_ms);
 	for (size_t i = 0; i < count; i++)
-		reports[i] = reply_string(reply_at(reply_at(all.reports, i), 1), NULL);
+		reports[i] = report_parse(&all, i, &ms);
 	buf_str(out, count ? "" : "nobody");
 	append_sorted(out, reports, count);
 	reply_free(all.reply);

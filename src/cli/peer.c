@@ -32,7 +32,9 @@ static void print_peer(const json_t *peer)
 	for (size_t i = 0; i < json_array_size(rooms); i++)
 		buf_fmt(&out, "%s%s", i ? " " : "",
 			json_string_value(json_array_get(rooms, i)));
-	puts(json_array_size(rooms) ? out.data : (buf_str(&out, "none"), out.data));
+	if (!json_array_size(rooms))
+		buf_str(&out, "none");
+	puts(out.data);
 	buf_free(&out);
 }
 

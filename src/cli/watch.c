@@ -86,7 +86,7 @@ static json_t *follow_host(const json_t *before, json_t *report, long long ms)
 	return host;
 }
 
-/* How long a command took a host on average; NULL: it asked nothing. */
+/* How long a command took a host on average; null: it asked nothing. */
 static json_t *mean_ms(const json_t *rates)
 {
 	const json_t *trips = json_object_get(rates, "redis_round_trip_seconds");

@@ -174,8 +174,8 @@ local function append_webhook(kind, room, more)
   if number == 1 then number = redis.pcall('HINCRBY', WEBHOOK_STATE, 'number', text_of(now_ms() * 1000)) end
   local failed = type(number) == 'table' and number
   if not failed then
-    local id = redis.pcall('XADD', WEBHOOK_EVENTS, 'MAXLEN', '~', WEBHOOK, '*', 'n', text_of(number),
-      'm', '"type":"' .. kind .. '","room":"' .. room .. '"' .. more)
+    local id = redis.pcall('XADD', WEBHOOK_EVENTS, 'MAXLEN', '~', WEBHOOK, 'LIMIT', '200', '*', 'n',
+      text_of(number), 'm', '"type":"' .. kind .. '","room":"' .. room .. '"' .. more)
     failed = type(id) == 'table' and id
     keep(WEBHOOK_EVENTS, WEBHOOK_STATE)
   end

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,6 +245,47 @@ bool token_covers(const struct claims *claims, const char *room)
 		covers = covers || pattern_covers(json_string_value(item), room);
 	json_decref(json);
 	return covers;
+}
+
+/* Of the rooms that it covers. '~' is above all characters of ids, and needs no escape in a
+ * URL. False: none, it is too long. */
+static bool pattern_range(const char *pattern, char first[ID_MAX + 1], char last[ID_MAX + 2])
+{
+	size_t len = strlen(pattern);
+	bool is_prefix = len && pattern[len - 1] == '*';
+
+	len -= is_prefix;
+	if (len > ID_MAX)
+		return false;
+	snprintf(first, ID_MAX + 1, "%.*s", (int)len, pattern);
+	snprintf(last, ID_MAX + 2, "%s%s", first, is_prefix ? "~" : "");
+	return true;
+}
+
+bool token_seek(const struct claims *claims, const char *after, char from[ID_MAX + 1],
+		char end[ID_MAX + 2])
+{
+	char why[128], first[ID_MAX + 1], last[ID_MAX + 2];
+	json_t *json = json_parse(claims->rooms, strlen(claims->rooms), why), *item;
+	bool found = false;
+	size_t i;
+
+	*end = '\0';
+	json_array_foreach(json, i, item) {
+		if (!pattern_range(json_string_value(item), first, last))
+			continue;
+		if (strcmp(first, after) <= 0 && strcmp(last, end) > 0)
+			strcpy(end, last);
+		if (strcmp(last, after) <= 0)
+			continue;
+		if (strcmp(first, after) <= 0)
+			*first = '\0';
+		if (!found || strcmp(first, from) < 0)
+			strcpy(from, first);
+		found = true;
+	}
+	json_decref(json);
+	return found;
 }
 
 void claims_free(struct claims *claims)

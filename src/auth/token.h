@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/id.h"
 #include "conf/conf.h"
 #include "room/peer.h"
 
@@ -38,6 +39,12 @@ char *token_sign(const struct conf *c, const struct claims *claims, int64_t now)
 
 /* Whether the claims allow this room. */
 bool token_covers(const struct claims *claims, const char *room);
+
+/* Where, in their order, rooms that the claims of a bounded token allow may be after this name.
+ * False: none is. from: from this text on, itself included, or if it is empty at once. end:
+ * all that begin before `after` are at or before it; both are known by the claims alone. */
+bool token_seek(const struct claims *claims, const char *after, char from[ID_MAX + 1],
+		char end[ID_MAX + 2]);
 
 void claims_free(struct claims *claims);
 

@@ -36,7 +36,7 @@ static int list_all_rooms(struct console *c, bool json)
 	int wait_ms;
 
 	while (more && !(e = server_rooms(c->redis, &c->conf, after, SERVER_LIMIT_MAX, NULL,
-					  NULL, &answer, &wait_ms))) {
+					  &answer, &wait_ms))) {
 		json_t *page = console_json(&answer);
 		const json_t *rooms = json_object_get(page, "rooms");
 		const char *next = json_string_value(json_object_get(page, "next"));

@@ -28,15 +28,17 @@ static void end_list(struct buf *out)
 	buf_char(out, ']');
 }
 
-static void append_next(struct buf *out, const struct reply *next)
+static void append_next(struct buf *out, const char *name)
 {
-	size_t len;
-	const char *name = reply_string(next, &len);
-
-	if (len) {
+	if (*name) {
 		buf_str(out, ",\"next\":");
 		json_append_string(out, name);
 	}
+}
+
+static const char *next_of(const struct reply *page)
+{
+	return reply_string(reply_at(page, 0), NULL);
 }
 
 /* Begins an object: {"id":...,"username":..., and what the caller adds. */
@@ -58,40 +60,69 @@ static void append_since(struct buf *out, const struct reply *since)
 		buf_str(out, ",\"since\":null");
 }
 
-static void append_rooms(struct buf *out, const struct reply *page, server_wants *wants,
-			 const void *arg)
+static bool is_in_scope(const struct server_scope *scope, const char *room)
 {
+	return !scope || scope->covers(scope->arg, room);
+}
+
+static void append_rooms(struct buf *out, const struct reply *page,
+			 const struct server_scope *scope)
+{
+	char from[ID_MAX + 1], end[ID_MAX + 2];
+	const char *next = next_of(page);
+
 	buf_str(out, "{\"rooms\":[");
 	for (size_t i = 1; i + 1 < reply_count(page); i += 2) {
 		const char *room = reply_string(reply_at(page, i), NULL);
 
-		if (!wants || wants(arg, room))
+		if (is_in_scope(scope, room))
 			buf_fmt(out, "{\"room\":\"%s\",\"count\":%lld},", room,
 				reply_number(reply_at(page, i + 1)));
 	}
 	end_list(out);
-	append_next(out, reply_at(page, 0));
+	/* The name of another room would tell of it. */
+	if (*next && !is_in_scope(scope, next))
+		next = scope->seek(scope->arg, next, from, end) ? end : "";
+	append_next(out, next);
 	buf_char(out, '}');
 }
 
+/* As ZRANGEBYLEX has it. */
+static void append_min(struct buf *to, const struct server_scope *scope, const char *after)
+{
+	char from[ID_MAX + 1] = "", end[ID_MAX + 2];
+
+	if (scope && !scope->seek(scope->arg, after, from, end))
+		buf_char(to, '+');
+	else if (*from)
+		buf_fmt(to, "[%s", from);
+	else if (*after)
+		buf_fmt(to, "(%s", after);
+	else
+		buf_char(to, '-');
+}
+
 enum err server_rooms(struct redis *r, const struct conf *c, const char *after, int limit,
-		      server_wants *wants, const void *arg, struct buf *out, int *wait_ms)
+		      const struct server_scope *scope, struct buf *out, int *wait_ms)
 {
 	struct script_args args = { .count = 0 };
+	struct buf min = BUF_INIT(1024);
 	struct reply *reply = NULL;
 	enum err e;
 
+	append_min(&min, scope, after);
 	args_append_key(&args, c, "rooms", "", "");
 	append_server_rate_key(&args, c);
-	args_append_string(&args, after);
+	args_append_word(&args, min.data, min.len);
 	args_append_number(&args, limit);
 	append_server_rate(&args, c);
 	e = args_run(r, SCRIPT_SERVER_ROOMS, &args, &reply);
 	if (!e)
 		e = parse_list_outcome(reply, ERR_STORE, wait_ms);
 	if (!e)
-		append_rooms(out, reply, wants, arg);
+		append_rooms(out, reply, scope);
 	reply_free(reply);
+	buf_free(&min);
 	return e;
 }
 
@@ -106,7 +137,7 @@ static void append_members(struct buf *out, const char *room, const struct reply
 			reply_number(reply_at(page, i + 2)) ? "true" : "false");
 	}
 	end_list(out);
-	append_next(out, reply_at(page, 0));
+	append_next(out, next_of(page));
 	buf_char(out, '}');
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "conf/conf.h"
 #include "room/peer.h"
 #include "store/redis.h"
@@ -27,14 +28,21 @@ enum {
 /* The id of no peer: what servers use is charged to it. */
 #define SERVER_ID "@server"
 
-/* Whether a room is to be listed. */
-typedef bool server_wants(const void *arg, const char *room);
+/* The rooms that a list is of, where it is not of all. */
+struct server_scope {
+	bool (*covers)(const void *arg, const char *room);
+	/* Where there may be rooms of it after a name, as token_seek(). */
+	bool (*seek)(const void *arg, const char *after, char from[ID_MAX + 1],
+		     char end[ID_MAX + 2]);
+	const void *arg;
+};
 
 /* {"rooms":[{"room":"tea","count":3},...],"next":"tea"}, by name: those after a name ("": from
  * the first on), of at most `limit` that were looked at. next, where there may be more, is what
- * `after` is to be then. wants may pass over some, or all of a page; NULL: over none. */
+ * `after` is to be then. With a scope (NULL: none) a page may be shorter, or empty, and nothing
+ * in it is the name of a room that is not covered. */
 enum err server_rooms(struct redis *r, const struct conf *c, const char *after, int limit,
-		      server_wants *wants, const void *arg, struct buf *out, int *wait_ms);
+		      const struct server_scope *scope, struct buf *out, int *wait_ms);
 
 /* {"room":"tea","count":3,"members":[{"id":..,"username":..,"since":1790000000,"here":true},...],
  * "next":"id"}, by id; count is of all. since is in Unix seconds, or null where it is not known;

@@ -50,15 +50,21 @@ static bool is_covered(const void *claims, const char *room)
 	return token_covers(claims, room);
 }
 
+static bool seek_covered(const void *claims, const char *after, char from[ID_MAX + 1],
+			 char end[ID_MAX + 2])
+{
+	return token_seek(claims, after, from, end);
+}
+
 static enum err run_server_rooms(struct call *c)
 {
+	const struct server_scope scope = { is_covered, seek_covered, &c->who };
 	char after[AFTER_SIZE];
 	long limit;
 	enum err e = query_page(c, after, &limit);
 
 	return e ? e : server_rooms(c->redis, c->conf, after, (int)limit,
-				    c->who.rooms ? is_covered : NULL, &c->who,
-				    &c->out, &c->wait_ms);
+				    c->who.rooms ? &scope : NULL, &c->out, &c->wait_ms);
 }
 
 const struct route route_server_rooms = {

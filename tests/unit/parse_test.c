@@ -856,6 +856,40 @@ static void test_conf_each_redis(void **state)
 	}
 }
 
+/* In lists by name, with all that a bounded token sees: where they go on. */
+static void test_token_seek(void **state)
+{
+	static const struct { const char *rooms, *after, *from, *end; } rows[] = {
+		{ "[\"tea\",\"h*\"]", "", "h", "" },
+		{ "[\"tea\",\"h*\"]", "h", "", "h~" },
+		{ "[\"tea\",\"h*\"]", "hall", "", "h~" },
+		{ "[\"tea\",\"h*\"]", "h~", "tea", "h~" },
+		{ "[\"tea\",\"h*\"]", "secret", "tea", "h~" },
+		{ "[\"tea\",\"h*\"]", "tea", NULL, "tea" },
+		{ "[\"tea\",\"h*\"]", "\xff", NULL, "tea" },
+		{ "[\"ha*\",\"h*\",\"hall\"]", "hz", "", "h~" },
+		{ "[\"*\"]", "", "", "~" },
+		{ "[\"*\"]", "secret", "", "~" },
+		{ "[\"\"]", "", NULL, "" },
+		{ "[]", "secret", NULL, "" },
+		{ "[\"0123456789012345678901234567890123456789012345678901234567890123x\"]", "",
+		  NULL, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct claims claims = { .rooms = (char *)rows[i].rooms };
+		char from[ID_MAX + 1], end[ID_MAX + 2];
+		bool found = token_seek(&claims, rows[i].after, from, end);
+
+		SAY(rows[i].after);
+		assert_int_equal(found, rows[i].from != NULL);
+		if (found)
+			assert_string_equal(from, rows[i].from);
+		assert_string_equal(end, rows[i].end);
+	}
+}
+
 static void test_token(void **state)
 {
 	char *one[] = { (char *)"DRAWBRIDGE_CONF=/nonexistent", (char *)SECRET, NULL };
@@ -1196,7 +1230,8 @@ int main(void)
 		cmocka_unit_test(test_forwarded_https),
 		cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_each),
 		cmocka_unit_test(test_conf_each_redis),
-		cmocka_unit_test(test_token), cmocka_unit_test(test_token_of_server),
+		cmocka_unit_test(test_token_seek), cmocka_unit_test(test_token),
+		cmocka_unit_test(test_token_of_server),
 		cmocka_unit_test(test_base64url),
 		cmocka_unit_test(test_jws), cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_turn), cmocka_unit_test(test_webhook_signature),

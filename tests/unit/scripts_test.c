@@ -755,9 +755,11 @@ static void test_server_lists(void **state)
 		  "enter a p | enter b q | enter c r | ?rooms 2 | leave b q | "
 		  "?rooms 2 q | ?rooms 2 r | ?rooms 1 a",
 		  "p 1, q 1, next q | r 1 | none | p 1, next p" },
-		{ "some are passed over, and the page is shorter, or empty",
-		  "enter a p | enter b q | enter c r | ?rooms-but-q 2 | ?rooms-but-q 1 p",
-		  "p 1, next q | none, next q" },
+		{ "some are passed over, and the page is shorter, or empty; nothing tells of them",
+		  "enter a p | enter b q | enter c r1 | join b s | ?rooms-but-q 2 | ?rooms-but-q 1 p | "
+		  "?rooms-but-q 2 p | ?rooms-but-q 9 r1 | leave a p | ?rooms-but-q 1 | "
+		  "?rooms-but-q 1 r~",
+		  "p 1, next p | r1 1, next r1 | r1 1 | none | none, next p | none" },
 		{ "a room is there from the first that enters to the last that leaves",
 		  "enter a b r | leave a r | ?rooms 9 | leave b r | ?rooms 9 | "
 		  "?redis EXISTS %rooms", "r 1 | none | 0" },

@@ -49,6 +49,8 @@ static void exec_server(int failed)
 
 	dup2(null, 0);
 	dup2(null, 1);
+	/* One whose order is not that of bytes, where the machine has it. */
+	setenv("LC_ALL", "en_US.UTF-8", 1);
 	/* Small nodes, so that `~` trims a mailbox of the tests too. */
 	execlp(program(), program(), "--port", "0", "--unixsocket",
 	       path, "--dir", folder, "--save", "", "--appendonly", "no",

@@ -782,6 +782,9 @@ static void test_server_lists(void **state)
 		{ "members by id, whether they have a stream, and since when they are in",
 		  "?room r 9 | enter a b r | close b | later 70000 | join c r | ?room r 9",
 		  "0 | 3: a here, b, c" },
+		{ "in the order of their bytes, and not in that of a locale",
+		  "enter C r | join a-b r | join aa r | join _ r | ?room r 2 | ?room r 2 _",
+		  "4: C here, _, next _ | 4: a-b, aa" },
 		{ "since is when it entered, also where it lost its place and is told again",
 		  "enter a b r | redis HSET %peer:a number:r 5@5000\tlost | ?room r 1 | join a r | "
 		  "?room r 1", "2: a here old, next a | 2: a here old, next a" },

@@ -7,14 +7,11 @@
 local members, rate = unpack(KEYS)
 local room, after, limit, most = unpack(ARGV)
 
-local all, ids = read('set', members, 'SMEMBERS'), {}
+local all = read('set', members, 'SMEMBERS')
 limit = math.min(tonumber(limit), #all)
 local wait = wait_of(rate, parts_listed(limit), most)
 if wait then return {wait} end
-for _, id in ipairs(all) do
-  if id > after then ids[#ids + 1] = id end
-end
-table.sort(ids)
+local ids = least_of(all, after, limit + 1)
 local page, channels = {ids[limit + 1] and ids[limit] or '', #all}, {}
 for i = 1, math.min(limit, #ids) do channels[i] = channel(ids[i]) end
 if not channels[1] then return page end

@@ -7,21 +7,24 @@ import { meet } from './lib/peer.js';
 import { Cluster } from './lib/redis-cluster.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
+import { Receiver } from './lib/webhook.js';
 import { until, WAIT_MS } from './lib/wait.js';
 
 const PING = 1; // seconds
 const PASSWORD = 'not-a-secret-of-anybody';
 const PREFIX = '{paper}'; // a slot of the first master, near its first
 
+const receiver = await Receiver.start();
+
 if (FULL) suite('cluster', {
-  settings: { PING, GRACE: 60, RATE: 0, RATE_BYTES: 0, PREFIX },
+  settings: { ...receiver.settings, PING, GRACE: 60, RATE: 0, RATE_BYTES: 0, PREFIX },
   redis: () => Cluster.start(PASSWORD, PREFIX),
   allowed: [
-    /^(warn|error) at=(redis|cluster|stream|health)\.[a-z]+ /,
+    /^(warn|error) at=(redis|cluster|stream|health|webhook)\.[a-z]+ /,
     ...KILLED,
   ],
 }, (site, it) => {
-  failovers(site, it, { at: 'cluster', prefix: PREFIX, hears: true });
+  failovers(site, it, { receiver, at: 'cluster', prefix: PREFIX, hears: true });
 
   /** Relays go on while the slot is moved to another node, and it is as if nothing was.
    *  @param {(pairs: Pair[]) => Promise<void>} move */

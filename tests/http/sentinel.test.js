@@ -10,6 +10,7 @@ import { isAlive, signal } from './lib/processes.js';
 import { Sentinels } from './lib/sentinels.js';
 import { FULL, suite } from './lib/suite.js';
 import { randomId } from './lib/tokens.js';
+import { Receiver } from './lib/webhook.js';
 import { pause, timed, until } from './lib/wait.js';
 
 const PING = 1; // seconds
@@ -18,17 +19,19 @@ const OWN_PASSWORD = 'nor-of-any-sentinel';
 
 /** @typedef {import('./lib/peer.js').Peer} Peer */
 
+const receiver = await Receiver.start();
+
 if (FULL) suite('sentinel', {
-  settings: { PING, RATE: 0, RATE_BYTES: 0 },
+  settings: { ...receiver.settings, PING, RATE: 0, RATE_BYTES: 0 },
   redis: () => Sentinels.start(PASSWORD, OWN_PASSWORD),
   allowed: [
-    /^(warn|error) at=(redis|sentinel|stream|health)\.[a-z]+ /,
+    /^(warn|error) at=(redis|sentinel|stream|health|webhook)\.[a-z]+ /,
     ...KILLED,
   ],
 }, (site, it) => {
   const logs = () => site.servers[0].read().map(([, text]) => text).join('\n');
 
-  failovers(site, it, { at: 'sentinel' });
+  failovers(site, it, { receiver, at: 'sentinel' });
 
   /** The programs are killed, and the web server starts them again. */
   async function startAgain() {

@@ -82,7 +82,7 @@ export class Checks {
     return Number(await redis.ask('ZSCORE', `banned:${room}`, id) ?? 0) > clock && !await redis.ask('SISMEMBER', `channels:${room}`, id);
   }
 
-  /** It has just heard that it was disconnected; no join of its own is under way. After a stall some may run late. */
+  /** It has just heard that it was disconnected, after its last join. After a stall some may run late. */
   async outside({ id, room }) {
     if (this.world.now < this.world.stalledUntil + SETTLED_MS) return;
     this.hold(!await this.world.redis.ask('SISMEMBER', `channels:${room}`, id), 'disconnected, and in its room', id);

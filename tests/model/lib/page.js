@@ -21,6 +21,7 @@ export class Page {
   unannounced = false; // it is a member, and yet to be told again of the others
   joins = 0; // requests that are under way
   mayJoinLate = false; // one of them was given up, and may run yet
+  heardBefore = 0; // how much had been sent to it when it last joined
   oldUntil = null; // the last id that was sent to it before it left, or was told again
   introduced = false; // it was told of somebody to offer to
   takenOut = 0; // when, by the site's server, of which it is yet to hear
@@ -91,7 +92,8 @@ export class Page {
     if (event === 'disconnect') {
       this.#isOut();
       this.refused(stream);
-      if (!this.joins && !this.mayJoinLate && !this.twin) this.world.at(0, () => this.checks.outside(this));
+      const isOlder = this.world.published[this.id].indexOf(id) < this.heardBefore;
+      if (!isOlder && !this.joins && !this.mayJoinLate && !this.twin) this.world.at(0, () => this.checks.outside(this));
       return;
     }
     const other = data.peer.id;
@@ -140,6 +142,7 @@ export class Page {
       return;
     } finally {
       this.joins--;
+      this.heardBefore = world.published[this.id]?.length ?? 0;
     }
     this.joined = !this.out; // it may have left meanwhile
     if (this.unannounced) this.#endOld();

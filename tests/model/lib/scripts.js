@@ -106,7 +106,7 @@ const STEPS = {
   },
   server_rooms: {
     keys: () => ['rooms', SERVER_RATE],
-    args: (a) => [a.after ?? '', a.limit, 0],
+    args: (a) => [a.after ? `(${a.after}` : '-', a.limit, 0],
     result: ([next, ...rooms]) => ({ next, rooms: inGroups(rooms, 2) }),
   },
   server_room: {

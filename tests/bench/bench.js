@@ -118,7 +118,10 @@ async function times() {
       note(`${name} latency`, await latency(target));
       note(`${name} opened`, await opened(target));
     }
-    note('batch', (await posts(ours, ours.pairs(AT_A_TIME, BATCH), '-e')).cpu.all);
+    await ours.redis.ask('CONFIG', 'RESETSTAT');
+    note('keyed', (await posts(ours, ours.pairs(AT_A_TIME, { keyed: true }), '-e')).cpu);
+    note('keyed script', await scriptUs(ours.redis));
+    note('batch', (await posts(ours, ours.pairs(AT_A_TIME, { batch: BATCH }), '-e')).cpu.all);
   }
   const own = (name) => got[`drawbridge ${name}`];
   const theirs = (name) => got[`nchan ${name}`] ?? [];
@@ -151,6 +154,11 @@ async function times() {
   const script = median(got.script);
   row(`relay in Redis, ${BODY} bytes`, us(script), { beside: `a script that does nothing ${us(median(got.nothing))}`,
     ratio: ratio(got.script, got.nothing) });
+  const keyed = got.keyed.map((one) => one.all);
+  row('relay that may be repeated, CPU of all processes', split(medians(got.keyed), us), {
+    beside: `without a key ${us(median(cpus))}`, ratio: ratio(keyed, cpus), must: ['≤', 1.3], aim: 1.15 });
+  row('likewise in Redis', us(median(got['keyed script'])), { beside: `without a key ${us(script)}`,
+    ratio: ratio(got['keyed script'], got.script) });
   for (const target of [nothing, asking, nchan, ours]) await target?.stop();
 }
 

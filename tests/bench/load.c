@@ -23,7 +23,8 @@
  *			several, which take turns
  *	go
  *
- * Each '~' in a post is a message, which the client's own stream is to bring. The
+ * Each '~' in a post is a message, which the client's own stream is to bring. The first
+ * ######## is the number of the post, which is another one each time. The
  * results are in JSON, a line when all streams are open and one at the end. Between
  * them hold and post wait for standard input to go on, or to end.
  * One thread, so that it takes little from what it measures.
@@ -47,6 +48,7 @@
 
 enum {
 	POSTS_MAX = 2,			/* of a client */
+	NUMBER_LEN = 8,			/* of ######## */
 	GOT_MAX = 1024 * 1024,		/* of an answer, or of a stream's begin */
 	SETTLE_MS = 300,		/* a subscription may come after the head */
 	WARM_MS = 500,
@@ -64,6 +66,7 @@ struct post {
 	char *bytes;
 	size_t len;
 	unsigned messages;
+	char *number;			/* in bytes; NULL: it has none */
 };
 
 struct load_client {
@@ -283,6 +286,12 @@ static void post(struct load_client *c)
 	if (!c->posts || (posts_max && c->count == posts_max))
 		return;
 	c->count++;
+	if (p->number) {
+		char digits[NUMBER_LEN + 1];
+
+		snprintf(digits, sizeof digits, "%0*u", NUMBER_LEN, c->count % 100000000);
+		memcpy(p->number, digits, NUMBER_LEN);
+	}
 	if (wait_ms)
 		usleep(wait_ms * 1000);
 	c->answered = false;
@@ -473,6 +482,7 @@ static void read_post(struct load_client *c, size_t len)
 	p->len = len;
 	for (size_t i = 0; i < len; i++)
 		p->messages += p->bytes[i] == '~';
+	p->number = memmem(p->bytes, len, "########", NUMBER_LEN);
 }
 
 static void read_plan(void)

@@ -42,7 +42,10 @@ function peersWithTokens(count, secret) {
   });
 }
 
-const asPeer = (peer, where, text = '') => post(where, text, `Authorization: Bearer ${peer.token}\r\n`);
+const asPeer = (peer, where, text = '', more = '') => post(where, text, `Authorization: Bearer ${peer.token}\r\n${more}`);
+
+/** load.c puts the number of the request there. */
+const KEY = 'Idempotency-Key: "9f86d081-884c-4d63-a0d4-########"\r\n';
 
 async function ask(base, peer, where) {
   const { status, text } = await request(new URL(where, base),
@@ -52,12 +55,13 @@ async function ask(base, peer, where) {
 
 /** Peers in rooms of two; so many of them are posted to, each by the other in its room.
  *  @param {Drawbridge | Original} target
+ *  @param {{batch?: number, keyed?: boolean}} [how]  of so many messages; each request with a key of its own
  *  @returns {Load} */
-function pairsOf(target, count, batch = 0) {
+function pairsOf(target, count, { batch = 0, keyed = false } = {}) {
   const peers = target.peers(count + count % 2);
   const text = batch ? JSON.stringify(Array(batch).fill({ event: 'e', data: JSON.parse(body) })) : body;
   const clients = peers.map((peer, i) => ({ ...peer,
-    posts: i < count ? [asPeer(peers[i ^ 1], `/relay/${peer.id}${batch ? '' : '/e'}`, text)] : [] }));
+    posts: i < count ? [asPeer(peers[i ^ 1], `/relay/${peer.id}${batch ? '' : '/e'}`, text, keyed ? KEY : '')] : [] }));
   return { clients, meanwhile: () => target.pair(peers) };
 }
 
@@ -87,8 +91,9 @@ export class Drawbridge {
 
   peers(count) { return peersWithTokens(count, this.secret); }
 
-  /** @returns {Load} */
-  pairs(count, batch = 0) { return pairsOf(this, count, batch); }
+  /** @param {Parameters<typeof pairsOf>[2]} [how]
+   *  @returns {Load} */
+  pairs(count, how) { return pairsOf(this, count, how); }
 
   async pair(peers) {
     for (const [i, peer] of peers.entries()) await this.join(peer, `${peers[i & ~1].id}`);

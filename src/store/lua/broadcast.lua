@@ -9,19 +9,18 @@ local BYTES_AT_ONCE = 262144
 local peer, room, cost, most, issued, once, message, position = unpack(ARGV)
 
 local members, rate, entering = unpack(KEYS)
-if once ~= '' then
-  local answer, refusal = answered(peer, once)
-  if refusal and position == '' then return refusal end
-  if answer and not answer:find(' ', 1, true) then return answer end
-  position = answer or position
-end
+local answer, refusal, keep_answer
+if once ~= '' then answer, refusal, keep_answer = answered(peer, once) end
+if refusal and position == '' then return refusal end
+if answer and not answer:find(' ', 1, true) then return answer end
+position = answer or position
 local all, last = position:match('^(%d+) (.*)$')
 local by_peer = peer ~= SERVER  -- which knows everybody, and is known
 
 local function went_to(count, id)
   all = (all or 0) + count
   position = id and text_of(all) .. ' ' .. id or ''
-  if once ~= '' then keep_answer(peer, once, id and position or text_of(all)) end
+  if keep_answer then keep_answer(id and position or text_of(all)) end
   return {count, position, all}
 end
 

@@ -157,42 +157,29 @@ end
 -- each sender, and of SERVER, which sends for many, one for each last letter of a key. So long as ANSWER_MS it takes
 -- new answers; then it is the old one, for as long again. So nothing has to be looked for that is too old.
 -- once: "FINGERPRINT KEY", as room.h has it.
+-- Returns what was answered. Or nil, and what to return where it was another request, or there is no place. Or nil
+-- twice, and a function that keeps what is answered now, once it is done: a full memory has refused that before.
 local ANSWER_MS, ANSWERS_MAX = 300000, 4096
 local FINGERPRINT = 16
-local function answers_of(sender, once)
-  local answers = PREFIX .. 'answers:' .. sender .. (sender == SERVER and once:sub(-1) or '')
-  return answers, answers .. ':old', once:sub(FINGERPRINT + 2)
-end
-
--- By the time that a hash has left. (Much: the clock went back.)
-local function takes_more(ttl) return ttl > ANSWER_MS and ttl <= 2 * ANSWER_MS end
-
--- What was answered. Or nil; and what to return where it was another request, or there is no place.
 local function answered(sender, once)
-  local answers, old, key = answers_of(sender, once)
-  local answer = redis.call('HGET', answers, key) or redis.call('HGET', old, key)
-  if answer then
-    if answer:sub(1, FINGERPRINT) ~= once:sub(1, FINGERPRINT) then return nil, -3 end
-    return answer:sub(FINGERPRINT + 2)
-  end
-  if redis.call('HLEN', answers) > ANSWERS_MAX then
-    local ttl = redis.call('PTTL', answers)
-    if takes_more(ttl) then return nil, {ttl - ANSWER_MS} end
-  end
-end
-
--- Once it is done: a full memory has refused that before.
-local function keep_answer(sender, once, answer)
-  local answers, old, key = answers_of(sender, once)
+  local answers = PREFIX .. 'answers:' .. sender .. (sender == SERVER and once:sub(-1) or '')
+  local old, key = answers .. ':old', once:sub(FINGERPRINT + 2)
+  local known = redis.call('HGET', answers, key) or redis.call('HGET', old, key)
+  if known and known:sub(1, FINGERPRINT) ~= once:sub(1, FINGERPRINT) then return nil, -3 end
   local ttl = redis.call('PTTL', answers)
-  if not takes_more(ttl) then
-    if ttl ~= -2 then
-      redis.call('RENAME', answers, old)
-      redis.call('PEXPIRE', old, ANSWER_MS, 'LT')
+  -- By the time that it has left. (Much: the clock went back.)
+  local takes_more = ttl > ANSWER_MS and ttl <= 2 * ANSWER_MS
+  if not known and takes_more and redis.call('HLEN', answers) > ANSWERS_MAX then return nil, {ttl - ANSWER_MS} end
+  return known and known:sub(FINGERPRINT + 2), nil, function(answer)
+    if not takes_more then
+      if ttl ~= -2 then
+        redis.call('RENAME', answers, old)
+        redis.call('PEXPIRE', old, ANSWER_MS, 'LT')
+      end
+      -- Above hash-max-listpack-value: or Redis would go through some hundred to find one.
+      redis.call('HSET', answers, '@', ('-'):rep(65))
+      redis.call('PEXPIRE', answers, 2 * ANSWER_MS)
     end
-    -- Above hash-max-listpack-value: or Redis would go through some hundred to find one.
-    redis.call('HSET', answers, '@', ('-'):rep(65))
-    redis.call('PEXPIRE', answers, 2 * ANSWER_MS)
+    redis.call('HSET', answers, key, once:sub(1, FINGERPRINT + 1) .. answer)
   end
-  redis.call('HSET', answers, key, once:sub(1, FINGERPRINT + 1) .. answer)
 end

@@ -11,18 +11,16 @@ local peer, to, issued, once, count = ARGV[1], ARGV[2], ARGV[5], ARGV[6], #ARGV 
 -- Of one sender: so none of them fills the whole mailbox.
 local KEPT_OF_ONE = MAILBOX / 2
 
-local function may_relay()
-  if peer == SERVER then
-    return redis.call('HEXISTS', key_peer(to), 'inc') == 1 or redis.call('SCARD', KEYS[2]) > 0
-  end
-  return redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') > 0 or has_met(peer, to) or has_met(to, peer)
+local answer, refusal, keep_answer
+if once ~= '' then answer, refusal, keep_answer = answered(peer, once) end
+if answer or refusal then return answer or refusal end
+local may
+if peer == SERVER then
+  may = redis.call('HEXISTS', key_peer(to), 'inc') == 1 or redis.call('SCARD', KEYS[2]) > 0
+else
+  may = redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') > 0 or has_met(peer, to) or has_met(to, peer)
 end
-
-if once ~= '' then
-  local answer, refusal = answered(peer, once)
-  if answer or refusal then return answer or refusal end
-end
-if not may_relay() then return is_revoked(peer, issued) and -6 or -1 end
+if not may then return is_revoked(peer, issued) and -6 or -1 end
 local counts = redis.call('HMGET', key_kept(to), KEPT_ALL, KEPT_HAD, peer)
 local all = tonumber(counts[1])
 local kept = (all or 0) - (tonumber(counts[2]) or 0)
@@ -42,5 +40,5 @@ if id and (all or streams == 0) then
   redis.call('HSET', key_kept(to), peer, of_one + count)
   redis.call('PEXPIRE', key_kept(to), MAILBOX_TTL_MS)
 end
-if once ~= '' then keep_answer(peer, once, streams) end
+if keep_answer then keep_answer(streams) end
 return streams

@@ -1,0 +1,120 @@
+local PREFIX, PING_MS, GRACE_MS, MAILBOX, MAILBOX_TTL_MS, ROOM_PEERS, PEER_ROOMS, RATE_WINDOW_MS, KEEP_MS, SWEEP_MAX, PAGE_BYTES, PEER_STREAMS, TELL_AT_ONCE, MAILBOX_TEXT, CLUSTER, WEBHOOK = 'drawbridge:', 0, 0, 0, 0, 0, 0, 6000, '172800000', 8, 16384, 0, 128, '0', false, false
+local function key_mailbox(peer) return PREFIX .. 'mailbox:' .. peer end
+local function key_peer(peer) return PREFIX .. 'peer:' .. peer end
+local function key_kept(peer) return PREFIX .. 'kept:' .. peer end
+local function channel(peer) return PREFIX .. 'messages:' .. peer end
+local SERVER = '@server'
+local KEPT_ALL = '@'  -- no sender's id
+local KEPT_HAD = '@had'
+local KEPT_FACTOR = 16
+local NUMBER = 'number:'
+local function has_met(peer, other, room)
+  local telling = PREFIX .. 'telling:'
+  local name = room or (redis.call('LINDEX', telling .. peer, '0') or ''):match('^%+(%S+)')
+  if not name or redis.call('SISMEMBER', PREFIX .. 'channels:' .. name, other) == 0 then return false end
+  local function number_of(id)
+    return tonumber((redis.call('HGET', key_peer(id), NUMBER .. name) or ''):match('^%d+')) or 0
+  end
+  local later, earlier = peer, other
+  if number_of(other) > number_of(peer) then later, earlier = other, peer end
+  if not redis.call('LPOS', telling .. later, '+' .. name .. ' ' .. earlier) then return true end
+  return not room and redis.call('SISMEMBER', PREFIX .. later .. ':channels', name) == 1
+end
+local function deliver(peer, message, max, number)
+  local fields = number and {'m', message, 'k', number} or {'m', message}
+  local id = redis.call('XADD', key_mailbox(peer), 'NOMKSTREAM',
+    'MAXLEN', '~', max or MAILBOX_TEXT, '*', unpack(fields))
+  if not id then return redis.call('PUBLISH', channel(peer), '{' .. message) end
+  return redis.call('PUBLISH', channel(peer),
+    '{"id":"' .. id .. '",' .. message), id
+end
+local function charge(rate, cost, most)
+  if most == 0 then return true end
+  local used = redis.call('INCRBY', rate, cost)
+  cost = tonumber(cost)
+  local before = used - cost
+  local fits = used <= most or cost > most / 2 and before <= most / 2
+  if not fits then
+    redis.call('DECRBY', rate, cost)
+    used = before
+  end
+  local window = math.ceil(RATE_WINDOW_MS * math.max(1, used / most))
+  if fits and (before == 0 or used > most) then redis.call('PEXPIRE', rate, window) end
+  if fits then return true end
+  redis.call('PEXPIRE', rate, window, 'LT')
+  return false, redis.call('PTTL', rate)
+end
+local ANSWER_MS, ANSWERS_MAX = 300000, 4096
+local FINGERPRINT = 16
+local function answered(sender, once)
+  local answers = PREFIX .. 'answers:' .. sender .. (sender == SERVER and once:sub(-1) or '')
+  local old, key = answers .. ':old', once:sub(FINGERPRINT + 2)
+  local known = redis.call('HGET', answers, key) or redis.call('HGET', old, key)
+  if known and known:sub(1, FINGERPRINT) ~= once:sub(1, FINGERPRINT) then return nil, -3 end
+  local ttl = redis.call('PTTL', answers)
+  local takes_more = ttl > ANSWER_MS and ttl <= 2 * ANSWER_MS
+  if not known and takes_more and redis.call('HLEN', answers) > ANSWERS_MAX then return nil, {ttl - ANSWER_MS} end
+  return known and known:sub(FINGERPRINT + 2), nil, function(answer)
+    if not takes_more then
+      if ttl ~= -2 then
+        redis.call('RENAME', answers, old)
+        redis.call('PEXPIRE', old, ANSWER_MS, 'LT')
+      end
+      redis.call('HSET', answers, '@', ('-'):rep(65))
+      redis.call('PEXPIRE', answers, 2 * ANSWER_MS)
+    end
+    redis.call('HSET', answers, key, once:sub(1, FINGERPRINT + 1) .. answer)
+  end
+end
+local function must_be(kind, ...)
+  for _, key in ipairs({...}) do
+    local is = redis.call('TYPE', key).ok
+    if is ~= kind and is ~= 'none' then
+      error({err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. kind})
+    end
+  end
+end
+local function read(kind, key, command, ...)
+  local reply = redis.pcall(command, key, ...)
+  if reply and reply.err then
+    must_be(kind, key)
+    error(reply)
+  end
+  return reply
+end
+local function is_revoked(peer, issued)
+  local until_s = read('string', PREFIX .. 'revoked:' .. peer, 'GET')
+  return until_s and tonumber(issued) <= tonumber(until_s)
+end
+local peer, to, issued, once, count = ARGV[1], ARGV[2], ARGV[5], ARGV[6], #ARGV - 6
+local KEPT_OF_ONE = MAILBOX / 2
+local answer, refusal, keep_answer
+if once ~= '' then answer, refusal, keep_answer = answered(peer, once) end
+if answer or refusal then return answer or refusal end
+local may
+if peer == SERVER then
+  may = redis.call('HEXISTS', key_peer(to), 'inc') == 1 or redis.call('SCARD', KEYS[2]) > 0
+else
+  may = redis.call('SINTERCARD', '2', KEYS[1], KEYS[2], 'LIMIT', '1') > 0 or has_met(peer, to) or has_met(to, peer)
+end
+if not may then return is_revoked(peer, issued) and -6 or -1 end
+local counts = redis.call('HMGET', key_kept(to), KEPT_ALL, KEPT_HAD, peer)
+local all = tonumber(counts[1])
+local kept = (all or 0) - (tonumber(counts[2]) or 0)
+local of_one = math.min(kept, tonumber(counts[3]) or 0)
+if (all or count > KEPT_OF_ONE and redis.call('PUBSUB', 'NUMSUB', channel(to))[2] == 0) and
+    (kept + count > MAILBOX or of_one + count > KEPT_OF_ONE) then return -2 end
+local within, wait = charge(KEYS[3], ARGV[3], tonumber(ARGV[4]))
+if not within then return {wait} end
+local streams, id
+for i = 1, count do
+  local keeps = all or streams == 0
+  streams, id = deliver(to, ARGV[6 + i], keeps and KEPT_FACTOR * MAILBOX, keeps and (all or 0) + i)
+end
+if id and (all or streams == 0) then
+  redis.call('HINCRBY', key_kept(to), KEPT_ALL, count)
+  redis.call('HSET', key_kept(to), peer, of_one + count)
+  redis.call('PEXPIRE', key_kept(to), MAILBOX_TTL_MS)
+end
+if keep_answer then keep_answer(streams) end
+return streams

@@ -159,6 +159,20 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     assert.match(said[1], /^info at=webhook\.send site=works after=\d+s$/);
   });
 
+  it('the site says that it is gone for good: that is an error of the settings, and a sender that begins anew asks again', async () => {
+    const room = randomId('r');
+    receiver.instead = (_, response) => response.writeHead(410).end();
+    const since = receiver.requests.length;
+    await site.peer().join(room);
+    await receiver.asked(since + 1);
+    await until(() => /^warn at=webhook\.send site=fails why=status-410 \(Gone: is DRAWBRIDGE_WEBHOOK right\?\)$/m.test(logs(site)), 'the log to say so');
+    receiver.instead = null;
+    for (const pid of site.processes('drawbridge')) signal(pid, 'SIGKILL');
+    await site.redis('DEL', 'webhook:sender');
+    await receiver.heard(room, 2);
+    assert.equal(receiver.requests.length, since + 2);
+  });
+
   it('the site hangs: it has 10 s, and nobody else waits for it', async () => {
     const room = randomId('r');
     receiver.instead = () => {};

@@ -102,16 +102,33 @@ bool console_check_id(const char *what, const char *id)
 	return false;
 }
 
-/* A control character (C0, DEL, or C1, which in UTF-8 has two bytes) becomes a '?'. */
+/* Controls: C0, DEL and C1 (U+0080 to U+009F); and what ends a line or turns the direction of
+ * what stands behind it: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+static bool is_control(const unsigned char *p, size_t len)
+{
+	switch (len) {
+	case 1: return *p < ' ' || *p == 0x7f;
+	case 2: return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
+	case 3: return p[0] == 0xe2 &&
+		((p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+		 (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+	default: return false;
+	}
+}
+
+/* One of these becomes a '?'. text is UTF-8. */
 void console_append_text(struct buf *to, const char *text)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
+	size_t len;
+
+	for (const char *p = text; *p; p += len) {
+		for (len = 1; (p[len] & 0xc0) == 0x80; len++)
+			;
+		if (is_control((const unsigned char *)p, len))
 			buf_char(to, '?');
-			p++;
-		} else {
-			buf_char(to, (char)(*p < ' ' || *p == 0x7f ? '?' : *p));
-		}
+		else
+			buf_add(to, p, len);
+	}
 }
 
 void console_append_time(struct buf *to, long long unix_seconds)
@@ -127,7 +144,7 @@ void console_append_time(struct buf *to, long long unix_seconds)
 
 void console_print_json(const json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
 
 	puts(text ? text : "null");
 	free(text);

@@ -36,7 +36,7 @@ bool console_check_id(const char *what, const char *id);
 void console_append_text(struct buf *to, const char *text);
 void console_append_time(struct buf *to, long long unix_seconds);
 
-/* Prints a value as a line of JSON. */
+/* Prints a value as a line of JSON, in which nothing reaches into the terminal. */
 void console_print_json(const json_t *json);
 /* Ours, whose numbers are counts (json_parse() makes them reals). NULL: it is none. */
 json_t *console_parse(const char *text, size_t len);

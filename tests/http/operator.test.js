@@ -107,11 +107,14 @@ if (FULL) {
       assert.deepEqual([first, second].map((member) => ({ ...member, since: 0 })), [
         { id: 'a-longer-name', username: 'Bob', since: 0, here: false }, { id: 'ann', username: 'Ann Ä', since: 0, here: true }]);
       assert.ok(Math.abs(second.since * 1000 - Date.now()) < 10 * WAIT_MS, `${second.since}`);
-      // Of the Node application, which has let anything in.
-      await site.redis('HSET', 'peer:ann', 'user', JSON.stringify({ id: 'ann', username: '\x1b[2J\x9b2JAnn' }));
+      // Of the Node application, which has let anything in. A token may have those that turn the direction.
+      const username = '\x1b[2J\x9b2JAnn\u202Eé\u2066Ä€😀\u061C\u200F\u2028';
+      await site.redis('HSET', 'peer:ann', 'user', JSON.stringify({ id: 'ann', username }));
       const named = await tell('room', 'tea');
-      assert.match(named, / \?\[2J\?2JAnn$/m);
-      assert.ok(!named.includes(ESCAPE) && !named.includes('\x9b'));
+      assert.match(named, / \?\[2J\?2JAnn\?é\?Ä€😀\?\?\?$/m);
+      const json = await tell('room', '--json', 'tea');
+      assert.equal(JSON.parse(lines(json)[1]).username, username);
+      assert.match(json, /^[ -~\n]*$/);
       await gone('tea', ann, bob);
     });
 

@@ -64,7 +64,7 @@ struct outcome {
 	CURLcode code;
 	long status;			/* 0: none */
 	curl_off_t retry_after;		/* seconds; 0: it does not say */
-	size_t answered;		/* bytes of the body */
+	size_t answered;		/* bytes, with head and trailer */
 	char why[WHY_SIZE];
 };
 
@@ -142,6 +142,9 @@ static void prepare_request(struct sender *s, const struct buf *body, struct cur
 	curl_easy_setopt(s->easy, CURLOPT_ERRORBUFFER, o->why);
 	curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, discard_answer);
 	curl_easy_setopt(s->easy, CURLOPT_WRITEDATA, o);
+	/* libcurl keeps the fields of a trailer, too, and bounds only those of a head. */
+	curl_easy_setopt(s->easy, CURLOPT_HEADERFUNCTION, discard_answer);
+	curl_easy_setopt(s->easy, CURLOPT_HEADERDATA, o);
 }
 
 static bool request_is_done(struct sender *s, struct outcome *o)

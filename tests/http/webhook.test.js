@@ -222,6 +222,30 @@ suite('webhooks', { settings: { ...receiver.settings, WEBHOOK_BACKLOG: BACKLOG }
     receiver.check();
   });
 
+  it('nor is one whose head, or trailer, has no end', async () => {
+    for (const begin of ['', '\r\nTransfer-Encoding: chunked\r\n\r\n0']) {
+      const room = randomId('r');
+      let ended = null;
+      receiver.instead = (_, response) => {
+        receiver.account.take(receiver.requests.at(-1).body);
+        receiver.instead = null;
+        const { socket } = response;
+        ended = new Promise((resolve) => { socket.on('close', () => resolve(socket.bytesWritten)); });
+        socket.on('error', () => {});
+        const flood = () => { while (!socket.destroyed && socket.write(`\r\nX: ${'x'.repeat(1000)}`)); };
+        socket.on('drain', flood);
+        socket.write(`HTTP/1.1 200 OK${begin}`);
+        flood();
+      };
+      await site.peer().join(room);
+      await receiver.heard(room, 2);
+      const bytes = await ended;
+      assert.ok(bytes < 20_000_000, `${bytes} bytes`);
+    }
+    await settled();
+    receiver.check();
+  });
+
   it('a sender is killed with a batch under way: another sends the same again; never two at a time', async () => {
     const goOn = holdSenders(site);
     await site.redis('DEL', 'webhook:sender');

@@ -21,7 +21,7 @@
 
 enum {
 	SERVER_LIMIT_MAX = 100,		/* of a page */
-	SERVER_SECONDS_MAX = 604800,	/* for which a peer can be kept out */
+	SERVER_SECONDS_MAX = 604800,	/* for which a peer can be kept out: also in join.lua */
 	SERVER_REASON_MAX = 200,	/* characters of UTF-8 */
 };
 

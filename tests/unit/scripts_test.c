@@ -887,6 +887,9 @@ static void test_server_remove(void **state)
 		  "enter a b r | remove a r 60 | ?join a r | ?join a q | later 59000 | "
 		  "?join a r | ?members channels:r | later 1001 | ?join a r",
 		  "kept-out 60 s | nobody | kept-out 1 s | b | b" },
+		{ "a clock that went back a year: not for longer than can be said",
+		  "redis ZADD %banned:r 9e14 a | open a | ?join a r | later 604799000 | ?join a r | "
+		  "later 1001 | ?join a r", "kept-out 604800 s | kept-out 1 s | nobody" },
 		{ "also one that was no member, or is not here",
 		  "enter b r | remove a r 60 | open a | ?join a r", "kept-out 60 s" },
 		{ "the last word holds, and one without a time says nothing of it",

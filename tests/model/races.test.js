@@ -331,6 +331,57 @@ describe('a race', () => {
       }
     });
 
+    it('who is removed while it enters is out, and the next part of its join does not begin anew', async () => {
+      const [a] = await gather('a', 'b', 'c', 'd');
+      const e = await open('e');
+      assert.deepEqual(await run('join', 'e'), BEGUN);
+      assert.equal(await all('server_remove', 'e', { ms: 0 }), true);
+      assert.deepEqual(await run('join', 'e', BEGUN.again), []);
+      assert.deepEqual(await members(), ['a', 'b', 'c', 'd']);
+      assert.deepEqual(await heard(a), ['add-peer e', 'remove-peer e']);
+      assert.equal((await heard(e)).at(-1), 'remove-peer e');
+      assert.deepEqual(await world.redis.ask('KEYS', '{telling,entering,banned}*'), []);
+    });
+
+    it('or it is kept out, or its token refused, from that part on; and let in when the time is over', async () => {
+      await gather('a', 'b', 'c', 'd');
+      for (const [step, answer] of [['server_remove', 'kept out'], ['disconnect', 'revoked']]) {
+        await open('e');
+        assert.deepEqual(await run('join', 'e'), BEGUN);
+        await all(step, 'e', { ms: 5000 });
+        for (const more of [BEGUN.again, {}]) assert.equal(await run('join', 'e', more), answer);
+        assert.deepEqual(await members(), ['a', 'b', 'c', 'd']);
+        world.now += 5000;
+        await all('join', 'e');
+        assert.deepEqual(await members(), ['a', 'b', 'c', 'd', 'e']);
+        await all('leave', 'e');
+      }
+    });
+
+    it('who disconnects is killed between two parts: the peer is out of all rooms, and a sweep tells the rest', async () => {
+      const streams = await gather('a', 'b', 'c', 'd', 'e', 'f');
+      await all('join', 'a', { room: 'other' });
+      assert.deepEqual(await run('disconnect', 'a', { ms: 0 }), BEGUN);
+      assert.deepEqual(await members(), ['b', 'c', 'd', 'e', 'f']);
+      assert.deepEqual(await world.redis.ask('ZRANGE', 'rooms', 0, -1), ['r']);
+      world.now += SETTINGS.PING_MS / 2;
+      while ((await run('sweep', '')).more);
+      assert.deepEqual(await heard(streams[0]), ['disconnect']);
+      for (const stream of streams.slice(1)) assert.deepEqual(await heard(stream), ['remove-peer a'], stream.peer);
+      assert.equal(await world.redis.ask('EXISTS', 'telling:a', 'telling'), 0);
+    });
+
+    it('who is disconnected while it begins anew, in parts, is not let in', async () => {
+      await gather('a', 'b', 'c', 'd', 'e');
+      await world.subscribe('a');
+      assert.deepEqual(await run('connect', 'a'), { again: {} });
+      await all('disconnect', 'a', { ms: 5000 });
+      assert.equal(await run('connect', 'a'), 'revoked');
+      assert.deepEqual(await members(), ['b', 'c', 'd', 'e']);
+      world.now += 5000;
+      assert.equal((await run('connect', 'a')).resumed, false);
+    });
+
     it('who is entering hears what the site’s own server says to all, in parts, too', async () => {
       const streams = [...await gather('a', 'b', 'c', 'd', 'e'), await open('f')];
       assert.deepEqual(await run('join', 'f'), BEGUN);

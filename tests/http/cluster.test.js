@@ -33,16 +33,29 @@ if (FULL) suite('cluster', {
     const [ann, bob] = await site.room(randomId('r'), 2);
     bob.stream.cut();
     await until(async () => !await ann.relay(bob, 'x', 1), 'a relay to be kept');
+    // Another is repeated all the while.
+    const key = randomId('k');
+    let isOver = false;
+    const repeating = (async () => {
+      for (let status = 0; !isOver || status !== 202;) {
+        ({ status } = await ann.ask('POST', `/relay/${bob.id}/y`, '1', { 'Idempotency-Key': key }));
+      }
+    })();
     const pairs = await Pair.several(site);
     await move(pairs);
     await Pair.stop(pairs);
+    isOver = true;
+    await repeating;
     assert.deepEqual(pairs.flatMap((pair) => pair.told), [], 'nobody begins anew');
     assert.equal(pairs.some(({ statuses }) => statuses.has(404)), false, 'all stay in their rooms');
     t.diagnostic(`the longest time without a message: ${Math.max(...pairs.map((pair) => pair.stall)).toFixed()} ms`);
     const again = await bob.open({ after: bob.stream.lastEventId });
     assert.equal(again.connected.resumed, true);
-    let event;
-    do event = await again.next(); while (event.event !== 'x');
+    const heard = [];
+    await ann.relay(bob, 'mark', 1);
+    await again.find(({ event }) => heard.push(event) && event === 'mark');
+    assert.deepEqual([...new Set(heard)], ['x', 'y', 'mark']);
+    assert.equal(heard.filter((event) => event === 'y').length, 1);
     ann.stream.cut();
     again.cut();
     Pair.cut(pairs);

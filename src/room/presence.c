@@ -107,8 +107,11 @@ static void on_connect_reply(struct redis_command *command, enum err e, struct r
 		}
 		e = ERR_STORE;
 	}
-	if (!e && reply_number(reply) == REVOKED)
+	if (!e && reply_number(reply) == REVOKED) {
+		reply_free(reply);
+		reply = NULL;
 		e = ERR_REVOKED;
+	}
 	/* Also after an error: whoever gets it frees its reply. */
 	memset(cmd->to, 0, sizeof *cmd->to);
 	cmd->to->reply = reply;

@@ -953,6 +953,9 @@ static void test_webhook_take(void **state)
 		{ "who was replaced may say that a batch has arrived; twice is as once",
 		  FOUR " | take s 2 | later 20001 | take t 2 | ?arrived | ?take t 1 | ?arrived | "
 		  "?arrived | ?take t", "ok | left a r left 0 | ok | ok | vacated r" },
+		{ "or where the data has gone back meanwhile: what comes next may be before it",
+		  FOUR " | take s 2 | redis HSET %webhook:state last 1-1 | ?arrived | ?redis XLEN %webhook",
+		  "ok | 4" },
 		{ "or late, when the next has arrived: then it changes nothing",
 		  FOUR " | take s 1 | arrived | take s 1 | arrived | ?late | ?take s",
 		  "ok | left a r left 0; vacated r" },

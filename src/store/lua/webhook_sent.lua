@@ -7,8 +7,9 @@ local id, number = ARGV[1], ARGV[2]
 
 must_be('stream', events)
 must_be('hash', state)
-redis.call('XTRIM', events, 'MINID', after_id(id))
+-- Not of a batch that is another's by now: where data went back, later events may have earlier ids.
 if redis.call('HGET', state, 'last') ~= id then return 0 end
+redis.call('XTRIM', events, 'MINID', after_id(id))
 redis.call('HDEL', state, 'last', 'missing')
 redis.call('HSET', state, 'done', number)
 keep(state)

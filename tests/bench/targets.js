@@ -55,6 +55,7 @@ async function ask(base, peer, where) {
 
 /** Peers in rooms of two; so many of them are posted to, each by the other in its room.
  *  @param {Drawbridge | Original} target
+ *  @param {number} count
  *  @param {{batch?: number, keyed?: boolean}} [how]  of so many messages; each request with a key of its own
  *  @returns {Load} */
 function pairsOf(target, count, { batch = 0, keyed = false } = {}) {

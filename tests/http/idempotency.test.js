@@ -84,6 +84,22 @@ suite('idempotency', { settings: { RATE: 0, RATE_BYTES: 0 } }, (site, it) => {
     assert.deepEqual(await heardUntilMark(ann, bob, cat), [[1], []]);
   });
 
+  it('of the site’s own server: likewise, and its keys are no peer’s', async () => {
+    const [ann, bob] = await site.room(randomId('r'), 2);
+    const token = site.serverToken();
+    const key = randomId('k');
+    for (const [path, body, answer] of /** @type {[string, string, object][]} */ ([
+      [`/server/peers/${bob.id}/events/x`, '1', { delivered: true }], [`/server/rooms/${ann.room}/events/x`, '2', { peers: 2 }],
+    ])) {
+      const ask = (text) => site.request('POST', path, { token, body: text, headers: { 'Idempotency-Key': `${key}-${body}` } });
+      for (let i = 0; i < 2; i++) assert.deepEqual((await ask(body)).json, answer);
+      refused(await ask('3'), 422);
+      assert.equal((await repeatable(ann, `/relay/${bob.id}/x`, '4', `${key}-${body}`)()).status, 200);
+    }
+    assert.deepEqual(await heardUntilMark(ann, bob), [[1, 4, 2, 4]]);
+    assert.deepEqual(await heardUntilMark(bob, ann), [[2]]);
+  });
+
   it('who is away: 202 each time, and it is kept once', async () => {
     const [ann, bob] = await site.room(randomId('r'), 2);
     const position = bob.stream.lastEventId;

@@ -72,10 +72,13 @@ suite('metrics', {}, (site, it) => {
     assert.equal(await ann.relay(bob, 'x', 1), true);
     assert.equal((await ann.ask('POST', `/relay/${bob.id}`, [1, 2, 3].map((data) => ({ event: 'x', data })))).status, 200);
     assert.equal((await ann.ask('POST', `/${room}/broadcast/x`, '1')).status, 200);
+    for (const path of [`/relay/${bob.id}/x`, `/${room}/broadcast/x`]) {
+      for (let i = 0; i < 2; i++) assert.equal((await ann.ask('POST', path, '1', { 'Idempotency-Key': path.replace(/\W/g, '') })).status, 200);
+    }
     refused(await ann.ask('POST', '/relay/nobody/x', '1'), 404);
     refused(await site.request('POST', `/${room}/join`), 401);
     refused(await ann.ask('POST', `/relay/${bob.id}/x`, '{'), 400);
-    for (let i = 0; i < 5; i++) await bob.stream.next();
+    for (let i = 0; i < 7; i++) await bob.stream.next();
 
     const at = bob.stream.lastEventId;
     bob.stream.cut();
@@ -101,12 +104,13 @@ suite('metrics', {}, (site, it) => {
       [connects('resumed')]: 1,
       [connects('not-resumed')]: 1,
       drawbridge_replayed_total: delivered + 1,
-      [relays('delivered')]: 2 + delivered,
+      [relays('delivered')]: 3 + delivered,
+      [relays('repeated')]: 1,
       [relays('kept')]: 1,
       [relays('refused')]: 1,
       [relays('unknown')]: 0,
-      drawbridge_broadcasts_total: 1,
-      drawbridge_messages_total: 1 + 3 + 1 + delivered + 1,
+      drawbridge_broadcasts_total: 2,
+      drawbridge_messages_total: 1 + 3 + 1 + 2 + delivered + 1,
       drawbridge_joins_total: 2,
       drawbridge_leaves_total: 1,
       [refusals('no-peer')]: 1,

@@ -110,9 +110,8 @@ local LISTED_AT_ONCE = 32
 local function parts_listed(count) return math.max(1, math.ceil(count / LISTED_AT_ONCE)) end
 
 -- Six bytes of an id as a number, in their order; an end is below all bytes.
-local byte = string.byte
 local function bytes_at(id, at)
-  local a, b, c, d, e, f = byte(id, at, at + 5)
+  local a, b, c, d, e, f = id:byte(at, at + 5)
   if not f then a, b, c, d, e, f = a or -1, b or -1, c or -1, d or -1, e or -1, -1 end
   return ((((a * 257 + b) * 257 + c) * 257 + d) * 257 + e) * 257 + f
 end

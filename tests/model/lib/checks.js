@@ -76,10 +76,8 @@ export class Checks {
     return until !== null && issued <= Number(until);
   }
 
-  /** It was let in before the clock went back, perhaps. */
   async #isKeptOut({ id, room }) {
-    const { redis, clock } = this.world;
-    return Number(await redis.ask('ZSCORE', `banned:${room}`, id) ?? 0) > clock && !await redis.ask('SISMEMBER', `channels:${room}`, id);
+    return Number(await this.world.redis.ask('ZSCORE', `banned:${room}`, id) ?? 0) > this.world.clock;
   }
 
   /** It has just heard that it was disconnected, after its last join. After a stall some may run late. */
@@ -203,9 +201,10 @@ export class Checks {
     const { world, simulation } = this;
     const living = [];
     for (const page of simulation.pages.filter(({ isDead }) => !isDead)) {
-      // After a clock that went back this may be for an hour.
+      // After a clock that went back this may be for an hour. Who was let in before it did is in its room.
+      const isIn = await world.redis.ask('SISMEMBER', `channels:${page.room}`, page.id);
       const revoked = await this.#isRevoked(page, page.issued);
-      if (!revoked && !await this.#isKeptOut(page)) living.push(page);
+      if (isIn || (!revoked && !await this.#isKeptOut(page))) living.push(page);
       else this.tally(revoked ? 'revoked in the end' : 'kept out in the end');
     }
     for (const page of living) {

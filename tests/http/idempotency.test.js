@@ -178,9 +178,9 @@ suite('idempotency, and answers that get lost', {
       site.server.keeps = ` ${second}`;
       refused(await ask(here.base), 503);
       site.server.keeps = undefined;
-      const { status, json } = await ask(there.base);
+      const { status, json } = await persist(() => ask(there.base));
       assert.deepEqual([status, json], [200, { peers: 6 }]);
-      assert.deepEqual((await ask(here.base)).json, { peers: 6 });
+      assert.deepEqual((await persist(() => ask(here.base))).json, { peers: 6 });
       for (const heard of await heardUntilMark(ann, ...others)) assert.deepEqual(heard.map((data) => data === LONG), [true]);
     } finally {
       await there.stop();

@@ -23,7 +23,7 @@ if (FULL) {
         for (const peer of left) streams.push(await peer.open());
       }));
       for (const stream of streams) stream.cut();
-      await until(async () => await site.redis('DBSIZE') === 0, 'all peers to be gone');
+      await until(async () => await site.redis('DBSIZE') === await site.redis('EXISTS', 'hosts'), 'all peers to be gone');
       await site.redis('EVAL', 'collectgarbage()', '0'); // Lua there does so now and then
       const roots = [site.servers[0].pid];
       const { web, programs } = memory(roots);

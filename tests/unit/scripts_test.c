@@ -1052,8 +1052,8 @@ static void test_webhook_backlog(void **state)
 static void test_report(void **state)
 {
 	static const struct script_row rows[] = {
-		{ "the last of each host", "report h 1 | report i 2 | report h 3 | ?watch | ?keys",
-		  "0 rooms, 0 here, 0 away, 2 3 | hosts=kept" },
+		{ "the last of each host", "report h 1 | report i 2 | report h 3 | ?watch | ?redis TTL %hosts",
+		  "0 rooms, 0 here, 0 away, 2 3 | 80" },
 		{ "who was silent for a minute and two pings is not shown",
 		  "report h 1 | later 70000 | report i 2 | later 10001 | ?watch",
 		  "0 rooms, 0 here, 0 away, 2" },

@@ -2,6 +2,7 @@
 local PRESENT_MS = PING_MS * 1.5
 local LAPSE_MS = GRACE_MS + PING_MS / 2  -- for who stopped beating
 local TELLING_MS = PING_MS / 2  -- for who was telling others
+local REPORTED_MS = 60000 + 2 * PING_MS  -- for a host that is silent: see report.lua
 local PRESENT = PREFIX .. 'present'
 local LEAVING = PREFIX .. 'leaving'
 local TELLING = PREFIX .. 'telling'

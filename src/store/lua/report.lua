@@ -18,4 +18,4 @@ if redis.call('HLEN', hosts) >= HOSTS_MAX and redis.call('HEXISTS', hosts, id) =
   redis.call('HDEL', hosts, oldest)
 end
 pcall(redis.call, 'HSET', hosts, id, text_of(now_ms()) .. ' ' .. report)
-keep(hosts)
+redis.call('PEXPIRE', hosts, text_of(REPORTED_MS))

@@ -4,7 +4,6 @@
 -- Returns {now (ms), rooms, peers that are here, peers that may come back, events that wait for the site,
 --      when the first of them happened (ms; 0: there is none), {"MS REPORT", ...}}: see report.lua; of hosts
 --      that have reported lately.
-local LATELY_MS = 60000 + 2 * PING_MS
 local rooms, present, leaving, hosts, events = unpack(KEYS)
 
 must_be('zset', rooms, present, leaving)
@@ -14,7 +13,7 @@ local now = now_ms()
 local first = redis.call('XRANGE', events, '-', '+', 'COUNT', '1')[1]
 local reports = {}
 for _, value in ipairs(redis.call('HVALS', hosts)) do
-  if now - (tonumber(value:match('^%d+')) or 0) < LATELY_MS then reports[#reports + 1] = value end
+  if now - (tonumber(value:match('^%d+')) or 0) < REPORTED_MS then reports[#reports + 1] = value end
 end
 return {now, redis.call('ZCARD', rooms), redis.call('ZCARD', present), redis.call('ZCARD', leaving),
   redis.call('XLEN', events), first and tonumber(first[1]:match('^%d+')) or 0, reports}

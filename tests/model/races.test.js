@@ -406,6 +406,19 @@ describe('a race', () => {
       assert.deepEqual(await members(), ['a', 'b', 'c', 'd'].filter((id) => id !== peer));
     });
 
+    it('who enters again while somebody is entering is told of it first: what that one sends reaches it from now on', async () => {
+      const streams = await gather(...'abcdefghijkl');
+      await open('q');
+      assert.deepEqual(await run('join', 'q'), BEGUN);
+      const untold = await world.redis.ask('LRANGE', 'telling:q', 0, -1);
+      const stream = streams.find(({ peer }) => untold.includes(`+r ${peer}`));
+      await heard(stream);
+      await run('stream_end', stream.peer); // likewise
+      await world.redis.ask('ZREM', 'present', stream.peer);
+      assert.deepEqual(await run('join', stream.peer), BEGUN);
+      assert.equal((await heard(stream))[0], 'add-peer q');
+    });
+
     it('who enters again, having lost its place beside another stream, is reached by who came meanwhile', async () => {
       await gather('b', 'c', 'd', 'e');
       await open('a');

@@ -236,6 +236,21 @@ local function append_tells(tells, sign, room, peer)
   end
 end
 
+-- For a member that enters again: first those who were to tell it of both, as it is its own to do now. It is in its
+-- rooms meanwhile, so what they send reaches it, and is not to come before them.
+local function unmet_first(tells, room, peer)
+  local unmet, first, rest = {}, {}, {}
+  for _, id in ipairs(redis.call('SMEMBERS', key_entering(room))) do
+    unmet[id] = type(redis.pcall('LPOS', key_telling(id), '+' .. room .. ' ' .. peer)) == 'number'
+  end
+  for _, t in ipairs(tells) do
+    local list = unmet[t.other] and first or rest
+    list[#list + 1] = t
+  end
+  for _, t in ipairs(rest) do first[#first + 1] = t end
+  return first
+end
+
 -- Whether a mailbox is full, or may be once this script has told its peer all that it tells: then it
 -- matters what is kept.
 local function is_full(peer)

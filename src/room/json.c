@@ -119,6 +119,14 @@ void json_append_raw(struct buf *b, const char *text, size_t len)
 	b->len += len;
 }
 
+/* The last comma makes room for the bracket. */
+void json_end_array(struct buf *b)
+{
+	if (b->len && b->data[b->len - 1] == ',')
+		b->len--;
+	buf_char(b, ']');
+}
+
 bool json_name_valid(const char *s, size_t len)
 {
 	json_t *json = json_stringn(s, len);	/* NULL where it is no UTF-8 */

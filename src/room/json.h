@@ -28,6 +28,9 @@ void json_append_string(struct buf *b, const char *s);
  * between tokens. */
 void json_append_raw(struct buf *b, const char *text, size_t len);
 
+/* Ends an array whose elements each have a comma behind them. */
+void json_end_array(struct buf *b);
+
 /* A name that a person chose: 1 to 64 characters of UTF-8, none of them a
  * control character. */
 bool json_name_valid(const char *s, size_t len);

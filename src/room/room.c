@@ -48,14 +48,6 @@ static void append_users(struct buf *b, const struct reply *reply, size_t from)
 	}
 }
 
-/* The last comma makes room for the bracket. */
-static void end_users(struct buf *b)
-{
-	if (b->len && b->data[b->len - 1] == ',')
-		b->len--;
-	buf_char(b, ']');
-}
-
 /* RATE and RATE_BYTES as one limit, so that scripts have one counter to charge: a
  * message costs its bytes, but at least so much that RATE messages a second use all
  * that a window allows. */
@@ -83,10 +75,9 @@ static long long cost_of(const struct conf *c, size_t len)
 	return bytes > min ? bytes : min;
 }
 
-/* The site's own server, as scripts know it: the id of no peer. */
 static const char *id_of_sender(const struct peer *p)
 {
-	return p ? p->id : "@server";
+	return p ? p->id : SERVER_ID;
 }
 
 static long long cost_of_message(const struct conf *c, const struct peer *p, size_t len)
@@ -96,7 +87,7 @@ static long long cost_of_message(const struct conf *c, const struct peer *p, siz
 
 static long long window_of_sender(const struct conf *c, const struct peer *p)
 {
-	return p ? window_cost(c) : (long long)c->server_rate * RATE_WINDOW_S;
+	return p ? window_cost(c) : server_window_cost(c);
 }
 
 static void append_sender(struct buf *b, const struct peer *p)
@@ -159,7 +150,7 @@ static enum err list_peers(struct redis *r, const struct conf *c,
 	if (e)
 		peers->len = start;
 	else
-		end_users(peers);
+		json_end_array(peers);
 	buf_free(&user);
 	return e;
 }
@@ -203,7 +194,7 @@ enum err room_join(struct redis *r, const struct conf *c, const struct peer *p,
 	if (!e && reply_kind(reply) == REPLY_LIST) {
 		buf_char(peers, '[');
 		append_users(peers, reply, 0);
-		end_users(peers);
+		json_end_array(peers);
 	/* Joined in parts: the result is a number, so the members are asked for;
 	 * without a limit, since the join has been charged for all of them. */
 	} else if (!e) {
@@ -268,7 +259,6 @@ static enum err refusal_of(const struct reply *reply, enum err if_apart)
 	switch (reply_number(reply)) {
 	case MAILBOX_FULL: return ERR_MAILBOX;
 	case OTHER_REQUEST: return ERR_IDEMPOTENCY;
-	case REVOKED: return ERR_REVOKED;
 	default: return if_apart;
 	}
 }

@@ -49,6 +49,11 @@ void args_append_number(struct script_args *args, long long n)
 	args_append_string(args, to);
 }
 
+long long server_window_cost(const struct conf *c)
+{
+	return (long long)c->server_rate * RATE_WINDOW_S;
+}
+
 enum err args_run(struct redis *r, enum script script, const struct script_args *args,
 		  struct reply **reply)
 {

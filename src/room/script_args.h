@@ -19,6 +19,11 @@ enum {
 	REVOKED = -6,			/* of all that are told when a token was issued */
 };
 
+/* The site's own servers, as scripts know them: the id of no peer. What they use is charged
+ * to it; server_window_cost() is what they may use in a window, 0: any. */
+#define SERVER_ID "@server"
+long long server_window_cost(const struct conf *c);
+
 /* All zero at first. KEYS are appended before ARGV. Words are borrowed; keys and numbers
  * are not. */
 struct script_args {

@@ -12,20 +12,12 @@
 /* A request costs one, a long list more: see the scripts. */
 static void append_server_rate(struct script_args *args, const struct conf *c)
 {
-	args_append_number(args, (long long)c->server_rate * RATE_WINDOW_S);
+	args_append_number(args, server_window_cost(c));
 }
 
 static void append_server_rate_key(struct script_args *args, const struct conf *c)
 {
 	args_append_key(args, c, "rate:", SERVER_ID, "");
-}
-
-/* The last comma goes. */
-static void end_list(struct buf *out)
-{
-	if (out->len && out->data[out->len - 1] == ',')
-		out->len--;
-	buf_char(out, ']');
 }
 
 static void append_next(struct buf *out, const char *name)
@@ -79,7 +71,7 @@ static void append_rooms(struct buf *out, const struct reply *page,
 			buf_fmt(out, "{\"room\":\"%s\",\"count\":%lld},", room,
 				reply_number(reply_at(page, i + 1)));
 	}
-	end_list(out);
+	json_end_array(out);
 	/* The name of another room would tell of it. */
 	if (*next && !is_in_scope(scope, next))
 		next = scope->seek(scope->arg, next, from, end) ? end : "";
@@ -136,7 +128,7 @@ static void append_members(struct buf *out, const char *room, const struct reply
 		buf_fmt(out, ",\"here\":%s},",
 			reply_number(reply_at(page, i + 2)) ? "true" : "false");
 	}
-	end_list(out);
+	json_end_array(out);
 	append_next(out, next_of(page));
 	buf_char(out, '}');
 }
@@ -173,7 +165,7 @@ static void append_peer(struct buf *out, const struct reply *peer)
 	buf_str(out, ",\"rooms\":[");
 	for (size_t i = 3; i < reply_count(peer); i++)
 		buf_fmt(out, "\"%s\",", reply_string(reply_at(peer, i), NULL));
-	end_list(out);
+	json_end_array(out);
 	buf_char(out, '}');
 }
 

@@ -25,9 +25,6 @@ enum {
 	SERVER_REASON_MAX = 200,	/* characters of UTF-8 */
 };
 
-/* The id of no peer: what servers use is charged to it. */
-#define SERVER_ID "@server"
-
 /* The rooms that a list is of, where it is not of all. */
 struct server_scope {
 	bool (*covers)(const void *arg, const char *room);

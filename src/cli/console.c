@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,8 +103,33 @@ bool console_check_id(const char *what, const char *id)
 	return false;
 }
 
+int console_run(int argc, char **argv, const char *what, const char *usage, console_show *show)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { 0 }
+	};
+	struct console c;
+	bool json = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return EXIT_USAGE;
+		json = true;
+	}
+	if (optind + (what ? 1 : 0) != argc)
+		return usage_error("%s", usage);
+	if (what && !console_check_id(what, argv[optind]))
+		return EXIT_USAGE;
+	if (!console_open(&c))
+		return EXIT_WRONG;
+	status = show(&c, argv[optind], json);
+	console_close(&c);
+	return status;
+}
+
 /* Controls: C0, DEL and C1 (U+0080 to U+009F); and what ends a line or turns the direction of
- * what stands behind it: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+ * what follows it: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
 static bool is_control(const unsigned char *p, size_t len)
 {
 	switch (len) {

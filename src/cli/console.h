@@ -22,6 +22,11 @@ struct console {
 bool console_open(struct console *c);
 void console_close(struct console *c);
 
+/* Runs a command whose only option is --json, and shows what it is asked for: what is named, or
+ * where `what` is NULL all of it, with name NULL. usage: what is wrong where arguments are. */
+typedef int console_show(struct console *c, const char *name, bool json);
+int console_run(int argc, char **argv, const char *what, const char *usage, console_show *show);
+
 /* Prints a line on standard error; EXIT_WRONG. */
 int console_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Likewise for an error of a step. what: whom or which room it is about. */

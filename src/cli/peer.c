@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -56,27 +55,9 @@ static int show_peer(struct console *c, const char *id, bool as_json)
 
 static int run_peer(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
-	struct console c;
-	bool json = false;
-	int option, status;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind + 1 != argc)
-		return usage_error("peer requires the id of one peer; see drawbridge peer --help");
-	if (!console_check_id("ID", argv[optind]))
-		return EXIT_USAGE;
-	if (!console_open(&c))
-		return EXIT_WRONG;
-	status = show_peer(&c, argv[optind], json);
-	console_close(&c);
-	return status;
+	return console_run(argc, argv, "ID",
+			   "peer requires the id of one peer; see drawbridge peer --help",
+			   show_peer);
 }
 
 const struct command command_peer = {

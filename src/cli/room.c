@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,27 +91,9 @@ static int list_members(struct console *c, const char *room, bool json)
 
 static int run_room(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
-	struct console c;
-	bool json = false;
-	int option, status;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind + 1 != argc)
-		return usage_error("room requires the name of one room; see drawbridge room --help");
-	if (!console_check_id("NAME", argv[optind]))
-		return EXIT_USAGE;
-	if (!console_open(&c))
-		return EXIT_WRONG;
-	status = list_members(&c, argv[optind], json);
-	console_close(&c);
-	return status;
+	return console_run(argc, argv, "NAME",
+			   "room requires the name of one room; see drawbridge room --help",
+			   list_members);
 }
 
 const struct command command_room = {

@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +26,7 @@ static void print_rooms(const json_t *rooms, bool json)
 			       json_string_value(json_object_get(room, "room")));
 }
 
-static int list_all_rooms(struct console *c, bool json)
+static int list_all_rooms(struct console *c, const char *unused, bool json)
 {
 	struct buf answer = BUF_INIT(ROOMS_PAGE_MAX);
 	char after[ID_MAX + 1] = "";
@@ -35,6 +34,7 @@ static int list_all_rooms(struct console *c, bool json)
 	enum err e = OK;
 	int wait_ms;
 
+	(void)unused;
 	while (more && !(e = server_rooms(c->redis, &c->conf, after, SERVER_LIMIT_MAX, NULL,
 					  &answer, &wait_ms))) {
 		json_t *page = console_json(&answer);
@@ -57,25 +57,9 @@ static int list_all_rooms(struct console *c, bool json)
 
 static int run_rooms(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
-	struct console c;
-	bool json = false;
-	int option, status;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc)
-		return usage_error("rooms takes only options; for one of them: drawbridge room NAME");
-	if (!console_open(&c))
-		return EXIT_WRONG;
-	status = list_all_rooms(&c, json);
-	console_close(&c);
-	return status;
+	return console_run(argc, argv, NULL,
+			   "rooms takes only options; for one of them: drawbridge room NAME",
+			   list_all_rooms);
 }
 
 const struct command command_rooms = {

@@ -16,15 +16,12 @@
 static bool reason_valid(const char *text)
 {
 	json_t *json = json_string(text);	/* NULL where it is not UTF-8 */
-	size_t characters = 0;
 	bool good = json;
 
 	json_decref(json);
-	for (const char *p = text; *p; p++) {
-		characters += (*p & 0xc0) != 0x80;
+	for (const char *p = text; *p; p++)
 		good = good && (unsigned char)*p >= ' ' && *p != 0x7f;
-	}
-	return good && characters <= SERVER_REASON_MAX;
+	return good && json_characters(text, strlen(text)) <= SERVER_REASON_MAX;
 }
 
 static void print_kicked(const char *id, int streams, long seconds)

@@ -127,24 +127,32 @@ void json_end_array(struct buf *b)
 	buf_char(b, ']');
 }
 
+size_t json_characters(const char *s, size_t len)
+{
+	size_t characters = 0;
+
+	/* Of a longer one all bytes but the first are 10xxxxxx. */
+	for (size_t i = 0; i < len; i++)
+		characters += (s[i] & 0xc0) != 0x80;
+	return characters;
+}
+
 bool json_name_valid(const char *s, size_t len)
 {
 	json_t *json = json_stringn(s, len);	/* NULL where it is no UTF-8 */
-	size_t characters = 0;
+	size_t characters = json_characters(s, len);
 
 	json_decref(json);
 	if (!json)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		/* C0 and DEL; then C1, U+0080 to U+009F, which is 0xc2 and 0x80 to 0x9f
-		 * in UTF-8. s is UTF-8, so there is an s[i + 1]. Of a longer character
-		 * all bytes but the first are 10xxxxxx, and do not count. */
+		 * in UTF-8. s is UTF-8, so there is an s[i + 1]. */
 		unsigned char c = (unsigned char)s[i];
 
 		if (c < ' ' || c == 0x7f ||
 		    (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
 			return false;
-		characters += (c & 0xc0) != 0x80;
 	}
 	return characters >= 1 && characters <= 64;
 }

@@ -31,6 +31,9 @@ void json_append_raw(struct buf *b, const char *text, size_t len);
 /* Ends an array whose elements each have a comma behind them. */
 void json_end_array(struct buf *b);
 
+/* How many characters of UTF-8. */
+size_t json_characters(const char *s, size_t len);
+
 /* A name that a person chose: 1 to 64 characters of UTF-8, none of them a
  * control character. */
 bool json_name_valid(const char *s, size_t len);

@@ -133,14 +133,10 @@ const struct route route_server_remove = {
 /* Whether it is UTF-8 of so many characters is known: json is what jansson took. */
 static bool parse_reason(const json_t *json, const char **to)
 {
-	size_t characters = 0;
-
 	*to = json ? json_string_value(json) : "";
 	if (!*to || (json && strlen(*to) != json_string_length(json)))
 		return false;
-	for (const char *s = *to; *s; s++)
-		characters += (*s & 0xc0) != 0x80;
-	return characters <= SERVER_REASON_MAX;
+	return json_characters(*to, strlen(*to)) <= SERVER_REASON_MAX;
 }
 
 static bool parse_seconds(const json_t *json, long *to)

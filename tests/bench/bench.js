@@ -14,6 +14,7 @@ import { Group } from './group.js';
 import { load } from './load.js';
 import { CHARTS, draw, noPicture, show } from './picture.js';
 import { Far, noFar } from '../http/lib/far.js';
+import { isEmptied } from '../http/lib/redis-server.js';
 import { Site } from '../http/lib/site.js';
 import { BEAT, MS, ROWS, SETTINGS, trips } from '../http/lib/trips.js';
 import { PROGRAMS, byName, cpu, eachKind, less, memory, threadUs } from '../http/lib/usage.js';
@@ -416,7 +417,7 @@ async function leaks() {
   const left = [];
   for (let round = 1; round <= rounds; round++) {
     await load('hold', ours, ours.peers(size), ['-c', AT_A_TIME]);
-    await until(async () => await ours.redis.ask('DBSIZE') === await ours.redis.ask('EXISTS', 'hosts'), 'all peers to be gone', 60_000);
+    await until(() => isEmptied((...words) => ours.redis.ask(...words)), 'all peers to be gone', 60_000);
     await ours.redis.ask('MEMORY', 'PURGE'); // it keeps what is free for ten seconds
     left.push(memory(ours.roots));
     console.error(`round ${round}: ${split(over(left.at(-1), 1024), (n) => `${n.toFixed(1)} MiB`)}`);

@@ -7,7 +7,7 @@
 // higher in the last third of them than in the second was left behind: it fails then. The first third is for what is
 // made once: threads, arenas, pools. Then all go, and what is left of them is to go, too.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { RedisServer } from '../http/lib/redis-server.js';
+import { RedisServer, isEmptied } from '../http/lib/redis-server.js';
 import { Site } from '../http/lib/site.js';
 import { nowSeconds, randomId } from '../http/lib/tokens.js';
 import { processes } from '../http/lib/usage.js';
@@ -136,7 +136,7 @@ async function left(site, redis, sample) {
   const wrong = [];
   const gone = (what, is, ms) => until(is, what, ms).catch((error) => wrong.push(error.message));
   const has = (name, member) => sample()[name]?.[member] ?? 0;
-  await gone('all keys to be gone from Redis', async () => await redis.ask('DBSIZE') === await redis.ask('EXISTS', 'hosts'), GONE_MS);
+  await gone('all keys to be gone from Redis', () => isEmptied((...words) => redis.ask(...words)), GONE_MS);
   await gone('no stream to be counted', async () => /^drawbridge_streams 0$/m.test((await site.request('GET', '/metrics')).text), GONE_MS);
   await gone('stream.fcgi to have no connection to Redis', () => has('stream.fcgi', 'redis') === 0, GONE_MS);
   await gone('signal.fcgi to have one connection for each worker', () =>

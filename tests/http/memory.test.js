@@ -1,5 +1,6 @@
 // What streams that came and went leave behind: nothing.
 import assert from 'node:assert/strict';
+import { isEmptied } from './lib/redis-server.js';
 import { FULL, suite } from './lib/suite.js';
 import { memory, threadCount } from './lib/usage.js';
 import { until } from './lib/wait.js';
@@ -23,7 +24,7 @@ if (FULL) {
         for (const peer of left) streams.push(await peer.open());
       }));
       for (const stream of streams) stream.cut();
-      await until(async () => await site.redis('DBSIZE') === await site.redis('EXISTS', 'hosts'), 'all peers to be gone');
+      await until(() => isEmptied((...words) => site.redis(...words)), 'all peers to be gone');
       await site.redis('EVAL', 'collectgarbage()', '0'); // Lua there does so now and then
       const roots = [site.servers[0].pid];
       const { web, programs } = memory(roots);

@@ -69,7 +69,7 @@ export async function refusal(response) {
  * @param {() => boolean} wanted
  * @param {() => Promise<T>} attempt
  * @param {(error: Error) => void} [failed]  each time, before the next
- * @param {{ms?: number, times?: number}} [most]  for so long, and so often
+ * @param {{ms?: number, times?: number}} [max]  for so long, and so often
  * @returns {Promise<T>}
  */
 export async function persist(wanted, attempt, failed = () => {}, { ms = Infinity, times = Infinity } = {}) {

@@ -36,7 +36,7 @@ const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
 const REJOIN_MS = 1_000;
 /** The server knows what it answered for five minutes; so long a repeat does no harm, and who is away is gone by then. */
-const RELAY_MOST = { ms: 270_000, times: 300 };
+const RELAY_MAX = { ms: 270_000, times: 300 };
 
 const ROOM = /^[\w-]{1,64}$/;
 const UNREACHED = 'The server cannot be reached.';
@@ -452,7 +452,7 @@ export class Signaling extends Emitter {
   #relayPersistently(peer, attempt) {
     const known = this.peers.get(peer);
     const thisEra = this.#thisEra();
-    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt, RELAY_MOST);
+    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt, RELAY_MAX);
   }
 
   /**
@@ -470,12 +470,12 @@ export class Signaling extends Emitter {
    * @template T
    * @param {() => boolean} wanted
    * @param {() => Promise<T>} attempt
-   * @param {{ms: number, times: number}} [most]
+   * @param {{ms: number, times: number}} [max]
    */
-  #persist(wanted, attempt, most) {
+  #persist(wanted, attempt, max) {
     return persist(wanted, attempt, (error) => {
       if (!(error instanceof Refusal && error.status === 401)) this.#requestFailed(error);
-    }, most);
+    }, max);
   }
 
   /**

@@ -38,6 +38,10 @@ export async function freePort() {
   }), 'a free port');
 }
 
+/** Nothing is left of peers and rooms. (What hosts have reported stays for a minute and more.)
+ *  @param {(...words: string[]) => Promise<any>} ask */
+export const isEmptied = async (ask) => await ask('DBSIZE') === await ask('EXISTS', 'hosts');
+
 export class RedisServer {
   /** @type {import('node:child_process').ChildProcess} */ #child;
   /** @type {number} */ port;

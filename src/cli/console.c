@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +102,9 @@ bool console_check_id(const char *what, const char *id)
 	return false;
 }
 
-int console_run(int argc, char **argv, const char *what, const char *usage, console_show *show)
+int console_run(int argc, char **argv, const struct option *options, const char *what,
+		const char *usage, console_show *show)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
 	struct console c;
 	bool json = false;
 	int option, status;

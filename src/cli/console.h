@@ -5,6 +5,7 @@
 #ifndef CLI_CONSOLE_H
 #define CLI_CONSOLE_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -22,10 +23,11 @@ struct console {
 bool console_open(struct console *c);
 void console_close(struct console *c);
 
-/* Runs a command whose only option is --json, and shows what it is asked for: what is named, or
+/* Runs a command of which --json ('j') is the only option, and shows what it is asked for: what is named, or
  * where `what` is NULL all of it, with name NULL. usage: what is wrong where arguments are. */
 typedef int console_show(struct console *c, const char *name, bool json);
-int console_run(int argc, char **argv, const char *what, const char *usage, console_show *show);
+int console_run(int argc, char **argv, const struct option *options, const char *what,
+		const char *usage, console_show *show);
 
 /* Prints a line on standard error; EXIT_WRONG. */
 int console_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

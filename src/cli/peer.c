@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -55,7 +56,11 @@ static int show_peer(struct console *c, const char *id, bool as_json)
 
 static int run_peer(int argc, char **argv)
 {
-	return console_run(argc, argv, "ID",
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { 0 }
+	};
+
+	return console_run(argc, argv, options, "ID",
 			   "peer requires the id of one peer; see drawbridge peer --help",
 			   show_peer);
 }

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,7 +92,11 @@ static int list_members(struct console *c, const char *room, bool json)
 
 static int run_room(int argc, char **argv)
 {
-	return console_run(argc, argv, "NAME",
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { 0 }
+	};
+
+	return console_run(argc, argv, options, "NAME",
 			   "room requires the name of one room; see drawbridge room --help",
 			   list_members);
 }

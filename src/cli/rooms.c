@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +58,11 @@ static int list_all_rooms(struct console *c, const char *unused, bool json)
 
 static int run_rooms(int argc, char **argv)
 {
-	return console_run(argc, argv, NULL,
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { 0 }
+	};
+
+	return console_run(argc, argv, options, NULL,
 			   "rooms takes only options; for one of them: drawbridge room NAME",
 			   list_all_rooms);
 }

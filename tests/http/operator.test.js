@@ -28,9 +28,9 @@ class Terminal {
   /** @type {Promise<number>} */ ended;
 
   constructor(program, args, settings, size = [30, 100]) {
-    const env = { ...process.env, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, value])) };
-    // The shell stays, so that it is known what is left of the terminal.
-    this.child = spawn('script', ['-qec', `stty rows ${size[0]} cols ${size[1]}; ${program} ${args.join(' ')}; echo "status $?"; stty -a`, '/dev/null'],
+    const env = { ...process.env, SHELL: '/bin/sh', ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`DRAWBRIDGE_${name}`, value])) };
+    // The shell stays, so that it is known what is left of the terminal: it hears Ctrl-C, too.
+    this.child = spawn('script', ['-qec', `trap : INT; stty rows ${size[0]} cols ${size[1]}; ${program} ${args.join(' ')}; echo "status $?"; stty -a`, '/dev/null'],
       { env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.child.stdout.on('data', (text) => { this.said += text; });
     this.ended = new Promise((resolve) => { this.child.on('close', resolve); });

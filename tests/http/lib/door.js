@@ -10,8 +10,8 @@ export class Door {
   /** Of the next answer the second half is kept, until release(). */
   halves = false;
   #kept;
-  /** Answers to connections that say this word are kept from then on. */
-  keeps;
+  /** Answers to connections that have said all these words are kept from then on. @type {string[]} */
+  keeps = [];
   /** What INFO has as its version, instead of its own. @type {string} */ version;
   #redis;
   #server;
@@ -80,7 +80,9 @@ export class Door {
     });
     client.on('data', (words) => {
       client.listens ||= words.includes('SUBSCRIBE');
-      client.isKept ||= this.keeps && words.includes(this.keeps);
+      // A long command comes in parts.
+      client.says = this.keeps.filter((word) => words.includes(word) || client.says?.includes(word));
+      client.isKept ||= this.keeps.length > 0 && client.says.length === this.keeps.length;
       redis.write(words);
     });
     client.on('end', () => redis.end());

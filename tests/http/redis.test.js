@@ -433,7 +433,7 @@ if (SERVER !== 'apache') suite('redis that answers one question late', {
   it('that one is refused, and no other: Redis is not away while others are answered', async () => {
     const [ann, bob] = await site.room(randomId('r'), 2);
     const slow = randomId('slow');
-    site.server.keeps = `channels:${slow}`;
+    site.server.keeps = [`channels:${slow}`];
     let isOver = false;
     const late = site.peer().ask('POST', `/${slow}/join`).finally(() => { isOver = true; });
     for (let n = 0, after = 0; after < 20; n++) { // 20 more than until that one was given up

@@ -20,7 +20,7 @@ suite('client', {}, (test) => {
     assert.equal(await ann.connections(), 1);
     await ann.run(() => globalThis.bridge.leave());
     await bob.until(() => globalThis.bridge.peers.length === 0, undefined, SOON_MS);
-    assert.deepEqual(await ann.run(() => [globalThis.bridge.state, globalThis.bridge.room, globalThis.bridge.peers.length]), ['connected', '', 0]);
+    assert.deepEqual(await ann.run(() => [globalThis.bridge.state, globalThis.bridge.room, globalThis.bridge.peers.length]), ['connected', null, 0]);
     await ann.join(room.name);
     await Promise.all([ann.meets(1), bob.meets(1)]);
     await ann.run(() => globalThis.bridge.close());

@@ -128,7 +128,7 @@ test('a site whose tokens are over when they come, by our clock, is asked for fe
       server.stream.say('ping', {});
     }
     assert.ok(asked >= 3 && asked <= most, `${asked} tokens in three hours, where ${why}`);
-    assert.equal(bridge.room, 'tea');
+    assert.equal(bridge.room?.name, 'tea');
     bridge.close();
     end();
   }

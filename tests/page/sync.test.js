@@ -11,10 +11,9 @@ import { dice, turns } from './lib/webrtc.js';
 
 /** @typedef {import('../../src/page/drawbridge.js').Drawbridge} Drawbridge */
 
-/** @type {import('../../src/page/drawbridge.js').PeerInfo} */
-const BOB = { id: 'bob', username: 'bob', state: 'open', path: 'direct', detail: '' };
+const BOB = /** @type {import('../../src/page/drawbridge.js').Peer} */ ({ id: 'bob', username: 'bob', state: 'open', path: 'direct', detail: '' });
 
-const EVE = { ...BOB, id: 'eve' };
+const EVE = /** @type {typeof BOB} */ ({ ...BOB, id: 'eve' });
 
 /** A room whose messages arrive when step() says so, in order between each two. */
 class Room {
@@ -41,8 +40,8 @@ class Room {
     const others = [...this.#members.values()];
     this.#members.set(id, member);
     for (const other of others) {
-      other.bridge.emit('join', { id });
-      bridge.emit('join', { id: other.id });
+      other.bridge.emit('join', /** @type {any} */ ({ peer: { id } }));
+      bridge.emit('join', /** @type {any} */ ({ peer: { id: other.id } }));
     }
     return member;
   }
@@ -50,7 +49,7 @@ class Room {
   remove(id) {
     this.#members.delete(id);
     this.#queue = this.#queue.filter(({ from, to }) => from !== id && to !== id);
-    for (const { bridge } of this.#members.values()) bridge.emit('leave', { id });
+    for (const { bridge } of this.#members.values()) bridge.emit('leave', /** @type {any} */ ({ peer: { id } }));
   }
 
   async step() {

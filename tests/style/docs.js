@@ -221,9 +221,9 @@ function modules() {
 }
 
 function client() {
-  const methods = ['on', ...all(read('src/page/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor')];
+  const methods = ['on', ...all(read('src/page/client/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor')];
   const described = table(PAGE, '| method, property |').flatMap(([cell]) => all(cell, /`(\w+)[(`]/g));
-  same(PAGE, 'the table of methods and properties', described, methods, 'src/page/drawbridge.js');
+  same(PAGE, 'the table of methods and properties', described, methods, 'src/page/client/drawbridge.js');
 }
 
 /** In the page's README, in its help, which the tools add theirs to; what only one of them has. */

@@ -72,10 +72,12 @@ row() {
 	done
 	below="$below$row" listed="$listed$row"
 }
-row client events names random requests search
-row client bytes connection ice pace tabs tokens
-row client outbox peer stream
-row client signaling
+row client events random requests search
+row client names
+row client bytes connection ice pace peer tabs tokens
+row client link membership outbox stream
+row client modules room signaling
+row client drawbridge
 row . drawbridge
 # The board knows of the client what every page may know, its one module; how names are made, and shown; and a search.
 below=' drawbridge.js client/names.js client/random.js client/search.js'

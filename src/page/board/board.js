@@ -28,7 +28,7 @@ import { View } from './view.js';
 
 /**
  * @typedef {import('./elements.js').Present} Present
- * @typedef {import('../drawbridge.js').PeerInfo} PeerInfo
+ * @typedef {import('../drawbridge.js').Peer} Peer
  * @typedef {{x: number, y: number}} Place
  */
 
@@ -295,7 +295,7 @@ function help() {
 
 /**
  * Somebody who has just come knows nothing.
- * @param {PeerInfo} [peer]  everybody if not given
+ * @param {Peer} [peer]  everybody if not given
  */
 function introduce(peer) {
   const { value: name } = nameField;
@@ -304,7 +304,7 @@ function introduce(peer) {
 
 /**
  * @param {string | Uint8Array} text
- * @param {PeerInfo} peer
+ * @param {Peer} peer
  */
 function hear(text, peer) {
   if (typeof text !== 'string' || text.length > BOARD_MESSAGE_MAX) return;

@@ -6,7 +6,7 @@
 import { isIntegerUpTo } from './checks.js';
 import { COLOURS, cleanName, isCoordinate } from './shapes.js';
 
-/** @typedef {import('../drawbridge.js').PeerInfo} PeerInfo */
+/** @typedef {import('../drawbridge.js').Peer} Peer */
 /**
  * @typedef {object} Person
  * @property {string} name
@@ -54,13 +54,13 @@ export class People {
     this.#say = say;
   }
 
-  /** @param {PeerInfo} peer */
+  /** @param {Peer} peer */
   greet({ id, username }) {
     const colour = [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % COLOURS;
     this.#known.set(id, { name: username, colour, cursor: null, mark: null, slow: false });
   }
 
-  /** @param {PeerInfo} peer */
+  /** @param {Peer} peer */
   remove({ id }) {
     this.#known.get(id)?.mark?.remove();
     this.#known.delete(id);
@@ -68,7 +68,7 @@ export class People {
 
   /**
    * @param {any} message  as it came, parsed
-   * @param {PeerInfo} peer
+   * @param {Peer} peer
    */
   hear(message, { id }) {
     const person = this.#known.get(id);
@@ -108,7 +108,7 @@ export class People {
     }
   }
 
-  /** @param {PeerInfo} peer */
+  /** @param {Peer} peer */
   #item({ id, state, path, username }) {
     const { name, colour } = this.#known.get(id) ?? { name: username, colour: 0 };
     const [word, words] = PATHS[path] ?? STATES[state] ?? [state, state];

@@ -30,7 +30,7 @@ const ANSWER_MAX_MS = 120_000; // with somebody who comes to no end
 const QUOTAS_MAX = 200; // peers, of those who have gone, too: who comes again has no other one
 const EVERYTHING = Array(BUCKETS).fill(-1); // no hash is that
 
-/** @typedef {import('../drawbridge.js').PeerInfo} PeerInfo */
+/** @typedef {import('../drawbridge.js').Peer} Peer */
 
 export class Sync {
   #bridge;
@@ -84,7 +84,7 @@ export class Sync {
 
   /**
    * @param {any} message  as it came, parsed
-   * @param {PeerInfo} peer
+   * @param {Peer} peer
    */
   hear(message, peer) {
     switch (message?.type) {
@@ -119,7 +119,7 @@ export class Sync {
 
   /**
    * @param {object} message
-   * @param {PeerInfo | string} peer
+   * @param {Peer | string} peer
    */
   #send(message, peer) {
     return this.#bridge.send(JSON.stringify(message), peer);
@@ -127,7 +127,7 @@ export class Sync {
 
   /**
    * @param {any[]} pieces
-   * @param {PeerInfo} peer
+   * @param {Peer} peer
    */
   #merge(pieces, peer) {
     const asked = this.#asked?.id === peer.id ? this.#asked : null;
@@ -219,7 +219,7 @@ export class Sync {
   /**
    * One answer at a time to each: who asks more is not heard.
    * @param {{buckets: number[], known: any[]}} message
-   * @param {PeerInfo} peer
+   * @param {Peer} peer
    */
   async #serve({ buckets, known }, peer) {
     if (this.#serving.has(peer.id)) return;

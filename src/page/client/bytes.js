@@ -1,10 +1,9 @@
 /**
  * bytes.js - messages to a peer as one stream of bytes, whatever way it takes.
  *
- * A message is its length (4 bytes), its kind (1: text, 0: bytes) and its content. What is sent
- * stays here until the other end says that it has it; from there on it can be sent again,
- * another way and in other pieces. The other end takes only what comes next, so that nothing
- * is lost, doubled or reordered.
+ * A message is its length (4 bytes), its kind (1 byte) and its content. What is sent stays here
+ * until the other end says that it has it; from there on it can be sent again, another way and in
+ * other pieces. The other end takes only what comes next, so that nothing is lost, doubled or reordered.
  *
  * A message that is not whole yet is collected in one buffer, which grows with what comes of it: what
  * the other end announces costs nothing. All that is collected of all peers has a bound, the Quota's.
@@ -15,35 +14,111 @@ import { firstIndex } from './search.js';
 const HEAD_BYTES = 5;
 export const MESSAGE_MAX = 256 * 1024 * 1024;
 
+/** What a message is. All from `room` on are between the two modules, and not the page's. */
+export const KIND = {
+  bytes: 0,
+  text: 1,
+  json: 2,
+  /** The name of a room: what follows is said in it. */
+  room: 3,
+  /** JSON: [module, payload]. */
+  control: 4,
+  /** A number (4 bytes), and bytes of what has that number. */
+  chunk: 5,
+};
+/** Of the content of one that is not the page's: it is taken, however little a page takes. */
+export const INTERNAL_MAX = 65_536 + 1_024;
+
 /**
  * Of what encode() made.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array} message
  */
-export function contentLength(bytes) {
-  return bytes.length - HEAD_BYTES;
+export function contentLength(message) {
+  return message.length - HEAD_BYTES;
 }
 
 /**
- * @param {string | ArrayBuffer | ArrayBufferView} data
- * @throws {TypeError} it is something else, or a text that UTF-8 cannot have
+ * Whether a receiver that takes so many bytes takes this message.
+ * @param {number} kind
+ * @param {number} length  of its content
+ * @param {number} max
  */
-export function encode(data) {
-  const text = typeof data === 'string';
-  const content = text ? encodeText(data)
-    : data instanceof ArrayBuffer ? new Uint8Array(data)
-      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : null;
-  if (!content) throw new TypeError('Only a string, an ArrayBuffer or a view of one can be sent.');
-  const bytes = new Uint8Array(HEAD_BYTES + content.length);
-  new DataView(bytes.buffer).setUint32(0, content.length);
-  bytes[4] = Number(text);
-  bytes.set(content, HEAD_BYTES);
-  return bytes;
+function fits(kind, length, max) {
+  return length <= (kind < KIND.room ? max : INTERNAL_MAX);
 }
 
-/** @param {string} text */
-function encodeText(text) {
+/**
+ * @param {Uint8Array} message  of encode()
+ * @param {number} max
+ */
+export function isTaken(message, max) {
+  return fits(message[4], contentLength(message), max);
+}
+
+/**
+ * A message of what a page sends.
+ * @param {unknown} data
+ * @throws {TypeError} it is nothing that can be sent
+ */
+export function encodeData(data) {
+  if (typeof data === 'string') return encodeText(KIND.text, data);
+  if (data instanceof ArrayBuffer) return encode(KIND.bytes, new Uint8Array(data));
+  if (ArrayBuffer.isView(data)) return encode(KIND.bytes, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  if (!isJson(data)) {
+    throw new TypeError('What can be sent is a string, an ArrayBuffer or a view of one, a Blob, a ReadableStream, ' +
+      'or JSON: a plain object, an array, a finite number, true, false or null.');
+  }
+  return encodeText(KIND.json, JSON.stringify(data));
+}
+
+/** @param {unknown} data */
+function isJson(data) {
+  if (typeof data !== 'object') return typeof data === 'boolean' || Number.isFinite(data);
+  return data === null || Array.isArray(data) || [Object.prototype, null].includes(Object.getPrototypeOf(data));
+}
+
+/**
+ * @param {number} kind
+ * @param {string} text
+ * @throws {TypeError} it is one that UTF-8 cannot have
+ */
+export function encodeText(kind, text) {
   if (/\p{Surrogate}/u.test(text)) throw new TypeError('A string with half of a surrogate pair cannot be sent.');
-  return new TextEncoder().encode(text);
+  return encode(kind, new TextEncoder().encode(text));
+}
+
+/**
+ * @param {number} kind
+ * @param {...Uint8Array} parts  of its content
+ */
+export function encode(kind, ...parts) {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const message = new Uint8Array(HEAD_BYTES + length);
+  new DataView(message.buffer).setUint32(0, length);
+  message[4] = kind;
+  let at = HEAD_BYTES;
+  for (const part of parts) {
+    message.set(part, at);
+    at += part.length;
+  }
+  return message;
+}
+
+/** @param {Uint8Array} content */
+export function decodeText(content) {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(content); // a BOM is kept so
+}
+
+/**
+ * Of a message that is the page's.
+ * @param {number} kind
+ * @param {Uint8Array} content
+ * @returns {any}
+ * @throws {SyntaxError} it is to be JSON, and is none
+ */
+export function decodeData(kind, content) {
+  if (kind === KIND.bytes) return content;
+  return kind === KIND.text ? decodeText(content) : JSON.parse(decodeText(content));
 }
 
 export class Sender {
@@ -56,7 +131,7 @@ export class Sender {
   #messages = [];
 
   /**
-   * @param {Uint8Array} bytes  as encode() makes them; they are not copied
+   * @param {Uint8Array} bytes  a message of encode(); it is not copied
    * @returns {Promise<void>} once it has arrived
    */
   push(bytes) {
@@ -122,14 +197,14 @@ export class Sender {
   failLonger(max, error) {
     this.end = 0;
     this.#messages = this.#messages.filter((message) => {
-      const fits = contentLength(message.bytes) <= max;
-      if (fits) {
+      const taken = isTaken(message.bytes, max);
+      if (taken) {
         message.at = this.end;
         this.end += message.bytes.length;
       } else {
         message.reject(error);
       }
-      return fits;
+      return taken;
     });
   }
 
@@ -197,7 +272,7 @@ export class Receiver {
   /**
    * @param {number} offset  of the first byte
    * @param {Uint8Array} bytes
-   * @returns {(string | Uint8Array)[]} the messages that are whole by that
+   * @returns {{kind: number, content: Uint8Array}[]} the messages that are whole by that
    */
   receive(offset, bytes) {
     // What is here already came another way, or again; what leaves a gap will come again.
@@ -235,8 +310,9 @@ export class Receiver {
     const part = rest.subarray(0, HEAD_BYTES - this.#filled);
     this.#head.set(part, this.#filled);
     this.#filled += part.length;
-    if (this.#filled === HEAD_BYTES) this.#length = new DataView(this.#head.buffer).getUint32(0);
-    if (this.#length > this.#options.max) this.refuse(`It sent a message of ${this.#length} bytes, and ${this.#options.max} are taken.`);
+    if (this.#filled < HEAD_BYTES) return part.length;
+    this.#length = new DataView(this.#head.buffer).getUint32(0);
+    if (!fits(this.#head[4], this.#length, this.#options.max)) this.refuse(`It sent a message of ${this.#length} bytes, and ${this.#options.max} are taken.`);
     return part.length;
   }
 
@@ -260,10 +336,9 @@ export class Receiver {
   }
 
   #completeMessage() {
-    const bytes = this.#content;
-    const text = this.#head[4] !== 0;
+    const content = this.#content;
     this.#empty();
-    return text ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : bytes; // a BOM is kept so
+    return { kind: this.#head[4], content };
   }
 
   #empty() {

@@ -19,33 +19,89 @@ export function onNetworkChange(listener, signal) {
   }, { signal });
 }
 
-export class Emitter {
-  /** @type {Map<string, Set<(...details: any[]) => void>>} */
-  #listeners = new Map();
+/** What happened, with its details as properties. */
+class Happening extends Event {
+  #details;
 
   /**
-   * @param {string} event
-   * @param {(...details: any[]) => void} listener
-   * @returns {() => void} ends it
+   * @param {string} type
+   * @param {object} details
    */
-  on(event, listener) {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners.add(listener));
-    return () => listeners.delete(listener);
+  constructor(type, details) {
+    super(type);
+    Object.assign(this, details);
+    this.#details = details;
+  }
+
+  /** In their order. */
+  get values() {
+    return Object.values(this.#details);
+  }
+}
+
+/**
+ * An EventTarget. What a listener throws is the page's to see, and stops nobody else.
+ * @template {{[type: string]: object}} Happenings  which events there are, and what each has
+ */
+export class Emitter extends EventTarget {
+  /** @type {WeakMap<Function, Map<string, EventListener>>} */
+  #listeners = new WeakMap();
+
+  /**
+   * @template {keyof Happenings & string} T
+   * @overload
+   * @param {T} type
+   * @param {((event: Event & Happenings[T]) => void) | null} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   * @returns {void}
+   */
+  /**
+   * @overload
+   * @param {string} type
+   * @param {EventListenerOrEventListenerObject | null} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   * @returns {void}
+   */
+  /**
+   * @param {string} type
+   * @param {any} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
   }
 
   /**
-   * What a listener throws is the page's to see, and stops nobody else.
-   * @param {string} event
-   * @param {any[]} details
+   * As addEventListener(), but the listener gets the details as arguments, in their order.
+   * @param {keyof Happenings & string} type
+   * @param {(...details: any[]) => void} listener
+   * @returns {() => void} ends it
    */
-  emit(event, ...details) {
-    for (const listener of [...this.#listeners.get(event) ?? []]) {
-      try {
-        listener(...details);
-      } catch (error) {
-        queueMicrotask(() => { throw error; });
-      }
-    }
+  on(type, listener) {
+    const types = this.#listeners.get(listener) ?? new Map();
+    const heard = types.get(type) ?? ((/** @type {Happening} */ happening) => listener(...happening.values));
+    this.#listeners.set(listener, types.set(type, heard));
+    super.addEventListener(type, heard);
+    return () => this.off(type, listener);
+  }
+
+  /**
+   * Ends what on() began.
+   * @param {keyof Happenings & string} type
+   * @param {(...details: any[]) => void} listener
+   */
+  off(type, listener) {
+    const heard = this.#listeners.get(listener)?.get(type);
+    if (heard) this.removeEventListener(type, heard);
+  }
+
+  /**
+   * @template {keyof Happenings & string} T
+   * @param {T} type
+   * @param {Happenings[T]} details
+   * @internal
+   */
+  emit(type, details) {
+    this.dispatchEvent(new Happening(type, details));
   }
 }

@@ -1,20 +1,16 @@
 /**
- * signaling.js - one peer in a room of a Drawbridge deployment.
+ * signaling.js - one peer of a Drawbridge deployment, and the rooms that it is in.
  *
- * It holds the stream, joins, joins again when the server says that something was missed, relays
- * in order, and says goodbye. It knows nothing of WebRTC or of the page that uses it.
+ * It holds the stream, relays in order, and says goodbye. It knows nothing of WebRTC or of the page that uses it.
  *
- * Events: state (state, detail); network, when it is another; add-peer, remove-peer, and what peers relay (data).
- * remove-peer is emitted for each peer that leaves, also where the server could not say so: when a join
- * after an interruption finds it gone. clear-peers: this page itself was out of the room, and knows of
- * nobody in it any more.
- *
- * Who was taken out of the room or disconnected by the site's server is refused, and does not come back by itself.
+ * Who was disconnected by the site's server is refused, and does not come back by itself; likewise who was taken out of
+ * a room, or is not let in, where there is no other.
  */
 
 import { Emitter, onNetworkChange } from './events.js';
+import { Membership } from './membership.js';
 import { Outbox } from './outbox.js';
-import { Refusal, asError, ask, deferred, pause, persist, refusal } from './requests.js';
+import { Refusal, ask, deferred, pause, persist, refusal } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MAX, acquirePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
@@ -22,7 +18,16 @@ import { Tokens } from './tokens.js';
 /**
  * @typedef {'connecting' | 'connected' | 'reconnecting' | 'full' | 'crowded' | 'refused' | 'closed'} State
  *
- * @typedef {{id: string, username?: string}} User
+ * @typedef {import('./membership.js').User} User
+ *
+ * @typedef {object} Happenings
+ * @property {{state: State, detail: string}} state  of the connection, and of the room that was joined last
+ * @property {{}} network  it is another
+ * @property {{room: Membership}} room  its state is another, or its detail
+ * @property {{room: Membership, peer: User, offer: boolean}} added
+ * @property {{room: Membership, peer: User, cause?: string}} removed
+ * @property {{room: Membership}} cleared  nobody is known in it any more
+ * @property {{event: string, peer: User | null, data: any}} relayed  by a peer; by the site's own server, where that is null
  *
  * @typedef {object} Options
  * @property {URL} base  where Drawbridge is mounted, with a slash at its end
@@ -31,10 +36,7 @@ import { Tokens } from './tokens.js';
  */
 
 const FULL_MS = 3_000;
-const CONFIRM_MS = 5_000;
-const REMOVAL_MS = 25_000;
 const LEAVE_MS = 5_000;
-const REJOIN_MS = 1_000;
 /** The server knows what it answered for five minutes; so long a repeat does no harm, and who is away is gone by then. */
 const RELAY_MAX = { ms: 270_000, times: 300 };
 
@@ -45,13 +47,13 @@ const REMOVED = 'You were removed from the room.';
 const DISCONNECTED = 'You were disconnected.';
 const CROWDED = `This browser has ${TABS_MAX} other tabs here already: close one of them.`;
 
+/** @extends {Emitter<Happenings>} */
 export class Signaling extends Emitter {
-  /** @type {Map<string, User>} the others in the room, as far as we were told */
-  peers = new Map();
+  /** By name, in the order in which they were joined. @type {Map<string, Membership>} */
+  rooms = new Map();
   /** @type {State} */
   state = 'closed';
   detail = '';
-  room = '';
 
   #base;
   #tokens;
@@ -59,17 +61,11 @@ export class Signaling extends Emitter {
   #outbox;
   /** @type {(() => void) | null} */
   #release = null; // our place among the tabs of this browser
-  #joined = false;
-  /** @type {import('./requests.js').Deferred | null} of who waits for the join */
-  #joining = null;
-  /** @type {Promise<unknown>} */
-  #leaving = Promise.resolve(); // the last goodbye: what overtakes it would be undone by it
-  #firstJoin = false; // it is our first join since we were out
-  #met = new Set(); // peers that this join has told us of
-  #added = new Set(); // peers heard of since we asked to join
-  #timers = { confirm: 0, removal: 0, rejoin: 0 };
+  /** The last goodbye to each room that was left lately. @type {Map<string, Promise<unknown>>} */
+  #leaving = new Map();
+  /** By id, in any room: the same object for as long as it is the same page. @type {Map<string, object>} */
+  #present = new Map();
   #era = 0; // counts open() and close(): what began in an earlier one is over
-  #attempt = 0; // counts joins, likewise
   /** @type {AbortController | null} */
   #listening = null;
 
@@ -101,7 +97,7 @@ export class Signaling extends Emitter {
     document.addEventListener('visibilitychange', () => document.hidden || this.#stream.wake(false), { signal });
     onNetworkChange(() => {
       this.#stream.wake(true);
-      this.emit('network');
+      this.emit('network', {});
     }, signal);
   }
 
@@ -109,17 +105,24 @@ export class Signaling extends Emitter {
     return this.#tokens.user;
   }
 
+  /** The room that was joined last. */
+  get room() {
+    return [...this.rooms.values()].pop();
+  }
+
   get username() {
     return this.#tokens.username;
   }
 
   /**
-   * Whoever joins from now on is told the new name.
    * @param {string} username
+   * @returns {Promise<void>} once the server tells it
    */
-  rename(username) {
+  async rename(username) {
     this.#tokens.username = username;
-    if (this.user) this.#tokens.get(true).catch(() => {});
+    if (!this.user) return;
+    await this.#tokens.get(true);
+    await Promise.all([...this.rooms.values()].map((room) => room.renamed()));
   }
 
   async open() {
@@ -144,47 +147,87 @@ export class Signaling extends Emitter {
 
   /** Our stream was one too many: a tab that was busy says only now that it was there before. */
   #yieldPlace() {
-    this.#attempt++;
-    this.#joined = false;
+    for (const room of this.rooms.values()) room.pause();
     this.#stream.close();
     this.#release = null;
     this.#openStream();
   }
 
-  /** Leaves the room, so that the others see it at once, and ends the stream. */
+  /** Leaves the rooms, so that the others see it at once, and ends the stream. */
   close() {
     if (this.state === 'closed') return;
-    this.#leaveRoom(true);
+    for (const room of [...this.rooms.values()]) this.#leaveRoom(room, true);
     this.#stop('closed');
   }
 
   /**
-   * Goes into a room, and out of the one where we are.
-   * @param {string} room
+   * Goes into a room.
+   * @param {string} name
    * @returns {Promise<void>} once we are in it; rejected, and nothing changes, where no room can have this name
    */
-  join(room) {
-    if (!ROOM.test(room)) {
+  join(name) {
+    if (!ROOM.test(name)) {
       const { promise, reject } = deferred();
       reject(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
       return promise;
     }
-    if (room === this.room) return this.#joining?.promise ?? Promise.resolve();
-    this.#leaveRoom();
-    this.room = room;
-    const joining = this.#joining = deferred();
-    this.#firstJoin = true;
-    this.#met.clear();
+    const room = this.rooms.get(name) ?? this.#newMembership(name);
+    this.rooms.delete(name);
+    this.rooms.set(name, room); // the last one now
+    const { joined } = room;
     if (this.#stream.live) {
       this.#setState('connecting');
-      this.#join();
+      this.#settle();
     }
-    return joining.promise;
+    return joined;
   }
 
-  leave() {
-    this.#leaveRoom();
-    if (this.#stream.live) this.#setState('connected');
+  /** @param {string} name */
+  #newMembership(name) {
+    /** @type {Membership} */
+    const room = new Membership(name, this.#leaving.get(name) ?? Promise.resolve(), {
+      request: (method, path, options) => this.#request(method, path, options),
+      isInherited: () => this.#tokens.inherited,
+      added: (peer, offer) => {
+        if (!this.#present.has(peer.id)) this.#present.set(peer.id, {});
+        this.emit('added', { room, peer, offer });
+      },
+      removed: (peer, cause) => {
+        this.#forget([peer.id]);
+        this.emit('removed', { room, peer, cause });
+      },
+      cleared: () => {
+        this.#forget(this.#present.keys());
+        this.emit('cleared', { room });
+      },
+      changed: () => {
+        this.#settle();
+        this.emit('room', { room });
+      },
+      refused: (error) => this.#roomRefused(room, error),
+    });
+    this.rooms.set(name, room);
+    if (this.#stream.live) room.join();
+    return room;
+  }
+
+  /**
+   * Those of them that are in no room of ours any more: whoever comes back under that id is a new page.
+   * @param {Iterable<string>} ids
+   */
+  #forget(ids) {
+    const rooms = [...this.rooms.values()];
+    for (const id of ids) {
+      if (rooms.some(({ peers }) => peers.has(id))) continue;
+      this.#present.delete(id);
+      this.withdraw(id);
+    }
+  }
+
+  /** @param {string} name */
+  leave(name) {
+    const room = this.rooms.get(name);
+    if (room) this.#leaveRoom(room);
   }
 
   /**
@@ -226,35 +269,32 @@ export class Signaling extends Emitter {
       case 'connected':
         this.#streamConnected(data);
         return;
-      case 'add-peer':
-        if (data.roomId !== this.room) return;
-        this.#add(data);
-        break;
-      case 'remove-peer':
-        if (data.roomId !== this.room) return;
-        if (data.peer.id === this.user?.id) {
-          this.#refused(new Refusal(403, REMOVED));
-          return;
-        }
-        this.#removePeer(data.peer.id);
-        break;
       case 'disconnect':
         this.#refused(new Refusal(401, data.reason || DISCONNECTED));
         return;
+      case 'add-peer':
+        this.rooms.get(data.roomId)?.add(data);
+        return;
+      case 'remove-peer':
+        this.#peerRemoved(data);
+        return;
     }
-    this.emit(event, data);
+    this.emit('relayed', { event, peer: data?.peer ?? null, data: data?.data });
+  }
+
+  /** @param {{peer: User, roomId: string, cause?: string}} data */
+  #peerRemoved({ peer, roomId, cause }) {
+    const room = this.rooms.get(roomId);
+    if (!room) return;
+    if (peer.id === this.user?.id) this.#roomRefused(room, new Refusal(403, REMOVED));
+    else room.remove(peer, cause);
   }
 
   /** @param {{resumed: boolean, rooms: string[]}} data */
   #streamConnected({ resumed, rooms }) {
     this.#tokens.renewInTime();
-    const isMember = rooms.includes(this.room);
-    // The event that says so follows, as all that was missed.
-    const wasTakenOut = resumed && this.#joined && !isMember;
-    if (!resumed || !isMember) this.#joined = false;
-    if (!this.room || this.#joined) this.#setState('connected');
-    else if (wasTakenOut) this.#timers.rejoin = setTimeout(() => this.#join(), REJOIN_MS);
-    else this.#join();
+    for (const room of this.rooms.values()) room.connected(resumed, rooms.includes(room.name));
+    this.#settle();
   }
 
   /** @param {boolean} failed */
@@ -303,139 +343,59 @@ export class Signaling extends Emitter {
   }
 
   #requestWorked() {
-    if (this.state === 'reconnecting' && this.#stream.live && this.#joined) this.#setState('connected');
+    if (this.state === 'reconnecting') this.#settle();
+  }
+
+  /** All is well where there is a stream and we are in the room; which may be full. */
+  #settle() {
+    if (!this.#stream.live) return;
+    const { state = 'joined', detail = '' } = this.room ?? {};
+    if (state === 'joined') this.#setState('connected');
+    else if (state === 'full') this.#setState('full', detail);
+    else if (this.state === 'connected') this.#setState('reconnecting');
   }
 
   #identityChanged() {
-    this.#joined = false;
-    this.#clearPeers();
+    for (const room of this.rooms.values()) room.identityChanged();
+    this.#outbox.discard();
     this.#stream.restart();
   }
 
-  // --- the room ---
-
-  async #join() {
-    const { room } = this;
-    const attempt = ++this.#attempt;
-    const wanted = () => attempt === this.#attempt;
-    const before = [...this.peers.values()];
-    clearTimeout(this.#timers.rejoin);
-    this.#added.clear();
-    try {
-      await this.#leaving;
-      if (!wanted()) return;
-      const { peers } = await this.#request('POST', `${room}/join`, { wanted, full: true });
-      if (!wanted()) return;
-      const present = new Set(peers.map((/** @type {User} */ peer) => peer.id));
-      this.#removeLater(before.filter((peer) => !present.has(peer.id)));
-      this.#joined = true;
-      this.#firstJoin = false;
-      this.#joining?.resolve();
-      this.#joining = null;
-      if (this.#stream.live) this.#setState('connected');
-      if (this.#tokens.inherited) this.#confirmMembership();
-    } catch (error) {
-      if (wanted()) this.#joinRefused(asError(error));
-    }
-  }
+  // --- the rooms ---
 
   /**
-   * Where the server has another use for the name, that says nothing of other rooms.
+   * Where the server has another use for the name, or we are in other rooms, that says nothing of these.
+   * @param {Membership} room
    * @param {Error} error
    */
-  #joinRefused(error) {
-    if (!(error instanceof Refusal && [400, 404].includes(error.status))) return this.#refused(error);
-    this.#exitRoom(error);
-    if (this.#stream.live) this.#setState('connected');
+  #roomRefused(room, error) {
+    const { status = 0 } = /** @type {{status?: number}} */ (error);
+    const isAlone = this.rooms.size === 1 && ![400, 404].includes(status);
+    if (isAlone || status === 401) return this.#refused(error);
+    this.rooms.delete(room.name);
+    room.exit(error, error.message);
+    this.#settle();
   }
 
   /**
-   * The goodbye of this tab's last page goes out as this one loads, and bears the same id: on
-   * a bad network it may come after our join, and nobody would tell us.
+   * @param {Membership} room
+   * @param {boolean} [closing]  there is no time to repeat it
    */
-  #confirmMembership() {
-    this.#tokens.inherited = false;
-    const attempt = this.#attempt;
-    const wanted = () => attempt === this.#attempt;
-    this.#timers.confirm = setTimeout(() => {
-      this.#request('GET', `${this.room}/peers`, { wanted }).catch((error) => {
-        if (error.status === 404 && wanted()) this.#join();
-      });
-    }, CONFIRM_MS);
-  }
-
-  /**
-   * The server does not know of peers that we knew. Their remove-peer may be among what we
-   * missed; or it was Redis that forgot them, like us, and they will join within a ping.
-   * @param {User[]} peers
-   */
-  #removeLater(peers) {
-    clearTimeout(this.#timers.removal);
-    this.#timers.removal = setTimeout(() => {
-      for (const peer of peers) if (!this.#added.has(peer.id)) this.#announceRemoval(peer);
-    }, REMOVAL_MS);
-  }
-
-  /** @param {{peer: User, offer: boolean}} data */
-  #add({ peer, offer }) {
-    const { id } = peer;
-    const known = this.peers.get(id);
-    // Known from what was still under way when we were last here: it has begun anew with us since.
-    if (known && offer && this.#firstJoin && !this.#met.has(id)) this.#announceRemoval(known);
-    if (offer) this.#met.add(id);
-    this.#added.add(id);
-    // The same object for as long as it is the same page.
-    this.peers.set(id, Object.assign(this.peers.get(id) ?? {}, peer));
-  }
-
-  /** @param {User} peer */
-  #announceRemoval(peer) {
-    if (!this.peers.has(peer.id)) return;
-    this.#removePeer(peer.id);
-    this.emit('remove-peer', { peer, roomId: this.room });
-  }
-
-  /**
-   * Also what is still to go out to it: whoever comes back under that id is a new page.
-   * @param {string} id
-   */
-  #removePeer(id) {
-    this.peers.delete(id);
-    this.withdraw(id);
-  }
-
-  #clearPeers() {
-    this.peers.clear();
-    this.#outbox.discard();
-    this.emit('clear-peers');
-  }
-
-  /** closing: there is no time to repeat it */
-  #leaveRoom(closing = false) {
-    const { room } = this;
-    if (!room) return;
-    this.#exitRoom(new Refusal(0, 'The room was left.'));
+  #leaveRoom(room, closing = false) {
+    const { name } = room;
+    this.rooms.delete(name);
+    room.exit(new Refusal(0, 'The room was left.'));
+    this.#settle();
     const { token } = this.#tokens;
     if (!token) return;
-    const path = `${room}/leave`;
+    const path = `${name}/leave`;
     const thisEra = this.#thisEra();
     const said = closing ? ask(this.#base, 'POST', path, { token, keepalive: true })
-      : this.#request('POST', path, { wanted: () => thisEra() && this.room !== room });
-    this.#leaving = Promise.race([said.catch(() => {}), pause(LEAVE_MS)]);
-  }
-
-  /**
-   * Out of the room, as far as we are concerned.
-   * @param {Error} error
-   */
-  #exitRoom(error) {
-    this.#attempt++;
-    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
-    this.#joined = false;
-    this.#joining?.reject(error);
-    this.#joining = null;
-    this.#clearPeers();
-    this.room = '';
+      : this.#request('POST', path, { wanted: () => thisEra() && !this.rooms.has(name) });
+    const leaving = Promise.race([said.catch(() => {}), pause(LEAVE_MS)]).then(() => {
+      if (this.#leaving.get(name) === leaving) this.#leaving.delete(name);
+    });
+    this.#leaving.set(name, leaving);
   }
 
   // --- requests ---
@@ -450,20 +410,20 @@ export class Signaling extends Emitter {
    * @param {() => Promise<any>} attempt
    */
   #relayPersistently(peer, attempt) {
-    const known = this.peers.get(peer);
+    const known = this.#present.get(peer);
     const thisEra = this.#thisEra();
-    return this.#persist(() => thisEra() && known === this.peers.get(peer), attempt, RELAY_MAX);
+    return this.#persist(() => thisEra() && known === this.#present.get(peer), attempt, RELAY_MAX);
   }
 
   /**
    * A request with our token, repeated until it is answered for good or not wanted any more.
    * @param {string} method
    * @param {string} path
-   * @param {{wanted: () => boolean, full?: boolean}} options
-   *     full: 409 is waited out, too
+   * @param {{wanted: () => boolean, full?: (detail: string) => void}} options
+   *     full: told of 409, which is waited out, too
    */
-  #request(method, path, { wanted, full = false }) {
-    return this.#persist(wanted, () => this.#askOnce(method, path, { full: () => full && wanted() }));
+  #request(method, path, { wanted, full }) {
+    return this.#persist(wanted, () => this.#askOnce(method, path, { full: full && ((detail) => wanted() && full(detail)) }));
   }
 
   /**
@@ -482,9 +442,9 @@ export class Signaling extends Emitter {
    * Makes it once.
    * @param {string} method
    * @param {string} path
-   * @param {{body?: string, key?: string, full?: () => boolean}} [options]
+   * @param {{body?: string, key?: string, full?: (detail: string) => void}} [options]
    */
-  async #askOnce(method, path, { body, key, full = () => false } = {}) {
+  async #askOnce(method, path, { body, key, full } = {}) {
     const { token } = this.#tokens;
     const response = await ask(this.#base, method, path, { body, key, token });
     this.#tokens.readClock(response);
@@ -497,8 +457,8 @@ export class Signaling extends Emitter {
     if (error.status === 401) {
       if (token === this.#tokens.token) await this.#tokens.get(true);
       error.retryable = true;
-    } else if (error.status === 409 && full()) {
-      this.#setState('full', error.message);
+    } else if (error.status === 409 && full) {
+      full(error.message);
       error.retryable = true;
       error.retryAfter = FULL_MS;
     }
@@ -509,7 +469,9 @@ export class Signaling extends Emitter {
 
   /** @param {Error} error */
   #refused(error) {
-    this.#exitRoom(error);
+    const rooms = [...this.rooms.values()];
+    this.rooms.clear();
+    for (const room of rooms) room.exit(error, error.message);
     this.#stop('refused', error.message);
   }
 
@@ -536,25 +498,25 @@ export class Signaling extends Emitter {
     if (state === this.state && detail === this.detail) return;
     this.state = state;
     this.detail = detail;
-    this.emit('state', state, detail);
+    this.emit('state', { state, detail });
   }
 
   // --- from page to page ---
 
   #pageHidden() {
-    const { room } = this;
+    const rooms = [...this.rooms.keys()];
     this.close();
     this.#tokens.bequeath();
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#pageShown(room), { once: true });
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#pageShown(rooms), { once: true });
   }
 
   /**
    * The page comes back as it was, out of the browser's cache of pages.
-   * @param {string} room
+   * @param {string[]} rooms
    */
-  #pageShown(room) {
+  #pageShown(rooms) {
     this.#tokens.inherit();
     this.open();
-    if (room) this.join(room);
+    for (const room of rooms) this.join(room);
   }
 }

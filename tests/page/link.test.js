@@ -1,8 +1,8 @@
-// peer.test.js - data between two ends whose ways come and go: each message arrives once, in order.
+// link.test.js - data between two ends whose ways come and go: each message arrives once, in order.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MESSAGE_MAX, Quota, encode } from '../../src/page/client/bytes.js';
-import { Peer, RELAYED } from '../../src/page/client/peer.js';
+import { KIND, MESSAGE_MAX, Quota, encode, encodeData } from '../../src/page/client/bytes.js';
+import { Link, RELAYED } from '../../src/page/client/link.js';
 import { Refusal } from '../../src/page/client/requests.js';
 import { begin, dice, end, net, tick, turns } from './lib/webrtc.js';
 
@@ -15,16 +15,16 @@ class World {
   #ends = {};
   #mail = [];
   #random;
-  #old;
+  #protocol;
   #maxReceive;
 
   /**
-   * @param {{random: (n: number) => number, loses?: boolean, most?: number, old?: boolean, maxReceive?: number}} how
-   *     loses, most: of the server; old: ann's page is one that knows nothing of limits; maxReceive: bob's
+   * @param {{random: (n: number) => number, loses?: boolean, most?: number, protocol?: number, maxReceive?: number}} how
+   *     loses, most: of the server; protocol: of all pages, as the others hear it; maxReceive: bob's
    */
-  constructor({ random, loses = false, most = Infinity, old = false, maxReceive = MESSAGE_MAX }) {
+  constructor({ random, loses = false, most = Infinity, protocol = 2, maxReceive = MESSAGE_MAX }) {
     this.#random = random;
-    this.#old = old;
+    this.#protocol = protocol;
     this.#maxReceive = maxReceive;
     this.loses = loses;
     this.most = most;
@@ -35,31 +35,36 @@ class World {
   begin(name, offers) {
     const other = name === 'ann' ? 'bob' : 'ann';
     const got = [];
-    const one = { got, sent: 0, anew: 0, states: [] };
+    const one = { got, heard: [], sent: 0, anew: 0, opened: 0, states: [], rooms: new Set(['tea']) };
     this.#ends[name] = one;
     const maxReceive = name === 'bob' ? this.#maxReceive : MESSAGE_MAX;
-    one.peer = new Peer({ id: other, offers, polite: name === 'ann', maxReceive, quota: new Quota(MESSAGE_MAX) }, {
+    one.link = new Link({ id: other, polite: name === 'ann', maxReceive, quota: new Quota(MESSAGE_MAX) }, {
       relay: (event, data) => this.#relay(one, other, event, this.#crossing(structuredClone(data))),
       withdraw: () => {
         this.#mail = this.#mail.filter(({ from, resolve }) => from !== one || resolve({}));
       },
       iceServers: async () => [],
-      data: (data) => got.push(data),
-      changed: () => one.states.push(one.peer.info.state),
+      data: (decode, room) => {
+        if (one.rooms.has(room)) got.push(decode());
+        return one.rooms.has(room);
+      },
+      control: (...said) => one.heard.push(said),
+      chunk: (...said) => one.heard.push(said),
+      changed: () => one.states.push(one.link.peer.state),
+      opened: () => { one.opened += 1; },
       gone() {},
       anew: () => {
         one.anew += 1;
         got.length = 0;
       },
     });
-    const { connection } = one.peer;
+    const connection = one.link.connect(offers);
     const send = connection.send.bind(connection);
     connection.send = (data) => send(typeof data === 'string' ? JSON.stringify(this.#crossing({ status: JSON.parse(data) }).status) : data);
   }
 
-  /** Between a page that says its limits and one that neither says nor reads any. */
   #crossing(data) {
-    if (this.#old && data.status) for (const name of ['max', 'ended']) delete data.status[name];
+    if (data.status) data.status.protocol = this.#protocol;
     return data;
   }
 
@@ -69,7 +74,7 @@ class World {
 
   say(name) {
     const one = this.of(name);
-    one.peer.send(encode(`${++one.sent}:${'x'.repeat(this.#random(20) ? this.#random(30) : this.#random(40_000))}`));
+    one.link.send('tea', encodeData(`${++one.sent}:${'x'.repeat(this.#random(20) ? this.#random(30) : this.#random(40_000))}`));
   }
 
   #relay(from, to, event, data) {
@@ -85,13 +90,13 @@ class World {
   async step() {
     for (let n = this.#random(6); n > 0 && this.#mail.length; n--) {
       const { to, event, data, resolve } = this.#mail.shift();
-      const { peer } = this.of(to);
+      const { link } = this.of(to);
       resolve({});
-      if (event === 'session-description') peer.connection.described(data);
-      else if (event === 'ice-candidate') peer.connection.candidate(data);
+      if (event === 'session-description') link.connection.described(data);
+      else if (event === 'ice-candidate') link.connection.candidate(data);
       else if (!this.loses || this.#random(5)) {
-        peer.relayed(data);
-        if (this.loses && !this.#random(5)) peer.relayed(structuredClone(data)); // posted again, and twice there
+        link.relayed(data);
+        if (this.loses && !this.#random(5)) link.relayed(structuredClone(data)); // posted again, and twice there
       }
     }
     await turns();
@@ -126,14 +131,14 @@ class World {
   }
 
   close() {
-    for (const { peer } of Object.values(this.#ends)) peer.close();
+    for (const { link } of Object.values(this.#ends)) link.close();
   }
 }
 
 test.beforeEach(begin);
 test.afterEach(end);
 
-const states = (world) => ['ann', 'bob'].map((name) => world.of(name).peer.info.state).join();
+const states = (world) => ['ann', 'bob'].map((name) => world.of(name).link.peer.state).join();
 
 test('by the channel, and nothing by the server', async () => {
   const world = new World({ random: dice(1) });
@@ -154,14 +159,14 @@ test('15 s without a way: by the server; and by the channel as soon as there is 
   assert.ok(took > 14 && took < 17, `${took} s`);
   assert.ok(await world.until(() => world.arrived('ann'), 60) < 60);
   net.blocked = false;
-  for (const name of ['ann', 'bob']) world.of(name).peer.connection.hurry();
+  for (const name of ['ann', 'bob']) world.of(name).link.connection.hurry();
   for (let i = 0; i < 50; i++) world.say('bob');
   assert.ok(await world.until(() => states(world) === 'open,open', 60) < 60);
   assert.ok(await world.until(() => world.arrived('bob'), 60) < 60);
   world.verify('server');
   assert.ok(world.largest < 16_384, `${world.largest} bytes at once`);
   // What the server has kept until now changes nothing.
-  world.of('bob').peer.relayed(world.first);
+  world.of('bob').link.relayed(world.first);
   assert.equal(states(world), 'open,open');
   world.close();
 });
@@ -213,11 +218,11 @@ test('ways come and go at random, and what the server has is lost or doubled', a
       if (!random(150)) net.fail();
       if (!random(300)) net.all[random(net.all.length)].becomes('failed');
       if (!random(300)) net.all[random(net.all.length)].channel.fail();
-      if (!random(300)) world.of(random(2) ? 'ann' : 'bob').peer.connection.hurry();
+      if (!random(300)) world.of(random(2) ? 'ann' : 'bob').link.connection.hurry();
       await world.step();
     }
     net.blocked = false;
-    for (const name of ['ann', 'bob']) world.of(name).peer.connection.hurry();
+    for (const name of ['ann', 'bob']) world.of(name).link.connection.hurry();
     assert.ok(await world.until(() => world.arrived('ann') && world.arrived('bob'), 400) < 400, `seed ${seed}: ${states(world)}`);
     world.verify(`seed ${seed}`);
     assert.equal(world.of('ann').anew + world.of('bob').anew, 0, 'nobody was taken for somebody else');
@@ -231,7 +236,7 @@ test('another page in the place of the last: nothing of before is in what it get
   await world.until(() => states(world) === 'open,open', 5);
   for (let i = 0; i < 20; i++) for (const name of ['ann', 'bob']) world.say(name);
   await world.until(() => world.arrived('ann') && world.arrived('bob'), 5);
-  world.of('bob').peer.close();
+  world.of('bob').link.close();
   for (let i = 0; i < 20; i++) world.say('ann'); // lost with it
   world.begin('bob', true);
   assert.ok(await world.until(() => world.of('ann').anew === 1, 60) < 60);
@@ -245,29 +250,94 @@ test('another page in the place of the last: nothing of before is in what it get
 test('who breaks the rules is heard no more, and harms nobody', async () => {
   const world = new World({ random: dice(6) });
   await world.until(() => states(world) === 'open,open', 5);
-  const { peer, got } = world.of('ann');
-  const good = { session: 's', to: '', at: 0, way: 'relay', turn: 0, why: '' };
+  const { link, got } = world.of('ann');
+  const good = { protocol: 2, session: 's', to: '', at: 0, way: 'relay', turn: 0, why: '' };
   for (const data of [null, 1, 'x', [], {}, { status: null }, { status: 'x' }, { status: {} },
     ...[['session', 5], ['session', ''], ['session', 'x'.repeat(65)], ['at', '1'], ['at', -1e300], ['turn', null], ['way', 'else']]
       .map(([name, value]) => ({ status: { ...good, [name]: value } })),
     { status: good, offset: 0, bytes: '%' }, { status: good, offset: 'x', bytes: 5 }]) {
-    peer.relayed(data);
+    link.relayed(data);
   }
   assert.deepEqual(got, []);
   world.close();
 });
 
-test('with a page that knows nothing of limits all is as it was, by the channel and by the server', async () => {
+test('pages of different versions exchange nothing, and each says so', async () => {
   for (const blocked of [false, true]) {
     net.blocked = blocked;
-    const world = new World({ random: dice(8), old: true, maxReceive: 50_000 });
-    for (let i = 0; i < 50; i++) for (const name of ['ann', 'bob']) world.say(name);
-    assert.ok(await world.until(() => world.arrived('ann') && world.arrived('bob'), 120) < 120);
-    assert.equal(states(world), blocked ? 'relayed,relayed' : 'open,open');
-    world.verify(`blocked: ${blocked}`);
+    const world = new World({ random: dice(8), protocol: 3 });
+    world.say('ann');
+    const waiting = world.of('bob').link.send('tea', encodeData('x'));
+    const detail = 'Its page is of another version of Drawbridge: one of the two has to be loaded again.';
+    await world.until(() => ['ann', 'bob'].every((name) => world.of(name).link.peer.detail === detail), 30);
+    assert.deepEqual(['ann', 'bob'].map((name) => world.of(name).link.peer.detail), [detail, detail]);
+    assert.deepEqual(await fates(world, [waiting, world.of('ann').link.send('tea', encodeData('y'))]), [`0 ${detail}`, `0 ${detail}`]);
+    assert.deepEqual([world.of('ann').got, world.of('bob').got], [[], []]);
     world.close();
     net.reset();
   }
+});
+
+test('what is said in a room is heard there; in one where the other end has yet to hear of us, later', async () => {
+  const world = new World({ random: dice(12) });
+  const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
+  for (const [room, text] of [['tea', 1], ['milk', 2], ['milk', 3], ['tea', 4], ['gone', 5]]) ann.link.send(room, encodeData(text));
+  await world.until(() => bob.got.length === 2 && states(world) === 'open,open', 5);
+  assert.deepEqual(bob.got, [1, 4]);
+  bob.rooms.add('milk');
+  bob.link.entered();
+  assert.deepEqual(bob.got, [1, 4, 2, 3]);
+  ann.link.send('milk', encodeData(6));
+  await world.until(() => bob.got.length === 5, 5);
+  assert.deepEqual(bob.got, [1, 4, 2, 3, 6]);
+  world.close();
+});
+
+test('what waits for a room has a bound', async () => {
+  const world = new World({ random: dice(13), maxReceive: 1_000 });
+  const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
+  for (let i = 0; i < 30; i++) ann.link.send('milk', encodeData('x'.repeat(100)));
+  assert.deepEqual(await fates(world, [ann.link.send('tea', encodeData('last'))]), ['arrived']);
+  bob.rooms.add('milk');
+  bob.link.entered();
+  assert.equal(bob.got.length, 1 + 10);
+  world.close();
+});
+
+test('modules at both ends speak, in order with data, and however little a page takes', async () => {
+  for (const blocked of [false, true]) {
+    net.blocked = blocked;
+    const world = new World({ random: dice(14), maxReceive: 10 });
+    const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
+    const bytes = new Uint8Array(65_536).fill(7);
+    const sent = [ann.link.control('media', { a: ['x'.repeat(1_000)] }), ann.link.chunk(2 ** 32 - 1, bytes), ann.link.send('tea', encodeData(null))];
+    assert.deepEqual(await fates(world, sent), ['arrived', 'arrived', 'arrived']);
+    assert.deepEqual(bob.heard, [['media', { a: ['x'.repeat(1_000)] }], [2 ** 32 - 1, bytes]]);
+    assert.deepEqual([bob.got, bob.opened, ann.opened], [[null], 1, 1]);
+    for (const [kind, content] of [[KIND.control, '{'], [KIND.control, '[5,1]'], [KIND.control, 'null'], [KIND.json, '{'], [KIND.chunk, 'x'], [99, 'x']]) {
+      ann.link.send('tea', encode(/** @type {number} */ (kind), new TextEncoder().encode(String(content))));
+    }
+    assert.deepEqual(await fates(world, [ann.link.control('m', 1)]), ['arrived']);
+    assert.deepEqual(bob.heard[2], ['m', 1]);
+    assert.equal(bob.heard.length, 3);
+    world.close();
+    net.reset();
+  }
+});
+
+test('it is idle until either end wants something of it', async () => {
+  const world = new World({ random: dice(15) });
+  world.close();
+  const made = net.all.length;
+  const link = new Link({ id: 'cat', polite: true, maxReceive: 1, quota: new Quota(1) }, /** @type {any} */ ({ iceServers: async () => [], changed() {}, withdraw() {}, relay: async () => {} }));
+  await turns();
+  assert.deepEqual([link.peer.state, link.connection, net.all.length], ['idle', null, made]);
+  link.removed = () => {};
+  link.send('tea', encodeData('x'));
+  await turns();
+  assert.deepEqual([link.peer.state, link.buffered > 0, net.all.length], ['connecting', true, made + 1]);
+  link.close();
+  assert.equal(link.buffered, 0);
 });
 
 /** What became of what was sent, each. */
@@ -284,12 +354,12 @@ test('what is longer than the other end takes is refused before it is sent, also
     net.blocked = blocked;
     const world = new World({ random: dice(9), maxReceive: 100 });
     const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
-    const send = (length) => ann.peer.send(encode('x'.repeat(length)));
+    const send = (length) => ann.link.send('tea', encodeData('x'.repeat(length)));
     assert.deepEqual(await fates(world, [send(100), send(101), send(5)]), ['arrived', TOO_LONG, 'arrived']);
     assert.deepEqual(await fates(world, [send(101), send(99)]), [TOO_LONG, 'arrived']);
     assert.deepEqual(bob.got.map(({ length }) => length), [100, 5, 99]);
-    assert.deepEqual([ann, bob].map(({ peer }) => peer.info.detail), ['', '']);
-    assert.deepEqual(await fates(world, [bob.peer.send(encode('y'.repeat(200)))]), ['arrived'], 'to ann, who takes more');
+    assert.deepEqual([ann, bob].map(({ link }) => link.peer.detail), ['', '']);
+    assert.deepEqual(await fates(world, [bob.link.send('tea', encodeData('y'.repeat(200)))]), ['arrived'], 'to ann, who takes more');
     world.close();
     net.reset();
   }
@@ -299,24 +369,24 @@ test('who sends too much all the same is not listened to any more, hears of it, 
   const world = new World({ random: dice(10), maxReceive: 100 });
   await world.until(() => states(world) === 'open,open', 5);
   const [ann, bob] = ['ann', 'bob'].map((name) => world.of(name));
-  assert.deepEqual(await fates(world, [ann.peer.send(encode('one'))]), ['arrived']);
+  assert.deepEqual(await fates(world, [ann.link.send('tea', encodeData('one'))]), ['arrived']);
   // As a page does that was told nothing of a limit, or does not care.
-  const piece = new Uint8Array([...new Uint8Array(8), ...encode('x'.repeat(101))]);
-  new DataView(piece.buffer).setFloat64(0, encode('one').length);
-  ann.peer.connection.send(piece);
+  const piece = new Uint8Array([...new Uint8Array(8), ...encodeData('x'.repeat(101))]);
+  new DataView(piece.buffer).setFloat64(0, encodeData('tea').length + encodeData('one').length); // the room's name was said first
+  ann.link.connection.send(piece);
   const told = bob.states.length;
-  assert.match((await fates(world, [ann.peer.send(encode('two'))]))[0], /^413 This peer takes nothing of this page any more/);
-  assert.match(bob.peer.info.detail, /^It sent a message of 101 bytes, and 100 are taken\. /);
+  assert.match((await fates(world, [ann.link.send('tea', encodeData('two'))]))[0], /^413 This peer takes nothing of this page any more/);
+  assert.match(bob.link.peer.detail, /^It sent a message of 101 bytes, and 100 are taken\. /);
   assert.ok(bob.states.length > told, 'bob was told that it changed');
-  assert.match((await fates(world, [ann.peer.send(encode('three'))]))[0], /^413 /);
-  assert.deepEqual(await fates(world, [bob.peer.send(encode('four'))]), ['arrived']);
+  assert.match((await fates(world, [ann.link.send('tea', encodeData('three'))]))[0], /^413 /);
+  assert.deepEqual(await fates(world, [bob.link.send('tea', encodeData('four'))]), ['arrived']);
   assert.deepEqual([states(world), bob.got, ann.got], ['open,open', ['one'], ['four']]);
   // Its next page begins anew.
-  ann.peer.close();
+  ann.link.close();
   world.begin('ann', true);
   assert.ok(await world.until(() => bob.anew === 1 && states(world) === 'open,open', 60) < 60);
-  assert.deepEqual(await fates(world, [world.of('ann').peer.send(encode('five'))]), ['arrived']);
-  assert.deepEqual([bob.peer.info.detail, bob.got], ['', ['five']]);
+  assert.deepEqual(await fates(world, [world.of('ann').link.send('tea', encodeData('five'))]), ['arrived']);
+  assert.deepEqual([bob.link.peer.detail, bob.got], ['', ['five']]);
   world.close();
 });
 

@@ -1,0 +1,467 @@
+/**
+ * drawbridge.js - the client of a Drawbridge: this peer, the rooms that it is in, and links to the others there.
+ *
+ *     const bridge = new Drawbridge({ base: 'https://draw.example/', username: 'ann' });
+ *     const tea = await bridge.join('tea');
+ *     tea.on('join', (peer) => tea.send('hello', peer));
+ *     tea.on('data', (data, peer) => console.log(peer.username, data));
+ *
+ * One link to each other peer, however many rooms both are in. What happens in a room happens on the bridge, too;
+ * and what the bridge has of a room (peers, send, leave, messages) is that of the room which was joined last, so that a page
+ * with one room needs no other object.
+ */
+
+import { KIND, MESSAGE_MAX, Quota, encodeText } from './bytes.js';
+import { Emitter } from './events.js';
+import { IceServers } from './ice.js';
+import { Link, RELAYED } from './link.js';
+import { Modules } from './modules.js';
+import { Names } from './names.js';
+import { Peer } from './peer.js';
+import { Refusal, deferred } from './requests.js';
+import { Room } from './room.js';
+import { Signaling } from './signaling.js';
+
+export { Peer, Refusal, Room };
+
+/**
+ * @typedef {import('./signaling.js').State} State
+ * @typedef {import('./peer.js').PeerState} PeerState
+ * @typedef {import('./room.js').RoomState} RoomState
+ * @typedef {import('./room.js').SendOptions} SendOptions
+ * @typedef {import('./room.js').Arrivals} Arrivals
+ * @typedef {import('./room.js').Failure} Failure
+ * @typedef {import('./tokens.js').Pass} Pass
+ *
+ * @typedef {object} Options
+ * @property {string | URL} [base]  where Drawbridge is mounted, with a slash at its end; Drawbridge.base if not given
+ * @property {string} [username]  1 to 64 characters, no control characters
+ * @property {any} [data]  what others are to know of this peer, as JSON of at most 1 KiB
+ * @property {(old: Pass | null) => Promise<Pass>} [access]  for sites that mint tokens
+ *     themselves; POST access if not given. Asked again when it fails, but for a Refusal.
+ * @property {RTCConfiguration} [rtc]  besides iceServers, as {iceTransportPolicy: 'relay'}
+ * @property {number} [maxReceive]  bytes of a message that may come, 16 MiB if not given. Of who sends more
+ *     nothing is taken any more, and `detail` of that peer says so.
+ * @property {string[]} [events]  names of those that the site's own server sends, and that the page wants
+ * @property {'all' | 'none' | ((peer: Peer) => boolean)} [connect]  to whom a connection is made at once; to others as soon
+ *     as either end sends something. All if not given. Both ends should agree.
+ *
+ * @typedef {object} Happenings
+ * @property {{state: State, detail: string}} state  of the connection to the server, and of the room
+ * @property {{peer: Peer, room: Room}} join  somebody is in a room: send() may begin
+ * @property {{peer: Peer, room: Room}} leave  and is not any more
+ * @property {{peer: Peer}} peer  its state, path, name, data or detail is another
+ * @property {{data: any, peer: Peer, room: Room}} data  a text, bytes as Uint8Array, or JSON
+ * @property {{name: string, data: any}} event  what the site's own server has sent
+ */
+
+const RECEIVE_MAX = 16 * 1024 * 1024;
+const COLLECTED_MAX = 256 * 1024 * 1024; // of all peers' messages that are not whole yet
+const DATA_MAX = 1_024;
+
+/** @extends {Emitter<Happenings>} */
+export class Drawbridge extends Emitter {
+  /** Where Drawbridge is mounted, with a slash at its end, for those that are told nothing else. @type {string | URL} */
+  static base = '';
+
+  #signaling;
+  #ice;
+  #rtc;
+  #maxReceive;
+  #wants;
+  #data;
+  #modules;
+  #names;
+  #quota = new Quota(COLLECTED_MAX);
+  /** By id. @type {Map<string, Link>} */
+  #links = new Map();
+  /** By name, also while they are left for a while. @type {Map<string, Room>} */
+  #rooms = new Map();
+  /** @type {import('./requests.js').Deferred | null} */
+  #connecting = null;
+
+  /** @param {Options} [options] */
+  constructor({ base = Drawbridge.base, username = 'guest', data, access, rtc, maxReceive = RECEIVE_MAX, events = [], connect = 'all' } = {}) {
+    super();
+    if (!base) throw new TypeError('base is where Drawbridge is mounted, as https://draw.example/.');
+    if (!(Number.isInteger(maxReceive) && maxReceive > 0 && maxReceive <= MESSAGE_MAX)) {
+      throw new RangeError(`maxReceive is 1 to ${MESSAGE_MAX} bytes.`);
+    }
+    this.#rtc = rtc;
+    this.#maxReceive = maxReceive;
+    this.#wants = typeof connect === 'function' ? connect : () => connect === 'all';
+    this.#data = checkedData(data);
+    const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
+      ['session-description', 'ice-candidate', RELAYED, ...events]);
+    this.#signaling = signaling;
+    this.#modules = new Modules(() => this.#links.values());
+    this.#names = new Names(() => signaling.rooms.values(), (id, name) => this.#links.get(id)?.peer.rename(name));
+    this.#modules.add('peer', {
+      heard: (link, told) => this.#heardOf(link, told),
+      opened: (link) => { if (this.#data !== undefined) link.control('peer', { data: this.#data }); },
+    });
+    this.#ice = new IceServers(() => signaling.ice(), (servers, late) => {
+      for (const { connection } of this.#links.values()) {
+        connection?.setIceServers(servers);
+        if (late) connection?.hurry();
+      }
+    });
+    signaling.on('state', (state, detail) => this.#state(state, detail));
+    signaling.on('room', ({ name, state, detail }) => this.#roomState(name, state, detail));
+    signaling.on('added', ({ name }, peer, offer) => this.#added(this.#room(name), peer, offer));
+    signaling.on('removed', ({ name }, { id }, cause) => this.#removed(this.#room(name), id, cause));
+    signaling.on('cleared', ({ name }) => this.#cleared(this.#room(name)));
+    signaling.on('relayed', (event, peer, said) => this.#relayed(event, peer, said));
+    signaling.on('network', () => {
+      for (const { connection } of this.#links.values()) connection?.hurry();
+    });
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#signaling.state;
+  }
+
+  /** What there is to say of the state, for a person. */
+  get detail() {
+    return this.#signaling.detail;
+  }
+
+  /** @returns {{id: string, username: string} | null} who we are, once the server has said so */
+  get user() {
+    return this.#signaling.user;
+  }
+
+  /** Those that we are in, or on our way into, in the order in which they were joined. */
+  get rooms() {
+    return [...this.#signaling.rooms.keys()].map((name) => this.#room(name));
+  }
+
+  /** @returns {Room | null} the one that was joined last */
+  get room() {
+    return this.rooms.pop() ?? null;
+  }
+
+  /** The others in the room. */
+  get peers() {
+    return this.room?.peers ?? [];
+  }
+
+  /** What others know of this peer besides its name. */
+  get data() {
+    return this.#data;
+  }
+
+  /** Any JSON of at most 1 KiB; those present hear of it, too. */
+  set data(data) {
+    this.#data = checkedData(data);
+    for (const link of this.#links.values()) if (link.isOpened) link.control('peer', { data: this.#data ?? null });
+  }
+
+  /**
+   * Holds a stream to the server from now on, until close().
+   * @returns {Promise<void>} once there is one
+   */
+  connect() {
+    if (!['closed', 'refused'].includes(this.state)) return this.#connecting?.promise ?? Promise.resolve();
+    const connecting = this.#connecting = deferred();
+    this.#signaling.open();
+    return connecting.promise;
+  }
+
+  /**
+   * Goes into a room, and connects if need be. Those where we are stay.
+   * @param {string} name  1 to 64 of A-Z a-z 0-9 _ -
+   * @returns {Promise<Room>} once we are in it; a full room is waited for. Rejected with a Refusal
+   *     where no room can have this name, or we are not let in.
+   */
+  join(name) {
+    this.connect();
+    const joined = this.#signaling.join(name).then(() => this.#room(name));
+    joined.catch(() => {}); // who is not interested need not say so
+    return joined;
+  }
+
+  /** Out of the room; the others see it at once. */
+  leave() {
+    this.room?.leave();
+  }
+
+  /** Leaves all rooms and closes the connection to the server. */
+  close() {
+    this.#signaling.close();
+    this.#rooms.clear();
+  }
+
+  /**
+   * Room.send() of the room.
+   * @overload
+   * @param {unknown} data
+   * @param {Peer | string | SendOptions & {to: Peer | string}} to
+   * @returns {Promise<void>}
+   */
+  /**
+   * @overload
+   * @param {unknown} data
+   * @param {(Peer | string)[] | SendOptions} [to]
+   * @returns {Promise<Arrivals>}
+   */
+  /**
+   * @overload
+   * @param {unknown} data
+   * @param {Peer | string | (Peer | string)[] | SendOptions} [to]
+   * @returns {Promise<void | Arrivals>}
+   */
+  /**
+   * @param {unknown} data
+   * @param {any} [to]
+   * @returns {Promise<any>}
+   */
+  send(data, to) {
+    return this.room?.send(data, to) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+  }
+
+  /**
+   * Room.messages() of the room.
+   * @param {{signal?: AbortSignal}} [options]
+   */
+  messages(options) {
+    if (!this.room) throw new Refusal(404, 'This page is in no room.');
+    return this.room.messages(options);
+  }
+
+  /**
+   * A new name: those present are told it, and whoever joins from now on.
+   * @param {string} username
+   */
+  async rename(username) {
+    await this.#signaling.rename(username);
+    for (const link of this.#links.values()) if (link.isOpened) link.control('peer', { renamed: true });
+  }
+
+  // --- what the server says ---
+
+  /**
+   * @param {State} state
+   * @param {string} detail
+   */
+  #state(state, detail) {
+    if (state === 'connected') this.#connecting?.resolve();
+    if (state === 'closed' || state === 'refused') {
+      this.#ice.stop();
+      this.#connecting?.reject(new Refusal(0, detail || 'It was closed.'));
+      this.#connecting = null;
+    }
+    this.emit('state', { state, detail });
+  }
+
+  /** @param {string} name */
+  #room(name) {
+    const room = this.#rooms.get(name) ?? new Room(name, () => this.#leave(name));
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  /** @param {string} name */
+  #leave(name) {
+    this.#signaling.leave(name);
+    this.#rooms.delete(name);
+  }
+
+  /**
+   * @param {string} name
+   * @param {RoomState} state
+   * @param {string} detail
+   */
+  #roomState(name, state, detail) {
+    const room = this.#room(name);
+    Object.assign(room, { state, detail });
+    room.emit('state', { state, detail, room });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {import('./signaling.js').User} user
+   * @param {boolean} offers
+   */
+  #added(room, { id, username }, offers) {
+    let link = this.#links.get(id);
+    if (link && !link.added(offers)) {
+      this.#drop(link);
+      link = undefined;
+    }
+    if (link && username) link.peer.rename(username);
+    link ??= this.#newLink(id, username);
+    if (!link.connection && this.#wants(link.peer)) link.connect(offers);
+    if (room.has(id)) return;
+    room.add(link);
+    link.rooms.add(room);
+    this.#tell(room, 'join', link.peer);
+    link.entered();
+  }
+
+  /**
+   * Whom the server has given up may be there yet; not so whom the site's server has removed.
+   * @param {Room} room
+   * @param {string} id
+   * @param {string} [cause]
+   */
+  #removed(room, id, cause) {
+    const link = this.#links.get(id);
+    if (!link) return;
+    if (cause || link.rooms.size > 1) this.#leaveRoom(room, link);
+    else link.removed();
+  }
+
+  /** @param {Room} room */
+  #cleared(room) {
+    for (const link of [...room.links]) this.#leaveRoom(room, link);
+  }
+
+  /**
+   * A message from a peer that we do not know is meant for another page with our id. Peers may relay an event of
+   * a name that the site's own server sends, too, but not without saying who they are.
+   * @param {string} event
+   * @param {import('./signaling.js').User | null} peer
+   * @param {any} data
+   */
+  #relayed(event, peer, data) {
+    if (!peer) {
+      this.emit('event', { name: event, data });
+      return;
+    }
+    const link = this.#links.get(peer.id);
+    if (event === 'session-description') link?.connect(false).described(data);
+    else if (event === 'ice-candidate') link?.connection?.candidate(data);
+    else if (event === RELAYED) link?.relayed(data);
+  }
+
+  // --- links ---
+
+  /**
+   * @param {string} id
+   * @param {string} [username]
+   * @returns {Link}
+   */
+  #newLink(id, username) {
+    /** @type {Link} */
+    const link = new Link({
+      id, username, polite: (this.user?.id ?? '') < id, rtc: this.#rtc, maxReceive: this.#maxReceive, quota: this.#quota,
+    }, {
+      // Whoever waits for an offer or an answer comes before candidates for others.
+      relay: (event, data) => this.#signaling.relay(id, event, data, event === 'session-description'),
+      withdraw: () => this.#signaling.withdraw(id),
+      iceServers: () => this.#ice.get(),
+      data: (decode, room) => this.#said(link, decode, room),
+      control: (module, payload) => this.#modules.heard(module, link, payload),
+      chunk: (number, bytes) => this.#modules.chunk(link, number, bytes),
+      changed: () => link.rooms.size && this.#changed(link.peer), // else nobody knows of it yet, or any more
+      opened: () => this.#modules.tell('opened', link),
+      gone: () => this.#drop(link),
+      anew: () => this.#anew(link),
+    });
+    link.peer.on('change', () => this.emit('peer', { peer: link.peer }));
+    this.#links.set(id, link);
+    return link;
+  }
+
+  /** @param {Peer} peer */
+  #changed(peer) {
+    peer.emit('change', {});
+  }
+
+  /** @param {Link} link */
+  #anew(link) {
+    link.peer.data = undefined;
+    this.#modules.tell('reset', link);
+    for (const happening of /** @type {const} */ (['leave', 'join'])) {
+      for (const room of roomsOf(link)) this.#tell(room, happening, link.peer);
+    }
+  }
+
+  /**
+   * @param {Room} room
+   * @param {'join' | 'leave'} happening
+   * @param {Peer} peer
+   */
+  #tell(room, happening, peer) {
+    room.emit(happening, { peer, room });
+    this.emit(happening, { peer, room });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {Link} link
+   */
+  #leaveRoom(room, link) {
+    const { id } = link.peer;
+    if (!room.has(id)) return;
+    room.remove(id);
+    link.rooms.delete(room);
+    if (!link.rooms.size) this.#end(link);
+    this.#tell(room, 'leave', link.peer);
+  }
+
+  /** @param {Link} link */
+  #drop(link) {
+    for (const room of roomsOf(link)) this.#leaveRoom(room, link);
+  }
+
+  /** @param {Link} link */
+  #end(link) {
+    this.#links.delete(link.peer.id);
+    link.close();
+    this.#modules.tell('closed', link);
+  }
+
+  // --- what peers say ---
+
+  /**
+   * @param {Link} link
+   * @param {() => any} decode
+   * @param {string} name
+   * @returns {boolean} false: we are in that room, and have not heard yet that the peer is
+   */
+  #said(link, decode, name) {
+    const room = this.#signaling.rooms.has(name) ? this.#room(name) : null;
+    if (room && !link.rooms.has(room)) return false;
+    if (!room) return true; // we have left it
+    const details = { data: decode(), peer: link.peer, room };
+    room.emit('data', details);
+    this.emit('data', details);
+    return true;
+  }
+
+  /**
+   * Of itself. What it is called the server knows, or somebody could have anybody's name.
+   * @param {Link} link
+   * @param {any} told  as it came
+   */
+  #heardOf({ peer }, told) {
+    if (told?.renamed) this.#names.changed(peer.id);
+    if (told?.data === undefined || !isSmall(told.data)) return;
+    peer.data = told.data;
+    this.#changed(peer);
+  }
+}
+
+/** @param {Link} link */
+function roomsOf(link) {
+  return /** @type {Room[]} */ ([...link.rooms]);
+}
+
+/** @param {any} data */
+function isSmall(data) {
+  return encodeText(KIND.json, JSON.stringify(data)).length <= DATA_MAX;
+}
+
+/**
+ * @param {any} data
+ * @throws {TypeError} it is none
+ */
+function checkedData(data) {
+  if (data === undefined) return undefined;
+  const json = JSON.stringify(data);
+  if (json === undefined || !isSmall(data)) throw new TypeError(`data is JSON of at most ${DATA_MAX} bytes.`);
+  return JSON.parse(json);
+}

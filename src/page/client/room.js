@@ -1,0 +1,226 @@
+/**
+ * room.js - a room that this page is in, as the page sees it.
+ */
+
+import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
+import { Emitter } from './events.js';
+import { Refusal } from './requests.js';
+
+const UNREAD_MAX = 10_000; // messages of one messages()
+
+/**
+ * @typedef {import('./peer.js').Peer} Peer
+ * @typedef {import('./link.js').Link} Link
+ * @typedef {import('./membership.js').RoomState} RoomState
+ *
+ * @typedef {{peer: Peer, error: Error}} Failure
+ * @typedef {{arrived: Peer[], failed: Failure[]}} Arrivals  of what was sent to several
+ *
+ * @typedef {object} SendOptions
+ * @property {Peer | string | (Peer | string)[]} [to]  a peer or its id, or several; everybody who is in the room now if not given
+ *
+ * @typedef {object} RoomHappenings
+ * @property {{peer: Peer, room: Room}} join  somebody is in the room: send() may begin
+ * @property {{peer: Peer, room: Room}} leave  and is not any more
+ * @property {{data: any, peer: Peer, room: Room}} data
+ * @property {{state: RoomState, detail: string, room: Room}} state
+ */
+
+/** @extends {Emitter<RoomHappenings>} */
+export class Room extends Emitter {
+  /** @readonly @type {string} */
+  name;
+  /** @type {RoomState} */
+  state = 'joining';
+  /** What there is to say of the state, for a person. */
+  detail = '';
+  /** @type {Map<string, Link>} */
+  #links = new Map();
+  #leave;
+
+  /**
+   * @param {string} name
+   * @param {() => void} leave
+   * @internal
+   */
+  constructor(name, leave) {
+    super();
+    this.name = name;
+    this.#leave = leave;
+  }
+
+  /** The others in the room. */
+  get peers() {
+    return [...this.#links.values()].map(({ peer }) => peer);
+  }
+
+  /** Out of the room; the others see it at once. */
+  leave() {
+    this.#leave();
+  }
+
+  /**
+   * Data of any size. To each peer it arrives once, and in the order of the calls, whichever way
+   * it takes; what cannot go now waits.
+   * @overload
+   * @param {unknown} data  a string; bytes, which arrive as a Uint8Array; or JSON: a plain object, an array, a finite number,
+   *     true, false or null
+   * @param {Peer | string | SendOptions & {to: Peer | string}} to
+   * @returns {Promise<void>} once it has arrived, which is also when to send more of much. Rejected with a Refusal when
+   *     the peer goes first (404), or takes no message so long (413); with a TypeError where the data is nothing of these,
+   *     or a text with half of a surrogate pair.
+   */
+  /**
+   * To several: it is rejected only with a TypeError, and with a Refusal where nobody takes a message so long.
+   * @overload
+   * @param {unknown} data
+   * @param {(Peer | string)[] | SendOptions} [to]
+   * @returns {Promise<Arrivals>}
+   */
+  /**
+   * @overload
+   * @param {unknown} data
+   * @param {Peer | string | (Peer | string)[] | SendOptions} [to]
+   * @returns {Promise<void | Arrivals>}
+   */
+  /**
+   * @param {unknown} data
+   * @param {Peer | string | (Peer | string)[] | SendOptions} [to]
+   * @returns {Promise<any>}
+   */
+  send(data, to) {
+    const options = sendOptions(to);
+    let message;
+    try {
+      message = encodeData(data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (contentLength(message) > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
+    return this.each(options.to, (link) => link.send(this.name, message));
+  }
+
+  /**
+   * What comes, one after the other: `for await (const { data, peer } of room.messages())`. It ends when the room is left, and
+   * fails where more than 10,000 wait to be read.
+   * @param {{signal?: AbortSignal}} [options]  signal: ends it, too
+   * @returns {AsyncIterableIterator<{data: any, peer: Peer}>}
+   */
+  messages({ signal } = {}) {
+    /** @type {{data: any, peer: Peer}[]} */
+    const waiting = [];
+    let wake = () => {};
+    let isOver = signal?.aborted ?? false;
+    /** @type {Error | null} */
+    let failure = null;
+    const listening = new AbortController();
+    const end = () => {
+      isOver = true;
+      listening.abort();
+      wake();
+    };
+    this.addEventListener('data', ({ data, peer }) => {
+      if (waiting.length === UNREAD_MAX) {
+        failure = new Error(`More than ${UNREAD_MAX} messages wait to be read.`);
+        end();
+      } else {
+        waiting.push({ data, peer });
+        wake();
+      }
+    }, listening);
+    this.addEventListener('state', ({ state }) => state === 'left' && end(), listening);
+    signal?.addEventListener('abort', end, listening);
+    return {
+      async next() {
+        while (!waiting.length && !isOver) await new Promise((resolve) => { wake = () => resolve(undefined); });
+        if (failure) throw failure;
+        const value = waiting.shift();
+        return value ? { value, done: false } : { value: undefined, done: true };
+      },
+      async return() {
+        waiting.length = 0;
+        end();
+        return { value: undefined, done: true };
+      },
+      [Symbol.asyncIterator]() { return this; },
+    };
+  }
+
+  /**
+   * Does it with each that is meant.
+   * @param {SendOptions['to']} to
+   * @param {(link: Link) => Promise<any>} run
+   * @returns {Promise<any>} as send()
+   * @internal
+   */
+  each(to, run) {
+    if (to === undefined) return settle([...this.#links.values()].map((link) => ({ peer: link.peer, done: run(link) })));
+    const one = (/** @type {Peer | string} */ whom) => {
+      const link = this.#links.get(idOf(whom));
+      const done = link ? run(link) : Promise.reject(new Refusal(404, 'There is no such peer in the room.'));
+      done.catch(() => {}); // who is not interested need not say so
+      return { peer: link?.peer ?? whom, done };
+    };
+    return Array.isArray(to) ? settle([...new Set(to)].map(one)) : one(to).done;
+  }
+
+  // --- what the bridge does with it ---
+
+  /**
+   * @param {Link} link
+   * @internal
+   */
+  add(link) {
+    this.#links.set(link.peer.id, link);
+  }
+
+  /**
+   * @param {string} id
+   * @internal
+   */
+  remove(id) {
+    this.#links.delete(id);
+  }
+
+  /**
+   * @param {string} id
+   * @internal
+   */
+  has(id) {
+    return this.#links.has(id);
+  }
+
+  /** @internal */
+  get links() {
+    return this.#links.values();
+  }
+}
+
+/** @param {Peer | string} whom */
+function idOf(whom) {
+  return typeof whom === 'string' ? whom : whom.id;
+}
+
+/**
+ * @param {Peer | string | (Peer | string)[] | SendOptions | undefined} to
+ * @returns {SendOptions}
+ */
+function sendOptions(to) {
+  if (typeof to === 'object' && !Array.isArray(to) && !('id' in to)) return to;
+  return { to: /** @type {SendOptions['to']} */ (to) };
+}
+
+/**
+ * @param {{peer: any, done: Promise<any>}[]} all
+ * @returns {Promise<Arrivals>}
+ */
+async function settle(all) {
+  const results = await Promise.allSettled(all.map(({ done }) => done));
+  /** @type {Arrivals} */
+  const arrivals = { arrived: [], failed: [] };
+  results.forEach((result, i) => {
+    if (result.status === 'fulfilled') arrivals.arrived.push(all[i].peer);
+    else arrivals.failed.push({ peer: all[i].peer, error: result.reason });
+  });
+  return arrivals;
+}

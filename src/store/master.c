@@ -12,7 +12,8 @@
  *			since the master may well be there
  *
  * An answer that names another master begins an epoch, by which connections to the one before
- * are known. So does a node of a Cluster that says that the slot has moved (MOVED).
+ * are known. So does a node of a Cluster that says that the slot has moved (MOVED): it knows best that
+ * it has it no more, while seeds may name it until the others have told them.
  */
 #include "config.h"
 
@@ -42,6 +43,7 @@ enum {
 	AGAIN_MS = 100,		/* between two asks, where none was right */
 	SILENT_MS = 10000,	/* where none answers, but the master does */
 	LOG_MS = 10000,		/* between two lines of that */
+	TOLD_MS = 5000,		/* until all nodes of a Cluster know of a move */
 	WHY_MAX = 512,
 };
 
@@ -57,6 +59,10 @@ static int64_t logged_at;		/* 0: they reply */
 static _Atomic int64_t next_ask_at;	/* not before */
 static atomic_uint current_epoch;	/* as in master */
 static _Atomic int64_t left_at;
+
+/* Who has said MOVED, and until when seeds that name it are behind. */
+static struct master moved_from;
+static int64_t moved_until;
 
 static int64_t earliest(int64_t a, int64_t b)
 {
@@ -202,10 +208,15 @@ static bool ask_seed(const struct redis_host *host, int64_t deadline, struct mas
 	return good;
 }
 
+static bool is_same(const struct master *a, const struct master *b)
+{
+	return !strcmp(a->host, b->host) && a->port == b->port;
+}
+
 /* With the lock. */
 static void adopt_master(const struct master *named)
 {
-	if (strcmp(named->host, master.host) || named->port != master.port) {
+	if (!is_same(named, &master)) {
 		if (master.epoch) {
 			log_warn(at, "master=%s:%d was=%s:%d",
 				 named->host, named->port, master.host,
@@ -254,6 +265,8 @@ static void ask_seeds(int64_t deadline)
 				&why);
 		first_seed += !good;
 	}
+	if (good && believed && is_same(&named, &moved_from) && clock_ms() < moved_until)
+		named = master;
 	if (good)
 		adopt_master(&named);
 	else
@@ -305,8 +318,11 @@ bool master_note_moved(unsigned epoch, const char *error, const char *asked)
 	if (!cluster_parse_moved(error, asked, &named))
 		return false;
 	pthread_mutex_lock(&lock);
-	if (epoch == master.epoch)
+	if (epoch == master.epoch) {
+		moved_from = master;
+		moved_until = clock_ms() + TOLD_MS;
 		adopt_master(&named);
+	}
 	pthread_mutex_unlock(&lock);
 	return true;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomId } from '../http/lib/tokens.js';
 import { suite } from './lib/suite.js';
 
-const MANY = 99;
+const MANY = Number(process.env.MANY ?? 99);
 
 suite('rooms', {}, (test) => {
   test('several rooms, on one stream and with one connection to each other peer', async (room) => {

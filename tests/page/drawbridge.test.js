@@ -1,6 +1,7 @@
 // drawbridge.test.js - the client module as a whole, between a browser and a server that the test plays.
 import assert from 'node:assert/strict';
 import test, { afterEach, beforeEach } from 'node:test';
+import { Names } from '../../src/page/client/names.js';
 import { Drawbridge } from '../../src/page/drawbridge.js';
 import { begin, end, json, server, settle, token } from './lib/browser.js';
 import { pass } from './lib/clock.js';
@@ -156,4 +157,100 @@ test('a peer that the site has removed goes at once, with its channel; one that 
   await settle();
   assert.deepEqual(left, ['cat']);
   assert.deepEqual(bridge.peers.map(({ id }) => id), ['bob']);
+});
+
+test('a connection is made to whom the page wants one, and to others when something is said', async () => {
+  const { bridge } = await enter({}, { connect: ({ username }) => username === 'bob' });
+  adds('bob');
+  adds('cat', { offer: false });
+  await settle();
+  const states = () => bridge.peers.map(({ username, state }) => `${username} ${state}`);
+  assert.deepEqual([states(), net.all.length], [['bob connecting', 'cat idle'], 1]);
+  bridge.send('hello', 'cat').catch(() => {});
+  await settle();
+  assert.deepEqual([states(), net.all.length], [['bob connecting', 'cat connecting'], 2]);
+  assert.equal(offers().length, 2, 'whoever has something to say offers');
+});
+
+test('whoever is offered something is idle no more', async () => {
+  const { bridge } = await enter({}, { connect: 'none' });
+  adds('bob');
+  await settle();
+  server.stream.say('ice-candidate', { peer: { id: 'bob' }, data: {} }, '1-2');
+  assert.equal(bridge.peers[0].state, 'idle');
+  server.stream.say('session-description', { peer: { id: 'bob' }, data: { type: 'offer', sdp: 'a=fingerprint:sha-256 x\r\na=ice-ufrag:u\r\n' } }, '1-3');
+  await settle();
+  assert.deepEqual([bridge.peers[0].state, net.all.length, net.all[0].signalingState], ['connecting', 1, 'stable']);
+});
+
+test('rooms come and go one by one; the short names are those of the last', async () => {
+  const { bridge } = await enter({ 'milk/join': () => json({ peers: [] }), 'tea/leave': () => json({}), 'milk/leave': () => json({}) });
+  const happened = [];
+  bridge.on('join', (peer, { name }) => happened.push(`+${peer.id} ${name}`));
+  bridge.on('leave', (peer, { name }) => happened.push(`-${peer.id} ${name}`));
+  const tea = bridge.room;
+  bridge.join('milk');
+  await settle();
+  const milk = bridge.room;
+  assert.deepEqual([tea?.name, milk?.name, bridge.rooms], ['tea', 'milk', [tea, milk]]);
+  const says = (event, roomId, more = {}) => server.stream.say(event, { peer: { id: 'bob', username: 'bob' }, roomId, ...more }, '1-1');
+  says('add-peer', 'tea', { offer: true });
+  says('add-peer', 'milk', { offer: true });
+  await settle();
+  assert.equal(tea?.peers[0], milk?.peers[0]);
+  assert.equal(net.all.length, 1);
+  says('remove-peer', 'tea');
+  assert.deepEqual([tea?.peers.length, milk?.peers.length, net.all[0].connectionState], [0, 1, 'new']);
+  milk?.leave();
+  assert.deepEqual([bridge.room, bridge.peers, milk?.state, net.all[0].connectionState], [tea, [], 'left', 'closed']);
+  await settle();
+  assert.equal(server.count('milk/leave'), 1);
+  assert.deepEqual(happened, ['+bob tea', '+bob milk', '-bob tea', '-bob milk']);
+  bridge.leave();
+  assert.equal(bridge.room, null);
+  await assert.rejects(bridge.send('x'), { status: 404, message: 'This page is in no room.' });
+});
+
+test('who is removed from one of its rooms is in the others', async () => {
+  const { bridge } = await enter({ 'milk/join': () => json({ peers: [] }) });
+  const tea = bridge.room;
+  bridge.join('milk');
+  await settle();
+  server.stream.say('remove-peer', { peer: { id: 'ann', username: 'ann' }, roomId: 'tea', cause: 'removed' }, '1-1');
+  assert.deepEqual([tea?.state, tea?.detail, bridge.state, bridge.room?.name], ['left', 'You were removed from the room.', 'connected', 'milk']);
+});
+
+test('a name that a peer says is another is asked of the server, once for all who say so', async () => {
+  const users = [{ id: 'bob', username: 'Robert' }, { id: 'cat', username: 'Katze' }];
+  const told = [];
+  let asked = 0;
+  const names = new Names(() => [{ peers: new Map([['bob', {}]]), look: async () => { asked++; return users; } }], (id, name) => told.push(`${id}: ${name}`));
+  for (let i = 0; i < 100; i++) names.changed('bob');
+  await pass(2_000);
+  await settle();
+  assert.deepEqual([asked, told], [1, ['bob: Robert']]);
+  names.changed('bob');
+  await pass(2_000);
+  assert.equal(asked, 2);
+});
+
+test('listeners: once, until a signal, off', () => {
+  const bridge = new Drawbridge({ base: BASE });
+  const heard = [];
+  const end = new AbortController();
+  const listener = (...details) => heard.push(['on', ...details]);
+  bridge.addEventListener('event', ({ name, data }) => heard.push(['once', name, data]), { once: true });
+  bridge.addEventListener('event', ({ name }) => heard.push(['signal', name]), { signal: end.signal });
+  bridge.on('event', listener);
+  bridge.on('event', listener); // as with addEventListener(), it is one
+  const emit = (name) => bridge.emit('event', { name, data: 1 });
+  emit('a');
+  end.abort();
+  bridge.off('event', listener);
+  emit('b');
+  assert.deepEqual(heard, [['once', 'a', 1], ['signal', 'a'], ['on', 'a', 1]]);
+  const remove = bridge.on('event', listener);
+  remove();
+  emit('c');
+  assert.equal(heard.length, 3);
 });

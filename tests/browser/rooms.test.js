@@ -67,7 +67,7 @@ suite('rooms', {}, (test) => {
     await Promise.all([ann.meets(1), bob.meets(1)]);
     await bob.until(() => globalThis.bridge.peers[0].data?.hat === 'red');
     const refused = await ann.run(() => {
-      const { bridge } = globalThis;
+      const bridge = globalThis.bridge;
       try {
         bridge.data = 'x'.repeat(1_100);
       } catch (error) {

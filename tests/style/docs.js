@@ -199,10 +199,19 @@ function reservedWords() {
   }
 }
 
-/** What pages load by a script of their own. */
-const ENTRIES = ['board/board.js', 'name.js'];
+/** What the board’s page loads by a script. */
+const BOARD = 'board/board.js';
 
 const folderOf = (name) => name.split('/').slice(0, -1).join('/');
+
+/** What a module imports, and what those do; not what is loaded on first use, by import(). */
+function imported(name, found = new Set()) {
+  for (const url of all(read(`src/page/${name}`), /^(?:import |export |\}).*from '([^']+)';$/gm)) {
+    const file = new URL(url, `file:///${name}`).pathname.slice(1);
+    if (!found.has(file)) imported(file, found.add(file));
+  }
+  return found;
+}
 
 function modules() {
   const there = pageFiles().sort();
@@ -216,7 +225,7 @@ function modules() {
   const scripts = there.filter((name) => name.endsWith('.js'));
   same(PAGE, 'the tables of files ("The board", "The client module")', described, scripts, 'src/page');
   const preloaded = all(read('src/page/index.html'), /<link rel="modulepreload" href="static\/([^"]+)">/g);
-  same('src/page/index.html', 'modulepreload', preloaded, scripts.filter((name) => !ENTRIES.includes(name)), 'src/page');
+  same('src/page/index.html', 'modulepreload', preloaded, [...imported(BOARD)].sort(), BOARD);
   for (const name of described.filter((one, i) => described.indexOf(one) < i)) complain(PAGE, `${name} is in the tables of files twice`);
 }
 

@@ -72,7 +72,7 @@ row() {
 	done
 	below="$below$row" listed="$listed$row"
 }
-row client events random requests search
+row client events random requests search stats
 row client names
 row client bytes connection ice pace peer tabs tokens
 row client link membership outbox stream

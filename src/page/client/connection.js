@@ -43,6 +43,8 @@ export class Connection {
   #pc = null;
   /** @type {RTCDataChannel | null} */
   #channel = null;
+  /** @type {Set<(pc: RTCPeerConnection) => void>} */
+  #users = new Set();
   #offered = ''; // the identity of our last offer
   #ignoring = false; // the other's offer, which collided with ours
   /** @type {RTCIceCandidateInit[]} */
@@ -110,6 +112,27 @@ export class Connection {
     const pair = stats && selectedPair(stats);
     const ends = [pair?.localCandidateId, pair?.remoteCandidateId].map((id) => stats?.get(id));
     return ends.some((end) => end?.candidateType === 'relay') ? 'turn' : 'direct';
+  }
+
+  /**
+   * What the browser has measured, for Meter.read().
+   * @returns {Promise<{report: any[], pair?: any}>}
+   */
+  async stats() {
+    const stats = await this.#pc?.getStats();
+    return stats ? { report: [...stats.values()], pair: selectedPair(stats) } : { report: [] };
+  }
+
+  /**
+   * For what has channels, or tracks, of its own in it.
+   * @param {(pc: RTCPeerConnection) => void} made  called with the one that there is, if any, and with each that is made
+   *     in its place, before that offers anything
+   * @returns {() => void} ends it
+   */
+  use(made) {
+    this.#users.add(made);
+    if (this.#pc) made(this.#pc);
+    return () => this.#users.delete(made);
   }
 
   /**
@@ -202,6 +225,7 @@ export class Connection {
       if (channel === this.#channel && !this.#closed) this.#changed();
     };
 
+    for (const made of this.#users) made(pc);
     if (offering) await this.#offer();
   }
 

@@ -114,6 +114,10 @@ export class Link {
   #pumpScheduled = false;
   #unanswered = 0; // how often it was asked in vain
   #timers = { relayAfter: 0, absent: 0, ack: 0, relay: 0 };
+  #relayed = { sent: 0, received: 0 }; // bytes, for stats()
+  #begun = Date.now();
+  /** @type {import('./stats.js').Meter | null} */
+  #meter = null;
   #absent = ''; // the server says that it has gone: it was `asked`, or has `answered` by the channel
   #closed = false;
 
@@ -329,6 +333,14 @@ export class Link {
     if (was !== `${peer.state} ${peer.path}`) this.#hooks.changed();
   }
 
+  /** @returns {Promise<import('./stats.js').PeerStats>} how it does */
+  async stats() {
+    const { Meter } = await import('./stats.js');
+    const { report, pair } = await this.#connection?.stats() ?? { report: [] };
+    this.#meter ??= new Meter(this.#begun);
+    return this.#meter.read({ path: this.peer.path, report, pair, relayed: this.#relayed });
+  }
+
   async #updatePath() {
     const path = await this.#connection?.path().catch(() => null) ?? 'direct';
     if (this.peer.state !== 'open' || this.#closed) return;
@@ -478,7 +490,9 @@ export class Link {
     if (typeof status !== 'object' || !status || !this.#receiveStatus(status, 'relay')) return;
     if (bytes === undefined || status.to !== this.#session) return;
     try {
-      this.#receive(offset, fromBase64(String(bytes)));
+      const piece = fromBase64(String(bytes));
+      this.#relayed.received += piece.length;
+      this.#receive(offset, piece);
     } catch {
       /* no base64: not one of ours */
     }
@@ -590,6 +604,7 @@ export class Link {
       const offset = this.#next;
       const piece = this.#sender.slice(offset, this.#piece);
       this.#next += piece.length;
+      this.#relayed.sent += piece.length;
       this.#relay({ status: this.#status(), offset, bytes: toBase64(piece) }, (error) => {
         if (!(error instanceof Refusal) || error.status !== 413 || this.#piece <= RELAY_PIECE_MIN) return; // it will be asked
         this.#piece = Math.max(RELAY_PIECE_MIN, this.#piece >> 1);

@@ -30,7 +30,7 @@ export class Peer extends Emitter {
   /**
    * @param {string} id
    * @param {string | undefined} username  as it came
-   * @param {{buffered: number}} link
+   * @param {{buffered: number, stats: () => Promise<import('./stats.js').PeerStats>}} link
    * @internal
    */
   constructor(id, username, link) {
@@ -43,6 +43,11 @@ export class Peer extends Emitter {
   /** How many bytes that were sent to it have not arrived. */
   get buffered() {
     return this.#link.buffered;
+  }
+
+  /** How the way to it does: how quick it is, what gets lost, and what has passed. */
+  stats() {
+    return this.#link.stats();
   }
 
   /**

@@ -55,13 +55,68 @@ suite('firefox', { settings, skip }, (test) => {
     assert.equal(refused, 'This peer takes messages of up to 1000 bytes.');
   });
 
+  test('channels by name, which may lose messages or not; a connection made anew has them again', async (room) => {
+    const prepare = () => {
+      const { createDataChannel } = RTCPeerConnection.prototype;
+      globalThis.channels = [];
+      RTCPeerConnection.prototype.createDataChannel = function watched(label, options) {
+        if (options.negotiated) this.addEventListener('datachannel', ({ channel }) => globalThis.channels.push(channel));
+        const channel = createDataChannel.call(this, label, options);
+        globalThis.channels.push(channel);
+        return channel;
+      };
+    };
+    const ann = await inFirefox(room, 'ann', { prepare });
+    const bob = await room.guest('bob', { prepare });
+    const both = [ann, bob];
+    for (const guest of both) {
+      await guest.run(async () => {
+        globalThis.heard = [];
+        globalThis.chat = await globalThis.bridge.channel('chat');
+        globalThis.cursor = await globalThis.bridge.channel('cursor', { ordered: false, maxRetransmits: 0 });
+        for (const channel of [globalThis.chat, globalThis.cursor]) channel.on('data', (data) => globalThis.heard.push(data));
+      });
+    }
+    const talk = async (text) => {
+      for (const guest of both) {
+        await guest.until((x) => globalThis.cursor.send({ x }) === 1, text);
+        await guest.run((data) => globalThis.chat.send(data), text);
+      }
+      for (const guest of both) await guest.until((x) => globalThis.heard.includes(x) && globalThis.heard.some((data) => data.x === x), text);
+    };
+    await talk('one');
+    for (const guest of both) {
+      assert.deepEqual(await guest.run((label) => globalThis.channels.filter(({ label: one, readyState }) => one === label && readyState === 'open')
+        .map(({ ordered, maxRetransmits }) => [ordered, maxRetransmits]), `${room.name}/cursor`), [[false, 0], [false, 0]]);
+      await guest.run(() => { globalThis.channels.filter(({ negotiated, id }) => negotiated && id === 0).pop().close(); });
+      for (const one of both) await one.until((n) => globalThis.connections.length === n && globalThis.bridge.peers[0].state === 'open', both.indexOf(guest) + 2);
+      await talk(`after ${both.indexOf(guest)}`);
+    }
+  });
+
+  test('stats of a peer: both browsers say how quick it is, by which candidates, and how much has passed', async (room) => {
+    const both = [await inFirefox(room, 'ann'), await room.guest('bob')];
+    for (const guest of both) await guest.until(() => globalThis.bridge.peers[0]?.path === 'direct');
+    for (const guest of both) {
+      await guest.run(() => globalThis.bridge.send('x'.repeat(100_000)));
+      const { path, rtt, loss, sent, received, candidateTypes, protocol } = await guest.run(() => globalThis.bridge.peers[0].stats());
+      assert.deepEqual([path, loss ?? null, protocol], ['direct', null, 'udp']);
+      assert.ok(rtt >= 0 && rtt < 10_000, `${rtt} ms`);
+      assert.ok(sent.bytes > 100_000 && sent.rate > 0 && received.bytes > 0 && received.rate > 0, JSON.stringify([sent, received]));
+      for (const type of [candidateTypes.local, candidateTypes.remote]) assert.ok(['host', 'prflx'].includes(type), type);
+    }
+  });
+
   if (turn) {
     test('where a TURN server is the only way that is said, too', async (room) => {
       const options = { rtc: { iceTransportPolicy: 'relay' } };
       const ann = await inFirefox(room, 'ann', { options });
       const bob = await room.guest('bob', { options });
       await Promise.all([ann.meets(1), bob.meets(1)]);
-      for (const guest of [ann, bob]) await guest.until(() => globalThis.bridge.peers[0].path === 'turn');
+      for (const guest of [ann, bob]) {
+        await guest.until(() => globalThis.bridge.peers[0].path === 'turn');
+        assert.deepEqual(await guest.run(async () => (await globalThis.bridge.peers[0].stats()).candidateTypes), { local: 'relay', remote: 'relay' });
+      }
     });
   }
 });

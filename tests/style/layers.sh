@@ -75,7 +75,10 @@ row() {
 row client events random requests search stats
 row client names
 row client bytes connection ice pace peer tabs tokens
-row client link membership outbox stream
+row client datagrams link membership outbox stream
+row client channel
+row client channel-end
+row client channels
 row client modules room signaling
 row client drawbridge
 row . drawbridge

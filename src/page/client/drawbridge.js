@@ -100,6 +100,7 @@ export class Drawbridge extends Emitter {
       heard: (link, told) => this.#heardOf(link, told),
       opened: (link) => { if (this.#data !== undefined) link.control('peer', { data: this.#data }); },
     });
+    this.#modules.addLater('channels', async () => new (await import('./channels.js')).Channels());
     this.#ice = new IceServers(() => signaling.ice(), (servers, late) => {
       for (const { connection } of this.#links.values()) {
         connection?.setIceServers(servers);
@@ -222,6 +223,28 @@ export class Drawbridge extends Emitter {
   }
 
   /**
+   * Room.channel() of the room.
+   * @overload
+   * @param {string} name
+   * @param {import('./channel.js').ReliableOptions} [options]
+   * @returns {Promise<import('./channel.js').ReliableChannel>}
+   */
+  /**
+   * @overload
+   * @param {string} name
+   * @param {import('./channel.js').UnreliableOptions} options
+   * @returns {Promise<import('./channel.js').UnreliableChannel>}
+   */
+  /**
+   * @param {string} name
+   * @param {any} [options]
+   * @returns {Promise<any>}
+   */
+  channel(name, options) {
+    return this.room?.channel(name, options) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+  }
+
+  /**
    * Room.messages() of the room.
    * @param {{signal?: AbortSignal}} [options]
    */
@@ -257,7 +280,7 @@ export class Drawbridge extends Emitter {
 
   /** @param {string} name */
   #room(name) {
-    const room = this.#rooms.get(name) ?? new Room(name, () => this.#leave(name));
+    const room = this.#rooms.get(name) ?? new Room(name, { leave: () => this.#leave(name), channels: () => this.#modules.load('channels') });
     this.#rooms.set(name, room);
     return room;
   }
@@ -423,6 +446,10 @@ export class Drawbridge extends Emitter {
    * @returns {boolean} false: we are in that room, and have not heard yet that the peer is
    */
   #said(link, decode, name) {
+    if (name.includes('/')) { // which the name of no room does
+      this.#modules.said(link, name, decode);
+      return true;
+    }
     const room = this.#signaling.rooms.has(name) ? this.#room(name) : null;
     if (room && !link.rooms.has(room)) return false;
     if (!room) return true; // we have left it

@@ -425,12 +425,12 @@ export class Link {
     this.#ended ??= new Refusal(0, OTHER_PROTOCOL);
     this.#sender.fail(this.#ended);
     this.#saidRoom = '';
-    this.#detail(OTHER_PROTOCOL);
+    this.complain(OTHER_PROTOCOL);
     return false;
   }
 
-  /** @param {string} detail */
-  #detail(detail) {
+  /** @param {string} detail  what a person should know of it; empty: nothing */
+  complain(detail) {
     if (this.peer.detail === detail) return;
     this.peer.detail = detail;
     this.#hooks.changed();
@@ -452,7 +452,7 @@ export class Link {
     this.#confirmed = 0;
     this.#heardRoom = '';
     this.#held = [];
-    this.#detail('');
+    this.complain('');
     if (!anew) return this.#sender.failLonger(this.#otherMax, tooLong(this.#otherMax));
     this.#sender.fail(new Refusal(404, 'The peer has loaded a new page.'));
     this.#sender = new Sender();
@@ -556,7 +556,7 @@ export class Link {
    * @param {string} why
    */
   #refuse(why) {
-    this.#detail(`${why} What it sends is not taken any more.`);
+    this.complain(`${why} What it sends is not taken any more.`);
     this.#sendStatus(this.#using || 'channel');
   }
 

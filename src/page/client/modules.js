@@ -10,6 +10,7 @@
  * @typedef {object} Module
  * @property {(link: Link, payload: any) => void} [heard]  the payload may be anything
  * @property {(link: Link, number: number, bytes: Uint8Array) => void} [chunk]
+ * @property {(link: Link, address: string, decode: () => any) => void} [said]  data that is not for all of a room
  * @property {(link: Link) => void} [opened]  the other end's page is known: it may be told things
  * @property {(link: Link) => void} [reset]   it is another page: what it was told, and has told, is over
  * @property {(link: Link) => void} [closed]  it has gone
@@ -49,7 +50,7 @@ export class Modules {
 
   /**
    * @param {string} name  of addLater()
-   * @returns {Promise<Module>} once it was told of the links that there are
+   * @returns {Promise<any>} the Module, once it was told of the links that there are
    */
   load(name) {
     const loading = this.#loading.get(name) ?? this.#load(name, /** @type {() => Promise<Module>} */ (this.#loaders.get(name)));
@@ -93,6 +94,15 @@ export class Modules {
    */
   chunk(link, number, bytes) {
     for (const module of this.#made.values()) module.chunk?.(link, number, bytes);
+  }
+
+  /**
+   * @param {Link} link
+   * @param {string} address  where it was said, as it came: "room/…"
+   * @param {() => any} decode
+   */
+  said(link, address, decode) {
+    for (const module of this.#made.values()) module.said?.(link, address, decode);
   }
 
   /**

@@ -19,6 +19,8 @@ const UNREAD_MAX = 10_000; // messages of one messages()
  * @typedef {object} SendOptions
  * @property {Peer | string | (Peer | string)[]} [to]  a peer or its id, or several; everybody who is in the room now if not given
  *
+ * @typedef {Peer | string | (Peer | string)[] | SendOptions | undefined} Whom
+ *
  * @typedef {object} RoomHappenings
  * @property {{peer: Peer, room: Room}} join  somebody is in the room: send() may begin
  * @property {{peer: Peer, room: Room}} leave  and is not any more
@@ -37,16 +39,18 @@ export class Room extends Emitter {
   /** @type {Map<string, Link>} */
   #links = new Map();
   #leave;
+  #channels;
 
   /**
    * @param {string} name
-   * @param {() => void} leave
+   * @param {{leave: () => void, channels: () => Promise<import('./channels.js').Channels>}} bridge
    * @internal
    */
-  constructor(name, leave) {
+  constructor(name, { leave, channels }) {
     super();
     this.name = name;
     this.#leave = leave;
+    this.#channels = channels;
   }
 
   /** The others in the room. */
@@ -89,7 +93,6 @@ export class Room extends Emitter {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    const options = sendOptions(to);
     let message;
     try {
       message = encodeData(data);
@@ -97,7 +100,29 @@ export class Room extends Emitter {
       return Promise.reject(error);
     }
     if (contentLength(message) > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
-    return this.each(options.to, (link) => link.send(this.name, message));
+    return this.each(to, (link) => link.send(this.name, message));
+  }
+
+  /**
+   * A channel to those in the room who open one of this name, too.
+   * @overload
+   * @param {string} name  1 to 64 characters
+   * @param {import('./channel.js').ReliableOptions} [options]
+   * @returns {Promise<import('./channel.js').ReliableChannel>} rejected where there can be none: with a TypeError or a RangeError
+   */
+  /**
+   * @overload
+   * @param {string} name
+   * @param {import('./channel.js').UnreliableOptions} options
+   * @returns {Promise<import('./channel.js').UnreliableChannel>}
+   */
+  /**
+   * @param {string} name
+   * @param {import('./channel.js').ChannelOptions} [options]
+   * @returns {Promise<any>}
+   */
+  async channel(name, options) {
+    return (await this.#channels()).open(this, name, options);
   }
 
   /**
@@ -148,20 +173,32 @@ export class Room extends Emitter {
 
   /**
    * Does it with each that is meant.
-   * @param {SendOptions['to']} to
+   * @param {Whom} whom
    * @param {(link: Link) => Promise<any>} run
    * @returns {Promise<any>} as send()
    * @internal
    */
-  each(to, run) {
+  each(whom, run) {
+    const { to } = sendOptions(whom);
     if (to === undefined) return settle([...this.#links.values()].map((link) => ({ peer: link.peer, done: run(link) })));
-    const one = (/** @type {Peer | string} */ whom) => {
-      const link = this.#links.get(idOf(whom));
+    const one = (/** @type {Peer | string} */ peer) => {
+      const link = this.#links.get(idOf(peer));
       const done = link ? run(link) : Promise.reject(new Refusal(404, 'There is no such peer in the room.'));
       done.catch(() => {}); // who is not interested need not say so
-      return { peer: link?.peer ?? whom, done };
+      return { peer: link?.peer ?? peer, done };
     };
     return Array.isArray(to) ? settle([...new Set(to)].map(one)) : one(to).done;
+  }
+
+  /**
+   * @param {Whom} [whom]
+   * @returns {Link[]} to those who are meant and here
+   * @internal
+   */
+  linksTo(whom) {
+    const { to } = sendOptions(whom);
+    if (to === undefined) return [...this.#links.values()];
+    return [...new Set([to].flat())].flatMap((peer) => this.#links.get(idOf(peer)) ?? []);
   }
 
   // --- what the bridge does with it ---
@@ -202,7 +239,7 @@ function idOf(whom) {
 }
 
 /**
- * @param {Peer | string | (Peer | string)[] | SendOptions | undefined} to
+ * @param {Whom} to
  * @returns {SendOptions}
  */
 function sendOptions(to) {

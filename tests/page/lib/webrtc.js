@@ -25,26 +25,48 @@ export const net = {
 class FakeChannel {
   readyState = 'connecting';
   bufferedAmount = 0;
-  /** @type {() => void} */ onopen;
-  /** @type {() => void} */ onclose;
+  /** @type {() => void} */ onopen = () => {};
+  /** @type {() => void} */ onclose = () => {};
   /** @type {() => void} */ onbufferedamountlow;
-  /** @type {(event: {data: string | ArrayBuffer}) => void} */ onmessage;
+  /** @type {(event: {data: string | ArrayBuffer}) => void} */ onmessage = () => {};
+  /** The other end of one that is not negotiated. @type {FakeChannel} */ #mate;
   #inbox = [];
 
-  /** @param {FakeConnection} pc */
-  constructor(pc) {
+  /** @param {FakeConnection} pc @param {string} label @param {RTCDataChannelInit} init @param {FakeChannel} [mate] */
+  constructor(pc, label, init, mate) {
     this.pc = pc;
+    this.label = label;
+    this.init = init;
+    this.#mate = mate;
+  }
+
+  get mate() {
+    return this.init.negotiated ? this.pc.partner.channel : this.#mate;
+  }
+
+  /** The other end is told of it. */
+  open() {
+    if (this.readyState !== 'connecting') return;
+    const { partner } = this.pc;
+    this.readyState = 'open';
+    if (!this.init.negotiated) {
+      this.#mate = new FakeChannel(partner, this.label, this.init, this);
+      this.#mate.readyState = 'open';
+      partner.further.push(this.#mate);
+      partner.ondatachannel?.({ channel: this.#mate });
+    }
+    this.onopen();
   }
 
   /** It arrives in order, and later; or never, where the connection is another by then. */
   send(data) {
-    const { partner } = this.pc;
     if (this.readyState !== 'open') throw new Error('not open');
+    const { mate } = this;
     this.bufferedAmount += data.length;
     const copy = typeof data === 'string' ? data : data.slice().buffer;
-    partner.channel.#inbox.push(() => {
+    mate.#inbox.push(() => {
       this.bufferedAmount -= data.length;
-      partner.channel.onmessage({ data: copy });
+      mate.onmessage({ data: copy });
       if (!this.bufferedAmount) this.onbufferedamountlow?.();
     });
   }
@@ -57,8 +79,13 @@ class FakeChannel {
   }
 
   close() {
+    if (this.readyState === 'closed') return;
     this.#inbox = [];
     this.readyState = 'closed';
+    const mate = this.#mate;
+    if (mate?.readyState !== 'open') return;
+    mate.close();
+    mate.onclose();
   }
 
   fail() {
@@ -76,6 +103,8 @@ export class FakeConnection {
   sctp = { maxMessageSize: 1100 };
   /** @type {FakeConnection | null} */ partner = null;
   /** @type {FakeChannel} */ channel;
+  /** Those that are not negotiated. @type {FakeChannel[]} */ further = [];
+  /** @type {(event: {channel: FakeChannel}) => void} */ ondatachannel;
   /** @type {(event: {candidate: {of: string}}) => void} */ onicecandidate;
   /** @type {() => void} */ onconnectionstatechange;
   /** @type {string[]} */ candidates = [];
@@ -89,9 +118,14 @@ export class FakeConnection {
     net.all.push(this);
   }
 
-  createDataChannel() {
-    this.channel = new FakeChannel(this);
-    return this.channel;
+  /** @param {string} label @param {RTCDataChannelInit} init */
+  createDataChannel(label, init) {
+    if (this.connectionState === 'closed') throw new Error('closed');
+    const channel = new FakeChannel(this, label, init);
+    if (init.negotiated) this.channel = channel;
+    else this.further.push(channel);
+    if (this.connectionState === 'connected') setImmediate(() => this.connectionState === 'connected' && channel.open());
+    return channel;
   }
 
   async setLocalDescription() {
@@ -134,14 +168,15 @@ export class FakeConnection {
     this.connectionState = 'closed';
     this.signalingState = 'closed';
     this.channel?.close();
+    for (const channel of this.further) channel.close();
   }
 
   becomes(state) {
     if (this.connectionState === state || this.connectionState === 'closed') return;
     this.connectionState = state;
-    if (state === 'connected' && this.channel.readyState === 'connecting') {
-      this.channel.readyState = 'open';
-      this.channel.onopen();
+    if (state === 'connected') {
+      this.channel.open();
+      for (const channel of this.further) channel.open();
     }
     this.onconnectionstatechange();
   }

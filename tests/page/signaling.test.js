@@ -131,6 +131,24 @@ test('a name for which the server has another use is refused, and the stream goe
   assert.deepEqual([signaling.room?.name, ...told(signaling)], ['milk', 'connected', '']);
 });
 
+test('the stream waits for what it has to wait for; where that fails the page is refused, and may try again', async () => {
+  serve({});
+  let fail = () => {};
+  const signaling = new Signaling({ base: BASE, ready: () => new Promise((_, reject) => { fail = () => reject(new Error('It is not there.')); }) }, []);
+  signaling.open();
+  await settle();
+  assert.deepEqual([signaling.state, server.streams.length], ['connecting', 0]);
+  fail();
+  await settle();
+  assert.deepEqual([signaling.state, signaling.detail, server.streams.length], ['refused', 'It is not there.', 0]);
+  signaling.open();
+  await settle();
+  signaling.close();
+  fail();
+  await settle();
+  assert.deepEqual([signaling.state, server.streams.length], ['closed', 0]);
+});
+
 test('no request goes anywhere but below the base', async () => {
   const below = new URL('http://draw.test/board/');
   for (const path of ['//evil.example/x', 'http://evil.example/', '/access', '../access', 'https://draw.test/board/access']) {

@@ -74,8 +74,8 @@ row() {
 }
 row client events random requests search stats
 row client names
-row client bytes connection ice pace peer tabs tokens
-row client datagrams link membership outbox stream
+row client bytes connection ice pace peer secret tabs tokens
+row client datagrams link membership outbox seal stream
 row client channel
 row client channel-end
 row client channels

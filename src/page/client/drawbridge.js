@@ -20,9 +20,10 @@ import { Names } from './names.js';
 import { Peer } from './peer.js';
 import { Refusal, deferred } from './requests.js';
 import { Room } from './room.js';
+import { checkSecret, newSecret } from './secret.js';
 import { Signaling } from './signaling.js';
 
-export { Peer, Refusal, Room };
+export { Peer, Refusal, Room, newSecret };
 
 /**
  * @typedef {import('./signaling.js').State} State
@@ -45,6 +46,8 @@ export { Peer, Refusal, Room };
  * @property {string[]} [events]  names of those that the site's own server sends, and that the page wants
  * @property {'all' | 'none' | ((peer: Peer) => boolean)} [connect]  to whom a connection is made at once; to others as soon
  *     as either end sends something. All if not given. Both ends should agree.
+ * @property {string} [secret]  of 16 characters or more, which the server does not know, as those of newSecret(): all that
+ *     goes by the server to a peer is sealed with it, and who has not the same is a stranger
  *
  * @typedef {object} Happenings
  * @property {{state: State, detail: string}} state  of the connection to the server, and of the room
@@ -58,6 +61,8 @@ export { Peer, Refusal, Room };
 const RECEIVE_MAX = 16 * 1024 * 1024;
 const COLLECTED_MAX = 256 * 1024 * 1024; // of all peers' messages that are not whole yet
 const DATA_MAX = 1_024;
+const SIGNALS = ['session-description', 'ice-candidate', RELAYED];
+const HAS_SECRET = 'Its page has a secret, and this one has none.';
 
 /** @extends {Emitter<Happenings>} */
 export class Drawbridge extends Emitter {
@@ -72,6 +77,8 @@ export class Drawbridge extends Emitter {
   #data;
   #modules;
   #names;
+  /** @type {import('./seal.js').Seal | null} */
+  #seal = null;
   #quota = new Quota(COLLECTED_MAX);
   /** By id. @type {Map<string, Link>} */
   #links = new Map();
@@ -81,18 +88,19 @@ export class Drawbridge extends Emitter {
   #connecting = null;
 
   /** @param {Options} [options] */
-  constructor({ base = Drawbridge.base, username = 'guest', data, access, rtc, maxReceive = RECEIVE_MAX, events = [], connect = 'all' } = {}) {
+  constructor({ base = Drawbridge.base, username = 'guest', data, access, rtc, maxReceive = RECEIVE_MAX, events = [], connect = 'all', secret } = {}) {
     super();
     if (!base) throw new TypeError('base is where Drawbridge is mounted, as https://draw.example/.');
     if (!(Number.isInteger(maxReceive) && maxReceive > 0 && maxReceive <= MESSAGE_MAX)) {
       throw new RangeError(`maxReceive is 1 to ${MESSAGE_MAX} bytes.`);
     }
+    if (secret !== undefined) checkSecret(secret);
     this.#rtc = rtc;
     this.#maxReceive = maxReceive;
     this.#wants = typeof connect === 'function' ? connect : () => connect === 'all';
     this.#data = checkedData(data);
-    const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access },
-      ['session-description', 'ice-candidate', RELAYED, ...events]);
+    const ready = secret === undefined ? undefined : () => this.#loadSeal(secret);
+    const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access, ready }, [...SIGNALS, ...events]);
     this.#signaling = signaling;
     this.#modules = new Modules(() => this.#links.values());
     this.#names = new Names(() => signaling.rooms.values(), (id, name) => this.#links.get(id)?.peer.rename(name));
@@ -316,6 +324,7 @@ export class Drawbridge extends Emitter {
     if (link && username) link.peer.rename(username);
     link ??= this.#newLink(id, username);
     if (!link.connection && this.#wants(link.peer)) link.connect(offers);
+    if (link.peer.state !== 'idle') this.#seal?.greet(id); // it may be a page that has not heard of this one
     if (room.has(id)) return;
     room.add(link);
     link.rooms.add(room);
@@ -354,9 +363,80 @@ export class Drawbridge extends Emitter {
       return;
     }
     const link = this.#links.get(peer.id);
-    if (event === 'session-description') link?.connect(false).described(data);
-    else if (event === 'ice-candidate') link?.connection?.candidate(data);
-    else if (event === RELAYED) link?.relayed(data);
+    if (!link || !SIGNALS.includes(event)) return;
+    if (this.#seal) this.#seal.receive(peer.id, event === RELAYED ? data : undefined);
+    else if (event === RELAYED && data?.sealed !== undefined) this.#meetSealed(link);
+    else this.#signalled(this.#befriend(link), event, data);
+  }
+
+  /**
+   * @param {Link} link
+   * @param {string} event
+   * @param {any} data
+   */
+  #signalled(link, event, data) {
+    if (event === 'session-description') link.connect(false)?.described(data);
+    else if (event === 'ice-candidate') link.connection?.candidate(data);
+    else if (event === RELAYED) link.relayed(data);
+  }
+
+  // --- secrets ---
+
+  /** @param {string} secret */
+  async #loadSeal(secret) {
+    if (this.#seal) return;
+    const { Seal } = await import('./seal.js');
+    const linkOf = (/** @type {string} */ id) => /** @type {Link} */ (this.#links.get(id));
+    this.#seal ??= new Seal(secret, {
+      me: () => this.user?.id ?? '',
+      relay: (id, data, urgent) => this.#signaling.relay(id, RELAYED, data, urgent),
+      opened: (id, event, data) => this.#signalled(linkOf(id), event, data),
+      member: (id) => this.#befriend(linkOf(id)),
+      stranger: (id, why) => this.#estrange(linkOf(id), why),
+    });
+  }
+
+  /**
+   * Whoever seals must be told that we do not.
+   * @param {Link} link
+   */
+  #meetSealed(link) {
+    this.#estrange(link, HAS_SECRET);
+    this.#signaling.relay(link.peer.id, RELAYED, {}).catch(() => {});
+  }
+
+  /**
+   * Nothing goes to it any more, and nothing of it is taken. Who is reached by a channel is none: somebody else has spoken in
+   * its name.
+   * @param {Link} link
+   * @param {string} why
+   */
+  #estrange(link, why) {
+    const { peer } = link;
+    if (link.connection?.open || peer.detail === why) return;
+    link.close(new Refusal(403, `This peer is a stranger. ${why}`));
+    if (peer.state !== 'stranger') this.#modules.tell('closed', link);
+    Object.assign(peer, { state: 'stranger', path: '', detail: why });
+    this.#changed(peer);
+  }
+
+  /**
+   * A stranger is none, as has shown: all begins anew.
+   * @param {Link} link
+   * @returns {Link}
+   */
+  #befriend(link) {
+    const { peer } = link;
+    if (peer.state !== 'stranger') return link;
+    const next = this.#newLink(peer.id, undefined, peer);
+    for (const room of roomsOf(link)) {
+      room.add(next);
+      next.rooms.add(room);
+    }
+    Object.assign(peer, { state: 'idle', detail: '' });
+    if (this.#wants(peer)) next.connect(true);
+    this.#rejoin(next);
+    return next;
   }
 
   // --- links ---
@@ -364,16 +444,17 @@ export class Drawbridge extends Emitter {
   /**
    * @param {string} id
    * @param {string} [username]
+   * @param {Peer} [peer]  that has had another
    * @returns {Link}
    */
-  #newLink(id, username) {
+  #newLink(id, username, peer) {
     /** @type {Link} */
     const link = new Link({
-      id, username, polite: (this.user?.id ?? '') < id, rtc: this.#rtc, maxReceive: this.#maxReceive, quota: this.#quota,
+      id, username, peer, polite: (this.user?.id ?? '') < id, rtc: this.#rtc, maxReceive: this.#maxReceive, quota: this.#quota,
     }, {
       // Whoever waits for an offer or an answer comes before candidates for others.
-      relay: (event, data) => this.#signaling.relay(id, event, data, event === 'session-description'),
-      withdraw: () => this.#signaling.withdraw(id),
+      relay: (event, data) => (this.#seal ?? this.#signaling).relay(id, event, data, event === 'session-description'),
+      withdraw: () => (this.#seal ?? this.#signaling).withdraw(id),
       iceServers: () => this.#ice.get(),
       data: (decode, room) => this.#said(link, decode, room),
       control: (module, payload) => this.#modules.heard(module, link, payload),
@@ -383,8 +464,10 @@ export class Drawbridge extends Emitter {
       gone: () => this.#drop(link),
       anew: () => this.#anew(link),
     });
-    link.peer.on('change', () => this.emit('peer', { peer: link.peer }));
     this.#links.set(id, link);
+    if (peer) return link;
+    link.peer.on('change', () => this.emit('peer', { peer: link.peer }));
+    this.#seal?.open(id);
     return link;
   }
 
@@ -397,6 +480,14 @@ export class Drawbridge extends Emitter {
   #anew(link) {
     link.peer.data = undefined;
     this.#modules.tell('reset', link);
+    this.#rejoin(link);
+  }
+
+  /**
+   * What the page has told it is lost.
+   * @param {Link} link
+   */
+  #rejoin(link) {
     for (const happening of /** @type {const} */ (['leave', 'join'])) {
       for (const room of roomsOf(link)) this.#tell(room, happening, link.peer);
     }
@@ -433,8 +524,9 @@ export class Drawbridge extends Emitter {
   /** @param {Link} link */
   #end(link) {
     this.#links.delete(link.peer.id);
+    this.#seal?.close(link.peer.id);
     link.close();
-    this.#modules.tell('closed', link);
+    if (link.peer.state !== 'stranger') this.#modules.tell('closed', link);
   }
 
   // --- what peers say ---

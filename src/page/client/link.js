@@ -122,13 +122,14 @@ export class Link {
   #closed = false;
 
   /**
-   * @param {{id: string, username?: string, polite: boolean, rtc?: RTCConfiguration, maxReceive: number,
+   * @param {{id: string, username?: string, peer?: Peer, polite: boolean, rtc?: RTCConfiguration, maxReceive: number,
    *     quota: import('./bytes.js').Quota}} options
    *     maxReceive: bytes of a message; quota: of what is collected of all peers' messages
    * @param {Hooks} hooks
    */
-  constructor({ id, username, polite, rtc, maxReceive, quota }, hooks) {
-    this.peer = new Peer(id, username, this);
+  constructor({ id, username, peer, polite, rtc, maxReceive, quota }, hooks) {
+    this.peer = peer ?? new Peer(id, username, this);
+    peer?.attach(this);
     this.#how = { polite, rtc };
     this.#hooks = hooks;
     this.#maxReceive = maxReceive;
@@ -154,10 +155,10 @@ export class Link {
   /**
    * Not idle any more.
    * @param {boolean} offers  whether the first offer is ours
-   * @returns {Connection}
+   * @returns {Connection | null}  null: it is closed
    */
   connect(offers) {
-    if (this.#connection) return this.#connection;
+    if (this.#connection || this.#closed) return this.#connection;
     const { relay, withdraw, iceServers } = this.#hooks;
     this.#connection = new Connection({ offers, ...this.#how }, {
       signal: (event, data) => { relay(event, data).catch(() => {}); },
@@ -262,13 +263,15 @@ export class Link {
     for (const { kind, content, room } of this.#held.splice(0)) this.#say(kind, content, room);
   }
 
-  close(why = 'The peer has gone.') {
+  /** @param {Refusal} [why]  nothing can be sent any more */
+  close(why = new Refusal(404, 'The peer has gone.')) {
     this.#closed = true;
+    this.#ended = why;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#held = [];
     this.#connection?.close();
     this.#receiver.close();
-    this.#sender.fail(new Refusal(404, why));
+    this.#sender.fail(why);
   }
 
   // --- which way ---

@@ -6,9 +6,9 @@ import { Emitter } from './events.js';
 import { withoutBidi } from './names.js';
 
 /**
- * @typedef {'idle' | 'connecting' | 'open' | 'interrupted' | 'relayed'} PeerState
+ * @typedef {'idle' | 'connecting' | 'open' | 'interrupted' | 'relayed' | 'stranger'} PeerState
  *     idle: no connection is wanted until one of the two sends something; open: by a data channel; relayed: through the
- *     server
+ *     server; stranger: it has no secret, or another, or this page has none
  */
 
 /** @extends {Emitter<{change: {}}>} */
@@ -37,6 +37,15 @@ export class Peer extends Emitter {
     super();
     this.id = id;
     this.username = withoutBidi(username ?? '') || id;
+    this.#link = link;
+  }
+
+  /**
+   * What goes to it goes by this one from now on.
+   * @param {{buffered: number}} link
+   * @internal
+   */
+  attach(link) {
     this.#link = link;
   }
 

@@ -10,7 +10,7 @@
 import { Emitter, onNetworkChange } from './events.js';
 import { Membership } from './membership.js';
 import { Outbox } from './outbox.js';
-import { Refusal, ask, deferred, pause, persist, refusal } from './requests.js';
+import { Refusal, asError, ask, deferred, pause, persist, refusal } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MAX, acquirePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
@@ -33,6 +33,7 @@ import { Tokens } from './tokens.js';
  * @property {URL} base  where Drawbridge is mounted, with a slash at its end
  * @property {string} [username]  1 to 64 characters, no control characters
  * @property {(old: import('./tokens.js').Pass | null) => Promise<import('./tokens.js').Pass>} [access]
+ * @property {() => Promise<void>} [ready]  what the stream has to wait for
  */
 
 const FULL_MS = 3_000;
@@ -56,6 +57,7 @@ export class Signaling extends Emitter {
   detail = '';
 
   #base;
+  #ready;
   #tokens;
   #stream;
   #outbox;
@@ -73,9 +75,10 @@ export class Signaling extends Emitter {
    * @param {Options} options
    * @param {string[]} events  that peers relay, or the site's own server sends
    */
-  constructor({ base, username, access }, events) {
+  constructor({ base, username, access, ready }, events) {
     super();
     this.#base = base;
+    this.#ready = ready;
     const failed = (/** @type {Error} */ error) => this.#accessFailed(error);
     this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#identityChanged() });
     this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', 'disconnect', ...events], {
@@ -136,6 +139,12 @@ export class Signaling extends Emitter {
   async #openStream() {
     const thisEra = this.#thisEra();
     this.#setState('connecting');
+    try {
+      await this.#ready?.();
+    } catch (error) {
+      if (thisEra()) this.#refused(asError(error));
+      return;
+    }
     // Streams are counted by the site that they are to.
     const release = await acquirePlace(`drawbridge ${this.#base.host}`, thisEra,
       () => this.#setState('crowded', CROWDED), () => thisEra() && this.#yieldPlace());

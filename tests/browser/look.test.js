@@ -77,14 +77,16 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
       await desk.page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur()); // it was focused as by a keyboard
       if (PICTURE && colorScheme === 'light') await desk.page.screenshot({ path: PICTURE });
 
-      for (const board of people) {
+      const checkOf = async (board, what) => {
         const { width } = board.page.viewportSize();
         const seen = `${width}-${colorScheme}`;
-        const check = async (what) => {
-          await keep(board, `${seen}${what ? `-${what}` : ''}`);
-          assert.deepEqual(await findings(board), [], `${seen} ${what}`);
-          assert.deepEqual(await misfits(board, width < 400 ? TARGET : 24), [], `${seen} ${what}`);
-        };
+        await keep(board, `${seen}${what ? `-${what}` : ''}`);
+        assert.deepEqual(await findings(board), [], `${seen} ${what}`);
+        assert.deepEqual(await misfits(board, width < 400 ? TARGET : 24), [], `${seen} ${what}`);
+      };
+      for (const board of people) {
+        const { width } = board.page.viewportSize();
+        const check = (what) => checkOf(board, what);
         await board.page.keyboard.press('f');
         await check('');
         if (await board.page.isVisible('#style-open')) {
@@ -99,6 +101,21 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
         await check('menu');
         await board.page.keyboard.press('?');
         await check('help');
+        await board.page.keyboard.press('Escape');
+      }
+      // In private, with who has stayed as a stranger.
+      await desk.page.click('#menu summary');
+      await desk.page.click('#make-private');
+      await desk.until({ state: 'connected', strangers: 2 });
+      await phone.page.evaluate((hash) => { location.hash = hash; }, new URL(await desk.page.inputValue('#link')).hash);
+      for (const board of [desk, phone]) {
+        await board.until({ state: 'connected', peers: 1, strangers: 1, strokes, rests: true });
+        await board.page.keyboard.press('f');
+        if (board === phone) await board.page.click('#people summary');
+        await board.page.mouse.move(300, 300);
+        await checkOf(board, 'private');
+        await board.page.click('#menu summary');
+        await checkOf(board, 'private-menu');
         await board.page.keyboard.press('Escape');
       }
       await phone.page.setViewportSize({ width: 740, height: 360 });

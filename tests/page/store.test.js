@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Elements } from '../../src/page/board/elements.js';
 import { askPersistence } from '../../src/page/board/memory.js';
+import { hashWith, secretIn, storeName } from '../../src/page/board/private.js';
 import { RULES } from '../../src/page/board/shapes.js';
 import { Store } from '../../src/page/board/store.js';
 import { letTimeGo, pass, stopTime } from './lib/clock.js';
@@ -132,6 +133,36 @@ test('a browser without space: that is said once, nothing is lost while the page
   const again = page();
   await again.load();
   assert.equal(again.elements.canonical(), ann.elements.canonical());
+});
+
+test('what is copied is there under the other name, and what is drawn there is there alone', async (context) => {
+  const { indexedDB, page } = browser(context);
+  const ann = page();
+  await assert.rejects(ann.store.copy('tea 1', []), /Nothing is kept here/);
+  await ann.load();
+  const [one, gone] = [1, 2].map((i) => ann.change(ann.elements.add(PEN, [i, i, 50])));
+  ann.change(ann.elements.remove(gone));
+  await ann.store.copy('tea 1', ann.elements.list.map(({ id }) => id)); // before it was written otherwise
+  const there = page('tea 1');
+  await there.load();
+  assert.deepEqual(there.elements.list.map(({ id }) => id), [one.id]);
+  there.change(there.elements.add(PEN, [3, 3, 50]));
+  await pass(5_000);
+  const again = page();
+  await again.load();
+  assert.equal(again.elements.list.length, 1);
+  indexedDB.full = true;
+  await assert.rejects(ann.store.copy('tea 2', [one.id]), { name: 'QuotaExceededError' });
+});
+
+test('no part of a secret is in the name under which a board is kept, and each has its own', async () => {
+  assert.equal(await storeName('tea', null), 'tea');
+  const [one, other, elsewhere] = await Promise.all([['tea', 'the first of secrets'], ['tea', 'another of secrets'], ['coffee', 'the first of secrets']]
+    .map(([room, secret]) => storeName(room, secret)));
+  for (const [name, room] of [[one, 'tea'], [other, 'tea'], [elsewhere, 'coffee']]) assert.match(name, new RegExp(`^${room} [0-9a-f]{32}$`));
+  assert.notEqual(one, other);
+  assert.equal(secretIn(hashWith('a b&c=d#e%')), 'a b&c=d#e%');
+  assert.deepEqual([secretIn(''), secretIn('#x'), secretIn('#secret=')], [null, null, '']);
 });
 
 test('the browser is asked once to keep it, whatever it says', async (context) => {

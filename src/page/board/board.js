@@ -2,12 +2,12 @@
  * board.js - the page: what is on the board, who is here, and how it goes, put together.
  *
  * For tests and the curious, <html> says in its data attributes what there is: `state` of the
- * signaling, `peers` with an open channel, those `relayed` by the server, `strokes` (elements) and
+ * signaling, `peers` with an open channel, those `relayed` by the server, `strangers`, `strokes` (elements) and
  * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
  */
 
 import { palette } from './brush.js';
-import { Drawbridge } from '../drawbridge.js';
+import { Drawbridge, newSecret } from '../drawbridge.js';
 import { Drawing } from './drawing.js';
 import { png, save, svg } from './export.js';
 import { boxOf } from './figures.js';
@@ -17,6 +17,7 @@ import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
 import { People, initial } from './people.js';
 import { Pointers } from './pointers.js';
+import { hashWith, secretIn, storeName } from './private.js';
 import { Selection } from './selection.js';
 import { COLOURS, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
@@ -57,10 +58,12 @@ const room = location.pathname.split('/').pop() ?? '';
 
 const guestName = `guest-${Math.random().toString(36).slice(2, 6).padEnd(4, '0')}`;
 const username = cleanName(String(recall('name') ?? '')) || guestName;
-const bridge = new Drawbridge({ username });
+const secret = secretIn(location.hash);
+let unusable = ''; // why the link is
+const bridge = newBridge();
 const drawing = new Drawing(changed, made);
 const { elements } = drawing;
-const store = new Store(room, (ids) => elements.kept(ids));
+const store = new Store(unusable ? '' : await storeName(room, secret), (ids) => elements.kept(ids));
 const view = new View();
 const selection = new Selection(drawing, selected);
 const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
@@ -299,7 +302,7 @@ function help() {
  */
 function introduce(peer) {
   const { value: name } = nameField;
-  bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer);
+  bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer).catch(() => {});
 }
 
 /**
@@ -319,13 +322,20 @@ function hear(text, peer) {
   if (message?.type === 'name') peopleFrame ||= requestAnimationFrame(showPeople);
 }
 
+/** The others, without strangers. */
+function members() {
+  return bridge.peers.filter(({ state }) => state !== 'stranger');
+}
+
 let peopleFrame = 0;
 
 function showPeople() {
   peopleFrame = 0;
   people.show();
   const { peers } = bridge;
-  element('count').textContent = String(1 + peers.length);
+  const others = members();
+  element('count').textContent = String(1 + others.length);
+  facts.strangers = String(peers.length - others.length);
   facts.peers = String(peers.filter(({ state }) => state === 'open').length);
   facts.relayed = String(peers.filter(({ state }) => state === 'relayed').length);
   if (bridge.state === 'connected') showStatus('connected');
@@ -357,11 +367,11 @@ let unkept = false; // this browser has no space for the board
  */
 function showStatus(state, detail = '') {
   facts.state = state;
-  const connected = bridge.peers.length ? 'Connected' : 'Connected. Nobody else is here yet.';
+  const connected = members().length ? 'Connected' : 'Connected. Nobody else is here yet.';
   const status = element('status');
   status.textContent = state === 'connected' ? connected : WORDS[state] ?? detail;
   if (state === 'refused' || state.endsWith('connecting')) status.append(` ${detail}`);
-  if (state === 'refused') {
+  if (state === 'refused' && !unusable) {
     status.append(' Change your name, or reload the page, to try again.');
     peoplePanel.open = true;
   }
@@ -386,7 +396,31 @@ async function copy() {
   // navigator.clipboard exists in secure contexts only, and may be forbidden.
   const copied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false) ??
     document.execCommand('copy');
-  say(copied ? 'The link is copied: whoever opens it draws here, too.' : `This is the link: ${link.value}`);
+  say(copied ? `The ${secret === null ? '' : 'private '}link is copied: whoever opens it draws here, too.` : `This is the link: ${link.value}`);
+}
+
+// --- private boards ---
+
+/** A link that cannot be used opens nothing, and least of all the open board of that room. */
+function newBridge() {
+  try {
+    return secret === null ? new Drawbridge({ username }) : new Drawbridge({ username, secret });
+  } catch (error) {
+    unusable = error instanceof TypeError ? 'The link is not whole: what follows the # is too short.' : `${error instanceof Error ? error.message : error}`;
+    return new Drawbridge({ username });
+  }
+}
+
+/** The board goes along; the open one stays as it is, with whoever is there. */
+async function makePrivate() {
+  if (!globalThis.isSecureContext) return say('Private links work by HTTPS only, or on localhost.');
+  const fresh = newSecret();
+  try {
+    if (elements.list.length) await store.copy(await storeName(room, fresh), elements.list.map(({ id }) => id));
+  } catch {
+    return say('The board cannot be taken along: this browser has no space for it.');
+  }
+  location.hash = hashWith(fresh); // and that loads the page
 }
 
 /** @returns {boolean} whether one was open */
@@ -414,7 +448,11 @@ function start() {
       introduce();
     });
   }
-  link.value = location.origin + location.pathname;
+  link.value = location.origin + location.pathname + (secret === null ? '' : hashWith(secret));
+  element('make-private').hidden = secret !== null;
+  element('lock').hidden = element('private').hidden = secret === null || Boolean(unusable);
+  if (!element('lock').hidden) say('This board is private: only who has its whole link can read or draw here.');
+  addEventListener('hashchange', () => location.reload());
   nameField.value = username;
   remember('name', username);
   element('initial').textContent = initial(username);
@@ -424,7 +462,7 @@ function start() {
   nameField.addEventListener('change', rename);
   const buttons = {
     copy, undo, redo, clear, fit,
-    'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
+    'make-private': makePrivate, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
@@ -450,6 +488,7 @@ function pan(panning) {
 }
 
 function join() {
+  if (unusable) return showStatus('refused', unusable);
   bridge.join(room).catch(() => {}); // showStatus() says why
 }
 
@@ -465,8 +504,10 @@ showCounts();
 showPeople();
 moved();
 // What this browser kept of the board comes first, so that the others can be told.
-restore(await store.load((pieces) => {
-  restore(pieces);
-  sync.announce();
-}));
+if (!unusable) {
+  restore(await store.load((pieces) => {
+    restore(pieces);
+    sync.announce();
+  }));
+}
 join();

@@ -109,9 +109,9 @@ export class People {
   }
 
   /** @param {Peer} peer */
-  #item({ id, state, path, username }) {
+  #item({ id, state, path, username, detail }) {
     const { name, colour } = this.#known.get(id) ?? { name: username, colour: 0 };
-    const [word, words] = PATHS[path] ?? STATES[state] ?? [state, state];
+    const [word, words] = PATHS[path] ?? STATES[state] ?? [state, detail || state];
     const item = document.createElement('li');
     item.dataset.state = state;
     item.title = `${name}: ${words}`;

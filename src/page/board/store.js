@@ -53,6 +53,22 @@ export class Store {
     this.#timer ||= setTimeout(() => this.#write(), WRITE_MS);
   }
 
+  /**
+   * Under another name, too.
+   * @param {string} room
+   * @param {Iterable<string>} ids  of which elements
+   */
+  async copy(room, ids) {
+    if (!this.#db) throw new Error('Nothing is kept here.');
+    const work = this.#db.transaction('elements', 'readwrite');
+    const elements = work.objectStore('elements');
+    for (const [key, pieces] of this.#kept(ids)) if (pieces) elements.put(pieces, [room, key]);
+    await new Promise((resolve, reject) => {
+      work.oncomplete = resolve;
+      work.onabort = () => reject(work.error);
+    });
+  }
+
   async #load() {
     const request = indexedDB.open('drawbridge', 1);
     request.onupgradeneeded = () => {

@@ -405,6 +405,26 @@ test('a closed channel is heard and sent on no more, its data channels end, and 
   world.close();
 });
 
+test('what waits for a page to open a channel has a bound, besides one message of any length', async () => {
+  const world = new World();
+  const [ann] = world.of('ann', 'bob');
+  await world.connected();
+  const [chat, news] = [ann.open('chat'), ann.open('news')];
+  const big = new Uint8Array(65 * 1024 * 1024);
+  const first = chat.send(big, 'bob');
+  await assert.rejects(news.send('x', 'bob'), /^Refusal: Too much is waiting to be sent to this peer/);
+  await world.pass(16);
+  await assert.rejects(first, { status: 404 });
+  const second = chat.send(big, 'bob');
+  chat.close();
+  await assert.rejects(second, /^Refusal: The channel was closed/);
+  let third = '';
+  news.send('x', 'bob').catch(({ message }) => { third = message; });
+  await world.pass(1);
+  assert.equal(third, '');
+  world.close();
+});
+
 test('nothing holds a closed channel', async () => {
   const world = new World();
   const [ann, bob] = world.of('ann', 'bob');

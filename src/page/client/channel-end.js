@@ -2,7 +2,7 @@
  * channel-end.js - channels with one other page: which it has open, what waits for it to open one, and datagrams.
  */
 
-import { MESSAGE_MAX, decodeData } from './bytes.js';
+import { decodeData } from './bytes.js';
 import { isReliable } from './channel.js';
 import { Datagrams } from './datagrams.js';
 import { Refusal, deferred } from './requests.js';
@@ -14,6 +14,7 @@ import { Refusal, deferred } from './requests.js';
  */
 
 const WAIT_MS = 15_000;
+const WAITING_MAX = 64 * 1024 * 1024; // bytes, for a page that may never want them
 const HEED_MS = 100; // so often, of what the other page says that it has open
 const RELAY_BUFFER_MAX = 8_192;
 
@@ -88,7 +89,7 @@ export class ChannelEnd {
    */
   send(key, message) {
     if (this.#theirs.has(key)) return this.#link.send(key, message);
-    if (this.#waitingBytes && this.#waitingBytes + message.length > MESSAGE_MAX) {
+    if (this.#waitingBytes && this.#waitingBytes + message.length > WAITING_MAX) {
       return Promise.reject(new Refusal(0, 'Too much is waiting to be sent to this peer.'));
     }
     /** @type {Waiting} */

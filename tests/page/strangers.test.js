@@ -42,7 +42,7 @@ async function enter(options = {}) {
   server.answer = ({ path }) => (known[path] ?? (path.startsWith('relay/') ? () => json({ delivered: true }) : () => undefined))();
   const bridge = new Drawbridge({ base: 'http://draw.test/', ...options });
   const told = [];
-  for (const event of ['join', 'leave']) bridge.on(event, () => told.push(event));
+  for (const event of /** @type {const} */ (['join', 'leave'])) bridge.on(event, () => told.push(event));
   bridge.on('peer', ({ state, detail }) => told.push(detail || state));
   bridge.join('tea');
   await rest();

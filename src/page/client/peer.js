@@ -9,6 +9,8 @@ import { withoutBidi } from './names.js';
  * @typedef {'idle' | 'connecting' | 'open' | 'interrupted' | 'relayed' | 'stranger'} PeerState
  *     idle: no connection is wanted until one of the two sends something; open: by a data channel; relayed: through the
  *     server; stranger: it has no secret, or another, or this page has none
+ *
+ * @typedef {{buffered: number, stats: () => Promise<import('./stats.js').PeerStats>}} Way  how it is reached
  */
 
 /** @extends {Emitter<{change: {}}>} */
@@ -30,7 +32,7 @@ export class Peer extends Emitter {
   /**
    * @param {string} id
    * @param {string | undefined} username  as it came
-   * @param {{buffered: number, stats: () => Promise<import('./stats.js').PeerStats>}} link
+   * @param {Way} link
    * @internal
    */
   constructor(id, username, link) {
@@ -42,7 +44,7 @@ export class Peer extends Emitter {
 
   /**
    * What goes to it goes by this one from now on.
-   * @param {{buffered: number}} link
+   * @param {Way} link
    * @internal
    */
   attach(link) {

@@ -228,6 +228,18 @@ test('a peer that goes takes what was sealed for it along, and one that comes un
   assert.equal(relayed().length, before);
 });
 
+test('a page that leaves when a stranger turns out to be none hears nothing more of it', async () => {
+  const { bridge, told } = await enter({ secret: SECRET });
+  const bob = sealed();
+  adds();
+  await bob.goOn();
+  says('peer-data', {});
+  bridge.on('join', () => bridge.leave());
+  bob.say('session-description', OFFER);
+  await bob.goOn();
+  assert.deepEqual([told.includes(NO_SECRET), bridge.peers, net.all.every(({ remoteDescription }) => !remoteDescription)], [true, [], true]);
+});
+
 test('what is no secret is refused, and null, too: it might have been meant as one', () => {
   for (const secret of /** @type {any[]} */ ([null, '', 'short', 7])) assert.throws(() => new Drawbridge({ base: 'http://draw.test/', secret }), TypeError);
 });

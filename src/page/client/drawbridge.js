@@ -433,7 +433,7 @@ export class Drawbridge extends Emitter {
       room.add(next);
       next.rooms.add(room);
     }
-    Object.assign(peer, { state: 'idle', detail: '' });
+    Object.assign(peer, { state: 'idle', detail: '', data: undefined });
     if (this.#wants(peer)) next.connect(true);
     this.#rejoin(next);
     return next;

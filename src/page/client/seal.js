@@ -370,7 +370,7 @@ class SealedRelay {
     }
     receiving.count = count;
     this.#befriend();
-    this.#hooks.opened(this.#other, ...unpack(content));
+    if (!this.#closed) this.#hooks.opened(this.#other, ...unpack(content)); // a page may leave when it is told of a member
   }
 
   /**

@@ -29,6 +29,20 @@ static void append_turn(struct call *c, int64_t expires)
 	buf_free(&username);
 }
 
+/* By which the client learns that its network is another: one request may have another
+ * address of the same IPv6 network. */
+static void append_address(struct call *c)
+{
+	char client[NETWORK_HOST_MAX], host[NETWORK_HOST_MAX];
+
+	if (!http_client(c, client) || !network_valid(client)) {
+		buf_str(&c->out, "null");
+		return;
+	}
+	network_host(client, host);
+	json_append_string(&c->out, host);
+}
+
 /* iceServers is that of RTCConfiguration (W3C WebRTC), so that a page passes it on as
  * it is; clients ask again before it expires. A browser refuses an entry with no urls,
  * so there is none for a kind of server that is not set. */
@@ -49,7 +63,9 @@ static enum err run_ice(struct call *c)
 		buf_str(&c->out, c->conf->stun_urls.count ? "," : "");
 		append_turn(c, expires);
 	}
-	buf_fmt(&c->out, "],\"expires\":%lld}", (long long)expires);
+	buf_fmt(&c->out, "],\"expires\":%lld,\"address\":", (long long)expires);
+	append_address(c);
+	buf_char(&c->out, '}');
 	return OK;
 }
 

@@ -11,7 +11,7 @@ const TURN = ['turn:turn.example:3478?transport=udp', 'turns:turn.example:5349?t
 const OTHER_SITE = 'https://board.example.org';
 
 const settings = {
-  STUN_URLS: STUN.join(' '), TURN_URLS: TURN.join(','), TURN_SECRET, TURN_TTL: 600, ORIGINS: OTHER_SITE,
+  STUN_URLS: STUN.join(' '), TURN_URLS: TURN.join(','), TURN_SECRET, TURN_TTL: 600, ORIGINS: OTHER_SITE, PROXIES: '127.0.0.1',
 };
 
 suite('ice', { settings }, (site, it) => {
@@ -23,7 +23,7 @@ suite('ice', { settings }, (site, it) => {
     assert.equal(answer.status, 200, answer.text);
     assert.match(answer.headers['content-type'], /^application\/json\b/);
     assert.equal(answer.headers['cache-control'], 'no-store');
-    assert.deepEqual(Object.keys(answer.json).sort(), ['expires', 'iceServers']);
+    assert.deepEqual(Object.keys(answer.json).sort(), ['address', 'expires', 'iceServers']);
     const { iceServers: [stun, turn, ...more], expires } = answer.json;
     assert.deepEqual(more, []);
     assert.deepEqual(stun, { urls: STUN });
@@ -31,6 +31,22 @@ suite('ice', { settings }, (site, it) => {
     assert.equal(turn.username, `${expires}:${ann.id}`);
     const credential = createHmac('sha1', TURN_SECRET).update(turn.username).digest('base64');
     assert.deepEqual(turn, { urls: TURN, username: turn.username, credential });
+  });
+
+  it('tells each its own address: of IPv6 the network, and none that proxies are not certain of', async () => {
+    /** @type {[string | null, Record<string, string>][]} */
+    const rows = [
+      ['127.0.0.1', {}],
+      ['192.0.2.1', { 'X-Forwarded-For': '192.0.2.1' }],
+      ['192.0.2.1', { 'X-Forwarded-For': '198.51.100.7, 192.0.2.1' }], // what a client may say of itself
+      ['192.0.2.1', { Forwarded: 'for="[::ffff:192.0.2.1]:4711"' }],
+      ['2001:db8:0:1::', { 'X-Forwarded-For': '2001:db8:0:1:2:3:4:5' }],
+      [null, { 'X-Forwarded-For': 'unknown' }],
+      [null, { 'X-Forwarded-For': '192.0.2.1', Forwarded: 'for=192.0.2.2' }],
+    ];
+    for (const [address, headers] of rows) {
+      assert.equal((await site.peer().ask('GET', '/ice', undefined, headers)).json.address, address, JSON.stringify(headers));
+    }
   });
 
   it('is for those with a valid token, however it comes', async () => {

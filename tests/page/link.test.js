@@ -9,6 +9,7 @@ import { begin, dice, end, net, tick, turns } from './lib/webrtc.js';
 const STEP_MS = 100;
 
 class World {
+  described = 0;
   relayed = 0;
   largest = 0; // bytes of a relayed message
   /** That went to bob. @type {any} */ first;
@@ -51,6 +52,7 @@ class World {
       control: (...said) => one.heard.push(said),
       chunk: (...said) => one.heard.push(said),
       changed: () => one.states.push(one.link.peer.state),
+      lost() {},
       opened: () => { one.opened += 1; },
       gone() {},
       anew: () => {
@@ -82,6 +84,7 @@ class World {
     this.largest = Math.max(this.largest, bytes);
     if (bytes > this.most && event === RELAYED) return Promise.reject(new Refusal(413, 'too large'));
     this.relayed += Number(event === RELAYED);
+    this.described += Number(event === 'session-description');
     if (event === RELAYED && to === 'bob') this.first ??= data;
     return new Promise((resolve) => { this.#mail.push({ from, to, event, data, resolve }); });
   }
@@ -184,6 +187,29 @@ test('a channel that closes takes what is in it along, and it goes by the next',
   assert.ok(await world.until(() => world.arrived('ann') && world.arrived('bob'), 14) < 14);
   world.verify('closed');
   assert.equal(world.relayed, 0);
+  world.close();
+});
+
+test('where the network is another the path is tried, and mended where nothing comes back', async () => {
+  const world = new World({ random: dice(8) });
+  const { link } = world.of('ann');
+  await world.until(() => states(world) === 'open,open', 5);
+  const before = world.described;
+  link.hurry();
+  await world.until(() => false, 10);
+  assert.equal(world.described, before, 'it works');
+  const stuck = net.all.map(({ channel }) => channel);
+  for (const channel of stuck) channel.deliver = () => false;
+  world.say('bob');
+  link.hurry();
+  const took = await world.until(() => world.described > before, 10);
+  assert.ok(took > 1.5 && took < 3, `${took} s`);
+  for (const channel of stuck) delete channel.deliver;
+  assert.ok(await world.until(() => world.arrived('bob'), 5) < 5);
+  assert.equal(states(world), 'open,open');
+  assert.equal(net.all.length, 2, 'the channel lives on');
+  await world.until(() => false, 60);
+  assert.equal(world.described, before + 2, 'and no more is done');
   world.close();
 });
 

@@ -7,6 +7,7 @@ import { FakeConnection, begin, end, makeConnectionsOf, net, tick, turns } from 
 
 class World {
   delivered = 0;
+  lost = 0;
   #ends = {};
   #queue = [];
 
@@ -25,6 +26,7 @@ class World {
       withdraw: () => { this.#queue = this.#queue.filter(({ from }) => from !== end); },
       iceServers: async () => [],
       changed() {},
+      lost: () => { this.lost++; },
       message() {},
       low() {},
     });
@@ -184,8 +186,26 @@ test('where nobody says that the network is another, a path that is down for 2 s
     if (back) for (const pc of net.all) pc.becomes('connected');
     const took = await run(world, 30);
     await run(world, 30, nothing);
+    assert.equal(world.lost, 2);
     if (back) assert.deepEqual([took, world.delivered], [0, before]);
     else assert.ok(took > 0 && took < 2 && world.delivered > before, `${took} s, ${world.delivered - before} messages`);
+    assert.equal(net.all.length, 2, 'the connections, and what is in their channels, live on');
+    world.close();
+  }
+});
+
+test('a path that is known not to work is mended at once by who knows it, also where the browser finds out meanwhile', async () => {
+  for (const [name, finds] of /** @type {[string, boolean][]} */ ([['ann', false], ['ann', true], ['bob', false], ['bob', true]])) {
+    const world = new World();
+    await run(world, 1);
+    for (let times = 0; times < 3; times++) {
+      const before = world.delivered;
+      world.end(name).hurry(true);
+      if (finds) for (const pc of net.all) pc.becomes('disconnected');
+      assert.ok(await run(world, 1) < 1);
+      assert.ok(world.delivered > before);
+      await run(world, 60, nothing);
+    }
     assert.equal(net.all.length, 2, 'the connections, and what is in their channels, live on');
     world.close();
   }

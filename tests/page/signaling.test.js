@@ -157,22 +157,171 @@ test('no request goes anywhere but below the base', async () => {
   assert.equal(server.asked.length, 0);
 });
 
+/** As a browser has it, at each estimate of how fast the network is. @param {string} [type] */
+function networkChange(type) {
+  const { connection } = /** @type {Navigator & {connection: EventTarget & {type: string}}} */ (navigator);
+  if (type) connection.type = type;
+  connection.dispatchEvent(new Event('change'));
+}
+
+/** In a room, at this address, which the server tells of each request for ICE servers. */
+async function enterAt(address) {
+  let networks = 0;
+  const server = { ...working, ice: () => json({ iceServers: [], expires: 2 ** 31, address: at.address }) };
+  serve(server);
+  const signaling = await enter();
+  signaling.on('network', () => { networks++; });
+  connected();
+  const at = { signaling, address, get networks() { return networks; } };
+  await settle();
+  await Promise.all([signaling.ice(), settle()]);
+  return at;
+}
+
 test('only another network counts, and not each estimate of how fast one is', async () => {
-  serve(working);
-  await enter();
+  const at = await enterAt('192.0.2.1');
+  const streams = server.streams.length;
+  for (let i = 0; i < 5; i++) networkChange();
+  await pass(1);
+  await settle();
+  assert.deepEqual([server.streams.length, at.networks, server.count('ice')], [streams, 0, 2]);
+  networkChange('cellular');
+  await pass(1);
+  await settle();
+  assert.deepEqual([server.streams.length, at.networks], [streams + 1, 1]);
+});
+
+test('another of the same type is told by the address that the server sees, which it is asked once in 5 s at most', async () => {
+  const at = await enterAt('192.0.2.1');
+  networkChange();
+  await pass(1);
+  await settle();
+  const streams = server.streams.length;
+  at.address = '192.0.2.2';
+  for (let i = 0; i < 4; i++) {
+    networkChange();
+    server.stream.say('ping', {});
+    await pass(1_000);
+  }
+  assert.deepEqual([server.count('ice'), server.streams.length, at.networks], [2, streams, 0]);
+  await pass(2_000);
+  await settle();
+  assert.deepEqual([server.count('ice'), server.streams.length, at.networks], [3, streams + 1, 1]);
+  for (const address of ['192.0.2.2', null, '192.0.2.2']) { // the same, and one that proxies are not certain of
+    connected();
+    at.address = address;
+    await pass(30_000);
+    networkChange();
+    await pass(1);
+    await settle();
+  }
+  assert.equal(at.networks, 1);
+});
+
+test('where a network goes without a word, half of the silence is enough', async () => {
+  const at = await enterAt('192.0.2.1');
+  const streams = server.streams.length;
+  at.address = '192.0.2.2';
+  await pass(12_000);
+  await settle();
+  assert.deepEqual([server.streams.length, at.networks], [streams, 0]);
+  await pass(4_000);
+  await settle();
+  assert.deepEqual([server.streams.length, at.networks], [streams + 1, 1]);
+});
+
+test('a server whose pings are rare is waited for', async () => {
+  const at = await enterAt('192.0.2.1');
+  const streams = server.streams.length;
+  await pass(20_000);
+  assert.equal(server.streams.length, streams);
+  for (let i = 0; i < 5; i++) { // twice as long each time
+    await pass(60_000);
+    server.stream.say(server.streams.length > streams + i ? 'connected' : 'ping', { resumed: true, rooms: ['tea'] });
+  }
+  const after = server.streams.length;
+  for (let i = 0; i < 5; i++) {
+    await pass(60_000);
+    server.stream.say('ping', {});
+  }
+  assert.equal(server.streams.length, after);
+  assert.equal(at.networks, 0);
+});
+
+test('of a computer that has slept timers go on where they were, and the clock tells', async () => {
+  const at = await enterAt('192.0.2.1');
+  server.stream.say('ping', {});
+  const streams = server.streams.length;
+  await pass(1_000);
+  const { now } = Date;
+  Date.now = () => now() + 3_600_000;
+  await pass(5_000);
+  await settle();
+  assert.deepEqual([server.streams.length, at.networks], [streams + 1, 1]);
+  connected();
+  Date.now = () => now(); // set back
+  for (let i = 0; i < 10; i++) {
+    server.stream.say('ping', {});
+    await pass(10_000);
+  }
+  assert.deepEqual([server.streams.length, at.networks], [streams + 1, 1]);
+});
+
+test('what has failed is tried again at once when there is a network, or a stream, and soon where that was too early', async () => {
+  let isThere = false;
+  const at = await enterAt('192.0.2.1');
+  const { answer } = server;
+  server.answer = (request) => (isThere ? answer(request) : new Error('no network'));
+  const outcome = at.signaling.ice();
+  const asked = () => server.count('ice');
+  for (let i = 0; i < 60; i++) await pass(1_000); // attempts are far apart by now
+  const before = asked();
+  dispatchEvent(new Event('online'));
+  await settle();
+  assert.equal(asked(), before + 1);
+  await pass(1_500);
+  assert.equal(asked(), before + 2);
+  for (let i = 0; i < 60; i++) await pass(1_000);
+  isThere = true;
+  const beforeStream = asked();
   connected();
   await settle();
-  const { connection } = /** @type {Navigator & {connection: EventTarget & {type: string}}} */ (navigator);
-  const streams = server.streams.length;
-  for (let i = 0; i < 5; i++) connection.dispatchEvent(new Event('change'));
-  await pass(1);
+  assert.equal(asked(), beforeStream + 1);
+  await outcome;
+});
+
+test('a stream that does not begin is asked for again within 3 s, and one that ends comes back by itself', async () => {
+  await enterAt('192.0.2.1');
+  const fails = () => {
+    server.stream.readyState = EventSource.CONNECTING;
+    server.stream.onerror();
+  };
+  const before = server.streams.length;
+  fails();
+  await pass(9_000);
+  assert.equal(server.streams.length, before);
+  await pass(5_000); // for too long, though
+  for (let i = 1; i < 10; i++) {
+    const streams = server.streams.length;
+    fails();
+    await pass(3_000);
+    await settle();
+    assert.equal(server.streams.length, streams + 1, `attempt ${i}`);
+  }
+});
+
+test('a network that has gone is no use yet, and is used once there is one', async () => {
+  const at = await enterAt('192.0.2.1');
+  const becomes = (word) => {
+    Object.assign(navigator, { onLine: word === 'online' });
+    dispatchEvent(new Event(word));
+  };
+  becomes('offline');
+  await pass(5_000);
   await settle();
-  assert.equal(server.streams.length, streams);
-  connection.type = 'cellular';
-  connection.dispatchEvent(new Event('change'));
-  await pass(1);
-  await settle();
-  assert.equal(server.streams.length, streams + 1);
+  assert.equal(at.networks, 0);
+  becomes('online');
+  assert.equal(at.networks, 1);
 });
 
 test('two of one page are two peers, also on the page that comes back, and on the next', async () => {

@@ -24,7 +24,7 @@ const BUSY = ['distcheck', 'unit', 'asan/build', 'tsan/build', 'asan/unit',
 
 /** Files whose tests add networks and addresses. Each of their jobs does so in a network of its own: a browser that sees a
  *  change of its network abandons what it was loading. */
-const NETWORKS = ['far', 'network'];
+const NETWORKS = ['far', 'network', 'return'];
 
 const MOUNTS = { apache: '/draw/' };
 
@@ -40,7 +40,7 @@ export const WHOLE = ['unit', 'page', 'model', 'bench', 'lint', 'distcheck', 'in
   'smoke:lighttpd:/', 'smoke:lighttpd:/draw', 'smoke:apache:/', 'smoke:apache-proxy:/', 'smoke:nginx:/', 'smoke:nginx:/draw', 'smoke:caddy:/',
   'smoke:lighttpd-cgi:/', 'smoke:apache-cgi:/',
   'http:lighttpd', 'http:apache', 'http:apache-proxy', 'http:nginx', 'asan', 'tsan',
-  'faults:lighttpd', 'faults:apache', 'faults:apache-proxy', 'browser'];
+  'faults:lighttpd', 'faults:apache', 'faults:apache-proxy', 'browser', 'interop'];
 
 /** What somebody runs after each change: less than a minute on two processors that are idle, of whose time it takes a minute. */
 export const QUICK = ['unit', 'page', 'smoke:lighttpd:/', ...['rooms', 'relay', 'stream', 'resume'].map((file) => `http:lighttpd/${file}`)];
@@ -76,6 +76,7 @@ const KINDS = {
   model: (suite) => ofFolder(suite, 'model'),
   bench: (suite) => ofFolder(suite, 'bench'),
   browser: (suite) => ofFolder(suite, 'browser'),
+  interop: (suite) => ofFolder(suite, 'interop'),
   smoke: (suite, at) => [{ name: suite, suite, file: path.join(TESTS, 'smoke.test.js'), env: { SERVER: at.server, MOUNT: at.mount } }],
   http: (suite, at) => ofFolder(suite, 'http', { SERVER: at.server, MOUNT: at.mount }),
   faults: (suite, at) => ofFolder(suite, 'faults', { SERVER: at.server, MOUNT: at.mount }),
@@ -104,7 +105,7 @@ function jobsOf(word, build) {
 
 /** How long it is likely to take where no run has told. What keeps processors busy and what waits for browsers is long. */
 function likelySeconds({ name, suite }) {
-  return suite === 'lint' ? 300 : suite === 'browser' || BUSY.includes(name) ? 120 : 30;
+  return suite === 'lint' ? 300 : ['browser', 'interop'].includes(suite) || BUSY.includes(name) ? 120 : 30;
 }
 
 /** The jobs that these words mean, each once. */

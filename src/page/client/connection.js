@@ -30,6 +30,7 @@ const BUFFER_LOW = 65_536;
  * @property {() => void} withdraw  what was said and has not gone out need not go any more
  * @property {() => Promise<RTCIceServer[]>} iceServers
  * @property {() => void} changed  it came up, or went down
+ * @property {() => void} lost     its path does not work any more; it may be our network that has gone
  * @property {(data: string | ArrayBuffer) => void} message
  * @property {() => void} low  the channel takes more
  */
@@ -146,10 +147,20 @@ export class Connection {
     else if (offers) this.#chain(() => (this.#pc?.remoteDescription ? undefined : this.#offerFirst()));
   }
 
-  /** The network is another now: what does not work is mended at once. An offer that is under way goes on. */
-  hurry() {
+  /**
+   * The network is another now: what does not work is mended at once. An offer that is under way goes on.
+   * @param {boolean} [broken]  it is known not to work, before the browser says so
+   */
+  hurry(broken = false) {
     const { connectionState, signalingState = 'stable' } = this.#pc ?? {};
-    if (connectionState !== 'connected' && signalingState === 'stable') this.#restartIn(0);
+    if (signalingState === 'stable' && (broken || connectionState !== 'connected')) this.#restart(broken);
+  }
+
+  /** The other end has answered: what was mended before the browser had noticed anything is. */
+  works() {
+    if (!this.up) return;
+    clearTimeout(this.#timer);
+    this.#tries = 0;
   }
 
   /** @param {any} description  as it came */
@@ -232,12 +243,12 @@ export class Connection {
   #changed() {
     const { connectionState } = this.#current;
     if (this.up) {
-      clearTimeout(this.#timer);
-      this.#tries = 0;
+      this.works();
     } else if (connectionState === 'failed' || this.#channel?.readyState === 'closed') {
       this.#restartIn(RESTART_MS);
     } else if (connectionState === 'disconnected') {
-      this.#restartIn(DISCONNECTED_MS);
+      if (!this.#tries) this.#restartIn(DISCONNECTED_MS); // else it is being mended
+      this.#hooks.lost();
     }
     this.#hooks.changed();
   }
@@ -307,10 +318,15 @@ export class Connection {
     this.#timer = setTimeout(() => this.#restart(), wait + (this.#offers ? 0 : ANSWERER_MS));
   }
 
-  #restart() {
+  /** @param {boolean} [broken]  though the browser does not say so yet */
+  #restart(broken = false) {
     const restart = this.#tries === 0 && this.#channel?.readyState === 'open';
+    if (this.up && !broken) {
+      this.works();
+      return;
+    }
     this.#chain(async () => {
-      if (this.up) return;
+      if (this.up && !broken) return;
       // The path may be all that was lost: the channel, and what is in it, lives on.
       if (restart) {
         this.setIceServers(await this.#hooks.iceServers());

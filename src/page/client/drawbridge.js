@@ -122,7 +122,7 @@ export class Drawbridge extends Emitter {
     signaling.on('cleared', ({ name }) => this.#cleared(this.#room(name)));
     signaling.on('relayed', (event, peer, said) => this.#relayed(event, peer, said));
     signaling.on('network', () => {
-      for (const { connection } of this.#links.values()) connection?.hurry();
+      for (const link of this.#links.values()) link.hurry();
     });
   }
 
@@ -227,7 +227,10 @@ export class Drawbridge extends Emitter {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    return this.room?.send(data, to) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+    if (this.room) return this.room.send(data, to);
+    const refused = Promise.reject(new Refusal(404, 'This page is in no room.'));
+    refused.catch(() => {}); // who is not interested need not say so
+    return refused;
   }
 
   /**
@@ -460,6 +463,7 @@ export class Drawbridge extends Emitter {
       control: (module, payload) => this.#modules.heard(module, link, payload),
       chunk: (number, bytes) => this.#modules.chunk(link, number, bytes),
       changed: () => link.rooms.size && this.#changed(link.peer), // else nobody knows of it yet, or any more
+      lost: () => this.#signaling.doubtNetwork(),
       opened: () => this.#modules.tell('opened', link),
       gone: () => this.#drop(link),
       anew: () => this.#anew(link),

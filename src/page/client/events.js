@@ -3,19 +3,19 @@
  */
 
 /**
- * @param {() => void} listener  called when the network is another, has gone or is back
+ * @param {(surely: boolean) => void} listener  called when the network is another, has gone or is back: surely, or perhaps
  * @param {AbortSignal} signal   until then
  */
 export function onNetworkChange(listener, signal) {
-  addEventListener('online', listener, { signal });
-  addEventListener('offline', listener, { signal });
+  addEventListener('online', () => listener(true), { signal });
+  addEventListener('offline', () => listener(true), { signal });
   const { connection } = /** @type {Navigator & {connection?: EventTarget & {type?: string}}} */ (navigator); // not everywhere
   let type = connection?.type;
   connection?.addEventListener?.('change', () => {
-    // It also fires at each new estimate of how fast the network is.
+    // It also fires at each new estimate of how fast the network is, and another may be of the same type.
     const was = type;
     type = connection.type;
-    if (type !== was) listener();
+    listener(type !== was);
   }, { signal });
 }
 

@@ -41,6 +41,7 @@ const PROTOCOL = 2; // 1 had one room, and no kinds of messages
 const OTHER_PROTOCOL = 'Its page is of another version of Drawbridge: one of the two has to be loaded again.';
 const RELAY_AFTER_MS = 15_000;
 const ABSENT_MS = 5_000;
+const PROBE_MS = 2_000;
 const OFFSET_BYTES = 8;
 const PIECE_MAX = 65_536;
 const BUFFER_HIGH = 262_144; // a channel's buffer is the browser's, and too much in it ends the channel
@@ -70,6 +71,7 @@ const RELAY_AGAIN_MAX_MS = 30_000;
  * @property {(module: string, payload: any) => void} control  what a module of the other end has said to ours
  * @property {(number: number, bytes: Uint8Array) => void} chunk
  * @property {() => void} changed  what is public of the peer has
+ * @property {() => void} lost     its path has gone, or our network
  * @property {() => void} opened   the other end's page is known
  * @property {() => void} gone     it left, and its channel, too
  * @property {() => void} anew     the other end is another page: what it was sent is lost to it
@@ -113,7 +115,7 @@ export class Link {
   #wasOpen = false;
   #pumpScheduled = false;
   #unanswered = 0; // how often it was asked in vain
-  #timers = { relayAfter: 0, absent: 0, ack: 0, relay: 0 };
+  #timers = { relayAfter: 0, absent: 0, ack: 0, relay: 0, probe: 0 };
   #relayed = { sent: 0, received: 0 }; // bytes, for stats()
   #begun = Date.now();
   /** @type {import('./stats.js').Meter | null} */
@@ -165,6 +167,7 @@ export class Link {
       withdraw,
       iceServers,
       changed: () => this.#changed(),
+      lost: this.#hooks.lost,
       message: (data) => this.#channelMessage(data),
       low: () => this.#pump(),
     });
@@ -243,6 +246,17 @@ export class Link {
   #goneUnlessHeard() {
     clearTimeout(this.#timers.absent);
     this.#timers.absent = setTimeout(this.#hooks.gone, ABSENT_MS);
+  }
+
+  /** Our network is another now. A path that has gone with the old one seems to be there for seconds: it is tried. */
+  hurry() {
+    if (!this.#isUp) {
+      this.#connection?.hurry();
+      return;
+    }
+    this.#sendStatus('channel', 'ask');
+    clearTimeout(this.#timers.probe);
+    this.#timers.probe = setTimeout(() => this.#connection?.hurry(true), PROBE_MS);
   }
 
   /**
@@ -475,6 +489,10 @@ export class Link {
     if (typeof data === 'string') {
       const status = parse(data);
       if (status) this.#receiveStatus(status, 'channel');
+      if (status?.why === 'answer') {
+        clearTimeout(this.#timers.probe);
+        this.#connection?.works();
+      }
       if (status?.why === 'answer' && this.#absent) {
         this.#absent = 'answered';
         clearTimeout(this.#timers.absent);

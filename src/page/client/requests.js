@@ -69,11 +69,13 @@ export async function refusal(response) {
  * @param {() => boolean} wanted
  * @param {() => Promise<T>} attempt
  * @param {(error: Error) => void} [failed]  each time, before the next
- * @param {{ms?: number, times?: number}} [max]  for so long, and so often
+ * @param {{ms?: number, times?: number, wait?: (ms: number) => Promise<void | boolean>}} [how]  for so long, and so often;
+ *     wait: before the next, where the server does not say how long. True: the waits are short again
  * @returns {Promise<T>}
  */
-export async function persist(wanted, attempt, failed = () => {}, { ms = Infinity, times = Infinity } = {}) {
+export async function persist(wanted, attempt, failed = () => {}, { ms = Infinity, times = Infinity, wait = pause } = {}) {
   const end = Date.now() + ms;
+  let fails = 0;
   for (let n = 0; ; n++) {
     let after = 0;
     let last;
@@ -87,7 +89,8 @@ export async function persist(wanted, attempt, failed = () => {}, { ms = Infinit
       after = refused ? error.retryAfter : 0;
       if (wanted()) failed(last);
     }
-    if (wanted()) await pause(after ? after * (1 + Math.random() / 4) : backoff(n));
+    if (wanted() && after) await pause(after * (1 + Math.random() / 4));
+    else if (wanted()) fails = await wait(backoff(fails)) ? 0 : fails + 1;
     if (!wanted()) throw new Refusal(0, 'This request is no longer needed.');
     // After the wait, in which a computer may have slept.
     if (n + 1 >= times || Date.now() >= end) throw last instanceof Refusal ? last : new Refusal(0, last.message);
@@ -110,6 +113,31 @@ export function pause(ms) {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
+}
+
+/** Waits that end before their time when the network is back. */
+export class Waits {
+  /** @type {Set<() => void>} */
+  #ends = new Set();
+
+  /**
+   * @param {number} ms
+   * @returns {Promise<boolean>} whether it was ended
+   */
+  pause = (ms) => new Promise((resolve) => {
+    const over = (/** @type {boolean} */ isEnded) => {
+      clearTimeout(timer);
+      this.#ends.delete(end);
+      resolve(isEnded);
+    };
+    const end = () => over(true);
+    const timer = setTimeout(over, ms, false);
+    this.#ends.add(end);
+  });
+
+  end() {
+    for (const end of [...this.#ends]) end();
+  }
 }
 
 /** @typedef {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} Deferred */

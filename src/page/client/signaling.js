@@ -10,7 +10,7 @@
 import { Emitter, onNetworkChange } from './events.js';
 import { Membership } from './membership.js';
 import { Outbox } from './outbox.js';
-import { Refusal, asError, ask, deferred, pause, persist, refusal } from './requests.js';
+import { Refusal, Waits, asError, ask, deferred, pause, persist, refusal } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MAX, acquirePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
@@ -40,6 +40,7 @@ const FULL_MS = 3_000;
 const LEAVE_MS = 5_000;
 /** The server knows what it answered for five minutes; so long a repeat does no harm, and who is away is gone by then. */
 const RELAY_MAX = { ms: 270_000, times: 300 };
+const ADDRESS_MS = 5_000;
 
 const ROOM = /^[\w-]{1,64}$/;
 const UNREACHED = 'The server cannot be reached.';
@@ -68,6 +69,12 @@ export class Signaling extends Emitter {
   /** By id, in any room: the same object for as long as it is the same page. @type {Map<string, object>} */
   #present = new Map();
   #era = 0; // counts open() and close(): what began in an earlier one is over
+  #waits = new Waits(); // of what has failed
+  /** Ours, as the server saw it. @type {string | null} */
+  #address = null;
+  #isAddressOld = false; // there is another stream since
+  #addressAskedAt = -Infinity;
+  #addressTimer = 0;
   /** @type {AbortController | null} */
   #listening = null;
 
@@ -80,10 +87,12 @@ export class Signaling extends Emitter {
     this.#base = base;
     this.#ready = ready;
     const failed = (/** @type {Error} */ error) => this.#accessFailed(error);
-    this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#identityChanged() });
+    this.#tokens = new Tokens({ base, username, access, failed, changed: () => this.#identityChanged(), wait: this.#waits.pause });
     this.#stream = new Stream(base, this.#tokens, ['add-peer', 'remove-peer', 'disconnect', ...events], {
       heard: (event, data) => this.#dispatch(event, data),
       down: (failed) => this.#streamDown(failed),
+      quiet: () => this.doubtNetwork(),
+      slept: () => this.#networkChanged(),
       silent: () => this.#streamSilent(),
       refused: (error) => this.#refused(error),
     });
@@ -96,12 +105,20 @@ export class Signaling extends Emitter {
     const { signal } = this.#listening = new AbortController();
     addEventListener('pagehide', () => this.#pageHidden(), { signal });
     // What was frozen, or moved to another network, may hold a stream that is dead.
-    document.addEventListener('resume', () => this.#stream.wake(false), { signal });
-    document.addEventListener('visibilitychange', () => document.hidden || this.#stream.wake(false), { signal });
-    onNetworkChange(() => {
-      this.#stream.wake(true);
-      this.emit('network', {});
-    }, signal);
+    document.addEventListener('resume', () => this.#wake(false), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || this.#wake(false), { signal });
+    onNetworkChange((surely) => (surely ? this.#wake(true) : this.doubtNetwork()), signal);
+  }
+
+  /** @param {boolean} surely */
+  #wake(surely) {
+    if (this.#stream.wake(surely)) this.#networkChanged();
+  }
+
+  #networkChanged() {
+    if (navigator.onLine === false) return; // it is no use yet
+    this.#waits.end();
+    this.emit('network', {});
   }
 
   get user() {
@@ -264,7 +281,30 @@ export class Signaling extends Emitter {
   /** @returns {Promise<{iceServers: RTCIceServer[], lasts: number}>} lasts: in milliseconds */
   async ice() {
     const answer = await this.#request('GET', 'ice', { wanted: this.#thisEra() });
+    this.#noteAddress(answer.address);
     return { iceServers: answer.iceServers, lasts: this.#tokens.timeLeft(answer.expires) };
+  }
+
+  /**
+   * The network may be another, as nobody tells for certain: the server sees it. It is asked once in 5 s at most.
+   * @param {number} [delay]
+   */
+  doubtNetwork(delay = 0) {
+    const thisEra = this.#thisEra();
+    this.#addressTimer ||= setTimeout(async () => {
+      this.#addressTimer = 0;
+      this.#addressAskedAt = Date.now();
+      const { address } = await this.#askOnce('GET', 'ice').catch(() => ({}));
+      if (thisEra()) this.#noteAddress(address);
+    }, Math.max(delay, Math.min(this.#addressAskedAt + ADDRESS_MS - Date.now(), ADDRESS_MS)));
+  }
+
+  /** @param {unknown} address  null where proxies are not certain of it; an older server does not say */
+  #noteAddress(address) {
+    if (typeof address !== 'string') return;
+    if (this.#address && address !== this.#address && !this.#isAddressOld) this.#wake(true);
+    this.#address = address;
+    this.#isAddressOld = false;
   }
 
   // --- the stream ---
@@ -302,12 +342,15 @@ export class Signaling extends Emitter {
   /** @param {{resumed: boolean, rooms: string[]}} data */
   #streamConnected({ resumed, rooms }) {
     this.#tokens.renewInTime();
+    this.#waits.end();
+    if (this.#address && this.#isAddressOld) this.doubtNetwork(Math.random() * ADDRESS_MS);
     for (const room of this.rooms.values()) room.connected(resumed, rooms.includes(room.name));
     this.#settle();
   }
 
   /** @param {boolean} failed */
   #streamDown(failed) {
+    this.#isAddressOld = true; // the next stream takes the network that there is then
     if (this.state === 'connected') this.#setState('reconnecting');
     if (failed) this.#requestFailed();
   }
@@ -444,7 +487,7 @@ export class Signaling extends Emitter {
   #persist(wanted, attempt, max) {
     return persist(wanted, attempt, (error) => {
       if (!(error instanceof Refusal && error.status === 401)) this.#requestFailed(error);
-    }, max);
+    }, { ...max, wait: this.#waits.pause });
   }
 
   /**
@@ -492,6 +535,8 @@ export class Signaling extends Emitter {
     this.#era++;
     this.#stream.close();
     this.#tokens.stop();
+    clearTimeout(this.#addressTimer);
+    this.#addressTimer = 0;
     this.#release?.();
     this.#release = null;
     this.#listening?.abort();

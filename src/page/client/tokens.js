@@ -46,6 +46,7 @@ export class Tokens {
   #access;
   #failed;
   #changed;
+  #wait;
   #store;
   #number;
   /** @type {Held | null} */
@@ -60,15 +61,16 @@ export class Tokens {
 
   /**
    * @param {{base: URL, username?: string, access?: (old: Pass | null) => Promise<Pass>,
-   *     failed: (error: Error) => void, changed: () => void}} options
-   *     changed: we are somebody else now
+   *     failed: (error: Error) => void, changed: () => void, wait?: (ms: number) => Promise<boolean>}} options
+   *     changed: we are somebody else now; wait: before it is tried again
    */
-  constructor({ base, username, access, failed, changed }) {
+  constructor({ base, username, access, failed, changed, wait }) {
     this.username = username;
     this.#base = base;
     this.#access = access ?? ((old) => this.#post(old?.token ?? null));
     this.#failed = failed;
     this.#changed = changed;
+    this.#wait = wait;
     this.#number = lowestNumber(base.href);
     this.#store = `drawbridge ${base.href}${this.#number ? ` ${this.#number}` : ''}`;
     this.inherit();
@@ -161,7 +163,7 @@ export class Tokens {
   async #ask() {
     const era = this.#era;
     const known = this.user?.id;
-    const pass = await persist(() => era === this.#era, () => this.#access(this.#pass), this.#failed);
+    const pass = await persist(() => era === this.#era, () => this.#access(this.#pass), this.#failed, { wait: this.#wait });
     this.#pass = { ...pass, arrived: Date.now(), share: 0.5 + Math.random() / 6 };
     this.#shortRenewals = this.#isShort ? this.#shortRenewals + 1 : 0;
     if (known && known !== pass.user.id) this.#changed();

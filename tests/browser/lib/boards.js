@@ -25,9 +25,10 @@ export const WAIT_MS = 15_000 + steps(200);
 /** What is told at once is seen within it: before any grace is over. */
 export const SOON_MS = 3_000 + steps(10);
 
-/** The profile is a new one, in a temporary folder that goes with the browser. */
-export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 4 * WAIT_MS });
+/** The profile is a new one, in a temporary folder that goes with the browser.
+ *  @param {import('playwright-core').LaunchOptions} [options] */
+export function launch(options) {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 4 * WAIT_MS, ...options });
 }
 
 /** Somebody's browser, of which everything is waited for as long as elsewhere here. */

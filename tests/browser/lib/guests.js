@@ -38,18 +38,24 @@ export class Pages {
     response.end(searchParams.has('example') ? example(searchParams.get('example'))
       : searchParams.has('site') ? site(searchParams.get('site')) : PAGE);
   });
+  #host;
   /** @type {number} */ #port;
 
-  static async start() {
-    const pages = new Pages();
-    await new Promise((resolve) => { pages.#server.listen(0, '127.0.0.1', () => resolve(true)); });
+  constructor(host) {
+    this.#host = host;
+  }
+
+  /** @param {string} [host]  the address where they are */
+  static async start(host = SECURE) {
+    const pages = new Pages(host);
+    await new Promise((resolve) => { pages.#server.listen(0, host, () => resolve(true)); });
     pages.#port = /** @type {import('node:net').AddressInfo} */ (pages.#server.address()).port;
     return pages;
   }
 
-  get origins() { return [SECURE, INSECURE].map((host) => `http://${host}:${this.#port}`); }
+  get origins() { return [this.#host, INSECURE].map((host) => `http://${host}:${this.#port}`); }
 
-  url(base, host) {
+  url(base, host = this.#host) {
     return `http://${host}:${this.#port}/?module=${encodeURIComponent(new URL('static/drawbridge.js', base).href)}`;
   }
 

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { missing } from '../../http/lib/programs.js';
 import { Site } from '../../http/lib/site.js';
 import { Board, CHROMIUM, launch, newContext, WAIT_MS } from './boards.js';
-import { Guest, Pages, SECURE } from './guests.js';
+import { Guest, Pages } from './guests.js';
 import { Proxy } from './proxy.js';
 
 /** @type {[string, string][]} */
@@ -15,13 +15,13 @@ const SERVERS = [['lighttpd', '/'], ['apache', '/draw/']];
 /**
  * @param {string} name
  * @param {{settings?: object, allowed?: RegExp[], together?: boolean,
- *     servers?: [string, string][], redis?: () => Promise<RedisServer>, skip?: string}} options
- *     redis: starts one of the test's own, room.redis; allowed: lines in logs;
+ *     servers?: [string, string][], host?: string, redis?: () => Promise<RedisServer>, skip?: string}} options
+ *     host: the address of servers and pages; redis: starts one of the test's own, room.redis; allowed: lines in logs;
  *     together: the tests wait a lot and share nothing, so they wait at the same time;
  *     skip: why it cannot be tried here
  * @param {(test: (title: string, run: (room: Room) => Promise<void>) => void) => void} define
  */
-export function suite(name, { settings, allowed, together, servers = SERVERS, redis, skip = missing(CHROMIUM) }, define) {
+export function suite(name, { settings, allowed, together, servers = SERVERS, host, redis, skip = missing(CHROMIUM) }, define) {
   describe(`${name} (chromium)`, { skip }, () => {
     let site = new Site();
     /** @type {import('playwright-core').Browser} */ let browser;
@@ -31,9 +31,9 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, re
     const spare = [];
 
     before(async () => {
-      pages = await Pages.start();
+      pages = await Pages.start(host);
       server = await redis?.();
-      site = await Site.start({ servers, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
+      site = await Site.start({ servers, host, redis: server?.url, settings: { ORIGINS: pages.origins.join(' '), ...settings } });
       browser = await launch();
     }, { timeout: 10 * WAIT_MS });
 
@@ -114,7 +114,7 @@ export class Room {
    *     prepare?: () => void, join?: boolean}} [how]  page: of another browser; base: where to Drawbridge; options: of
    *     the module
    */
-  async guest(username, { host = SECURE, context, page, base, options, prepare, join = true } = {}) {
+  async guest(username, { host, context, page, base, options, prepare, join = true } = {}) {
     const { servers } = this.site;
     const to = base ?? servers[this.#opened++ % servers.length].base;
     if (page) this.#pages.push(page);

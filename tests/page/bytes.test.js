@@ -1,7 +1,9 @@
 // bytes.test.js - messages as bytes, over ways that lose, double and reorder.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MESSAGE_MAX, Quota, Receiver, Sender, decodeData, encodeData as encode, fromBase64, toBase64 } from '../../src/page/client/bytes.js';
+import {
+  KIND, MESSAGE_MAX, OFFSET_BYTES, Quota, Receiver, Sender, decodeData, encode as encodeKind, encodeData as encode, fromBase64, toBase64,
+} from '../../src/page/client/bytes.js';
 import { collectGarbage } from './lib/garbage.js';
 import { dice } from './lib/webrtc.js';
 
@@ -59,7 +61,7 @@ test('whatever pieces, repetitions and gaps: each message once, in order', () =>
     let next = 0;
     while (other.received < sender.end) {
       next = Math.max(next, sender.acked);
-      const piece = sender.slice(next, 1 + random(200));
+      const piece = sender.slice(next, 1 + random(200)).subarray(OFFSET_BYTES);
       const lost = random(4) === 0;
       if (!lost) got.push(...other.receive(next, piece).map(dataOf));
       next += piece.length;
@@ -89,13 +91,44 @@ test('what was sent is done when it has arrived, and not before', async () => {
   assert.deepEqual(done, ['a', 'b', 'gone']);
 });
 
+test('a message that fits into a piece is not cut, and a long one not copied', () => {
+  const sender = new Sender();
+  const lengths = [100, 100, 900, 20, 600, 1_200, 30];
+  const messages = lengths.map((length) => encode(new Uint8Array(length - encode('').length)));
+  for (const message of messages) sender.push(message);
+  const pieces = [];
+  for (let at = 0; at < sender.end;) {
+    const piece = sender.slice(at, 1_000);
+    pieces.push(piece);
+    at += piece.length - OFFSET_BYTES;
+  }
+  assert.deepEqual(pieces.map(({ length }) => length - OFFSET_BYTES), [200, 900, 1_000, 850]);
+  assert.deepEqual(pieces.map(({ buffer }) => messages.findIndex((message) => message.buffer === buffer)), [-1, 2, -1, -1]);
+  assert.deepEqual(Buffer.concat(pieces.map((piece) => piece.subarray(OFFSET_BYTES))), Buffer.concat(messages));
+});
+
+test('what comes in one piece is copied where it is the page’s, who may want its buffer, and nowhere else', () => {
+  const chunk = encodeKind(KIND.chunk, new Uint8Array([1, 2, 3]));
+  const bytes = encode(new Uint8Array([4, 5]));
+  const piece = Uint8Array.from([...chunk, ...bytes, ...chunk]);
+  const whole = receiver().receive(0, piece).map(({ content }) => content);
+  assert.deepEqual(whole.map((content) => [...content]), [[1, 2, 3], [4, 5], [1, 2, 3]]);
+  assert.deepEqual(whole.map(({ buffer }) => buffer === piece.buffer), [true, false, true]);
+  assert.equal(whole[1].buffer.byteLength, 2);
+  for (let cut = 1; cut < piece.length; cut++) {
+    const other = receiver();
+    const parts = [...other.receive(0, piece.subarray(0, cut)), ...other.receive(cut, piece.subarray(cut))];
+    assert.deepEqual(parts.map(({ content }) => [...content]), [[1, 2, 3], [4, 5], [1, 2, 3]], `${cut}`);
+  }
+});
+
 test('a piece in the middle of a message that is half confirmed', () => {
   const sender = new Sender();
   sender.push(encode('abcdef'));
   sender.push(encode('gh'));
   sender.ack(8);
-  assert.deepEqual([...sender.slice(8, 100)], [...encode('abcdef').subarray(8), ...encode('gh')]);
-  assert.deepEqual([...sender.slice(9, 2, 3)], [0, 0, 0, ...encode('abcdef').subarray(9, 11)]);
+  assert.deepEqual([...sender.slice(8, 100).subarray(OFFSET_BYTES)], [...encode('abcdef').subarray(8), ...encode('gh')]);
+  assert.deepEqual([...sender.slice(9, 2)], [0, 0, 0, 0, 0, 0, 0, 0, ...encode('abcdef').subarray(9, 11)]);
 });
 
 test('strange offsets are nothing', () => {
@@ -181,7 +214,7 @@ test('what the other end does not take is taken back before anything is sent, an
   const sender = new Sender();
   const sent = ['a', 'too long', 'b'].map((message) => sender.push(encode(message)));
   sender.failLonger(3, new Error('too long'));
-  assert.deepEqual([...sender.slice(0, 100)], [...encode('a'), ...encode('b')]);
+  assert.deepEqual([...sender.slice(0, 100).subarray(OFFSET_BYTES)], [...encode('a'), ...encode('b')]);
   sender.ack(12);
   assert.deepEqual((await Promise.allSettled(sent)).map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
 });

@@ -12,6 +12,8 @@
 import { firstIndex } from './search.js';
 
 const HEAD_BYTES = 5;
+/** Before a message there is room for the offset at which it goes, so that a long one can be sent without a copy. */
+export const OFFSET_BYTES = 8;
 export const MESSAGE_MAX = 256 * 1024 * 1024;
 
 /** What a message is. All from `room` on are between the two modules, and not the page's. */
@@ -93,8 +95,8 @@ export function encodeText(kind, text) {
  */
 export function encode(kind, ...parts) {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const message = new Uint8Array(HEAD_BYTES + length);
-  new DataView(message.buffer).setUint32(0, length);
+  const message = new Uint8Array(new ArrayBuffer(OFFSET_BYTES + HEAD_BYTES + length), OFFSET_BYTES);
+  new DataView(message.buffer).setUint32(OFFSET_BYTES, length);
   message[4] = kind;
   let at = HEAD_BYTES;
   for (const part of parts) {
@@ -145,22 +147,39 @@ export class Sender {
   }
 
   /**
-   * A copy of at most so many bytes from an offset on, not before `acked`, with room for a head.
+   * At most so many bytes from an offset on, not before `acked`, with room for the offset before them. Who changes more of it
+   * changes messages. A message that fits into one piece is not cut in two: so neither end need copy it.
    * @param {number} from
    * @param {number} max
-   * @param {number} [head]
+   * @returns {Uint8Array<ArrayBuffer>}
    */
-  slice(from, max, head = 0) {
-    const length = Math.min(max, this.end - from);
-    const piece = new Uint8Array(head + length);
-    for (let i = this.#find(from), filled = 0; filled < length; i++) {
-      const { at, bytes } = this.#messages[i];
-      const start = from + filled - at;
-      const part = bytes.subarray(start, start + length - filled);
-      piece.set(part, head + filled);
+  slice(from, max) {
+    const first = this.#find(from);
+    const { at, bytes } = this.#messages[first];
+    if (at === from && bytes.length <= max && bytes.length > max / 2) {
+      return new Uint8Array(/** @type {ArrayBuffer} */ (bytes.buffer), bytes.byteOffset - OFFSET_BYTES, OFFSET_BYTES + bytes.length);
+    }
+    const length = this.#uncut(from, Math.min(max, this.end - from), max);
+    const piece = new Uint8Array(OFFSET_BYTES + length);
+    for (let i = first, filled = 0; filled < length; i++) {
+      const message = this.#messages[i];
+      const start = from + filled - message.at;
+      const part = message.bytes.subarray(start, start + length - filled);
+      piece.set(part, OFFSET_BYTES + filled);
       filled += part.length;
     }
     return piece;
+  }
+
+  /**
+   * So many bytes from an offset on, or fewer, where the last message in them would be cut, and fits into a piece of its own.
+   * @param {number} from
+   * @param {number} length
+   * @param {number} max
+   */
+  #uncut(from, length, max) {
+    const { at, bytes } = this.#messages[this.#find(from + length - 1)];
+    return at > from && at + bytes.length > from + length && bytes.length <= max ? at - from : length;
   }
 
   /**
@@ -258,7 +277,8 @@ export class Receiver {
   #head = new Uint8Array(HEAD_BYTES);
   #filled = 0; // of the head
   #length = 0; // of the message's content
-  #content = NOTHING; // as much room as was needed until now
+  /** As much room as was needed until now; or a part of what came. @type {Uint8Array} */
+  #content = NOTHING;
   #collected = 0; // bytes of it that are here
 
   /**
@@ -272,7 +292,8 @@ export class Receiver {
   /**
    * @param {number} offset  of the first byte
    * @param {Uint8Array} bytes
-   * @returns {{kind: number, content: Uint8Array}[]} the messages that are whole by that
+   * @returns {{kind: number, content: Uint8Array}[]} the messages that are whole by that. The content of one between modules
+   *     may be a part of the bytes; of one of the page's it is a buffer's whole.
    */
   receive(offset, bytes) {
     // What is here already came another way, or again; what leaves a gap will come again.
@@ -323,16 +344,27 @@ export class Receiver {
   #collect(rest) {
     const part = rest.subarray(0, this.#length - this.#collected);
     const needed = this.#collected + part.length;
+    if (part.length === this.#length && this.#head[4] > KIND.room) this.#content = part; // it need not be copied
+    else if (!this.#keep(part, needed)) return 0;
+    this.#collected = needed;
+    return part.length;
+  }
+
+  /**
+   * @param {Uint8Array} part
+   * @param {number} needed  bytes, with those that are here
+   * @returns {boolean} whether it may
+   */
+  #keep(part, needed) {
     if (needed > this.#content.length) {
       const room = Math.min(this.#length, Math.max(2 * this.#content.length, needed));
-      if (!this.#options.quota.set(this, room)) return 0;
+      if (!this.#options.quota.set(this, room)) return false;
       const content = new Uint8Array(room);
       content.set(this.#content.subarray(0, this.#collected));
       this.#content = content;
     }
     this.#content.set(part, this.#collected);
-    this.#collected = needed;
-    return part.length;
+    return true;
   }
 
   #completeMessage() {

@@ -12,7 +12,7 @@
  */
 
 import {
-  KIND, MESSAGE_MAX, Receiver, Sender, decodeData, decodeText, encode, encodeText, fromBase64, isTaken, toBase64,
+  KIND, MESSAGE_MAX, OFFSET_BYTES, Receiver, Sender, decodeData, decodeText, encode, encodeText, fromBase64, isTaken, toBase64,
 } from './bytes.js';
 import { Connection } from './connection.js';
 import { Peer } from './peer.js';
@@ -42,11 +42,10 @@ const OTHER_PROTOCOL = 'Its page is of another version of Drawbridge: one of the
 const RELAY_AFTER_MS = 15_000;
 const ABSENT_MS = 5_000;
 const PROBE_MS = 2_000;
-const OFFSET_BYTES = 8;
-const PIECE_MAX = 65_536;
+const PIECE_MAX = 65_536 + 64; // a chunk of 64 KiB goes in one
 const BUFFER_HIGH = 262_144; // a channel's buffer is the browser's, and too much in it ends the channel
 const WINDOW = 4 * 1024 * 1024; // sent and not yet confirmed
-const ACK_BYTES = 262_144;
+const ACK_BYTES = 524_288;
 const ACK_MS = 50;
 const PENDING_MAX = 256 * 1024 * 1024;
 const CHUNK_HEAD_BYTES = 4;
@@ -612,7 +611,7 @@ export class Link {
     const { messageMax, up } = connection;
     const window = Math.min(this.#sender.end, this.#sender.acked + WINDOW);
     while (up && this.#next < window && connection.buffered < BUFFER_HIGH) {
-      const piece = this.#sender.slice(this.#next, Math.min(messageMax - OFFSET_BYTES, PIECE_MAX), OFFSET_BYTES);
+      const piece = this.#sender.slice(this.#next, Math.min(messageMax - OFFSET_BYTES, PIECE_MAX));
       new DataView(piece.buffer).setFloat64(0, this.#next);
       if (!connection.send(piece)) return;
       this.#next += piece.length - OFFSET_BYTES;
@@ -623,7 +622,7 @@ export class Link {
     const window = Math.min(this.#sender.end, this.#sender.acked + RELAY_WINDOW);
     while (this.#next < window) {
       const offset = this.#next;
-      const piece = this.#sender.slice(offset, this.#piece);
+      const piece = this.#sender.slice(offset, this.#piece).subarray(OFFSET_BYTES);
       this.#next += piece.length;
       this.#relayed.sent += piece.length;
       this.#relay({ status: this.#status(), offset, bytes: toBase64(piece) }, (error) => {

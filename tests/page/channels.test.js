@@ -39,6 +39,7 @@ class Page {
       chunk() {},
       changed() {},
       opened: () => this.channels.opened(link),
+      ended() {},
       gone() {},
       anew: () => this.channels.reset(link),
     });
@@ -92,7 +93,7 @@ class World {
     const page = new Page(this, name);
     this.#pages.get(name)?.close();
     this.#pages.set(name, page);
-    for (const room of rooms) page.rooms.set(room, new Room(room, { leave() {}, channels: async () => page.channels }));
+    for (const room of rooms) page.rooms.set(room, new Room(room, { leave() {}, transfers: null, channels: async () => page.channels }));
     setMaxListeners(0, ...page.rooms.values());
     for (const other of this.#pages.values()) {
       if (other === page) continue;

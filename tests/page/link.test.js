@@ -36,7 +36,7 @@ class World {
   begin(name, offers) {
     const other = name === 'ann' ? 'bob' : 'ann';
     const got = [];
-    const one = { got, heard: [], sent: 0, anew: 0, opened: 0, states: [], rooms: new Set(['tea']) };
+    const one = { got, heard: [], sent: 0, anew: 0, opened: 0, ended: [], states: [], rooms: new Set(['tea']) };
     this.#ends[name] = one;
     const maxReceive = name === 'bob' ? this.#maxReceive : MESSAGE_MAX;
     one.link = new Link({ id: other, polite: name === 'ann', maxReceive, quota: new Quota(MESSAGE_MAX) }, {
@@ -54,6 +54,7 @@ class World {
       changed: () => one.states.push(one.link.peer.state),
       lost() {},
       opened: () => { one.opened += 1; },
+      ended: (why) => one.ended.push(why.message),
       gone() {},
       anew: () => {
         one.anew += 1;
@@ -302,6 +303,7 @@ test('pages of different versions exchange nothing, and each says so', async () 
     assert.deepEqual(['ann', 'bob'].map((name) => world.of(name).link.peer.detail), [detail, detail]);
     assert.deepEqual(await fates(world, [waiting, world.of('ann').link.send('tea', encodeData('y'))]), [`0 ${detail}`, `0 ${detail}`]);
     assert.deepEqual([world.of('ann').got, world.of('bob').got], [[], []]);
+    assert.deepEqual([world.of('ann').ended, world.of('bob').ended], [[detail], [detail]]);
     world.close();
     net.reset();
   }
@@ -407,6 +409,7 @@ test('who sends too much all the same is not listened to any more, hears of it, 
   assert.match((await fates(world, [ann.link.send('tea', encodeData('two'))]))[0], /^413 This peer takes nothing of this page any more/);
   assert.match(bob.link.peer.detail, /^It sent a message of 101 bytes, and 100 are taken\. /);
   assert.ok(bob.states.length > told, 'bob was told that it changed');
+  for (const { ended, link } of [ann, bob]) assert.equal(ended.length, 1, `what is under way with ${link.peer.id} ends`);
   assert.match((await fates(world, [ann.link.send('tea', encodeData('three'))]))[0], /^413 /);
   assert.deepEqual(await fates(world, [bob.link.send('tea', encodeData('four'))]), ['arrived']);
   assert.deepEqual([states(world), bob.got, ann.got], ['open,open', ['one'], ['four']]);

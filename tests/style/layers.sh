@@ -76,7 +76,7 @@ row client events random requests search stats
 row client names
 row client bytes connection ice pace peer secret tabs tokens
 row client datagrams link membership outbox seal stream
-row client channel
+row client channel transfer
 row client channel-end
 row client channels
 row client modules room signaling

@@ -22,8 +22,9 @@ import { Refusal, deferred } from './requests.js';
 import { Room } from './room.js';
 import { checkSecret, newSecret } from './secret.js';
 import { Signaling } from './signaling.js';
+import { Incoming, Transfers } from './transfer.js';
 
-export { Peer, Refusal, Room, newSecret };
+export { Incoming, Peer, Refusal, Room, newSecret };
 
 /**
  * @typedef {import('./signaling.js').State} State
@@ -32,6 +33,7 @@ export { Peer, Refusal, Room, newSecret };
  * @typedef {import('./room.js').SendOptions} SendOptions
  * @typedef {import('./room.js').Arrivals} Arrivals
  * @typedef {import('./room.js').Failure} Failure
+ * @typedef {import('./transfer.js').SendProgress} SendProgress
  * @typedef {import('./tokens.js').Pass} Pass
  *
  * @typedef {object} Options
@@ -54,7 +56,7 @@ export { Peer, Refusal, Room, newSecret };
  * @property {{peer: Peer, room: Room}} join  somebody is in a room: send() may begin
  * @property {{peer: Peer, room: Room}} leave  and is not any more
  * @property {{peer: Peer}} peer  its state, path, name, data or detail is another
- * @property {{data: any, peer: Peer, room: Room}} data  a text, bytes as Uint8Array, or JSON
+ * @property {{data: any, peer: Peer, room: Room}} data  a text, bytes as Uint8Array, JSON, or an Incoming
  * @property {{name: string, data: any}} event  what the site's own server has sent
  */
 
@@ -79,6 +81,7 @@ export class Drawbridge extends Emitter {
   #names;
   /** @type {import('./seal.js').Seal | null} */
   #seal = null;
+  #transfers;
   #quota = new Quota(COLLECTED_MAX);
   /** By id. @type {Map<string, Link>} */
   #links = new Map();
@@ -104,6 +107,8 @@ export class Drawbridge extends Emitter {
     this.#signaling = signaling;
     this.#modules = new Modules(() => this.#links.values());
     this.#names = new Names(() => signaling.rooms.values(), (id, name) => this.#links.get(id)?.peer.rename(name));
+    this.#transfers = new Transfers({ blobMax: maxReceive, incoming: (incoming, link, room) => this.#coming(incoming, link, room) });
+    this.#modules.add('transfer', this.#transfers);
     this.#modules.add('peer', {
       heard: (link, told) => this.#heardOf(link, told),
       opened: (link) => { if (this.#data !== undefined) link.control('peer', { data: this.#data }); },
@@ -291,7 +296,9 @@ export class Drawbridge extends Emitter {
 
   /** @param {string} name */
   #room(name) {
-    const room = this.#rooms.get(name) ?? new Room(name, { leave: () => this.#leave(name), channels: () => this.#modules.load('channels') });
+    const room = this.#rooms.get(name) ?? new Room(name, {
+      leave: () => this.#leave(name), transfers: this.#transfers, channels: () => this.#modules.load('channels'),
+    });
     this.#rooms.set(name, room);
     return room;
   }
@@ -465,6 +472,7 @@ export class Drawbridge extends Emitter {
       changed: () => link.rooms.size && this.#changed(link.peer), // else nobody knows of it yet, or any more
       lost: () => this.#signaling.doubtNetwork(),
       opened: () => this.#modules.tell('opened', link),
+      ended: (why) => this.#modules.tell('ended', link, why),
       gone: () => this.#drop(link),
       anew: () => this.#anew(link),
     });
@@ -553,6 +561,16 @@ export class Drawbridge extends Emitter {
     room.emit('data', details);
     this.emit('data', details);
     return true;
+  }
+
+  /**
+   * @param {Incoming} incoming
+   * @param {Link} link
+   * @param {string} room
+   */
+  #coming(incoming, link, room) {
+    if (this.#signaling.rooms.has(room)) link.say(() => incoming, room);
+    else incoming.cancel('This page is not in that room.');
   }
 
   /**

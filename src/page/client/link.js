@@ -72,6 +72,7 @@ const RELAY_AGAIN_MAX_MS = 30_000;
  * @property {() => void} changed  what is public of the peer has
  * @property {() => void} lost     its path has gone, or our network
  * @property {() => void} opened   the other end's page is known
+ * @property {(why: Refusal) => void} ended  one of the two takes nothing of the other any more
  * @property {() => void} gone     it left, and its channel, too
  * @property {() => void} anew     the other end is another page: what it was sent is lost to it
  */
@@ -98,7 +99,7 @@ export class Link {
   #next = 0; // the offset that is to be sent next
   #saidRoom = ''; // in which what we send next would be
   #heardRoom = '';
-  /** @type {{kind: number, content: Uint8Array, room: string}[]} */
+  /** @type {{decode: () => any, room: string, bytes: number}[]} */
   #held = []; // what it said in rooms where we do not know of it yet
   #confirmed = 0; // what the other end was told that we have
   /** @type {Way} */
@@ -273,7 +274,7 @@ export class Link {
 
   /** The server has told of it in one more room: what it said there before is heard now. */
   entered() {
-    for (const { kind, content, room } of this.#held.splice(0)) this.#say(kind, content, room);
+    for (const { decode, room, bytes } of this.#held.splice(0)) this.say(decode, room, bytes);
   }
 
   /** @param {Refusal} [why]  nothing can be sent any more */
@@ -418,6 +419,7 @@ export class Link {
     if (to === this.#session && ended === true && !this.#ended) {
       this.#ended = new Refusal(413, `This peer takes nothing of this page any more: it was sent too much. Its most is ${this.#otherMax} bytes a message.`);
       this.#sender.fail(this.#ended);
+      this.#hooks.ended(this.#ended);
     }
     if (turn >= this.#otherEpoch) {
       this.#otherEpoch = turn;
@@ -438,7 +440,7 @@ export class Link {
    */
   #meetOther(protocol) {
     if (protocol !== undefined && !Number.isInteger(protocol)) return false;
-    this.#ended ??= new Refusal(0, OTHER_PROTOCOL);
+    if (!this.#ended) this.#hooks.ended(this.#ended = new Refusal(0, OTHER_PROTOCOL));
     this.#sender.fail(this.#ended);
     this.#saidRoom = '';
     this.complain(OTHER_PROTOCOL);
@@ -535,7 +537,7 @@ export class Link {
    */
   #heard(kind, content) {
     try {
-      if (kind < KIND.room) this.#say(kind, content, this.#heardRoom);
+      if (kind < KIND.room) this.say(() => decodeData(kind, content), this.#heardRoom, content.length);
       else if (kind === KIND.room) this.#heardRoom = decodeText(content);
       else if (kind === KIND.control) this.#hearControl(JSON.parse(decodeText(content)));
       else if (kind === KIND.chunk) this.#hearChunk(content);
@@ -556,15 +558,15 @@ export class Link {
   }
 
   /**
-   * A channel may be quicker than the server, which says who is in a room.
-   * @param {number} kind
-   * @param {Uint8Array} content
+   * It says something in a room. A channel may be quicker than the server, which says who is there.
+   * @param {() => any} decode
    * @param {string} room
+   * @param {number} [bytes]  that are held until then
    */
-  #say(kind, content, room) {
-    if (this.#hooks.data(() => decodeData(kind, content), room)) return;
-    const bytes = this.#held.reduce((sum, held) => sum + held.content.length, content.length);
-    if (this.#held.length < EARLY_MAX && bytes <= this.#maxReceive) this.#held.push({ kind, content, room });
+  say(decode, room, bytes = 0) {
+    if (this.#hooks.data(decode, room)) return;
+    const held = this.#held.reduce((sum, one) => sum + one.bytes, bytes);
+    if (this.#held.length < EARLY_MAX && held <= this.#maxReceive) this.#held.push({ decode, room, bytes });
   }
 
   #newReceiver() {
@@ -578,6 +580,7 @@ export class Link {
   #refuse(why) {
     this.complain(`${why} What it sends is not taken any more.`);
     this.#sendStatus(this.#using || 'channel');
+    this.#hooks.ended(new Refusal(413, this.peer.detail));
   }
 
   #confirmSoon() {

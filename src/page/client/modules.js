@@ -12,6 +12,7 @@
  * @property {(link: Link, number: number, bytes: Uint8Array) => void} [chunk]
  * @property {(link: Link, address: string, decode: () => any) => void} [said]  data that is not for all of a room
  * @property {(link: Link) => void} [opened]  the other end's page is known: it may be told things
+ * @property {(link: Link, why: Error) => void} [ended]  one of the two takes nothing of the other any more
  * @property {(link: Link) => void} [reset]   it is another page: what it was told, and has told, is over
  * @property {(link: Link) => void} [closed]  it has gone
  */
@@ -106,10 +107,11 @@ export class Modules {
   }
 
   /**
-   * @param {'opened' | 'reset' | 'closed'} happening
+   * @param {'opened' | 'ended' | 'reset' | 'closed'} happening
    * @param {Link} link
+   * @param {any} [why]
    */
-  tell(happening, link) {
-    for (const module of this.#made.values()) module[happening]?.(link);
+  tell(happening, link, why) {
+    for (const module of this.#made.values()) module[happening]?.(link, why);
   }
 }

@@ -5,6 +5,7 @@
 import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
 import { Emitter } from './events.js';
 import { Refusal } from './requests.js';
+import { isSource } from './transfer.js';
 
 const UNREAD_MAX = 10_000; // messages of one messages()
 
@@ -16,8 +17,8 @@ const UNREAD_MAX = 10_000; // messages of one messages()
  * @typedef {{peer: Peer, error: Error}} Failure
  * @typedef {{arrived: Peer[], failed: Failure[]}} Arrivals  of what was sent to several
  *
- * @typedef {object} SendOptions
- * @property {Peer | string | (Peer | string)[]} [to]  a peer or its id, or several; everybody who is in the room now if not given
+ * @typedef {{to?: Peer | string | (Peer | string)[]} & import('./transfer.js').SourceOptions} SendOptions
+ *     to: a peer or its id, or several; everybody who is in the room now if not given. The rest is of Blobs and streams.
  *
  * @typedef {Peer | string | (Peer | string)[] | SendOptions | undefined} Whom
  *
@@ -38,17 +39,20 @@ export class Room extends Emitter {
   detail = '';
   /** @type {Map<string, Link>} */
   #links = new Map();
+  #transfers;
   #leave;
   #channels;
 
   /**
    * @param {string} name
-   * @param {{leave: () => void, channels: () => Promise<import('./channels.js').Channels>}} bridge
+   * @param {{leave: () => void, transfers: import('./transfer.js').Transfers,
+   *     channels: () => Promise<import('./channels.js').Channels>}} bridge
    * @internal
    */
-  constructor(name, { leave, channels }) {
+  constructor(name, { leave, transfers, channels }) {
     super();
     this.name = name;
+    this.#transfers = transfers;
     this.#leave = leave;
     this.#channels = channels;
   }
@@ -66,13 +70,17 @@ export class Room extends Emitter {
   /**
    * Data of any size. To each peer it arrives once, and in the order of the calls, whichever way
    * it takes; what cannot go now waits.
+   *
+   * A Blob or a stream arrives as an Incoming, at the pace at which the other end reads it. A Blob goes to each peer at its
+   * own pace; a stream, which can be read once, to all at the pace of the slowest.
    * @overload
-   * @param {unknown} data  a string; bytes, which arrive as a Uint8Array; or JSON: a plain object, an array, a finite number,
-   *     true, false or null
+   * @param {unknown} data  a string; bytes, which arrive as a Uint8Array; JSON: a plain object, an array, a finite number,
+   *     true, false or null; a Blob, or a ReadableStream of Uint8Arrays
    * @param {Peer | string | SendOptions & {to: Peer | string}} to
-   * @returns {Promise<void>} once it has arrived, which is also when to send more of much. Rejected with a Refusal when
-   *     the peer goes first (404), or takes no message so long (413); with a TypeError where the data is nothing of these,
-   *     or a text with half of a surrogate pair.
+   * @returns {Promise<void>} once it has arrived, which is also when to send more of much; of a Blob or a stream, once the
+   *     page there has read all of it. Rejected with a Refusal when the peer goes first (404), takes no message so long
+   *     (413), or cancels (403); with the reason of the signal; with what the stream fails with; with a TypeError where the
+   *     data is nothing of these, or a text with half of a surrogate pair.
    */
   /**
    * To several: it is rejected only with a TypeError, and with a Refusal where nobody takes a message so long.
@@ -93,14 +101,25 @@ export class Room extends Emitter {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    let message;
+    let run;
     try {
-      message = encodeData(data);
+      run = this.#sending(data, to);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (contentLength(message) > MESSAGE_MAX) return Promise.reject(new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`));
-    return this.each(to, (link) => link.send(this.name, message));
+    return this.each(to, run);
+  }
+
+  /**
+   * @param {unknown} data
+   * @param {Whom} to
+   * @returns {(link: Link) => Promise<void>}
+   */
+  #sending(data, to) {
+    if (isSource(data)) return this.#transfers.from(data, { ...sendOptions(to), room: this.name });
+    const message = encodeData(data);
+    if (contentLength(message) > MESSAGE_MAX) throw new Refusal(413, `The most is ${MESSAGE_MAX} bytes.`);
+    return (link) => link.send(this.name, message);
   }
 
   /**

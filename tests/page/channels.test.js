@@ -40,6 +40,7 @@ class Page {
       changed() {},
       opened: () => this.channels.opened(link),
       ended() {},
+      lost() {},
       gone() {},
       anew: () => this.channels.reset(link),
     });

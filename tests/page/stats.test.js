@@ -101,7 +101,7 @@ test('a peer’s are those of its browser’s report, of an idle one there are n
     async getStats() { return new Map(report.map((one) => [one.id, one])); }
   });
   const link = new Link({ id: 'bob', polite: false, maxReceive: 1, quota: new Quota(1) }, {
-    relay: async () => {}, withdraw() {}, iceServers: async () => [], data: () => true, control() {}, chunk() {}, changed() {}, opened() {}, ended() {}, gone() {}, anew() {},
+    relay: async () => {}, withdraw() {}, iceServers: async () => [], data: () => true, control() {}, chunk() {}, changed() {}, lost() {}, opened() {}, ended() {}, gone() {}, anew() {},
   });
   const { peer } = link;
   assert.deepEqual(await peer.stats(), {

@@ -46,7 +46,7 @@ const IV_BYTES = 12;
 
 const HELLO_MS = 1_000; // between two of them: who is no member, too, can make us say one
 const STRANGER_MS = 30_000;
-const QUEUE_MAX = 512; // messages, while the other end has not said its challenge
+const UNSEALED_MAX = 512; // messages, while the other end has not said its challenge
 const UNOPENED_MAX = 1024 * 1024; // characters
 
 const utf8 = new TextEncoder();
@@ -223,7 +223,7 @@ class SealedRelay {
    */
   relay(event, data, urgent) {
     return new Promise((resolve, reject) => {
-      if (this.#queue.length >= QUEUE_MAX) return reject(notSent());
+      if (this.#queue.length >= UNSEALED_MAX) return reject(notSent());
       this.#queue.push({ text: JSON.stringify([event, data ?? null]), urgent, resolve, reject });
       if (this.#sending) this.#flush();
       else this.#sayHello();

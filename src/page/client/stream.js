@@ -20,7 +20,7 @@ const BEGIN_MS = 10_000;
 const QUIET_MS = 12_000;
 // So often the clock is looked at; a timer that is so late by it was stopped, or held back.
 const LOOK_MS = 5_000;
-const LATE_MS = 5_000;
+const STOPPED_MS = 5_000;
 
 export class Stream {
   #base;
@@ -168,7 +168,7 @@ export class Stream {
     const due = Date.now() + wait;
     this.#timer = setTimeout(() => {
       const left = rest - wait;
-      if (Date.now() > due + LATE_MS && this.wake(false)) {
+      if (Date.now() > due + STOPPED_MS && this.wake(false)) {
         this.#hooks.slept();
       } else if (left > 0) {
         this.#lookIn(left, half);

@@ -94,7 +94,7 @@ class World {
     const page = new Page(this, name);
     this.#pages.get(name)?.close();
     this.#pages.set(name, page);
-    for (const room of rooms) page.rooms.set(room, new Room(room, { leave() {}, transfers: null, channels: async () => page.channels }));
+    for (const room of rooms) page.rooms.set(room, new Room(room, { leave() {}, transfers: null, channels: async () => page.channels, media: async () => null }));
     setMaxListeners(0, ...page.rooms.values());
     for (const other of this.#pages.values()) {
       if (other === page) continue;

@@ -315,6 +315,8 @@ test('what is said in a room is heard there; in one where the other end has yet 
   for (const [room, text] of [['tea', 1], ['milk', 2], ['milk', 3], ['tea', 4], ['gone', 5]]) ann.link.send(room, encodeData(text));
   await world.until(() => bob.got.length === 2 && states(world) === 'open,open', 5);
   assert.deepEqual(bob.got, [1, 4]);
+  ann.link.send('milk', encode(KIND.json, new TextEncoder().encode('{'))); // none of ours
+  await world.until(() => ann.link.buffered === 0, 5);
   bob.rooms.add('milk');
   bob.link.entered();
   assert.deepEqual(bob.got, [1, 4, 2, 3]);

@@ -1,13 +1,18 @@
 // negotiation.test.js - two ends that negotiate, each failing at every step: in the end they are
-// connected. Time is ours, and RTCPeerConnection what the specification says of its states.
+// connected, and each has the tracks of the other. Time is ours, and RTCPeerConnection what the specification says of its states.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Connection } from '../../src/page/client/connection.js';
-import { FakeConnection, begin, end, makeConnectionsOf, net, tick, turns } from './lib/webrtc.js';
+import { Tracks } from '../../src/page/client/tracks.js';
+import { FakeConnection, FakeStream, FakeTrack, begin, dice, end, makeConnectionsOf, net, tick, turns } from './lib/webrtc.js';
 
 class World {
   delivered = 0;
   lost = 0;
+  /** What is said between them. @type {any[]} */ said = [];
+  /** Whether a message is lost. @type {(message: any) => boolean} */ loses = () => false;
+  /** What each publishes, also after its page was loaded anew. */
+  published = { ann: [], bob: [] };
   #ends = {};
   #queue = [];
 
@@ -19,7 +24,7 @@ class World {
 
   begin(name, offers) {
     const other = name === 'ann' ? 'bob' : 'ann';
-    const end = { connection: null };
+    const end = { connection: null, tracks: null, received: [], refusals: [] };
     this.#ends[name] = end;
     end.connection = new Connection({ offers, polite: name === 'ann' }, {
       signal: (event, data) => this.#queue.push({ to: other, from: end, event, data: structuredClone(data) }),
@@ -29,11 +34,39 @@ class World {
       lost: () => { this.lost++; },
       message() {},
       low() {},
+      media: () => { end.received = end.connection.received; },
+      refused: (why) => end.refusals.push(why),
     });
+    end.tracks = new Tracks(end.connection);
+    end.tracks.send(this.published[name]);
   }
 
   end(name) {
     return this.#ends[name].connection;
+  }
+
+  of(name) {
+    return this.#ends[name];
+  }
+
+  publish(name, published) {
+    this.published[name] = published;
+    this.#ends[name].tracks.send(published);
+  }
+
+  /** Whether what one publishes, and nothing else, is with the other, and really comes by what that was told of. */
+  has(name) {
+    const { received } = this.#ends[name === 'ann' ? 'bob' : 'ann'];
+    const published = this.published[name];
+    return received.length === published.length && published.every(({ track, about }) => received.some((one) => {
+      const pc = net.all.find(({ connectionState, receiving }) => connectionState !== 'closed' && receiving(one.track));
+      return one.about === about && pc?.comes(one.track) === track;
+    }));
+  }
+
+  /** Sections for tracks, of the larger description. */
+  get sections() {
+    return Math.max(...net.all.filter(({ connectionState }) => connectionState !== 'closed').map((pc) => pc.getTransceivers().length));
   }
 
   /** Its page is loaded anew: what was for it is lost, and the other is told. */
@@ -58,6 +91,8 @@ class World {
     const message = this.#queue.shift();
     if (!message) return false;
     this.delivered++;
+    if (this.loses(message)) return true;
+    this.said.push(message);
     const { to, event, data } = message;
     if (event === 'anew') {
       this.end(to).close();
@@ -73,7 +108,7 @@ class World {
   }
 
   get connected() {
-    return this.end('ann').up && this.end('bob').up;
+    return this.end('ann').up && this.end('bob').up && this.has('ann') && this.has('bob');
   }
 
   close() {
@@ -87,6 +122,11 @@ class World {
  * @typedef {((step: number) => void) & {done?: boolean}} At
  */
 
+/** What events and promises have to do is done. */
+async function settle() {
+  for (let i = 0; i < 3; i++) await turns();
+}
+
 /** Lets it go on; before each step `at` may do something. Returns the seconds until both are up.
  *  @param {World} world
  *  @param {number} seconds
@@ -95,9 +135,8 @@ async function run(world, seconds, at = () => {}) {
   for (let ms = 0; ms < seconds * 1000; ms += 250) {
     do {
       at(world.delivered);
-      await turns();
+      await settle();
     } while (world.deliver());
-    await turns();
     if (world.connected) at(Infinity); // it was over before that step
     if (world.connected && at.done !== false) return ms / 1000;
     tick(250);
@@ -268,5 +307,217 @@ test('no RTCPeerConnection at all: it is tried again, and found when it is there
   makeConnectionsOf(FakeConnection);
   for (const name of ['ann', 'bob']) world.end(name).hurry();
   assert.ok(await run(world, 90) <= 75);
+  world.close();
+});
+
+const NOTES = { about: 0 };
+
+/** Some tracks, each as one of a stream of its own. @param {string[]} kinds */
+function tracks(...kinds) {
+  return kinds.map((kind) => /** @type {any} */ ({ track: new FakeTrack(kind), stream: new FakeStream(), about: `${kind} ${++NOTES.about}` }));
+}
+
+const CAMERA = ['audio', 'video'];
+const offersIn = (said) => said.filter(({ data }) => data?.type === 'offer').length;
+
+test('tracks that are there already come with the first offer and its answer', async () => {
+  const world = new World();
+  for (const name of ['ann', 'bob']) world.publish(name, tracks(...CAMERA));
+  assert.equal(await run(world, 1), 0);
+  await run(world, 30, nothing);
+  assert.deepEqual([offersIn(world.said), world.sections], [1, 2], 'one offer, and both send by the same sections');
+  world.close();
+});
+
+test('tracks are published and taken back by either or both, at every step of what goes on', async () => {
+  for (const [why, names] of Object.entries({ 'one of them': ['ann'], 'the other': ['bob'], both: ['ann', 'bob'] })) {
+    for (let one = 0; one < 12; one++) {
+      for (let other = one; other < 12; other += 2) {
+        const world = new World();
+        const first = once(one, () => names.forEach((name) => world.publish(name, tracks(...CAMERA))));
+        const second = once(other, () => names.forEach((name) => world.publish(name, [...world.published[name].slice(1), ...tracks('video', 'video')])));
+        /** @type {At} */
+        const at = (now) => {
+          first(now);
+          second(now);
+          at.done = first.done && second.done;
+        };
+        at.done = false;
+        assert.ok(await run(world, 1, at) < 1, `${why}, at steps ${one} and ${other}`);
+        await run(world, 3, nothing);
+        assert.ok(world.connected && world.sections <= 4, `${why}, at steps ${one} and ${other}: ${world.sections} sections`);
+        assert.equal(net.all.length, 2);
+        for (const name of names) world.publish(name, []);
+        assert.equal(await run(world, 1), 0);
+        world.close();
+      }
+    }
+  }
+});
+
+for (const [what, failure] of Object.entries(FAILURES)) {
+  test(`one ${what}, at every step of a track's negotiation`, async () => {
+    for (const name of ['ann', 'bob']) {
+      for (let step = 0; step < 8; step++) {
+        const world = new World();
+        world.publish('bob', tracks('audio'));
+        await run(world, 1);
+        const from = world.delivered;
+        for (const other of ['ann', 'bob']) world.publish(other, [...world.published[other], ...tracks(...CAMERA)]);
+        const took = await run(world, 60, once(from + step, () => failure(world, name)));
+        assert.ok(took <= SECONDS[what], `${name}, step ${step}: ${took} s`);
+        world.close();
+      }
+    }
+  });
+}
+
+test('an offer or an answer that gets lost is made again, and what comes twice does no harm', async () => {
+  for (const lost of ['offer', 'answer']) {
+    for (const names of [['ann'], ['bob'], ['ann', 'bob']]) {
+      const world = new World();
+      await run(world, 1);
+      let left = 1;
+      world.loses = ({ data }) => data?.type === lost && left-- > 0;
+      for (const name of names) world.publish(name, tracks('video'));
+      const took = await run(world, 60);
+      assert.ok(left < 1 && took <= 15, `${lost} of ${names}: ${took} s`);
+      if (names.length < 2) assert.ok(took > 10, 'nobody else’s offer has mended it');
+      assert.equal(net.all.length, 2, 'the connections are the same');
+      // Now all of it comes again, late.
+      const again = world.said.filter(({ event }) => event === 'session-description');
+      for (const { to, data } of again) world.end(to).described(data);
+      await run(world, 60, nothing);
+      assert.ok(world.connected);
+      world.close();
+    }
+  }
+});
+
+test('a track takes the place of another of its stream without a word', async () => {
+  const world = new World();
+  const camera = tracks(...CAMERA);
+  world.publish('ann', camera);
+  await run(world, 1);
+  const before = world.delivered;
+  world.publish('ann', [camera[0], { ...camera[1], track: /** @type {any} */ (new FakeTrack('video')) }]);
+  await run(world, 30, nothing);
+  assert.deepEqual([world.connected, world.delivered], [true, before]);
+  world.close();
+});
+
+test('and where another goes in the same moment, too: what is sent of the one is not told to be the other', async () => {
+  const world = new World();
+  const [camera, screen] = tracks('video', 'video');
+  world.publish('ann', [camera, screen]);
+  await run(world, 1);
+  const track = /** @type {any} */ (new FakeTrack('video'));
+  world.publish('ann', [{ ...screen, track }]);
+  await run(world, 1);
+  assert.equal(offersIn(world.said), 3, 'one at first, one for the tracks, and one as the first of them has gone');
+  assert.deepEqual(world.said.findLast(({ data: { type } }) => type === 'offer').data.media, [['2', screen.about]]);
+  world.close();
+});
+
+test('an offer comes twice, and a track is published between: the answer is the same, the track has an offer of its own', async () => {
+  const world = new World();
+  await run(world, 1);
+  world.publish('bob', tracks('audio'));
+  await run(world, 1);
+  const { data } = world.said.findLast(({ data: { type } }) => type === 'offer');
+  world.publish('ann', tracks('audio'));
+  world.end('ann').described(data);
+  assert.equal(await run(world, 1), 0);
+  world.close();
+});
+
+test('servers can be others later', async () => {
+  const world = new World();
+  await run(world, 1);
+  world.end('ann').setIceServers([{ urls: 'stun:a' }]);
+  assert.deepEqual(net.all.map(({ configuration }) => configuration), [
+    { bundlePolicy: 'max-bundle', iceServers: [{ urls: 'stun:a' }] }, { bundlePolicy: 'max-bundle', iceServers: [] }]);
+  world.close();
+});
+
+test('tracks that came have gone with their connection, and come again with the next', async () => {
+  const world = new World();
+  for (const name of ['ann', 'bob']) world.publish(name, tracks(...CAMERA));
+  await run(world, 1);
+  world.loses = () => true;
+  net.fail();
+  await run(world, 60);
+  assert.deepEqual([world.of('ann').received, world.of('bob').received], [[], []]);
+  world.loses = () => false;
+  assert.ok(await run(world, 90) < 90);
+  world.close();
+});
+
+test('one track as part of two streams is sent once', async () => {
+  const world = new World();
+  const [one] = tracks('video');
+  world.publish('ann', [one, { ...one, stream: /** @type {any} */ (new FakeStream()), about: 'again' }]);
+  assert.equal(await run(world, 1), 0);
+  assert.equal(world.sections, 1);
+  world.publish('ann', world.published.ann.slice(1));
+  assert.equal(await run(world, 1), 0);
+  world.close();
+});
+
+test('published and taken back a hundred times: no more sections than at first', async () => {
+  const world = new World();
+  for (let i = 0; i < 100; i++) {
+    world.publish(i % 3 ? 'ann' : 'bob', i % 2 ? [] : tracks(...CAMERA));
+    assert.equal(await run(world, 1), 0);
+  }
+  assert.equal(world.sections, 2);
+  world.close();
+});
+
+test('whatever is published, lost, broken and loaded anew in whatever order: in the end each has all', async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = dice(seed);
+    const world = new World();
+    const deeds = [
+      (name) => world.publish(name, tracks(...CAMERA.slice(random(3)), ...['video'].slice(random(2)))),
+      (name) => world.publish(name, world.published[name].slice(random(3))),
+      (name) => world.publish(name, [...world.published[name], ...tracks(CAMERA[random(2)])].slice(-8)),
+      (name) => (random(4) ? undefined : Object.values(FAILURES)[random(3)](world, name)),
+    ];
+    world.loses = ({ event }) => event === 'session-description' && random(20) === 0;
+    for (let i = 0; i < 30; i++) {
+      deeds[random(deeds.length)](['ann', 'bob'][random(2)]);
+      for (let n = random(5); n > 0; n--) {
+        await turns();
+        world.deliver();
+      }
+    }
+    world.loses = () => false;
+    const took = await run(world, 120);
+    assert.ok(took < 60, `seed ${seed}: ${took} s`);
+    assert.ok(world.sections <= 16, `seed ${seed}: ${world.sections} sections`);
+    world.close();
+  }
+});
+
+test('no more tracks are sent than are taken, and what is told of them may be anything', async () => {
+  const world = new World();
+  world.publish('ann', tracks(...Array(9).fill('video')));
+  world.publish('bob', tracks(...Array(8).fill('audio')));
+  await run(world, 1);
+  assert.deepEqual([world.of('bob').received.length, world.of('ann').received.length, world.sections], [8, 8, 16]);
+  assert.deepEqual([...world.of('ann').refusals, ...world.of('bob').refusals], []);
+  const { sdp } = net.all[1].localDescription;
+  for (const media of [null, 5, 'x', {}, [null], [5], [[]], [[null, 1]], [['99', 1]], Array(1_000).fill(['1', 'x'])]) {
+    world.end('ann').described({ type: 'offer', sdp: sdp.replace(/^o=.*$/m, `o=- 1 ${++NOTES.about}`), media });
+    await settle();
+    assert.equal(world.of('ann').received.length, media?.length === 1_000 ? 8 : 0);
+  }
+  await run(world, 60, nothing);
+  const before = world.delivered;
+  world.end('ann').described({ type: 'offer', sdp: sdp + 'm=video 9 sendrecv x\r\n'.repeat(17) });
+  await run(world, 30, nothing);
+  assert.deepEqual(world.of('ann').refusals, ['It offers more than 8 tracks at once.']);
+  assert.equal(world.delivered, before);
   world.close();
 });

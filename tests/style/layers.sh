@@ -75,10 +75,10 @@ row() {
 row client events random requests search stats
 row client names
 row client bytes connection ice pace peer secret tabs tokens
-row client datagrams link membership outbox seal stream
+row client datagrams link membership outbox seal stream tracks
 row client channel transfer
 row client channel-end
-row client channels
+row client channels media
 row client modules room signaling
 row client drawbridge
 row . drawbridge

@@ -1,11 +1,14 @@
 /**
- * connection.js - an RTCPeerConnection to a peer, and the data channel in it.
+ * connection.js - an RTCPeerConnection to a peer, the data channel in it, and tracks.
  *
- * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with three additions: only the side
- * that the server told to offer begins; an answer says which offer it is to (`to`), as pages come
- * and go quicker than what was said to them; and a description that comes from another
- * connection than the one we talked to, which its DTLS fingerprint shows, makes ours
- * begin anew, too. What fails is mended, until close().
+ * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with four additions: only the side
+ * that the server told to offer begins, and after that whoever needs to; an answer says which offer it
+ * is to (`to`), as pages come and go quicker than what was said to them; a description that comes from
+ * another connection than the one we talked to, which its DTLS fingerprint shows, makes ours
+ * begin anew, too; and a description says what each of its tracks is (`media`). What fails is mended,
+ * until close(); an offer that nobody answers is made again.
+ *
+ * Who has tracks to send places them (tracks.js) before each description, and when they are others.
  */
 
 // Both ends make the channel under this number, so that nobody waits for the other's.
@@ -18,6 +21,8 @@ const DOUBLINGS_MAX = 2; // of a wait, one with each try in vain
 const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
 
 const CANDIDATES_MAX = 100;
+export const TRACKS_MAX = 8; // in each direction. A description with so many of each kind has 45 KB, and servers take 64 KiB
+const SECTIONS_MAX = 2 * TRACKS_MAX + 1; // of a description: for both kinds, and for data
 const MESSAGE_MAX_ASSUMED = 16_384; // every browser takes that
 const MESSAGE_MIN = 1_024; // what takes less would have us send each message in thousands of pieces
 
@@ -25,6 +30,10 @@ const MESSAGE_MIN = 1_024; // what takes less would have us send each message in
 const BUFFER_LOW = 65_536;
 
 /**
+ * @typedef {object} Tracks
+ * @property {(pc: RTCPeerConnection) => Promise<void>} place  on transceivers, what is to be sent
+ * @property {(pc: RTCPeerConnection) => [string, any][]} describe  what the other end is told of each, by its mid
+ *
  * @typedef {object} Hooks
  * @property {(event: string, data: any) => void} signal  tells the other end
  * @property {() => void} withdraw  what was said and has not gone out need not go any more
@@ -33,9 +42,14 @@ const BUFFER_LOW = 65_536;
  * @property {() => void} lost     its path does not work any more; it may be our network that has gone
  * @property {(data: string | ArrayBuffer) => void} message
  * @property {() => void} low  the channel takes more
+ * @property {() => void} media  `received` may be others
+ * @property {(why: string) => void} refused  what it offers is too much, and is not taken
  */
 
 export class Connection {
+  /** Places what is sent, where anything is. @type {Tracks | null} */
+  tracks = null;
+
   #hooks;
   #rtc;
   #polite;
@@ -50,8 +64,11 @@ export class Connection {
   #ignoring = false; // the other's offer, which collided with ours
   /** @type {RTCIceCandidateInit[]} */
   #candidates = []; // that came before the description that they belong to
+  /** Of the other end's tracks. @type {any[]} */
+  #told = [];
   #operations = Promise.resolve();
   #timer = 0;
+  #unanswered = 0; // a timer
   #tries = 0;
   #closed = false;
 
@@ -167,8 +184,12 @@ export class Connection {
   described(description) {
     if (!['offer', 'answer'].includes(description?.type)) return;
     if (typeof description.sdp !== 'string') return;
-    const { type, sdp, to } = description;
-    this.#chain(() => this.#describe({ type, sdp }, to));
+    const { type, sdp, to, media } = description;
+    if ((sdp.match(/^m=/gm) ?? []).length > SECTIONS_MAX) {
+      this.#hooks.refused(`It offers more than ${TRACKS_MAX} tracks at once.`);
+      return;
+    }
+    this.#chain(() => this.#describe({ type, sdp }, to, media));
   }
 
   /** @param {RTCIceCandidateInit} candidate */
@@ -182,13 +203,29 @@ export class Connection {
    */
   setIceServers(iceServers) {
     try {
-      this.#pc?.setConfiguration({ ...this.#rtc, iceServers });
+      this.#pc?.setConfiguration(this.#configuration(iceServers));
     } catch { /* it was just closed */ }
+  }
+
+  /** The tracks that come, and what the other end says of each. */
+  get received() {
+    const transceivers = this.#pc?.getTransceivers() ?? [];
+    return this.#told.flatMap((one) => {
+      const [mid, about] = Array.isArray(one) ? one : [];
+      const transceiver = transceivers.find((candidate) => candidate.mid === mid);
+      return transceiver ? [{ track: transceiver.receiver.track, about }] : [];
+    });
+  }
+
+  /** Others are to be sent. Before the first description is there, that will do it. */
+  place() {
+    this.#chain(() => (this.#pc?.remoteDescription ? this.tracks?.place(this.#pc) : undefined));
   }
 
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#unanswered);
     this.#pc?.close();
   }
 
@@ -202,6 +239,15 @@ export class Connection {
       .catch((error) => console.debug('connection:', error));
   }
 
+  /**
+   * All in one transport: both ends are of this kind.
+   * @param {RTCIceServer[]} iceServers
+   * @returns {RTCConfiguration}
+   */
+  #configuration(iceServers) {
+    return { bundlePolicy: 'max-bundle', ...this.#rtc, iceServers };
+  }
+
   /** @param {boolean} offering */
   async #create(offering) {
     const iceServers = await this.#hooks.iceServers();
@@ -212,16 +258,21 @@ export class Connection {
     this.#ignoring = false;
     this.#channel = null;
     this.#pc = null;
+    this.#told = [];
+    this.#hooks.media();
     this.#hooks.changed();
 
     // This throws where the browser has no WebRTC or may not use it: then it is tried again later.
-    const pc = new RTCPeerConnection({ ...this.#rtc, iceServers });
+    const pc = new RTCPeerConnection(this.#configuration(iceServers));
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => {
       if (candidate && pc === this.#pc) this.#hooks.signal('ice-candidate', candidate);
     };
     pc.onconnectionstatechange = () => {
       if (pc === this.#pc && !this.#closed) this.#changed();
+    };
+    pc.onnegotiationneeded = () => {
+      this.#chain(() => (pc === this.#pc && pc.remoteDescription ? this.#offer() : undefined));
     };
 
     const channel = pc.createDataChannel('', CHANNEL);
@@ -261,19 +312,32 @@ export class Connection {
     const pc = this.#current;
     const { signalingState } = pc;
     if (signalingState === 'stable') {
+      await this.tracks?.place(pc);
       await pc.setLocalDescription();
       this.#offered = identity(pc.localDescription?.sdp ?? '');
     } else if (!again || signalingState !== 'have-local-offer') {
       return; // one is under way
     }
-    this.#hooks.signal('session-description', pc.localDescription);
+    this.#describeTo({});
+    clearTimeout(this.#unanswered);
+    this.#unanswered = setTimeout(() => this.#chain(() => {
+      // Before it is open #restart() sees to that.
+      if (this.open && this.#current.signalingState === 'have-local-offer') return this.#offer(true);
+    }), ATTEMPT_MS);
+  }
+
+  /** @param {{to?: string}} more */
+  #describeTo(more) {
+    const { type, sdp } = /** @type {RTCSessionDescription} */ (this.#current.localDescription);
+    this.#hooks.signal('session-description', { type, sdp, ...more, media: this.tracks?.describe(this.#current) });
   }
 
   /**
    * @param {RTCSessionDescriptionInit & {sdp: string}} description
    * @param {string} [to]
+   * @param {any} [media]  as it came
    */
-  async #describe(description, to) {
+  async #describe(description, to, media) {
     const { type, sdp } = description;
     if (!this.#pc) await this.#create(false);
     if (type === 'answer') {
@@ -288,14 +352,18 @@ export class Connection {
       if (type === 'answer' || this.#closed) return;
     }
     const pc = this.#current;
+    const again = known?.type === 'offer' && pc.signalingState === 'stable' && identity(known.sdp) === identity(sdp);
+    if (again) return this.#describeTo({ to: identity(sdp) }); // the answer may have been lost
     this.#ignoring = type === 'offer' && pc.signalingState !== 'stable' && !this.#polite;
     if (this.#ignoring) return;
     await pc.setRemoteDescription(description); // takes an offer of ours back
+    await this.tracks?.place(pc);
     if (type === 'offer') {
       await pc.setLocalDescription();
-      const { type: answer, sdp: ours } = /** @type {RTCSessionDescription} */ (pc.localDescription);
-      this.#hooks.signal('session-description', { type: answer, sdp: ours, to: identity(sdp) });
+      this.#describeTo({ to: identity(sdp) });
     }
+    this.#told = Array.isArray(media) ? media.slice(0, TRACKS_MAX) : [];
+    this.#hooks.media();
     for (const candidate of this.#candidates.splice(0)) await this.#candidate(candidate);
   }
 
@@ -356,11 +424,11 @@ function selectedPair(stats) {
 }
 
 /**
- * What tells one offer from another, but for one that is made again.
+ * What tells one offer from another, but for one that is made again: its origin, which counts them (RFC 8829, 5.2.2).
  * @param {string} sdp
  */
 function identity(sdp) {
-  return `${/^a=ice-ufrag:(.*)$/m.exec(sdp)?.[1].trim()} ${fingerprint(sdp)}`;
+  return `${/^o=(.*)$/m.exec(sdp)?.[1].trim()} ${fingerprint(sdp)}`;
 }
 
 /**

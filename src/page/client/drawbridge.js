@@ -34,6 +34,9 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @typedef {import('./room.js').Arrivals} Arrivals
  * @typedef {import('./room.js').Failure} Failure
  * @typedef {import('./transfer.js').SendProgress} SendProgress
+ * @typedef {import('./media.js').Publication} Publication
+ * @typedef {import('./media.js').PublishOptions} PublishOptions
+ * @typedef {import('./peer.js').OfStream} OfStream
  * @typedef {import('./tokens.js').Pass} Pass
  *
  * @typedef {object} Options
@@ -57,6 +60,9 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @property {{peer: Peer, room: Room}} leave  and is not any more
  * @property {{peer: Peer}} peer  its state, path, name, data or detail is another
  * @property {{data: any, peer: Peer, room: Room}} data  a text, bytes as Uint8Array, JSON, or an Incoming
+ * @property {OfStream & {track: MediaStreamTrack, room: Room}} track  of a stream that a peer publishes
+ * @property {OfStream & {track: MediaStreamTrack, room: Room}} untrack  it comes no more
+ * @property {OfStream & {muted: ('audio' | 'video')[], room: Room}} mute  what of a stream is muted is another
  * @property {{name: string, data: any}} event  what the site's own server has sent
  */
 
@@ -114,6 +120,15 @@ export class Drawbridge extends Emitter {
       opened: (link) => { if (this.#data !== undefined) link.control('peer', { data: this.#data }); },
     });
     this.#modules.addLater('channels', async () => new (await import('./channels.js')).Channels());
+    this.#modules.addLater('media', async () => {
+      const { Media } = await import('./media.js');
+      return new Media({
+        links: () => this.#links.values(),
+        tell: (type, details) => {
+          for (const target of [details.peer, details.room, this]) target.emit(type, details);
+        },
+      });
+    });
     this.#ice = new IceServers(() => signaling.ice(), (servers, late) => {
       for (const { connection } of this.#links.values()) {
         connection?.setIceServers(servers);
@@ -261,6 +276,24 @@ export class Drawbridge extends Emitter {
   }
 
   /**
+   * Room.publish() in the room.
+   * @param {MediaStream} stream
+   * @param {PublishOptions} [options]
+   * @returns {Promise<Publication>}
+   */
+  publish(stream, options) {
+    return this.room?.publish(stream, options) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+  }
+
+  /**
+   * Room.unpublish() there.
+   * @param {MediaStream} stream
+   */
+  async unpublish(stream) {
+    await this.room?.unpublish(stream);
+  }
+
+  /**
    * Room.messages() of the room.
    * @param {{signal?: AbortSignal}} [options]
    */
@@ -297,7 +330,10 @@ export class Drawbridge extends Emitter {
   /** @param {string} name */
   #room(name) {
     const room = this.#rooms.get(name) ?? new Room(name, {
-      leave: () => this.#leave(name), transfers: this.#transfers, channels: () => this.#modules.load('channels'),
+      leave: () => this.#leave(name),
+      transfers: this.#transfers,
+      channels: () => this.#modules.load('channels'),
+      media: () => this.#modules.load('media'),
     });
     this.#rooms.set(name, room);
     return room;
@@ -339,6 +375,7 @@ export class Drawbridge extends Emitter {
     room.add(link);
     link.rooms.add(room);
     this.#tell(room, 'join', link.peer);
+    this.#modules.tell('rooms', link);
     link.entered();
   }
 
@@ -469,6 +506,7 @@ export class Drawbridge extends Emitter {
       data: (decode, room) => this.#said(link, decode, room),
       control: (module, payload) => this.#modules.heard(module, link, payload),
       chunk: (number, bytes) => this.#modules.chunk(link, number, bytes),
+      media: () => this.#received(link),
       changed: () => link.rooms.size && this.#changed(link.peer), // else nobody knows of it yet, or any more
       lost: () => this.#signaling.doubtNetwork(),
       opened: () => this.#modules.tell('opened', link),
@@ -486,6 +524,12 @@ export class Drawbridge extends Emitter {
   /** @param {Peer} peer */
   #changed(peer) {
     peer.emit('change', {});
+  }
+
+  /** @param {Link} link */
+  async #received(link) {
+    if (link.connection?.received.length) await this.#modules.load('media').catch(() => {});
+    this.#modules.tell('received', link);
   }
 
   /** @param {Link} link */
@@ -524,7 +568,8 @@ export class Drawbridge extends Emitter {
     if (!room.has(id)) return;
     room.remove(id);
     link.rooms.delete(room);
-    if (!link.rooms.size) this.#end(link);
+    if (link.rooms.size) this.#modules.tell('rooms', link);
+    else this.#end(link);
     this.#tell(room, 'leave', link.peer);
   }
 

@@ -69,6 +69,7 @@ const RELAY_AGAIN_MAX_MS = 30_000;
  * @property {(decode: () => any, room: string) => boolean} data  what it said in a room; false: it may not be there yet
  * @property {(module: string, payload: any) => void} control  what a module of the other end has said to ours
  * @property {(number: number, bytes: Uint8Array) => void} chunk
+ * @property {() => void} [media]  the tracks that it sends may be others
  * @property {() => void} changed  what is public of the peer has
  * @property {() => void} lost     its path has gone, or our network
  * @property {() => void} opened   the other end's page is known
@@ -170,6 +171,8 @@ export class Link {
       lost: this.#hooks.lost,
       message: (data) => this.#channelMessage(data),
       low: () => this.#pump(),
+      media: () => this.#closed || this.#hooks.media?.(),
+      refused: (why) => this.complain(`${why} That is not taken.`),
     });
     this.#relayIn(RELAY_AFTER_MS);
     this.#updateState();
@@ -542,7 +545,7 @@ export class Link {
       else if (kind === KIND.control) this.#hearControl(JSON.parse(decodeText(content)));
       else if (kind === KIND.chunk) this.#hearChunk(content);
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error; // what is not JSON was none of ours
+      ignoreSyntax(error);
     }
   }
 
@@ -564,7 +567,11 @@ export class Link {
    * @param {number} [bytes]  that are held until then
    */
   say(decode, room, bytes = 0) {
-    if (this.#hooks.data(decode, room)) return;
+    try {
+      if (this.#hooks.data(decode, room)) return;
+    } catch (error) {
+      return ignoreSyntax(error);
+    }
     const held = this.#held.reduce((sum, one) => sum + one.bytes, bytes);
     if (this.#held.length < EARLY_MAX && held <= this.#maxReceive) this.#held.push({ decode, room, bytes });
   }
@@ -653,6 +660,14 @@ export class Link {
       this.#watchRelay();
     }, wait);
   }
+}
+
+/**
+ * What is not JSON was none of ours.
+ * @param {unknown} error
+ */
+function ignoreSyntax(error) {
+  if (!(error instanceof SyntaxError)) throw error;
 }
 
 /** @param {number} max */

@@ -14,6 +14,8 @@
  * @property {(link: Link) => void} [opened]  the other end's page is known: it may be told things
  * @property {(link: Link, why: Error) => void} [ended]  one of the two takes nothing of the other any more
  * @property {(link: Link) => void} [reset]   it is another page: what it was told, and has told, is over
+ * @property {(link: Link) => void} [rooms]   it is in others with us than before
+ * @property {(link: Link) => void} [received]  what its connection receives may be others' tracks
  * @property {(link: Link) => void} [closed]  it has gone
  */
 
@@ -107,7 +109,7 @@ export class Modules {
   }
 
   /**
-   * @param {'opened' | 'ended' | 'reset' | 'closed'} happening
+   * @param {'opened' | 'ended' | 'reset' | 'rooms' | 'received' | 'closed'} happening
    * @param {Link} link
    * @param {any} [why]
    */

@@ -13,7 +13,21 @@ import { withoutBidi } from './names.js';
  * @typedef {{buffered: number, stats: () => Promise<import('./stats.js').PeerStats>}} Way  how it is reached
  */
 
-/** @extends {Emitter<{change: {}}>} */
+/**
+ * @typedef {object} OfStream  of what it has published
+ * @property {MediaStream} stream
+ * @property {string} name  as it gave it
+ * @property {Peer} peer
+ *
+ * @typedef {object} PeerHappenings
+ * @property {{}} change
+ * @property {OfStream & {track: MediaStreamTrack}} track  one comes. It may do so again, when it was taken back or the
+ *     connection is a new one
+ * @property {OfStream & {track: MediaStreamTrack}} untrack  and does not any more
+ * @property {OfStream & {muted: ('audio' | 'video')[]}} mute  its owner has muted these, and no other kinds
+ */
+
+/** @extends {Emitter<PeerHappenings>} */
 export class Peer extends Emitter {
   /** @readonly @type {string} */
   id;
@@ -71,4 +85,9 @@ export class Peer extends Emitter {
     this.username = name;
     this.emit('change', {});
   }
+}
+
+/** @param {Peer | string} whom */
+export function idOf(whom) {
+  return typeof whom === 'string' ? whom : whom.id;
 }

@@ -4,6 +4,7 @@
 
 import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
 import { Emitter } from './events.js';
+import { idOf } from './peer.js';
 import { Refusal } from './requests.js';
 import { isSource } from './transfer.js';
 
@@ -11,6 +12,10 @@ const UNREAD_MAX = 10_000; // messages of one messages()
 
 /**
  * @typedef {import('./peer.js').Peer} Peer
+ * @typedef {import('./peer.js').OfStream} OfStream
+ * @typedef {import('./media.js').Media} Media
+ * @typedef {import('./media.js').Publication} Publication
+ * @typedef {import('./media.js').PublishOptions} PublishOptions
  * @typedef {import('./link.js').Link} Link
  * @typedef {import('./membership.js').RoomState} RoomState
  *
@@ -26,6 +31,9 @@ const UNREAD_MAX = 10_000; // messages of one messages()
  * @property {{peer: Peer, room: Room}} join  somebody is in the room: send() may begin
  * @property {{peer: Peer, room: Room}} leave  and is not any more
  * @property {{data: any, peer: Peer, room: Room}} data
+ * @property {OfStream & {track: MediaStreamTrack, room: Room}} track  see Peer
+ * @property {OfStream & {track: MediaStreamTrack, room: Room}} untrack
+ * @property {OfStream & {muted: ('audio' | 'video')[], room: Room}} mute
  * @property {{state: RoomState, detail: string, room: Room}} state
  */
 
@@ -42,19 +50,21 @@ export class Room extends Emitter {
   #transfers;
   #leave;
   #channels;
+  #media;
 
   /**
    * @param {string} name
    * @param {{leave: () => void, transfers: import('./transfer.js').Transfers,
-   *     channels: () => Promise<import('./channels.js').Channels>}} bridge
+   *     channels: () => Promise<import('./channels.js').Channels>, media: () => Promise<Media>}} bridge
    * @internal
    */
-  constructor(name, { leave, transfers, channels }) {
+  constructor(name, { leave, transfers, channels, media }) {
     super();
     this.name = name;
     this.#transfers = transfers;
     this.#leave = leave;
     this.#channels = channels;
+    this.#media = media;
   }
 
   /** The others in the room. */
@@ -142,6 +152,25 @@ export class Room extends Emitter {
    */
   async channel(name, options) {
     return (await this.#channels()).open(this, name, options);
+  }
+
+  /**
+   * Sends a stream of audio or video to everybody in the room, and to who joins later: there its tracks happen, as the event
+   * `track`. Tracks that are added to the stream later, or removed from it, are followed.
+   * @param {MediaStream} stream
+   * @param {PublishOptions} [options]
+   * @returns {Promise<Publication>} rejected with a Refusal (413) where a peer would get more than 8 tracks
+   */
+  async publish(stream, options) {
+    return (await this.#media()).publish(this, stream, options);
+  }
+
+  /**
+   * Takes it back. Its tracks are the page's, and go on.
+   * @param {MediaStream} stream
+   */
+  async unpublish(stream) {
+    (await this.#media()).unpublish(this, stream);
   }
 
   /**
@@ -250,11 +279,6 @@ export class Room extends Emitter {
   get links() {
     return this.#links.values();
   }
-}
-
-/** @param {Peer | string} whom */
-function idOf(whom) {
-  return typeof whom === 'string' ? whom : whom.id;
 }
 
 /**

@@ -15,6 +15,8 @@ const FLAGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   // Names that are ours, and, other than 127.0.0.1, no secure context.
   '--host-resolver-rules=MAP *.test 127.0.0.1',
+  // Everybody has a camera and a microphone, which it makes up, and lets pages use them.
+  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
   // Timers of a page that is not in front would be held back.
   '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
 ];

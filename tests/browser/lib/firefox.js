@@ -15,6 +15,10 @@ const PREFERENCES = {
   // Addresses are offered as they are, those on loopback, too, as there may be no others; see boards.js.
   'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
+  // A camera and a microphone that it makes up, and that pages may use.
+  'media.navigator.streams.fake': true,
+  'media.navigator.permission.disabled': true,
+  'media.autoplay.default': 0,
   // Timers of a page that is not in front would be held back.
   'dom.min_background_timeout_value': 4,
   'dom.timeout.enable_budget_timer_throttling': false,

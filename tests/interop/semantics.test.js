@@ -45,10 +45,9 @@ const meet = ({ ann, bob }) => Promise.all([ann.meets(1), bob.meets(1)]);
 
 const gone = (guest) => guest.until(() => globalThis.bridge.peers.length === 0);
 
-/** Each row begins before the two have met. @type {Record<string, (two: Two) => Promise<unknown>>} */
+/** Each row begins as soon as the two know of each other, before there is a connection. @type {Record<string, (two: Two) => Promise<unknown>>} */
 const ROWS = {
   'what is said before there is a connection arrives once there is one, each to the other alone': async ({ ann, bob }) => {
-    for (const guest of [ann, bob]) await guest.until(() => globalThis.bridge.peers.length === 1);
     await Promise.all([ann.send('from ann'), bob.send('from bob')]);
     assert.deepEqual([await heard(ann, 1), await heard(bob, 1)], [['from bob'], ['from ann']]);
   },
@@ -99,7 +98,6 @@ const ROWS = {
   },
 
   'what cannot be sent is refused, and nothing of it arrives': async ({ ann, bob }) => {
-    await ann.until(() => globalThis.bridge.peers.length === 1);
     const fates = await ann.run(() => {
       const round = {};
       Object.assign(round, { round });
@@ -117,7 +115,6 @@ const ROWS = {
   'thousands at once arrive in order, both ways, each once': async ({ ann, bob }) => {
     const COUNT = 3_000;
     const all = (guest) => guest.run((count) => Promise.all(Array.from({ length: count }, (_, i) => globalThis.bridge.send(i))).then(() => {}), COUNT);
-    for (const guest of [ann, bob]) await guest.until(() => globalThis.bridge.peers.length === 1);
     await Promise.all([all(ann), all(bob)]);
     for (const guest of [ann, bob]) {
       assert.ok(await guest.run((count) => globalThis.seen.data.length === count && globalThis.seen.data.every(({ data }, i) => data === i), COUNT));
@@ -158,7 +155,6 @@ const ROWS = {
       globalThis.bridge.on('leave', () => { globalThis.late = globalThis.outcome(globalThis.bridge.send('late', peer)); });
       return globalThis.outcome(globalThis.bridge.send(new Uint8Array(16_000_000), peer));
     });
-    await two.bob.until(() => globalThis.bridge.peers.length === 1);
     await two.bob.run(() => globalThis.bridge.leave());
     await gone(two.ann);
     assert.ok([404, 'arrived'].includes(await fate));
@@ -255,8 +251,8 @@ const ROWS = {
         await globalThis.bridge.join(name);
         globalThis.endHeardIn = end;
       }, `${two.room}-2`);
-      await guest.until(() => globalThis.bridge.rooms.every(({ peers }) => peers.length === 1));
     }
+    for (const guest of [two.ann, two.bob]) await guest.until(() => globalThis.bridge.rooms.every(({ peers }) => peers.length === 1));
     await two.ann.run(() => { for (let i = 0; i < 10; i++) globalThis.bridge.rooms[i % 2].send(i); });
     await two.bob.until(() => globalThis.heardIn.length === 10);
     assert.deepEqual(await two.bob.run(() => globalThis.heardIn), Array.from({ length: 10 }, (_, i) => [i % 2 === 1, i]));
@@ -314,6 +310,7 @@ const ROWS = {
       return [states, await fate];
     }, base);
     assert.deepEqual(result, [[['connecting', ''], ['connecting', 'The server cannot be reached.'], ['closed', '']], 0]);
+    ann.errors = ann.errors.filter((error) => !/Cross-Origin Request Blocked/.test(error)); // so Firefox says it
   },
 };
 
@@ -340,6 +337,7 @@ suite('interop', { servers: [['lighttpd', '/']], skip: missing(CHROMIUM) }, (tes
           await guest.join(two.room);
         }
         try {
+          for (const guest of [ann, bob]) await guest.until(() => globalThis.bridge.peers.length === 1);
           await run(two);
           for (const guest of [ann, bob]) {
             await guest.run(() => { clearInterval(globalThis.counting); globalThis.bridge.leave(); });

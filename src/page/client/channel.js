@@ -11,8 +11,8 @@ import { Refusal } from './requests.js';
  * @typedef {import('./link.js').Link} Link
  * @typedef {import('./peer.js').Peer} Peer
  *
- * @typedef {Peer | string | (Peer | string)[] | {to?: Peer | string | (Peer | string)[]} | undefined} Recipients
- * @typedef {{arrived: Peer[], failed: {peer: Peer, error: Error}[]}} Outcome
+ * @typedef {Peer | string | (Peer | string)[] | {to?: Peer | string | (Peer | string)[]} | undefined} Recipients  everybody in the room if not given
+ * @typedef {{arrived: Peer[], failed: {peer: Peer, error: Error}[]}} Outcome  as that of a room
  *
  * @typedef {object} Place  the room
  * @property {string} name
@@ -22,9 +22,10 @@ import { Refusal } from './requests.js';
  * @property {(to: Recipients, run: (link: Link) => Promise<any>) => Promise<any>} each
  * @property {(type: 'join' | 'leave' | 'state', listener: (...details: any[]) => void) => () => void} on
  *
- * @typedef {{ordered?: true}} ReliableOptions
+ * @typedef {{ordered?: true}} ReliableOptions  of a channel whose data arrives once and in order
  *
  * @typedef {{relay?: boolean} & ({ordered: false} | {maxRetransmits: number} | {maxPacketLifeTime: number}) & ChannelOptions} UnreliableOptions
+ *     of one whose data may be lost, see ChannelOptions
  *
  * @typedef {object} ChannelOptions  the first three as those of RTCDataChannelInit: with any of them set, the channel is unreliable
  * @property {boolean} [ordered]  true if not given
@@ -44,7 +45,7 @@ const NAME_MAX = 64;
 
 /**
  * What both kinds of channels are.
- * @extends {Emitter<{data: {data: any, peer: Peer}}>}
+ * @extends {Emitter<{data: {data: any, peer: Peer}}, {data: (data: any, peer: Peer) => void}>}
  */
 export class Channel extends Emitter {
   /** @readonly @type {string} */

@@ -27,19 +27,24 @@ import { Incoming, Transfers } from './transfer.js';
 export { Incoming, Peer, Refusal, Room, newSecret };
 
 /**
- * @typedef {import('./signaling.js').State} State
- * @typedef {import('./peer.js').PeerState} PeerState
- * @typedef {import('./room.js').RoomState} RoomState
- * @typedef {import('./room.js').SendOptions} SendOptions
- * @typedef {import('./room.js').Arrivals} Arrivals
- * @typedef {import('./room.js').Failure} Failure
- * @typedef {import('./transfer.js').SendProgress} SendProgress
- * @typedef {import('./media.js').Publication} Publication
- * @typedef {import('./media.js').PublishOptions} PublishOptions
- * @typedef {import('./peer.js').OfStream} OfStream
- * @typedef {import('./tokens.js').Pass} Pass
+ * @typedef {import('./signaling.js').State} State  of the connection to the server
+ * @typedef {import('./peer.js').PeerState} PeerState  of the connection to a peer
+ * @typedef {import('./room.js').RoomState} RoomState  whether this page is in it
+ * @typedef {import('./room.js').SendOptions} SendOptions  to whom, and how
+ * @typedef {import('./room.js').Arrivals} Arrivals  of what was sent to several
+ * @typedef {import('./room.js').Failure} Failure  who has not got it, and why
+ * @typedef {import('./channel.js').ReliableChannel} ReliableChannel  whose data arrives once and in order
+ * @typedef {import('./channel.js').UnreliableChannel} UnreliableChannel  whose data may be lost, but is not late
+ * @typedef {import('./channel.js').ReliableOptions} ReliableOptions  of channel()
+ * @typedef {import('./channel.js').UnreliableOptions} UnreliableOptions  of channel()
+ * @typedef {import('./transfer.js').SendProgress} SendProgress  how far it has come
+ * @typedef {import('./media.js').Publication} Publication  a stream that this page publishes
+ * @typedef {import('./media.js').PublishOptions} PublishOptions  of publish()
+ * @typedef {import('./peer.js').OfStream} OfStream  of which stream a track is
+ * @typedef {import('./stats.js').PeerStats} PeerStats  how the way to a peer does
+ * @typedef {import('./tokens.js').Pass} Pass  as the server lets somebody in: a token, who has it, and when it expires, in Unix seconds
  *
- * @typedef {object} Options
+ * @typedef {object} Options  of new Drawbridge()
  * @property {string | URL} [base]  where Drawbridge is mounted, with a slash at its end; Drawbridge.base if not given
  * @property {string} [username]  1 to 64 characters, no control characters
  * @property {any} [data]  what others are to know of this peer, as JSON of at most 1 KiB
@@ -54,7 +59,7 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @property {string} [secret]  of 16 characters or more, which the server does not know, as those of newSecret(): all that
  *     goes by the server to a peer is sealed with it, and who has not the same is a stranger
  *
- * @typedef {object} Happenings
+ * @typedef {object} Happenings  what an event has, by its type
  * @property {{state: State, detail: string}} state  of the connection to the server, and of the room
  * @property {{peer: Peer, room: Room}} join  somebody is in a room: send() may begin
  * @property {{peer: Peer, room: Room}} leave  and is not any more
@@ -64,6 +69,17 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @property {OfStream & {track: MediaStreamTrack, room: Room}} untrack  it comes no more
  * @property {OfStream & {muted: ('audio' | 'video')[], room: Room}} mute  what of a stream is muted is another
  * @property {{name: string, data: any}} event  what the site's own server has sent
+ *
+ * @typedef {object} Listeners  the same, as on() tells it
+ * @property {(state: State, detail: string) => void} state
+ * @property {(peer: Peer, room: Room) => void} join
+ * @property {(peer: Peer, room: Room) => void} leave
+ * @property {(peer: Peer) => void} peer
+ * @property {(data: any, peer: Peer, room: Room) => void} data
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string, peer: Peer, room: Room) => void} track
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string, peer: Peer, room: Room) => void} untrack
+ * @property {(muted: ('audio' | 'video')[], stream: MediaStream, name: string, peer: Peer, room: Room) => void} mute
+ * @property {(name: string, data: any) => void} event
  */
 
 const RECEIVE_MAX = 16 * 1024 * 1024;
@@ -72,7 +88,7 @@ const DATA_MAX = 1_024;
 const SIGNALS = ['session-description', 'ice-candidate', RELAYED];
 const HAS_SECRET = 'Its page has a secret, and this one has none.';
 
-/** @extends {Emitter<Happenings>} */
+/** @extends {Emitter<Happenings, Listeners>} */
 export class Drawbridge extends Emitter {
   /** Where Drawbridge is mounted, with a slash at its end, for those that are told nothing else. @type {string | URL} */
   static base = '';
@@ -146,7 +162,7 @@ export class Drawbridge extends Emitter {
     });
   }
 
-  /** @returns {State} */
+  /** That of the connection to the server, and of the room. @returns {State} */
   get state() {
     return this.#signaling.state;
   }

@@ -42,6 +42,8 @@ class Happening extends Event {
 /**
  * An EventTarget. What a listener throws is the page's to see, and stops nobody else.
  * @template {{[type: string]: object}} Happenings  which events there are, and what each has
+ * @template {{[type in keyof Happenings]: (...details: any[]) => void}} [Listeners={[type in keyof Happenings]: (...details: any[]) => void}]
+ *     what on() takes for each: as TypeScript knows of no order in an object
  */
 export class Emitter extends EventTarget {
   /** @type {WeakMap<Function, Map<string, EventListener>>} */
@@ -73,8 +75,9 @@ export class Emitter extends EventTarget {
 
   /**
    * As addEventListener(), but the listener gets the details as arguments, in their order.
-   * @param {keyof Happenings & string} type
-   * @param {(...details: any[]) => void} listener
+   * @template {keyof Happenings & string} T
+   * @param {T} type
+   * @param {Listeners[T]} listener
    * @returns {() => void} ends it
    */
   on(type, listener) {
@@ -87,8 +90,9 @@ export class Emitter extends EventTarget {
 
   /**
    * Ends what on() began.
-   * @param {keyof Happenings & string} type
-   * @param {(...details: any[]) => void} listener
+   * @template {keyof Happenings & string} T
+   * @param {T} type
+   * @param {Listeners[T]} listener
    */
   off(type, listener) {
     const heard = this.#listeners.get(listener)?.get(type);

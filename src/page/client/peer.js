@@ -25,9 +25,15 @@ import { withoutBidi } from './names.js';
  *     connection is a new one
  * @property {OfStream & {track: MediaStreamTrack}} untrack  and does not any more
  * @property {OfStream & {muted: ('audio' | 'video')[]}} mute  its owner has muted these, and no other kinds
+ *
+ * @typedef {object} PeerListeners  the same, as on() tells it
+ * @property {() => void} change
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string) => void} track
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string) => void} untrack
+ * @property {(muted: ('audio' | 'video')[], stream: MediaStream, name: string) => void} mute
  */
 
-/** @extends {Emitter<PeerHappenings>} */
+/** @extends {Emitter<PeerHappenings, PeerListeners>} */
 export class Peer extends Emitter {
   /** @readonly @type {string} */
   id;

@@ -11,16 +11,19 @@ const BACKOFF_MAX_MS = 30_000;
 
 /** A request failed for good: to repeat it does not help, unless it is `retryable`. */
 export class Refusal extends Error {
-  retryable = false; // after retryAfter milliseconds
+  /** After retryAfter milliseconds. @internal */
+  retryable = false;
+  /** @internal */
   retryAfter = 0;
 
   /**
-   * @param {number} status 0: there was no answer, and nobody waits for one any more
+   * @param {number} status
    * @param {string} detail
    */
   constructor(status, detail) {
     super(detail);
     this.name = 'Refusal';
+    /** As that of an answer of HTTP; 0: there was none, and nobody waits for one any more. @readonly */
     this.status = status;
   }
 }

@@ -19,7 +19,7 @@ const UNREAD_MAX = 10_000; // messages of one messages()
  * @typedef {import('./link.js').Link} Link
  * @typedef {import('./membership.js').RoomState} RoomState
  *
- * @typedef {{peer: Peer, error: Error}} Failure
+ * @typedef {{peer: Peer, error: Error}} Failure  who has not got it, and why
  * @typedef {{arrived: Peer[], failed: Failure[]}} Arrivals  of what was sent to several
  *
  * @typedef {{to?: Peer | string | (Peer | string)[]} & import('./transfer.js').SourceOptions} SendOptions
@@ -35,9 +35,18 @@ const UNREAD_MAX = 10_000; // messages of one messages()
  * @property {OfStream & {track: MediaStreamTrack, room: Room}} untrack
  * @property {OfStream & {muted: ('audio' | 'video')[], room: Room}} mute
  * @property {{state: RoomState, detail: string, room: Room}} state
+ *
+ * @typedef {object} RoomListeners  the same, as on() tells it
+ * @property {(peer: Peer, room: Room) => void} join
+ * @property {(peer: Peer, room: Room) => void} leave
+ * @property {(data: any, peer: Peer, room: Room) => void} data
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string, peer: Peer, room: Room) => void} track
+ * @property {(track: MediaStreamTrack, stream: MediaStream, name: string, peer: Peer, room: Room) => void} untrack
+ * @property {(muted: ('audio' | 'video')[], stream: MediaStream, name: string, peer: Peer, room: Room) => void} mute
+ * @property {(state: RoomState, detail: string, room: Room) => void} state
  */
 
-/** @extends {Emitter<RoomHappenings>} */
+/** @extends {Emitter<RoomHappenings, RoomListeners>} */
 export class Room extends Emitter {
   /** @readonly @type {string} */
   name;

@@ -6,18 +6,18 @@
  */
 
 /**
- * @typedef {object} Traffic
+ * @typedef {object} Traffic  what has passed
  * @property {number} bytes  since the peer was met, with what is around the data (SCTP, DTLS, ICE); through the server, without
  * @property {number} rate   bytes a second since the last call, or since the peer was met
  *
- * @typedef {object} PeerStats
+ * @typedef {object} PeerStats  how the way to a peer does
  * @property {'' | 'direct' | 'turn' | 'server'} path  that of the peer
  * @property {number | undefined} rtt   ms there and back, as ICE has measured it last
  * @property {number | undefined} loss  the part, from 0 to 1, that got lost of what this page published to the peer lately.
  *     Channels for data do not say
- * @property {Traffic} sent
- * @property {Traffic} received
- * @property {{local?: RTCIceCandidateType, remote?: RTCIceCandidateType}} candidateTypes
+ * @property {Traffic} sent  to it
+ * @property {Traffic} received  from it
+ * @property {{local?: RTCIceCandidateType, remote?: RTCIceCandidateType}} candidateTypes  of the two ends
  * @property {string | undefined} protocol  udp or tcp; where this page reaches a TURN server by it, also tls
  */
 

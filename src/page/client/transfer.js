@@ -47,7 +47,7 @@ const BLOB_CHUNKS = 64;
  *
  * @typedef {{room: string, size?: number, type?: string, name?: string}} About
  *
- * @typedef {object} SendProgress
+ * @typedef {object} SendProgress  how far it has come
  * @property {import('./peer.js').Peer} peer
  * @property {number} sent    bytes that have arrived there
  * @property {number} [size]  of how many
@@ -316,7 +316,7 @@ const isWhole = Symbol('isWhole');
  * minutes is given up.
  *
  * Event: progress (received, size), about twenty times a second while it comes, and at the end.
- * @extends {Emitter<IncomingEvents>}
+ * @extends {Emitter<IncomingEvents, {progress: (received: number, size: number | undefined) => void}>}
  */
 export class Incoming extends Emitter {
   /** In bytes; undefined: nobody knows. @type {number | undefined} @readonly */

@@ -13,6 +13,7 @@ const { read, ROUTES, namesIn, pageFiles, pageFolders } = tables;
 const README = read('README.md');
 const README_LINES_MAX = 200; // for a newcomer; all else is in the document about it
 const PAGE = 'src/page/README.md';
+const CLIENT = 'src/page/client/README.md';
 const MAN = namesIn('src/man').filter((name) => name.endsWith('.in')).map((name) => `src/man/${name}`); // not what a build beside them made
 const [MAN_COMMAND, MAN_PROTOCOL, MAN_OPERATIONS, MAN_SIGNAL, MAN_STREAM] = ['drawbridge.1', 'drawbridge.7', 'drawbridge-operations.7',
   'signal.fcgi.8', 'stream.fcgi.8'].map((name) => `src/man/${name}.in`);
@@ -229,10 +230,14 @@ function modules() {
   for (const name of described.filter((one, i) => described.indexOf(one) < i)) complain(PAGE, `${name} is in the tables of files twice`);
 }
 
+/** tests/browser/package.test.js looks in the same document for all else that the client's types have. */
 function client() {
-  const methods = ['on', ...all(read('src/page/client/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor')];
-  const described = table(PAGE, '| method, property |').flatMap(([cell]) => all(cell, /`(\w+)[(`]/g));
-  same(PAGE, 'the table of methods and properties', described, methods, 'src/page/client/drawbridge.js');
+  const methods = all(read('src/page/client/drawbridge.js'), /^ {2}(?:async |get )?([a-z]\w*)\(.*\) \{$/gm).filter((name) => name !== 'constructor');
+  const described = table(CLIENT, '| method, property |').flatMap(([cell]) => all(cell, /`(\w+)/g)).filter((name) => name !== 'new');
+  same(CLIENT, 'the table of methods and properties', described, methods, 'src/page/client/drawbridge.js');
+  const [, version] = /AC_INIT\(\[drawbridge\], \[([^\]]+)\]/.exec(read('configure.ac'));
+  const { version: packed } = JSON.parse(read('src/page/client/package.json'));
+  if (packed !== version) complain('src/page/client/package.json', `version is ${packed}; configure.ac has ${version}`);
 }
 
 /** In the page's README, in its help, which the tools add theirs to; what only one of them has. */

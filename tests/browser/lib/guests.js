@@ -27,8 +27,14 @@ Object.assign(globalThis, { bridge });
 
 export class Pages {
   /** What /draw-token answers to who has this id, or ''; null: it is refused. @type {(id: string) => object | null} */ access;
-  #server = http.createServer(({ url }, response) => {
-    const { pathname, searchParams } = new URL(url, 'http://guest.test');
+  /** Who answers what is asked for below a folder, as /shop/. @type {Map<string, http.RequestListener>} */ folders = new Map();
+  server = http.createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url, 'http://guest.test');
+    const folder = this.folders.get(pathname.slice(0, pathname.indexOf('/', 1) + 1));
+    if (folder) {
+      folder(request, response);
+      return;
+    }
     if (pathname === '/draw-token') {
       const pass = this.access(searchParams.get('id'));
       response.writeHead(pass ? 200 : 403, { 'Content-Type': 'application/json' }).end(JSON.stringify(pass));
@@ -48,8 +54,8 @@ export class Pages {
   /** @param {string} [host]  the address where they are */
   static async start(host = SECURE) {
     const pages = new Pages(host);
-    await new Promise((resolve) => { pages.#server.listen(0, host, () => resolve(true)); });
-    pages.#port = /** @type {import('node:net').AddressInfo} */ (pages.#server.address()).port;
+    await new Promise((resolve) => { pages.server.listen(0, host, () => resolve(true)); });
+    pages.#port = /** @type {import('node:net').AddressInfo} */ (pages.server.address()).port;
     return pages;
   }
 
@@ -60,8 +66,8 @@ export class Pages {
   }
 
   close() {
-    this.#server.closeAllConnections();
-    return new Promise((resolve) => { this.#server.close(resolve); });
+    this.server.closeAllConnections();
+    return new Promise((resolve) => { this.server.close(resolve); });
   }
 }
 

@@ -78,3 +78,10 @@ export function serverExamples() {
 
 /** What the page of such a site has, as a module: with `bridge`, which asks it for tokens. */
 export const sitePage = () => told('src/doc/from-your-server.md', /^((?: {4}import \{ Drawbridge, Refusal )(?:.*\n(?: {4}|(?=\n)))+.*)$/m)[0].replace(/^ {4}/gm, '');
+
+/** The blocks of the client module's README, by heading. */
+export function clientExamples() {
+  const [, ...sections] = read('src/page/client/README.md').split(/^## /m);
+  return Object.fromEntries(sections.map((section) => [section.split('\n')[0], Array.from(section.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]) => code)])
+    .filter(([, blocks]) => blocks.length));
+}

@@ -10,11 +10,11 @@ const foldersIn = (folder) => readdirSync(new URL(folder, ROOT), { withFileTypes
   .filter((entry) => entry.isDirectory()).map(({ name }) => name);
 /** The folders of the page. */
 export const pageFolders = () => foldersIn('src/page');
-/** The files that a browser gets, by their names below static/. */
+/** The files that a browser gets, by their names below static/; others are documents, and what npm is told. */
 export const pageFiles = () => [
-  ...namesIn('src/page').filter((name) => name !== 'README.md' && !pageFolders().includes(name)),
+  ...namesIn('src/page').filter((name) => !pageFolders().includes(name)),
   ...pageFolders().flatMap((folder) => namesIn(`src/page/${folder}`).map((name) => `${folder}/${name}`)),
-];
+].filter((name) => !/\.(md|json)$/.test(name));
 
 /** The rows of an array in C, as text without comments: what stands between its braces. */
 function rows(path, name) {

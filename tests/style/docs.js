@@ -216,12 +216,14 @@ function imported(name, found = new Set()) {
 
 function modules() {
   const there = pageFiles().sort();
+  const packed = (list) => all(new RegExp(`^${list} = ([^]*?[^\\\\])\n`, 'm').exec(read('Makefile.am'))?.[1] ?? '', /src\/page\/(\S+)/g);
   // Each folder is a list of its own, which is installed into a folder of that name.
   for (const folder of ['', ...pageFolders()]) {
     const list = ['dist_page', folder && `_${folder}`, '_DATA'].join('');
-    const packed = all(new RegExp(`^${list} = ([^]*?[^\\\\])\n`, 'm').exec(read('Makefile.am'))?.[1] ?? '', /src\/page\/(\S+)/g);
-    same('Makefile.am', list, packed, there.filter((name) => folderOf(name) === folder), 'src/page');
+    same('Makefile.am', list, packed(list), there.filter((name) => folderOf(name) === folder), 'src/page');
   }
+  const examples = namesIn('src/page/examples').map((name) => `examples/${name}`);
+  same('Makefile.am', 'dist_examples_DATA', packed('dist_examples_DATA'), examples, 'src/page');
   const described = table(PAGE, '| file | what it does |').flatMap(([names]) => coded(names));
   const scripts = there.filter((name) => name.endsWith('.js'));
   same(PAGE, 'the tables of files ("The board", "The client module")', described, scripts, 'src/page');

@@ -62,7 +62,8 @@ row() {
 		complain "$(imports "page/$file" | while read -r line name; do
 			case $name in
 			../*) named=${name#../} ;;
-			*) named=$folder${name#./} ;;
+			./*) named=$folder${name#./} ;;
+			*) named=$name ;;
 			esac
 			case " $below " in
 			*" $named "*) ;;
@@ -96,14 +97,18 @@ row board keys pointers text-field
 row board board
 # A page of its own.
 row . name
+# Pages as others write them: they know the one module, also as a package of npm, and other packages.
+below=' drawbridge.js drawbridge-client lib0/decoding lib0/encoding lib0/observable react y-protocols/awareness yjs'
+row examples page use-room yjs-provider
+row examples chat cursors files video yjs
 for file in page/*.js page/*/*.js; do
 	case " $listed " in
 	*" ${file#page/} "*) ;;
 	*) complain "$file: is in no row of layers.sh" ;;
 	esac
 done
-# Who searches for a name finds one.
-complain "$(for file in page/*.js page/*/*.js; do
+# Who searches for a name finds one. (Examples are read one by one.)
+complain "$(for file in page/*.js page/board/*.js page/client/*.js; do
 	sed -nE 's/^(export )?(async )?(function\*?|const|let|class) ([A-Za-z_0-9]+).*/\4/p' "$file" | sort -u
 done | sort | uniq -d | sed 's/.*/page: two modules define & at their top/')"
 exit $bad

@@ -26,6 +26,7 @@ Object.assign(globalThis, { bridge });
 </script>`;
 
 export class Pages {
+  /** Whatever else there is, by its path. @type {Map<string, {type: string, body: string}>} */ files = new Map();
   /** What /draw-token answers to who has this id, or ''; null: it is refused. @type {(id: string) => object | null} */ access;
   /** Who answers what is asked for below a folder, as /shop/. @type {Map<string, http.RequestListener>} */ folders = new Map();
   server = http.createServer((request, response) => {
@@ -40,7 +41,12 @@ export class Pages {
       response.writeHead(pass ? 200 : 403, { 'Content-Type': 'application/json' }).end(JSON.stringify(pass));
       return;
     }
-    response.setHeader('Content-Type', 'text/html; charset=utf-8');
+    const file = this.files.get(pathname);
+    response.setHeader('Content-Type', file?.type ?? 'text/html; charset=utf-8');
+    if (file) {
+      response.end(file.body);
+      return;
+    }
     response.end(searchParams.has('example') ? example(searchParams.get('example'))
       : searchParams.has('site') ? site(searchParams.get('site')) : PAGE);
   });

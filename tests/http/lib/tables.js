@@ -8,11 +8,13 @@ export const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
 export const namesIn = (folder) => readdirSync(new URL(folder, ROOT));
 const foldersIn = (folder) => readdirSync(new URL(folder, ROOT), { withFileTypes: true })
   .filter((entry) => entry.isDirectory()).map(({ name }) => name);
+/** Which no deployment serves. */
+const EXAMPLES = 'examples';
 /** The folders of the page. */
-export const pageFolders = () => foldersIn('src/page');
+export const pageFolders = () => foldersIn('src/page').filter((name) => name !== EXAMPLES);
 /** The files that a browser gets, by their names below static/; others are documents, and what npm is told. */
 export const pageFiles = () => [
-  ...namesIn('src/page').filter((name) => !pageFolders().includes(name)),
+  ...namesIn('src/page').filter((name) => ![...pageFolders(), EXAMPLES].includes(name)),
   ...pageFolders().flatMap((folder) => namesIn(`src/page/${folder}`).map((name) => `${folder}/${name}`)),
 ].filter((name) => !/\.(md|json)$/.test(name));
 

@@ -175,20 +175,17 @@ suite('channels', {}, (test) => {
       let tried = 0;
       // As many pages at 60 Hz.
       const moving = setInterval(() => {
-        for (let i = 0; i < 50 && tried < 10_000; i++) went += globalThis.opened.cursor.send({ x: tried++, y: 0 });
+        for (let i = 0; i < 50; i++) went += globalThis.opened.cursor.send({ x: tried++, y: 0 });
       }, 1000 / 60);
-      while (tried < 8_000) sends.beside.push(await once());
-      const triedUntilThen = tried;
-      while (tried < 10_000) await new Promise((resolve) => { setTimeout(resolve, 10); });
+      while (tried < 10_000 || sends.beside.length < 4) sends.beside.push(await once());
       clearInterval(moving);
-      return { ...sends, triedUntilThen, went };
+      return { ...sends, tried, went };
     });
     const arrived = (await heard(bob, 'cursor')).length;
     const mean = (all) => Math.round(all.reduce((sum, ms) => sum + ms, 0) / all.length);
     console.log(`200 kB took ${mean(took.alone)} ms, beside the cursor ${mean(took.beside)} ms (${took.beside.length} times); ` +
-      `${took.went} of 10,000 went, ${arrived} arrived`);
-    assert.ok(took.triedUntilThen < 10_000 && took.beside.length > 3, 'sends ended while the cursor moved');
-    assert.ok(took.went > 1_000, `${took.went} of 10,000 went`);
+      `${took.went} of ${took.tried} went, ${arrived} arrived`);
+    assert.ok(took.went > 1_000, `${took.went} of ${took.tried} went`);
     assert.ok(arrived > took.went / 2, `${arrived} of ${took.went} arrived`);
   });
 

@@ -302,11 +302,13 @@ suite('Redis that is lost', {
     await room.redis.kill();
     const cat = await room.guest('cat', { join: false });
     await cat.run((name) => { globalThis.bridge.join(name); }, room.name);
+    const isTold = (guest) => guest.until(() => /cannot (be reached|reach Redis)/.test(globalThis.bridge.detail));
+    await isTold(cat);
+    assert.equal(await ann.state(), 'connected');
     // Also one who has a stream, and asks something of the server.
     await bob.run(() => globalThis.bridge.leave());
     await bob.run((name) => { globalThis.bridge.join(name); }, room.name);
-    for (const guest of [bob, cat]) await guest.until(() => /cannot (be reached|reach Redis)/.test(globalThis.bridge.detail));
-    assert.equal(await ann.state(), 'connected');
+    await isTold(bob);
     await room.redis.start(); // empty
     await Promise.all([ann, bob, cat].map((guest) => guest.meets(2, 'open', 3 * WAIT_MS)));
     await ann.stop();

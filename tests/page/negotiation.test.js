@@ -481,7 +481,7 @@ test('whatever is published, lost, broken and loaded anew in whatever order: in 
     const deeds = [
       (name) => world.publish(name, tracks(...CAMERA.slice(random(3)), ...['video'].slice(random(2)))),
       (name) => world.publish(name, world.published[name].slice(random(3))),
-      (name) => world.publish(name, [...world.published[name], ...tracks(CAMERA[random(2)])].slice(-8)),
+      (name) => world.publish(name, [...world.published[name], ...tracks(CAMERA[random(2)])].slice(-4)),
       (name) => (random(4) ? undefined : Object.values(FAILURES)[random(3)](world, name)),
     ];
     world.loses = ({ event }) => event === 'session-description' && random(20) === 0;
@@ -495,17 +495,17 @@ test('whatever is published, lost, broken and loaded anew in whatever order: in 
     world.loses = () => false;
     const took = await run(world, 120);
     assert.ok(took < 60, `seed ${seed}: ${took} s`);
-    assert.ok(world.sections <= 16, `seed ${seed}: ${world.sections} sections`);
+    assert.ok(world.sections <= 8, `seed ${seed}: ${world.sections} sections`);
     world.close();
   }
 });
 
 test('no more tracks are sent than are taken, and what is told of them may be anything', async () => {
   const world = new World();
-  world.publish('ann', tracks(...Array(9).fill('video')));
-  world.publish('bob', tracks(...Array(8).fill('audio')));
+  world.publish('ann', tracks(...Array(5).fill('video'), 'audio'));
+  world.publish('bob', tracks(...Array(5).fill('audio'), ...Array(4).fill('video')));
   await run(world, 1);
-  assert.deepEqual([world.of('bob').received.length, world.of('ann').received.length, world.sections], [8, 8, 16]);
+  assert.deepEqual([world.of('bob').received.length, world.of('ann').received.length, world.sections], [5, 8, 8]);
   assert.deepEqual([...world.of('ann').refusals, ...world.of('bob').refusals], []);
   const { sdp } = net.all[1].localDescription;
   for (const media of [null, 5, 'x', {}, [null], [5], [[]], [[null, 1]], [['99', 1]], Array(1_000).fill(['1', 'x'])]) {
@@ -515,7 +515,7 @@ test('no more tracks are sent than are taken, and what is told of them may be an
   }
   await run(world, 60, nothing);
   const before = world.delivered;
-  world.end('ann').described({ type: 'offer', sdp: sdp + 'm=video 9 sendrecv x\r\n'.repeat(17) });
+  world.end('ann').described({ type: 'offer', sdp: sdp + 'm=video 9 sendrecv x\r\n' });
   await run(world, 30, nothing);
   assert.deepEqual(world.of('ann').refusals, ['It offers more than 8 tracks at once.']);
   assert.equal(world.delivered, before);

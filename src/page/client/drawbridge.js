@@ -498,6 +498,7 @@ export class Drawbridge extends Emitter {
     }
     Object.assign(peer, { state: 'idle', detail: '', data: undefined });
     if (this.#wants(peer)) next.connect(true);
+    this.#modules.tell('rooms', next);
     this.#rejoin(next);
     return next;
   }

@@ -11,7 +11,7 @@ import { TRACKS_MAX } from './connection.js';
 import { idOf } from './peer.js';
 import { randomId } from './random.js';
 import { Refusal } from './requests.js';
-import { Tracks } from './tracks.js';
+import { Tracks, taken } from './tracks.js';
 
 const KINDS = ['audio', 'video'];
 const ID_MAX = 64;
@@ -190,10 +190,10 @@ export class Media {
     const ids = to === undefined ? null : new Set([to].flat().map(idOf));
     const publication = new Publication(room, stream, { name, to: ids }, (changed) => this.#changed(changed));
     this.#publications.add(publication);
-    const most = Math.max(publication.sent.length, ...[...this.#hooks.links()].map((link) => this.#sentTo(link).length));
-    if (most > TRACKS_MAX) {
+    const all = [publication.sent, ...[...this.#hooks.links()].map((link) => this.#sentTo(link))];
+    if (all.some((sent) => taken(sent).length < sent.length)) {
       publication.unpublish();
-      throw new Refusal(413, `A peer takes up to ${TRACKS_MAX} tracks of another at once.`);
+      throw new Refusal(413, `A peer takes up to ${TRACKS_MAX} tracks of audio and ${TRACKS_MAX} of video from another.`);
     }
     this.#changed(publication);
     return publication;
@@ -307,7 +307,7 @@ export class Media {
     if (typeof payload?.muted !== 'object' || !payload.muted) return;
     const state = this.#of(link);
     const before = state.muted;
-    state.muted = new Map(Object.entries(payload.muted).slice(0, TRACKS_MAX).map(([id, kinds]) =>
+    state.muted = new Map(Object.entries(payload.muted).slice(0, 2 * TRACKS_MAX).map(([id, kinds]) =>
       [id, /** @type {Kind[]} */ (KINDS.filter((kind) => Array.isArray(kinds) && kinds.includes(kind)))]));
     for (const [id, shown] of byId(state.shown)) {
       if (String(before.get(id) ?? '') !== String(state.muted.get(id) ?? '')) this.#tellMuted(state, shown);

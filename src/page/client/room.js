@@ -168,7 +168,7 @@ export class Room extends Emitter {
    * `track`. Tracks that are added to the stream later, or removed from it, are followed.
    * @param {MediaStream} stream
    * @param {PublishOptions} [options]
-   * @returns {Promise<Publication>} rejected with a Refusal (413) where a peer would get more than 8 tracks
+   * @returns {Promise<Publication>} rejected with a Refusal (413) where a peer would get more than 4 tracks of a kind
    */
   async publish(stream, options) {
     return (await this.#media()).publish(this, stream, options);

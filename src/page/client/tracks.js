@@ -28,9 +28,9 @@ export class Tracks {
     connection.tracks = this;
   }
 
-  /** @param {Sent[]} sent  all that the other end is to get, TRACKS_MAX of it at most */
+  /** @param {Sent[]} sent  all that the other end is to get: the first TRACKS_MAX of each kind are sent */
   send(sent) {
-    this.#sent = sent.slice(0, TRACKS_MAX);
+    this.#sent = taken(sent);
     this.#connection.place();
   }
 
@@ -71,6 +71,14 @@ export class Tracks {
     return pc.getTransceivers().flatMap(({ mid, sender }) => (mid === null ? []
       : this.#sent.filter(({ track }) => track === sender.track).map(({ about }) => /** @type {[string, any]} */ ([mid, about]))));
   }
+}
+
+/**
+ * As many as the other end takes.
+ * @param {Sent[]} sent
+ */
+export function taken(sent) {
+  return ['audio', 'video'].flatMap((kind) => sent.filter(({ track }) => track.kind === kind).slice(0, TRACKS_MAX));
 }
 
 /**

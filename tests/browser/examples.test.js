@@ -27,6 +27,9 @@ async function bundle(entry, base) {
   return text.replaceAll('https://draw.example/', base);
 }
 
+/** A candidate may be on its way to who goes. */
+const FOR_WHO_WENT = /\/relay\/.*\b404\b/;
+
 let opened = 0;
 const example = (name) => ({ entryPoints: [fileURLToPath(new URL(name, EXAMPLES))] });
 
@@ -56,7 +59,10 @@ async function open(room, name, who) {
   const page = await (await room.context()).newPage();
   const guest = new Guest(page);
   page.on('pageerror', (error) => guest.errors.push(String(error)));
-  page.on('console', (message) => { if (message.type() === 'error') guest.errors.push(`${message.location().url} ${message.text()}`); });
+  page.on('console', (message) => {
+    const line = `${message.location().url} ${message.text()}`;
+    if (message.type() === 'error' && !FOR_WHO_WENT.test(line)) guest.errors.push(line);
+  });
   room.guests.push(guest);
   await page.addInitScript(prepare, who);
   let at = new URL(`static/examples/${name}`, base);

@@ -193,24 +193,32 @@ test('a channel that closes takes what is in it along, and it goes by the next',
 
 test('where the network is another the path is tried, and mended where nothing comes back', async () => {
   const world = new World({ random: dice(8) });
-  const { link } = world.of('ann');
+  const links = ['ann', 'bob'].map((name) => world.of(name).link);
   await world.until(() => states(world) === 'open,open', 5);
-  const before = world.described;
-  link.hurry();
-  await world.until(() => false, 10);
-  assert.equal(world.described, before, 'it works');
-  const stuck = net.all.map(({ channel }) => channel);
-  for (const channel of stuck) channel.deliver = () => false;
-  world.say('bob');
-  link.hurry();
-  const took = await world.until(() => world.described > before, 10);
-  assert.ok(took > 1.5 && took < 3, `${took} s`);
-  for (const channel of stuck) delete channel.deliver;
-  assert.ok(await world.until(() => world.arrived('bob'), 5) < 5);
-  assert.equal(states(world), 'open,open');
-  assert.equal(net.all.length, 2, 'the channel lives on');
-  await world.until(() => false, 60);
-  assert.equal(world.described, before + 2, 'and no more is done');
+  for (const all of [[links[0]], [links[1]], links]) {
+    const before = world.described;
+    for (const link of all) link.hurry();
+    await world.until(() => false, 10);
+    assert.equal(world.described, before, 'it works');
+    const stuck = net.all.map(({ channel }) => channel);
+    for (const channel of stuck) channel.deliver = () => false;
+    world.say('bob');
+    for (const link of all) link.hurry();
+    const took = await world.until(() => world.described > before, 10);
+    assert.ok(took > 1.5 && took < 3, `${took} s`);
+    for (const channel of stuck) delete channel.deliver;
+    assert.ok(await world.until(() => world.arrived('bob') && states(world) === 'open,open', 5) < 5);
+    await world.until(() => false, 2);
+    // What goes next is mended as soon.
+    const mended = world.described;
+    for (const pc of net.all) pc.becomes('disconnected');
+    assert.ok(await world.until(() => world.described > mended, 20) < 4);
+    assert.ok(await world.until(() => states(world) === 'open,open', 5) < 5);
+    const after = world.described;
+    await world.until(() => false, 60);
+    assert.ok(world.described <= after + 1, 'and no more is done'); // an answer
+    assert.equal(net.all.length, 2, 'the channel lives on');
+  }
   world.close();
 });
 

@@ -250,6 +250,19 @@ test('a path that is known not to work is mended at once by who knows it, also w
   }
 });
 
+test('what is being mended is given its time', async () => {
+  const world = new World();
+  await run(world, 1);
+  net.blocked = true;
+  world.end('bob').hurry(true);
+  for (const pc of net.all) pc.becomes('disconnected');
+  await run(world, 8, nothing);
+  assert.equal(net.all.length, 2);
+  net.blocked = false;
+  assert.ok(await run(world, 60) < 40);
+  world.close();
+});
+
 test('who is told only later that it is to offer, does', async () => {
   const world = new World();
   for (const name of ['ann', 'bob']) {

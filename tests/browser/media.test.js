@@ -182,8 +182,14 @@ suite('media', { settings, skip }, (test) => {
     });
     await Promise.all(all.map(turns));
     for (const guest of all) await guest.until(() => [...globalThis.screens.values()].every(({ name }) => name === 'camera 19'));
+    // What comes is decoded. (That Chromium shows it is not certain here: see "Known limits" in the module's README.)
+    const decoded = (guest) => guest.run(async () => {
+      const stats = [...(await globalThis.connections[0].getStats()).values()];
+      return stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')?.framesDecoded ?? 0;
+    });
     for (const guest of all) {
-      await plays(guest, 1);
+      const before = await decoded(guest);
+      await until(async () => await decoded(guest) > before, 'frames that are decoded');
       assert.equal(await sections(guest), 2);
       assert.deepEqual(await guest.run(() => globalThis.mine.getTracks().map(({ readyState, enabled }) => [readyState, enabled])), [['live', true], ['live', true]]);
     }

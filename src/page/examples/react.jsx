@@ -1,8 +1,7 @@
 /**
  * react.jsx - a chat of components. What a room has is in use-room.js.
- *
- * @jsxRuntime automatic
  */
+/** @jsxRuntime automatic */
 
 import { StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';

@@ -28,7 +28,7 @@ void json_append_string(struct buf *b, const char *s);
  * between tokens. */
 void json_append_raw(struct buf *b, const char *text, size_t len);
 
-/* Ends an array whose elements each have a comma behind them. */
+/* Ends an array whose elements are each followed by a comma. */
 void json_end_array(struct buf *b);
 
 /* How many characters of UTF-8. */

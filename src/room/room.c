@@ -35,7 +35,7 @@ enum {
 	SERVER_BYTES = 4096,		/* a message counts once for each of these */
 };
 
-/* Each with a comma behind it, from this one of the reply on. Users are in Redis as JSON, so
+/* Each followed by a comma, from this one of the reply on. Users are in Redis as JSON, so
  * nothing is escaped here. */
 static void append_users(struct buf *b, const struct reply *reply, size_t from)
 {

@@ -60,7 +60,7 @@ static _Atomic int64_t next_ask_at;	/* not before */
 static atomic_uint current_epoch;	/* as in master */
 static _Atomic int64_t left_at;
 
-/* Who has said MOVED, and until when seeds that name it are behind. */
+/* Who has said MOVED, and until when seeds that name it are out of date. */
 static struct master moved_from;
 static int64_t moved_until;
 

@@ -77,7 +77,8 @@ row client events random requests search stats
 row client names
 row client bytes connection ice pace peer secret tabs tokens
 row client datagrams link membership outbox seal stream tracks
-row client channel transfer
+row client transfer
+row client channel
 row client channel-end
 row client channels media
 row client modules room signaling

@@ -5,6 +5,7 @@
 import { decodeData } from './bytes.js';
 import { isReliable } from './channel.js';
 import { Datagrams } from './datagrams.js';
+import { tooMuchWaits } from './link.js';
 import { Refusal, deferred } from './requests.js';
 
 /**
@@ -90,7 +91,7 @@ export class ChannelEnd {
   send(key, message) {
     if (this.#theirs.has(key)) return this.#link.send(key, message);
     if (this.#waitingBytes && this.#waitingBytes + message.length > WAITING_MAX) {
-      return Promise.reject(new Refusal(0, 'Too much is waiting to be sent to this peer.'));
+      return Promise.reject(tooMuchWaits());
     }
     /** @type {Waiting} */
     const waiting = { message, timer: 0, ...deferred() };

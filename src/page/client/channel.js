@@ -6,6 +6,7 @@ import { contentLength, encodeData } from './bytes.js';
 import { DATAGRAM_MAX } from './datagrams.js';
 import { Emitter } from './events.js';
 import { Refusal } from './requests.js';
+import { isSource } from './transfer.js';
 
 /**
  * @typedef {import('./link.js').Link} Link
@@ -139,7 +140,7 @@ export class ReliableChannel extends Channel {
   }
 }
 
-/** Whose data may get lost, or be late; but it does not wait for what was lost before, nor behind anything else. */
+/** Whose data may get lost, or be late; but it does not wait for what was lost before, nor for anything else. */
 export class UnreliableChannel extends Channel {
   /** Bytes that wait in the browser, those to each peer counted. */
   get buffered() {
@@ -210,6 +211,6 @@ export function checkedOptions({ ordered = true, maxRetransmits, maxPacketLifeTi
  * @throws {TypeError} it is nothing that a channel sends
  */
 function encodeSmall(data) {
-  if (data instanceof Blob || data instanceof ReadableStream) throw new TypeError('A Blob or a ReadableStream is sent by send() of the room.');
+  if (isSource(data)) throw new TypeError('A Blob or a ReadableStream is sent by send() of the room.');
   return encodeData(data);
 }

@@ -14,6 +14,7 @@
 
 import { ReliableChannel, UnreliableChannel, checkName, checkedOptions, isReliable, keyOf } from './channel.js';
 import { ChannelEnd } from './channel-end.js';
+import { otherPage, peerGone } from './link.js';
 import { Refusal } from './requests.js';
 
 /**
@@ -102,12 +103,12 @@ export class Channels {
 
   /** @param {Link} link */
   reset(link) {
-    this.#forget(link, new Refusal(404, 'The peer has loaded a new page.'));
+    this.#forget(link, otherPage());
   }
 
   /** @param {Link} link */
   closed(link) {
-    this.#forget(link, new Refusal(404, 'The peer has gone.'));
+    this.#forget(link, peerGone());
   }
 
   /**

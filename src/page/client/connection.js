@@ -127,10 +127,9 @@ export class Connection {
 
   /** @returns {Promise<'direct' | 'turn'>} */
   async path() {
-    const stats = await this.#pc?.getStats();
-    const pair = stats && selectedPair(stats);
-    const ends = [pair?.localCandidateId, pair?.remoteCandidateId].map((id) => stats?.get(id));
-    return ends.some((end) => end?.candidateType === 'relay') ? 'turn' : 'direct';
+    const { report, pair } = await this.stats();
+    const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
+    return report.some(({ id, candidateType }) => candidateType === 'relay' && ends.includes(id)) ? 'turn' : 'direct';
   }
 
   /**

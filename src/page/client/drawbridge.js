@@ -18,7 +18,7 @@ import { Link, RELAYED } from './link.js';
 import { Modules } from './modules.js';
 import { Names } from './names.js';
 import { Peer } from './peer.js';
-import { Refusal, deferred } from './requests.js';
+import { Refusal, deferred, rejected } from './requests.js';
 import { Room } from './room.js';
 import { checkSecret, newSecret } from './secret.js';
 import { Signaling } from './signaling.js';
@@ -184,7 +184,8 @@ export class Drawbridge extends Emitter {
 
   /** @returns {Room | null} the one that was joined last */
   get room() {
-    return this.rooms.pop() ?? null;
+    const last = this.#signaling.room;
+    return last ? this.#room(last.name) : null;
   }
 
   /** The others in the room. */
@@ -263,10 +264,7 @@ export class Drawbridge extends Emitter {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    if (this.room) return this.room.send(data, to);
-    const refused = Promise.reject(new Refusal(404, 'This page is in no room.'));
-    refused.catch(() => {}); // who is not interested need not say so
-    return refused;
+    return this.room?.send(data, to) ?? rejected(inNoRoom());
   }
 
   /**
@@ -288,7 +286,7 @@ export class Drawbridge extends Emitter {
    * @returns {Promise<any>}
    */
   channel(name, options) {
-    return this.room?.channel(name, options) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+    return this.room?.channel(name, options) ?? Promise.reject(inNoRoom());
   }
 
   /**
@@ -298,7 +296,7 @@ export class Drawbridge extends Emitter {
    * @returns {Promise<Publication>}
    */
   publish(stream, options) {
-    return this.room?.publish(stream, options) ?? Promise.reject(new Refusal(404, 'This page is in no room.'));
+    return this.room?.publish(stream, options) ?? Promise.reject(inNoRoom());
   }
 
   /**
@@ -314,8 +312,9 @@ export class Drawbridge extends Emitter {
    * @param {{signal?: AbortSignal}} [options]
    */
   messages(options) {
-    if (!this.room) throw new Refusal(404, 'This page is in no room.');
-    return this.room.messages(options);
+    const { room } = this;
+    if (!room) throw inNoRoom();
+    return room.messages(options);
   }
 
   /**
@@ -646,6 +645,10 @@ export class Drawbridge extends Emitter {
     peer.data = told.data;
     this.#changed(peer);
   }
+}
+
+function inNoRoom() {
+  return new Refusal(404, 'This page is in no room.');
 }
 
 /** @param {Link} link */

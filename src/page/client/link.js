@@ -17,7 +17,7 @@ import {
 import { Connection } from './connection.js';
 import { Peer } from './peer.js';
 import { randomId } from './random.js';
-import { Refusal } from './requests.js';
+import { Refusal, rejected } from './requests.js';
 
 /**
  * @typedef {'' | 'channel' | 'relay'} Way
@@ -217,11 +217,7 @@ export class Link {
   /** @param {Uint8Array} message */
   #push(message) {
     const refusal = this.#refusal(message);
-    if (refusal) {
-      const refused = Promise.reject(refusal);
-      refused.catch(() => {}); // who is not interested need not say so
-      return refused;
-    }
+    if (refusal) return rejected(refusal);
     this.connect(true);
     const sent = this.#sender.push(message);
     this.#schedulePump();
@@ -232,7 +228,7 @@ export class Link {
   #refusal(message) {
     if (this.#ended) return this.#ended;
     if (!isTaken(message, this.#otherMax)) return tooLong(this.#otherMax);
-    return this.buffered && this.buffered + message.length > PENDING_MAX ? new Refusal(0, 'Too much is waiting to be sent to this peer.') : null;
+    return this.buffered && this.buffered + message.length > PENDING_MAX ? tooMuchWaits() : null;
   }
 
   /**
@@ -281,7 +277,7 @@ export class Link {
   }
 
   /** @param {Refusal} [why]  nothing can be sent any more */
-  close(why = new Refusal(404, 'The peer has gone.')) {
+  close(why = peerGone()) {
     this.#closed = true;
     this.#ended = why;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
@@ -475,7 +471,7 @@ export class Link {
     this.#held = [];
     this.complain('');
     if (!anew) return this.#sender.failLonger(this.#otherMax, tooLong(this.#otherMax));
-    this.#sender.fail(new Refusal(404, 'The peer has loaded a new page.'));
+    this.#sender.fail(otherPage());
     this.#sender = new Sender();
     this.#saidRoom = '';
     this.#next = 0;
@@ -668,6 +664,18 @@ export class Link {
  */
 function ignoreSyntax(error) {
   if (!(error instanceof SyntaxError)) throw error;
+}
+
+export function otherPage() {
+  return new Refusal(404, 'The peer has loaded a new page.');
+}
+
+export function peerGone() {
+  return new Refusal(404, 'The peer has gone.');
+}
+
+export function tooMuchWaits() {
+  return new Refusal(0, 'Too much is waiting to be sent to this peer.');
 }
 
 /** @param {number} max */

@@ -190,7 +190,7 @@ export class Media {
     const ids = to === undefined ? null : new Set([to].flat().map(idOf));
     const publication = new Publication(room, stream, { name, to: ids }, (changed) => this.#changed(changed));
     this.#publications.add(publication);
-    const all = [publication.sent, ...[...this.#hooks.links()].map((link) => this.#sentTo(link))];
+    const all = [publication.sent, ...[...this.#hooks.links()].map((link) => this.#publicationsFor(link).flatMap(({ sent }) => sent))];
     if (all.some((sent) => taken(sent).length < sent.length)) {
       publication.unpublish();
       throw new Refusal(413, `A peer takes up to ${TRACKS_MAX} tracks of audio and ${TRACKS_MAX} of video from another.`);
@@ -226,23 +226,19 @@ export class Media {
   }
 
   /** @param {Link} link */
-  #sentTo(link) {
-    return this.#publicationsFor(link).flatMap(({ sent }) => sent);
-  }
-
-  /** @param {Link} link */
   #publicationsFor(link) {
     return [...this.#publications].filter((publication) => publication.isFor(link));
   }
 
   /** @param {Link} link */
   #update(link) {
-    const sent = this.#sentTo(link);
+    const publications = this.#publicationsFor(link);
+    const sent = publications.flatMap((one) => one.sent);
     const state = this.#of(link);
     const connection = sent.length ? link.connect(true) : null; // none, if the link was just closed
     if (connection) state.tracks ??= new Tracks(connection);
     state.tracks?.send(sent);
-    const muted = Object.fromEntries(this.#publicationsFor(link).filter((one) => one.muted.length).map((one) => [one.id, one.muted]));
+    const muted = Object.fromEntries(publications.filter((one) => one.muted.length).map((one) => [one.id, one.muted]));
     const told = JSON.stringify(muted);
     if (!link.isOpened || told === state.told) return;
     state.told = told;

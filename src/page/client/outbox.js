@@ -10,7 +10,7 @@
 
 import { Pace } from './pace.js';
 import { randomId } from './random.js';
-import { Refusal, asError } from './requests.js';
+import { Refusal, asError, notSent } from './requests.js';
 
 const BATCH_MESSAGES = 64;
 const BATCH_BYTES = 48 * 1024; // servers take 64 KiB, if nobody has told them otherwise
@@ -77,7 +77,7 @@ export class Outbox {
   discard(wanted = () => true) {
     for (const [peer, queue] of this.#queues) {
       if (!wanted(peer)) continue;
-      for (const message of queue.splice(0)) message.reject(new Refusal(0, 'It was not sent.'));
+      for (const message of queue.splice(0)) message.reject(notSent());
     }
   }
 

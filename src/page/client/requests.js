@@ -143,6 +143,21 @@ export class Waits {
   }
 }
 
+/**
+ * @param {unknown} error
+ * @returns {Promise<never>} rejected with it
+ */
+export function rejected(error) {
+  const promise = Promise.reject(error);
+  promise.catch(() => {}); // who is not interested need not say so
+  return promise;
+}
+
+/** Of what was to be relayed, and is of no use any more. */
+export function notSent() {
+  return new Refusal(0, 'It was not sent.');
+}
+
 /** @typedef {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} Deferred */
 
 /** @returns {Deferred} a promise, and what settles it */

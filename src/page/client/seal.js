@@ -29,7 +29,7 @@
  */
 
 import { fromBase64, toBase64 } from './bytes.js';
-import { Refusal } from './requests.js';
+import { notSent } from './requests.js';
 
 const NO_SECRET = 'Its page has no secret, and this one has.';
 const OTHER_SECRET = 'Its page has another secret.';
@@ -421,10 +421,6 @@ function unpack(content) {
   } catch {
     return ['', null];
   }
-}
-
-function notSent() {
-  return new Refusal(0, 'It was not sent.');
 }
 
 function randomBytes() {

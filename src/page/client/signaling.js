@@ -10,7 +10,7 @@
 import { Emitter, onNetworkChange } from './events.js';
 import { Membership } from './membership.js';
 import { Outbox } from './outbox.js';
-import { Refusal, Waits, asError, ask, deferred, pause, persist, refusal } from './requests.js';
+import { Refusal, Waits, asError, ask, pause, persist, refusal, rejected } from './requests.js';
 import { Stream } from './stream.js';
 import { TABS_MAX, acquirePlace } from './tabs.js';
 import { Tokens } from './tokens.js';
@@ -193,9 +193,7 @@ export class Signaling extends Emitter {
    */
   join(name) {
     if (!ROOM.test(name)) {
-      const { promise, reject } = deferred();
-      reject(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
-      return promise;
+      return rejected(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
     }
     const room = this.rooms.get(name) ?? this.#newMembership(name);
     this.rooms.delete(name);
@@ -243,11 +241,9 @@ export class Signaling extends Emitter {
    */
   #forget(ids) {
     const rooms = [...this.rooms.values()];
-    for (const id of ids) {
-      if (rooms.some(({ peers }) => peers.has(id))) continue;
-      this.#present.delete(id);
-      this.withdraw(id);
-    }
+    const gone = new Set([...ids].filter((id) => !rooms.some(({ peers }) => peers.has(id))));
+    for (const id of gone) this.#present.delete(id);
+    this.#outbox.discard((to) => gone.has(to));
   }
 
   /** @param {string} name */

@@ -11,12 +11,13 @@
  * After done, cancel and abort both have forgotten it: what is still on its way under that number means nothing.
  *
  * A few chunks at a time are in a link's queue, of all transfers in turn, and as many as go within half a second: what
- * else is sent to that peer comes right behind them.
+ * else is sent to that peer comes right after them.
  */
 
 import { Emitter } from './events.js';
+import { otherPage, peerGone } from './link.js';
 import { withoutBidi } from './names.js';
-import { Refusal, asError, deferred } from './requests.js';
+import { Refusal, asError, deferred, rejected } from './requests.js';
 
 const CHUNK_MIN = 16_384;
 const CHUNK_MAX = 65_536;
@@ -585,12 +586,12 @@ export class Transfers {
 
   /** @param {Link} link */
   reset(link) {
-    this.ended(link, new Refusal(404, 'The peer has loaded a new page.'));
+    this.ended(link, otherPage());
   }
 
   /** @param {Link} link */
   closed(link) {
-    this.ended(link, new Refusal(404, 'The peer has gone.'));
+    this.ended(link, peerGone());
   }
 
   /** @param {Link} link */
@@ -688,13 +689,6 @@ function paced(report) {
 /** @param {AbortSignal} signal */
 function abortion(signal) {
   return signal.reason ?? new DOMException('It was aborted.', 'AbortError');
-}
-
-/** @param {Error} error */
-function rejected(error) {
-  const promise = Promise.reject(error);
-  promise.catch(() => {}); // who is not interested need not say so
-  return promise;
 }
 
 /**

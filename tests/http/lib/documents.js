@@ -1,4 +1,5 @@
 // documents.js - what our documents tell people to write, as tests do it.
+import { isIP } from 'node:net';
 import { read } from './tables.js';
 
 const OPERATIONS = 'src/man/drawbridge-operations.7.in';
@@ -48,8 +49,9 @@ export function examples() {
   return Array.from(text.matchAll(/^\.Bd -literal.*\n([^]*?)\n\.Ed$/gm), ([, block]) => block.replaceAll('\\e', '\\'));
 }
 
-/** Whether a value is like the one that a document has, in which "..." and a time are any. */
+/** Whether a value is like the one that a document has, in which "...", a time and an address of RFC 5737 are any. */
 export function alike(value, told) {
+  if (typeof told === 'string' && told.startsWith('192.0.2.')) return isIP(value) !== 0;
   if (typeof told === 'string' && told.includes('...')) return typeof value === 'string' && value !== '';
   if (typeof told === 'number' && told > 1e9) return typeof value === 'number';
   if (typeof told !== 'object' || told === null) return value === told;

@@ -1,5 +1,6 @@
 // reporter.js - for node's test runner: a line of JSON for each test, and for each suite that failed or was skipped
-// as a whole: {title, ms, passed | failed | skipped}, where failed is what it said and skipped is why.
+// as a whole, and for what fails when its test is over: {title, ms, passed | failed | skipped}, where failed is what
+// it said and skipped is why.
 import { inspect } from 'node:util';
 
 /** What went wrong, without the frames of node's own. */
@@ -11,10 +12,14 @@ function told(error) {
 /** A suite fails of itself where a hook does; else its tests have told. */
 const failsOfItself = (details) => details.type !== 'suite' || details.error?.failureType === 'hookFailed';
 
+/** An error of what a test had left to run, for which it cannot fail any more. */
+const AFTER_ITS_END = /^(Warning|Error): .*activity/;
+
 export default async function* reporter(source) {
   const titles = []; // of the suites around
   for await (const { type, data } of source) {
     if (type === 'test:start') titles[data.nesting] = data.name;
+    if (type === 'test:diagnostic' && AFTER_ITS_END.test(data.message)) yield `${JSON.stringify({ title: 'after a test', ms: 0, failed: data.message })}\n`;
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const { details, skip } = data;
     const title = titles.slice(0, data.nesting).concat(data.name).filter((name) => name !== 'each').join(': ');

@@ -386,10 +386,14 @@ if (SERVER !== 'apache') {
     it('many requests at once, whose rest comes later, are all answered', async () => {
       leaveFew();
       const whole = fastcgi.request(fastcgi.params(site, 'GET', '/health/live'));
-      const all = await Promise.all(Array.from({ length: 4 * DESCRIPTORS }, () => connect('signal', whole.subarray(0, 20))));
-      await pause(50);
-      for (const one of all) one.send(whole.subarray(20));
-      for (const one of all) assert.equal((await one.answer()).status, 200);
+      // Each soon after its own beginning, for however long the others take.
+      const answers = await Promise.all(Array.from({ length: 4 * DESCRIPTORS }, async () => {
+        const one = await connect('signal', whole.subarray(0, 20));
+        await pause(50);
+        one.send(whole.subarray(20));
+        return one.answer();
+      }));
+      assert.ok(answers.every(({ status }) => status === 200));
     });
 
     it('a request is as old as itself, not as its connection', async () => {

@@ -385,9 +385,9 @@ for (const [what, failure] of Object.entries(FAILURES)) {
   });
 }
 
-test('an offer or an answer that gets lost is made again, and what comes twice does no harm', async () => {
-  for (const lost of ['offer', 'answer']) {
-    for (const names of [['ann'], ['bob'], ['ann', 'bob']]) {
+test('an offer, an answer or a request that gets lost is made again, and what comes twice does no harm', async () => {
+  for (const lost of ['offer', 'answer', 'request']) {
+    for (const names of lost === 'request' ? [['ann']] : [['ann'], ['bob'], ['ann', 'bob']]) {
       const world = new World();
       await run(world, 1);
       let left = 1;
@@ -428,7 +428,7 @@ test('and where another goes in the same moment, too: what is sent of the one is
   world.publish('ann', [{ ...screen, track }]);
   await run(world, 1);
   assert.equal(offersIn(world.said), 3, 'one at first, one for the tracks, and one as the first of them has gone');
-  assert.deepEqual(world.said.findLast(({ data: { type } }) => type === 'offer').data.media, [['2', screen.about]]);
+  assert.deepEqual(world.said.findLast(({ to, data: { media } }) => to === 'bob' && media).data.media, [['2', screen.about]]);
   world.close();
 });
 
@@ -442,6 +442,40 @@ test('an offer comes twice, and a track is published between: the answer is the 
   world.end('ann').described(data);
   assert.equal(await run(world, 1), 0);
   world.close();
+});
+
+test('once it is up one end alone offers, whoever publishes, so that no offer with tracks is rolled back', async () => {
+  const world = new World();
+  await run(world, 1);
+  const from = world.said.length;
+  for (let i = 0; i < 20; i++) {
+    world.publish('ann', i % 2 ? [] : tracks(...CAMERA, 'video'));
+    world.publish('bob', i % 3 ? [] : tracks('audio'));
+    for (let n = i % 4; n > 0; n--) {
+      await turns();
+      world.deliver();
+    }
+  }
+  world.publish('ann', tracks(...CAMERA, 'video'));
+  assert.equal(await run(world, 1), 0);
+  assert.ok(offersIn(world.said.slice(from)) > 0);
+  assert.deepEqual(world.said.slice(from).filter(({ to, data }) => to === 'bob' && data?.type === 'offer'), []);
+  assert.equal(world.sections, 3);
+  world.close();
+});
+
+test('whatever is asked for, there are no more sections than are taken', async () => {
+  for (const [number, sections] of [[1e9, 4], [3, 3], ['2', 2], [null, 0], ['x', 0], [-1, 0], [{}, 0], [Infinity, 4]]) {
+    const world = new World();
+    await run(world, 1);
+    world.end('bob').described({ type: 'request', video: number });
+    await run(world, 1);
+    assert.equal(world.sections, sections, String(number));
+    world.end('ann').described({ type: 'request', video: number }); // who never asked for any
+    assert.equal(await run(world, 1), 0);
+    assert.equal(world.sections, sections, String(number));
+    world.close();
+  }
 });
 
 test('servers can be others later', async () => {

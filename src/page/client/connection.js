@@ -1,12 +1,15 @@
 /**
  * connection.js - an RTCPeerConnection to a peer, the data channel in it, and tracks.
  *
- * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with four additions: only the side
+ * Perfect negotiation (W3C, WebRTC 1.0, section 10.7), with these additions: only the side
  * that the server told to offer begins, and after that whoever needs to; an answer says which offer it
  * is to (`to`), as pages come and go quicker than what was said to them; a description that comes from
  * another connection than the one we talked to, which its DTLS fingerprint shows, makes ours
  * begin anew, too; and a description says what each of its tracks is (`media`). What fails is mended,
  * until close(); an offer that nobody answers is made again.
+ *
+ * Once it is up the polite end does not offer, but asks the other to (`request`, with how many sections more it needs): for
+ * a rollback of an offer with tracks Chromium mutes those that come, and at times shows them no more.
  *
  * Who has tracks to send places them (tracks.js) before each description, and when they are others.
  */
@@ -19,6 +22,8 @@ const RESTART_MS = 1_000; // after one failed: the server may just be saying tha
 const DISCONNECTED_MS = 2_000; // it may come back by itself
 const DOUBLINGS_MAX = 2; // of a wait, one with each try in vain
 const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
+
+const ASKED_MAX = 8; // times, of the other end for an offer with what is lacking
 
 const CANDIDATES_MAX = 100;
 /** Of each kind in each direction. A description with all has 24 to 40 KB, by the browser's codecs; sealed a third more; servers take 64 KiB. */
@@ -62,6 +67,7 @@ export class Connection {
   /** @type {Set<(pc: RTCPeerConnection) => void>} */
   #users = new Set();
   #offered = ''; // the identity of our last offer
+  #asked = 0; // for the tracks as they are
   #ignoring = false; // the other's offer, which collided with ours
   /** @type {RTCIceCandidateInit[]} */
   #candidates = []; // that came before the description that they belong to
@@ -182,6 +188,7 @@ export class Connection {
 
   /** @param {any} description  as it came */
   described(description) {
+    if (description?.type === 'request') this.#chain(() => this.#requested(description));
     if (!['offer', 'answer'].includes(description?.type)) return;
     if (typeof description.sdp !== 'string') return;
     const { type, sdp, to, media } = description;
@@ -219,6 +226,7 @@ export class Connection {
 
   /** Others are to be sent. Before the first description is there, that will do it. */
   place() {
+    this.#asked = 0;
     this.#chain(() => (this.#pc?.remoteDescription ? this.tracks?.place(this.#pc) : undefined));
   }
 
@@ -272,7 +280,7 @@ export class Connection {
       if (pc === this.#pc && !this.#closed) this.#changed();
     };
     pc.onnegotiationneeded = () => {
-      this.#chain(() => (pc === this.#pc && pc.remoteDescription ? this.#offer() : undefined));
+      this.#chain(() => (pc === this.#pc && pc.remoteDescription ? this.#negotiate() : undefined));
     };
 
     const channel = pc.createDataChannel('', CHANNEL);
@@ -304,6 +312,37 @@ export class Connection {
     this.#hooks.changed();
   }
 
+  /** What the other end's offers do not bring, as when ICE is to begin anew, one of ours does. */
+  #negotiate() {
+    return this.#polite && this.up && this.#asked < ASKED_MAX ? this.#request() : this.#offer();
+  }
+
+  /** While an offer is under way nothing is lacking yet: the browser says so again if its answer leaves something. */
+  #request() {
+    const pc = this.#current;
+    if (pc.signalingState !== 'stable') return;
+    this.#asked++;
+    const [audio, video] = ['audio', 'video'].map((kind) => withoutSection(pc, kind));
+    this.#hooks.signal('session-description', { type: 'request', audio, video });
+    this.#watch('stable', () => this.#request());
+  }
+
+  /**
+   * The other end needs an offer.
+   * @param {any} lacking  as it came: how many sections of each kind
+   */
+  async #requested(lacking) {
+    const pc = this.#current;
+    if (this.#polite || !this.#pc?.remoteDescription || pc.signalingState !== 'stable') return;
+    await this.tracks?.place(pc);
+    for (const kind of ['audio', 'video']) {
+      const all = pc.getTransceivers().filter(({ receiver }) => receiver.track.kind === kind).length;
+      const more = Math.min(lacking[kind] - withoutSection(pc, kind), TRACKS_MAX - all);
+      for (let i = 0; i < more; i++) pc.addTransceiver(kind, { direction: 'recvonly' });
+    }
+    await this.#offer();
+  }
+
   #offerFirst() {
     return this.#pc ? this.#offer() : this.#create(true);
   }
@@ -319,11 +358,17 @@ export class Connection {
       return; // one is under way
     }
     this.#describeTo({});
+    this.#watch('have-local-offer', () => this.#offer(true));
+  }
+
+  /**
+   * What was said may be lost. Before it is open #restart() sees to that.
+   * @param {RTCSignalingState} state  in which nothing has come of it
+   * @param {() => void | Promise<void>} again
+   */
+  #watch(state, again) {
     clearTimeout(this.#unanswered);
-    this.#unanswered = setTimeout(() => this.#chain(() => {
-      // Before it is open #restart() sees to that.
-      if (this.open && this.#current.signalingState === 'have-local-offer') return this.#offer(true);
-    }), ATTEMPT_MS);
+    this.#unanswered = setTimeout(() => this.#chain(() => (this.open && this.#current.signalingState === state ? again() : undefined)), ATTEMPT_MS);
   }
 
   /** @param {{to?: string}} more */
@@ -348,6 +393,7 @@ export class Connection {
     }
     const known = this.#current.remoteDescription;
     if (known && fingerprint(known.sdp) !== fingerprint(sdp)) {
+      this.#restartIn(ATTEMPT_MS); // the one before may have been up
       await this.#create(type === 'answer');
       if (type === 'answer' || this.#closed) return;
     }
@@ -356,6 +402,7 @@ export class Connection {
     if (again) return this.#describeTo({ to: identity(sdp) }); // the answer may have been lost
     this.#ignoring = type === 'offer' && pc.signalingState !== 'stable' && !this.#polite;
     if (this.#ignoring) return;
+    clearTimeout(this.#unanswered);
     await pc.setRemoteDescription(description); // takes an offer of ours back
     await this.tracks?.place(pc);
     if (type === 'offer') {
@@ -421,6 +468,15 @@ function selectedPair(stats) {
   const pairs = all.filter(({ type }) => type === 'candidate-pair');
   return stats.get(transport?.selectedCandidatePairId) ?? pairs.find(({ selected }) => selected) ??
     pairs.find(({ nominated, state }) => nominated && state === 'succeeded');
+}
+
+/**
+ * How many transceivers of a kind no description has yet.
+ * @param {RTCPeerConnection} pc
+ * @param {string} kind
+ */
+function withoutSection(pc, kind) {
+  return pc.getTransceivers().filter(({ mid, receiver }) => mid === null && receiver.track.kind === kind).length;
 }
 
 /**

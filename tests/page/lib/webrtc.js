@@ -220,6 +220,11 @@ export class FakeConnection {
     return sender;
   }
 
+  addTransceiver(kind, { direction }) {
+    this.#addTransceiver(kind, direction, false);
+    this.#update();
+  }
+
   #addTransceiver(kind, direction, added) {
     const transceiver = new FakeTransceiver(kind, direction, added, () => this.#update());
     this.#transceivers.push(transceiver);

@@ -164,7 +164,7 @@ export class Room {
 
   async close() {
     // A request that is on its way through a test's own handler ends with its page.
-    for (const { page } of [...this.boards, ...this.guests]) if (!this.#pages.includes(page)) await page.unrouteAll({ behavior: 'ignoreErrors' });
+    for (const { page } of [...this.boards, ...this.guests]) if (!this.#pages.includes(page) && !page.isClosed()) await page.unrouteAll({ behavior: 'ignoreErrors' });
     for (const board of this.boards) {
       for (const event of GOES) board.page.off(event, this.#oneGoes);
       if (this.#kept.includes(board) && !board.page.isClosed()) this.#spare.push(board);

@@ -72,4 +72,67 @@ suite('frames', { servers: [['lighttpd', '/']] }, (test) => {
     await bob.until({ strokes });
     for (const keepsIt of drawing) keepsIt();
   });
+
+  test('a board that is moved by hand paints what comes in, and no more; the picture is the same as when all is painted', async (room) => {
+    const ann = await room.board({
+      viewport: { width: 1440, height: 900 },
+      prepare: () => {
+        const { stroke } = CanvasRenderingContext2D.prototype;
+        const seen = { strokes: 0, frames: [] };
+        globalThis.seen = seen;
+        let last = 0;
+        CanvasRenderingContext2D.prototype.stroke = /** @this {CanvasRenderingContext2D} */ function (path) {
+          seen.strokes++;
+          stroke.call(this, path);
+        };
+        const frame = (at) => {
+          seen.frames.push(at - last);
+          last = at;
+          requestAnimationFrame(frame);
+        };
+        requestAnimationFrame(frame);
+      },
+    });
+    await fill(ann, STROKES);
+    await ann.until({ strokes: STROKES, rests: true }, 4 * WAIT_MS);
+    const anew = () => ann.page.evaluate(() => { Object.assign(globalThis.seen, { strokes: 0, frames: [] }); });
+    const pan = async (dx, dy, steps) => {
+      for (let i = 0; i < steps; i++) {
+        await ann.page.mouse.wheel(dx, dy);
+        await ann.page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(resolve); }));
+      }
+    };
+    await ann.page.focus('#board');
+    for (let i = 0; i < 6; i++) await ann.page.keyboard.press('+');
+    await ann.page.mouse.move(700, 400);
+    await ann.until({ rests: true }, 2 * WAIT_MS);
+    await anew();
+    await pan(8, 4, 60);
+    const { strokes, frames } = await ann.page.evaluate(() => globalThis.seen);
+    const { median, p95 } = quantiles(frames);
+    console.log(`# moved over ${STROKES} strokes: a frame each ${median.toFixed(1)} ms, 95 % ${p95.toFixed(1)} ms; ${strokes} strokes were painted`);
+    assert.ok(strokes > 0 && strokes < 2 * STROKES, `${strokes} strokes`);
+    await ann.until({ rests: true });
+    const image = (key) => ann.page.evaluate((as) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById('paper'));
+      globalThis[as] = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    }, key);
+    await image('shifted');
+    for (const colorScheme of /** @type {const} */ (['dark', 'light'])) { // each paints all of it
+      await ann.page.emulateMedia({ colorScheme });
+      await ann.until({ rests: true });
+    }
+    await image('whole');
+    const { ink, other } = await ann.page.evaluate(() => {
+      const { shifted, whole } = /** @type {any} */ (globalThis);
+      let [ink, other] = [0, 0];
+      for (let i = 0; i < whole.length; i += 4) {
+        ink += Number(whole[i + 3] > 0);
+        other += Number([0, 1, 2, 3].some((k) => Math.abs(whole[i + k] - shifted[i + k]) > 16));
+      }
+      return { ink, other };
+    });
+    assert.ok(ink > 0);
+    assert.equal(other, 0, `of ${ink} pixels`);
+  });
 });

@@ -1,9 +1,11 @@
 /**
  * paper.js - the board as a picture, of two canvases.
  *
- * The lower one keeps what rests. Where something there changes, that part alone is painted anew;
- * when the view does, all of it, a slice in each frame: meanwhile what was there is shown moved and
- * scaled. The upper one has, in each frame anew, what is being drawn or moved, by us or by others.
+ * The lower one keeps what rests, and of the board around the window a margin. Where something there changes, that
+ * part alone is painted anew. When the view moves, it is shown moved; before the margin ends, and once the view
+ * rests, it is shifted, and what came in is painted. When the scale changes, it is shown scaled, and all of it is
+ * painted. Both are jobs, of which each frame does a slice. The upper one has, in each frame anew, what is being
+ * drawn or moved, by us or by others.
  */
 
 import { paint, palette } from './brush.js';
@@ -15,14 +17,26 @@ import { contextOf, figureOf, grow, meet } from './figures.js';
  * @typedef {import('./figures.js').Box} Box
  * @typedef {import('./brush.js').Palette} Palette
  * @typedef {{scale: number, x: number, y: number}} Place  of a view
+ *
+ * @typedef {object} Job  what becomes the next lower canvas, being painted
+ * @property {Present[]} list
+ * @property {number} next
+ * @property {Place} view
+ * @property {Box[]} parts  of the board, to which it is bounded; none: it is all
  */
 
 const REST_MS = 300; // an element that did not change for so long is painted on the lower canvas
 const LIFTED_MAX = 40; // elements on the upper canvas: people do not change more of them at once
 const PARTS_MAX = 24; // of the lower canvas to be painted anew, one by one
 const PATCH_MAX = 400; // elements in them: more are painted in slices
-const SLICE_MS = 3;
+const MARGIN = 256; // of the lower canvas around the window, in CSS pixels
+const SLICE_MS = 3; // of our own time, at most
 const SLICE_CHECK = 8; // elements between two looks at the clock
+// Elements in a slice. How long they take to be seen only the time between two frames shows.
+const SLICE_MIN = 256;
+const SLICE_MAX = 2_048;
+const FRAME_LATE_MS = 20;
+const UNSEEN = 1e-3; // of a pixel
 
 export class Paper {
   /** @type {(context: CanvasRenderingContext2D, colours: Palette) => void} paints what is no element, in CSS pixels */
@@ -49,8 +63,12 @@ export class Paper {
   #again = [];
   #all = true;
   #patched = 0; // when a part was painted anew: its edges may differ by a shade from the whole
-  /** @type {{list: Present[], next: number, view: Place} | null} all of it, being painted */
+  /** @type {Job | null} */
   #job = null;
+  #slice = SLICE_MIN; // elements
+  #sliced = 0; // when the last slice was painted
+  #moved = 0; // when the view was last seen to move
+  #seenView = { scale: 1, x: 0, y: 0 };
   #frame = 0;
   #timer = 0;
 
@@ -150,9 +168,13 @@ export class Paper {
     const { clientWidth, clientHeight } = this.#upper.canvas;
     this.#ratio = devicePixelRatio;
     for (const { canvas } of [this.#lower, this.#upper, this.#back]) {
-      canvas.width = Math.round(clientWidth * this.#ratio);
-      canvas.height = Math.round(clientHeight * this.#ratio);
+      const around = canvas === this.#upper.canvas ? 0 : 2 * MARGIN;
+      canvas.width = Math.round((clientWidth + around) * this.#ratio);
+      canvas.height = Math.round((clientHeight + around) * this.#ratio);
     }
+    Object.assign(this.#lower.canvas.style, {
+      inset: `${-MARGIN}px`, width: `${clientWidth + 2 * MARGIN}px`, height: `${clientHeight + 2 * MARGIN}px`,
+    });
     this.#palette = palette();
     this.#job = null;
     this.#all = true;
@@ -168,48 +190,126 @@ export class Paper {
     if (devicePixelRatio !== this.#ratio) return this.#resize();
     const now = performance.now();
     this.#settle(now);
-    const { scale, x, y } = this.#view;
-    const moved = scale !== this.#shown.scale || x !== this.#shown.x || y !== this.#shown.y;
-    if ((moved || this.#all || this.#restless(now)) && !this.#job) this.#begin();
-    if (this.#job) this.#slice(this.#job, now);
+    this.#look(now);
+    if (!this.#job) this.#begin(now);
+    if (this.#job) this.#paintSlice(this.#job, now);
     this.#patch(now);
     this.#place();
     this.#paintUpper();
     if (this.#job || this.#all) this.requestPaint();
     this.#wake();
-    this.painted(!this.#job && !this.#all && !this.#patched && !this.#lifted.size);
+    this.painted(!this.#job && !this.#all && !this.#patched && !this.#lifted.size && samePlace(this.#view, this.#shown));
   }
 
   // --- the lower canvas ---
 
-  #begin() {
+  /** @param {number} now */
+  #look(now) {
     const { scale, x, y } = this.#view;
+    if (samePlace(this.#view, this.#seenView)) return;
+    this.#seenView = { scale, x, y };
+    this.#moved = now;
+  }
+
+  /**
+   * A job, if one is due.
+   * @param {number} now
+   */
+  #begin(now) {
+    const { scale, x, y } = this.#view;
+    const moved = !samePlace(this.#view, this.#shown);
+    const rests = now - this.#moved >= REST_MS;
+    const [dx, dy] = [x - this.#shown.x, y - this.#shown.y].map((by) => by * this.#ratio);
+    const isShift = scale === this.#shown.scale && !this.#all && Math.max(Math.abs(dx), Math.abs(dy)) < 2 * MARGIN * this.#ratio;
+    if (this.#all || this.#restless(now) || (moved && !isShift)) return this.#beginAll({ scale, x, y });
+    if (!moved || (!rests && Math.max(Math.abs(dx), Math.abs(dy)) < MARGIN / 2 * this.#ratio)) return;
+    const [right, down] = [Math.round(dx), Math.round(dy)];
+    if (rests && Math.max(Math.abs(right - dx), Math.abs(down - dy)) > UNSEEN) return this.#beginAll({ scale, x, y });
+    this.#beginShift(right, down, rests ? { scale, x, y } : { scale, x: this.#shown.x + right / this.#ratio, y: this.#shown.y + down / this.#ratio });
+  }
+
+  /** @param {Place} view */
+  #beginAll(view) {
     this.#all = false;
     this.#stale = [];
     this.#again = [];
     this.#patched = 0;
-    this.#job = { list: this.#elements.list.slice(), next: 0, view: { scale, x, y } };
+    this.#job = { list: this.#elements.list.slice(), next: 0, view, parts: [] };
     this.#clear(this.#back);
   }
 
   /**
-   * @param {{list: Present[], next: number, view: Place}} job
+   * What is there already, and what came in.
+   * @param {number} right  pixels of the canvas
+   * @param {number} down
+   * @param {Place} view
+   */
+  #beginShift(right, down, view) {
+    this.#clear(this.#back);
+    this.#back.drawImage(this.#lower.canvas, right, down);
+    const all = this.#seen(view);
+    const [wide, high] = [right, down].map((by) => Math.abs(by) / view.scale / this.#ratio);
+    /** @type {Box[]} */
+    const parts = [];
+    if (right) parts.push(right > 0 ? { ...all, right: all.left + wide } : { ...all, left: all.right - wide });
+    if (down) parts.push(down > 0 ? { ...all, bottom: all.top + high } : { ...all, top: all.bottom - high });
+    const list = this.#elements.list.filter((element) => parts.some((part) => meet(figureOf(element).box, part)));
+    this.#job = { list, next: 0, view, parts };
+  }
+
+  /**
+   * @param {Job} job
    * @param {number} began
    */
-  #slice(job, began) {
-    const { list, view } = job;
-    const seen = this.#seen(view);
-    this.#transform(this.#back, view);
-    while (job.next < list.length) {
-      this.#rest(this.#back, list[job.next++], seen);
-      if (job.next % SLICE_CHECK === 0 && performance.now() - began > SLICE_MS) return;
-    }
+  #paintSlice(job, began) {
+    if (began - this.#sliced > FRAME_LATE_MS) this.#slice = Math.max(SLICE_MIN, this.#slice / 2);
+    else this.#slice = Math.min(SLICE_MAX, this.#slice * 1.5);
+    this.#sliced = began;
+    if (!this.#fill(this.#back, job, began)) return;
     this.#clear(this.#lower);
     this.#lower.drawImage(this.#back.canvas, 0, 0);
-    this.#shown = view;
+    this.#shown = job.view;
     this.#job = null;
     this.#stale.push(...this.#again);
     this.#again = [];
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Job} job
+   * @param {number} began
+   * @returns {boolean} whether it is done
+   */
+  #fill(context, job, began) {
+    const { list, view, parts } = job;
+    const seen = this.#seen(view);
+    const end = job.next + this.#slice;
+    context.save();
+    this.#clip(context, parts, view);
+    this.#transform(context, view);
+    while (job.next < list.length && job.next < end) {
+      this.#rest(context, list[job.next++], seen);
+      if (job.next % SLICE_CHECK === 0 && performance.now() - began > SLICE_MS) break;
+    }
+    context.restore();
+    return job.next >= list.length;
+  }
+
+  /**
+   * Whole pixels, so that nothing is painted in half.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Box[]} parts  of the board; none: no bounds
+   * @param {Place} view
+   */
+  #clip(context, parts, view) {
+    if (!parts.length) return;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.beginPath();
+    for (const part of parts) {
+      const { left, top, right, bottom } = this.#pixels(part, view);
+      context.rect(left, top, right - left, bottom - top);
+    }
+    context.clip();
   }
 
   /**
@@ -231,10 +331,8 @@ export class Paper {
    */
   #patch(now) {
     if (!this.#stale.length || this.#all) return;
-    const { scale, x, y } = this.#shown;
-    const ratio = this.#ratio;
     const parts = this.#stale.map((part) => {
-      const seen = grow(part, 2 / scale / ratio);
+      const seen = grow(part, 2 / this.#shown.scale / this.#ratio);
       return { part, seen, elements: this.#elements.list.filter((element) => meet(figureOf(element).box, seen)) };
     });
     if (parts.reduce((sum, { elements }) => sum + elements.length, 0) > PATCH_MAX) {
@@ -245,10 +343,7 @@ export class Paper {
     this.#stale = [];
     const context = this.#lower;
     for (const { part, seen, elements } of parts) {
-      const left = Math.floor((part.left * scale + x) * ratio) - 1;
-      const top = Math.floor((part.top * scale + y) * ratio) - 1;
-      const right = Math.ceil((part.right * scale + x) * ratio) + 1;
-      const bottom = Math.ceil((part.bottom * scale + y) * ratio) + 1;
+      const { left, top, right, bottom } = this.#pixels(part, this.#shown, 1);
       context.save();
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.beginPath();
@@ -299,9 +394,9 @@ export class Paper {
   #place() {
     const { scale, x, y } = this.#view;
     const grown = scale / this.#shown.scale;
-    const moved = grown !== 1 || x !== this.#shown.x || y !== this.#shown.y;
-    this.#lower.canvas.style.transform = moved
-      ? `matrix(${grown}, 0, 0, ${grown}, ${x - this.#shown.x * grown}, ${y - this.#shown.y * grown})` : '';
+    const at = (/** @type {number} */ now, /** @type {number} */ before) => now - before * grown + MARGIN * (1 - grown);
+    this.#lower.canvas.style.transform = samePlace(this.#view, this.#shown) ? ''
+      : `matrix(${grown}, 0, 0, ${grown}, ${at(x, this.#shown.x)}, ${at(y, this.#shown.y)})`;
   }
 
   // --- the upper canvas ---
@@ -323,6 +418,7 @@ export class Paper {
   #wake() {
     const times = [...this.#lifted.values()].filter((expiry) => expiry !== Infinity);
     if (this.#patched && !this.#lifted.size) times.push(this.#patched + REST_MS);
+    if (!samePlace(this.#view, this.#shown)) times.push(this.#moved + REST_MS);
     clearTimeout(this.#timer);
     if (times.length) this.#timer = setTimeout(() => this.requestPaint(), Math.max(0, Math.min(...times) - performance.now()));
   }
@@ -341,12 +437,43 @@ export class Paper {
    */
   #transform(context, { scale, x, y }) {
     const ratio = this.#ratio;
-    context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
+    const margin = context === this.#upper ? 0 : MARGIN;
+    context.setTransform(scale * ratio, 0, 0, scale * ratio, (x + margin) * ratio, (y + margin) * ratio);
   }
 
-  /** @param {Place} view */
+  /**
+   * Where a part of the board lies on the lower canvas, in whole pixels.
+   * @param {Box} part
+   * @param {Place} view
+   * @param {number} [more]  to each side
+   */
+  #pixels(part, { scale, x, y }, more = 0) {
+    const [left, right] = [part.left, part.right].map((at) => (at * scale + x + MARGIN) * this.#ratio);
+    const [top, bottom] = [part.top, part.bottom].map((at) => (at * scale + y + MARGIN) * this.#ratio);
+    return { left: floor(left) - more, top: floor(top) - more, right: ceil(right) + more, bottom: ceil(bottom) + more };
+  }
+
+  /**
+   * What the lower canvas shows of the board.
+   * @param {Place} view
+   */
   #seen({ scale, x, y }) {
     const { width, height } = this.#view;
-    return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
+    return {
+      left: (-x - MARGIN) / scale, top: (-y - MARGIN) / scale,
+      right: (width - x + MARGIN) / scale, bottom: (height - y + MARGIN) / scale,
+    };
   }
 }
+
+/**
+ * @param {Place} one
+ * @param {Place} other
+ */
+function samePlace(one, other) {
+  return one.scale === other.scale && one.x === other.x && one.y === other.y;
+}
+
+// What should be whole is so but for rounding.
+const floor = (/** @type {number} */ x) => Math.floor(x + UNSEEN);
+const ceil = (/** @type {number} */ x) => Math.ceil(x - UNSEEN);

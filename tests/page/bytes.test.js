@@ -47,6 +47,9 @@ test('what would arrive as something else is not taken', () => {
   for (const data of [undefined, NaN, Infinity, 5n, Symbol('x'), () => 1, new Map(), new Date(), new Blob(['x'])]) {
     assert.throws(() => encode(/** @type {any} */ (data)), { name: 'TypeError', message: /^What can be sent is a string, an ArrayBuffer/ }, String(data));
   }
+  for (const data of [{ chunk: new Uint8Array(1) }, [new ArrayBuffer(1)], { file: { part: [new Blob(['x'])] } }]) {
+    assert.throws(() => encode(/** @type {any} */ (data)), { name: 'TypeError', message: /^Bytes are sent by themselves/ });
+  }
   for (const data of ['a\ud800', '\udc00a', '\udc00\ud800']) assert.throws(() => encode(data), { name: 'TypeError', message: /surrogate/ });
 });
 

@@ -206,9 +206,23 @@ test('rooms come and go one by one; the short names are those of the last', asyn
   await settle();
   assert.equal(server.count('milk/leave'), 1);
   assert.deepEqual(happened, ['+bob tea', '+bob milk', '-bob tea', '-bob milk']);
+  await assert.rejects(/** @type {any} */ (milk).send('x'), { status: 404, message: 'This page is not in the room.' });
   bridge.leave();
   assert.equal(bridge.room, null);
   await assert.rejects(bridge.send('x'), { status: 404, message: 'This page is in no room.' });
+});
+
+test('where it is mounted is said with or without a slash at its end', async () => {
+  for (const base of ['http://draw.test/at', new URL('http://draw.test/at/')]) {
+    const { bridge } = await enter({ 'at/access': () => json(token(3_600)) }, { base });
+    assert.equal(server.stream.url.pathname, '/at/connect', String(base));
+    bridge.close();
+  }
+});
+
+test('who was looked for and not found is not everybody', async () => {
+  const { bridge } = await enter();
+  await assert.rejects(bridge.send('x', /** @type {any} */ (null)), { name: 'TypeError', message: /^To null is to nobody/ });
 });
 
 test('who is removed from one of its rooms is in the others', async () => {

@@ -97,6 +97,13 @@ test('what is muted may come before the track, and may be anything', () => {
   assert.deepEqual(told.slice(-1), ['track video call tea'], 'another page has muted nothing yet');
 });
 
+test('a kind that there is not is not muted', async () => {
+  const { rooms, media } = world('tea');
+  const published = media.publish(/** @type {any} */ (rooms[0]), /** @type {any} */ (new Stream([track('audio')])));
+  assert.throws(() => published.mute(/** @type {any} */ ('sound')), { name: 'TypeError', message: "A kind is 'audio' or 'video'." });
+  assert.deepEqual([...published.muted], []);
+});
+
 test('who gets what: by room, and by whom it is for; all changes of a turn are one', async () => {
   const { link, media, rooms, sent } = world('tea', 'cake');
   const stream = /** @type {any} */ (new Stream([track('audio'), track('video')]));

@@ -92,6 +92,32 @@ test('a server that answers nothing cannot be reached, and one that fails says h
   assert.deepEqual(told(signaling), ['connecting', 'Bad gateway.']);
 });
 
+test('a page of another origin is told what it may have to be listed in, until it has been answered', async () => {
+  const place = Object.getOwnPropertyDescriptor(globalThis, 'location');
+  Object.defineProperty(globalThis, 'location', { configurable: true, value: new URL('http://shop.test/') });
+  try {
+    const signaling = await enter();
+    await pass(REQUEST_MS + 1_000);
+    await settle();
+    assert.deepEqual(told(signaling), ['connecting', 'The server cannot be reached, or does not list http://shop.test in DRAWBRIDGE_ORIGINS.']);
+    serve({ access: working.access });
+    await pass(60_000);
+    await settle();
+    await pass(PATIENCE_MS + REQUEST_MS + 1_000);
+    await settle();
+    assert.deepEqual(told(signaling), ['connecting', UNREACHED]);
+  } finally {
+    if (place) Object.defineProperty(globalThis, 'location', place);
+    else Reflect.deleteProperty(globalThis, 'location');
+  }
+});
+
+test('where something else answers it is said where', async () => {
+  const html = Object.defineProperty(new Response('<h1>Not Found</h1>', { status: 404 }), 'url', { value: 'http://draw.test/access?token=t' });
+  serve({ access: () => html });
+  assert.deepEqual(told(await enter()), ['refused', 'No Drawbridge answers at http://draw.test/access: status 404.']);
+});
+
 test('a stream that comes while it is asked about is none that is held back', async () => {
   serve({ ...working, 'health/live': () => undefined });
   const signaling = await enter();
@@ -111,7 +137,7 @@ test('a name that no room can have is refused in words, is asked for nowhere, an
   connected();
   await settle();
   const asked = server.asked.length;
-  for (const name of ['//evil.example/x', 'https://evil.example', '..', '', 'a/b', 'tea?x', 'tea#x', 'a b', 'é', 'x'.repeat(65), '\\\\evil.example']) {
+  for (const name of /** @type {any[]} */ (['//evil.example/x', 'https://evil.example', '..', '', 'a/b', 'tea?x', 'tea#x', 'a b', 'é', 'x'.repeat(65), '\\\\evil.example', undefined, 5, null])) {
     await assert.rejects(signaling.join(name), { name: 'Refusal', status: 400, message: "A room's name is 1 to 64 letters, digits, _ or -." }, name);
   }
   assert.equal(server.asked.length, asked);

@@ -338,6 +338,11 @@ test('who receives cancels: the promise of who sends says so, and the source is 
   await settle();
   bob.incoming[0].cancel();
   await assert.rejects(bob.incoming[0].blob(), { name: 'AbortError' });
+  const other = pages();
+  other.ann.send(new Blob([pattern(WINDOW)]));
+  await other.settle();
+  other.bob.incoming[0].cancel('No space.');
+  await assert.rejects(other.bob.incoming[0].blob(), { name: 'Refusal', status: 403, message: 'No space.' });
 });
 
 test('a source that fails, or gives what is no Uint8Array, or another length than was said', async () => {

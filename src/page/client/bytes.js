@@ -70,7 +70,17 @@ export function encodeData(data) {
     throw new TypeError('What can be sent is a string, an ArrayBuffer or a view of one, a Blob, a ReadableStream, ' +
       'or JSON: a plain object, an array, a finite number, true, false or null.');
   }
-  return encodeText(KIND.json, JSON.stringify(data));
+  return encodeText(KIND.json, JSON.stringify(data, refuseBytes));
+}
+
+/**
+ * JSON has none: they would arrive as an object of numbers, or as an empty one.
+ * @param {string} key
+ * @param {unknown} value
+ */
+function refuseBytes(key, value) {
+  if (typeof value !== 'object' || !(ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob)) return value;
+  throw new TypeError(`Bytes are sent by themselves, not within an object or an array, as in "${key}".`);
 }
 
 /** @param {unknown} data */

@@ -117,13 +117,12 @@ export class ReliableChannel extends Channel {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    let message;
     try {
-      message = encodeSmall(data);
+      const message = encodeSmall(data);
+      return this.room.each(to, (link) => this.#sendTo(link, message));
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.room.each(to, (link) => this.#sendTo(link, message));
   }
 
   /**

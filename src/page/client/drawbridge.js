@@ -45,7 +45,7 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @typedef {import('./tokens.js').Pass} Pass  as the server lets somebody in: a token, who has it, and when it expires, in Unix seconds
  *
  * @typedef {object} Options  of new Drawbridge()
- * @property {string | URL} [base]  where Drawbridge is mounted, with a slash at its end; Drawbridge.base if not given
+ * @property {string | URL} [base]  where Drawbridge is mounted; Drawbridge.base if not given
  * @property {string} [username]  1 to 64 characters, no control characters
  * @property {any} [data]  what others are to know of this peer, as JSON of at most 1 KiB
  * @property {(old: Pass | null) => Promise<Pass>} [access]  for sites that mint tokens
@@ -90,7 +90,7 @@ const HAS_SECRET = 'Its page has a secret, and this one has none.';
 
 /** @extends {Emitter<Happenings, Listeners>} */
 export class Drawbridge extends Emitter {
-  /** Where Drawbridge is mounted, with a slash at its end, for those that are told nothing else. @type {string | URL} */
+  /** Where Drawbridge is mounted, for those that are told nothing else. @type {string | URL} */
   static base = '';
 
   #signaling;
@@ -125,7 +125,7 @@ export class Drawbridge extends Emitter {
     this.#wants = typeof connect === 'function' ? connect : () => connect === 'all';
     this.#data = checkedData(data);
     const ready = secret === undefined ? undefined : () => this.#loadSeal(secret);
-    const signaling = new Signaling({ base: new URL(base, document.baseURI), username, access, ready }, [...SIGNALS, ...events]);
+    const signaling = new Signaling({ base: folder(base), username, access, ready }, [...SIGNALS, ...events]);
     this.#signaling = signaling;
     this.#modules = new Modules(() => this.#links.values());
     this.#names = new Names(() => signaling.rooms.values(), (id, name) => this.#links.get(id)?.peer.rename(name));
@@ -645,6 +645,16 @@ export class Drawbridge extends Emitter {
     peer.data = told.data;
     this.#changed(peer);
   }
+}
+
+/**
+ * Paths are below it, with or without a slash at its end.
+ * @param {string | URL} base
+ */
+function folder(base) {
+  const url = new URL(base, document.baseURI);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
 }
 
 function inNoRoom() {

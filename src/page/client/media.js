@@ -154,6 +154,7 @@ export class Publication {
    * @param {boolean} muted
    */
   #mute(kind, muted) {
+    if (kind !== undefined && !KINDS.includes(kind)) throw new TypeError("A kind is 'audio' or 'video'.");
     for (const one of /** @type {Kind[]} */ (kind ? [kind] : KINDS)) {
       if (muted) this.#muted.add(one);
       else this.#muted.delete(one);

@@ -5,7 +5,7 @@
 import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
 import { Emitter } from './events.js';
 import { idOf } from './peer.js';
-import { Refusal } from './requests.js';
+import { Refusal, rejected } from './requests.js';
 import { isSource } from './transfer.js';
 
 const UNREAD_MAX = 10_000; // messages of one messages()
@@ -50,9 +50,9 @@ const UNREAD_MAX = 10_000; // messages of one messages()
 export class Room extends Emitter {
   /** @readonly @type {string} */
   name;
-  /** @type {RoomState} */
+  /** @readonly @type {RoomState} */
   state = 'joining';
-  /** What there is to say of the state, for a person. */
+  /** What there is to say of the state, for a person. @readonly */
   detail = '';
   /** @type {Map<string, Link>} */
   #links = new Map();
@@ -120,13 +120,11 @@ export class Room extends Emitter {
    * @returns {Promise<any>}
    */
   send(data, to) {
-    let run;
     try {
-      run = this.#sending(data, to);
+      return this.each(to, this.#sending(data, to));
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.each(to, run);
   }
 
   /**
@@ -236,6 +234,7 @@ export class Room extends Emitter {
    * @internal
    */
   each(whom, run) {
+    if (this.state === 'left') return rejected(new Refusal(404, 'This page is not in the room.'));
     const { to } = sendOptions(whom);
     if (to === undefined) return settle([...this.#links.values()].map((link) => ({ peer: link.peer, done: run(link) })));
     const one = (/** @type {Peer | string} */ peer) => {
@@ -295,6 +294,7 @@ export class Room extends Emitter {
  * @returns {SendOptions}
  */
 function sendOptions(to) {
+  if (to === null) throw new TypeError('To null is to nobody: to is a peer or its id, a list of them, or not given, for everybody.');
   if (typeof to === 'object' && !Array.isArray(to) && !('id' in to)) return to;
   return { to: /** @type {SendOptions['to']} */ (to) };
 }

@@ -192,7 +192,7 @@ export class Signaling extends Emitter {
    * @returns {Promise<void>} once we are in it; rejected, and nothing changes, where no room can have this name
    */
   join(name) {
-    if (!ROOM.test(name)) {
+    if (typeof name !== 'string' || !ROOM.test(name)) {
       return rejected(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
     }
     const room = this.rooms.get(name) ?? this.#newMembership(name);
@@ -351,13 +351,20 @@ export class Signaling extends Emitter {
     if (failed) this.#requestFailed();
   }
 
+  /** A page cannot tell one from the other. Whom the server has answered before, it lists. */
+  #unreached() {
+    const { origin } = globalThis.location ?? this.#base;
+    if (this.user || origin === this.#base.origin) return UNREACHED;
+    return `The server cannot be reached, or does not list ${origin} in DRAWBRIDGE_ORIGINS.`;
+  }
+
   /**
    * A request failed, and is repeated.
    * @param {Error} [error]
    */
   #requestFailed(error) {
     if (error instanceof Refusal && error.status === 429) return; // we are too quick, and nothing is wrong
-    const detail = error instanceof Refusal ? error.message : UNREACHED;
+    const detail = error instanceof Refusal ? error.message : this.#unreached();
     if (this.state === 'connected') this.#setState('reconnecting', detail);
     else this.#explain(detail);
   }

@@ -409,7 +409,7 @@ export class Incoming extends Emitter {
   cancel(reason) {
     if (this.#over) return;
     this.#cancelled(reason);
-    this.#controller.error(reason ?? new DOMException('It was cancelled.', 'AbortError'));
+    this.#controller.error(typeof reason === 'string' ? new Refusal(403, reason) : reason ?? new DOMException('It was cancelled.', 'AbortError'));
   }
 
   /** @param {unknown} reason */

@@ -222,7 +222,7 @@ test('where it is mounted is said with or without a slash at its end', async () 
 
 test('who was looked for and not found is not everybody', async () => {
   const { bridge } = await enter();
-  await assert.rejects(bridge.send('x', /** @type {any} */ (null)), { name: 'TypeError', message: /^To null is to nobody/ });
+  await assert.rejects(bridge.send('x', /** @type {any} */ (null)), { name: 'TypeError' });
 });
 
 test('who is removed from one of its rooms is in the others', async () => {

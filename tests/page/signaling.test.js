@@ -115,7 +115,7 @@ test('a page of another origin is told what it may have to be listed in, until i
 test('where something else answers it is said where', async () => {
   const html = Object.defineProperty(new Response('<h1>Not Found</h1>', { status: 404 }), 'url', { value: 'http://draw.test/access?token=t' });
   serve({ access: () => html });
-  assert.deepEqual(told(await enter()), ['refused', 'No Drawbridge answers at http://draw.test/access: status 404.']);
+  assert.deepEqual(told(await enter()), ['refused', 'No Drawbridge at http://draw.test/access: status 404']);
 });
 
 test('a stream that comes while it is asked about is none that is held back', async () => {

@@ -75,12 +75,12 @@ export function encodeData(data) {
 
 /**
  * JSON has none: they would arrive as an object of numbers, or as an empty one.
- * @param {string} key
+ * @param {string} _key
  * @param {unknown} value
  */
-function refuseBytes(key, value) {
-  if (typeof value !== 'object' || !(ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob)) return value;
-  throw new TypeError(`Bytes are sent by themselves, not within an object or an array, as in "${key}".`);
+function refuseBytes(_key, value) {
+  if (!(ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob)) return value;
+  throw new TypeError('Bytes are sent by themselves, not within JSON.');
 }
 
 /** @param {unknown} data */

@@ -60,7 +60,7 @@ export async function ask(base, method, path, { token, body, key, keepalive = fa
  */
 export async function refusal(response) {
   const problem = await response.json().catch(() => ({})); // the web server's own are HTML
-  const words = problem.detail ?? problem.title ?? `No Drawbridge answers at ${response.url.split('?')[0]}: status ${response.status}.`;
+  const words = problem.detail ?? problem.title ?? `No Drawbridge at ${response.url.split('?')[0]}: status ${response.status}`;
   const error = new Refusal(response.status, String(words));
   error.retryable = response.status === 429 || response.status >= 500;
   error.retryAfter = 1000 * (Number(response.headers.get('Retry-After')) || 0);

@@ -294,7 +294,6 @@ export class Room extends Emitter {
  * @returns {SendOptions}
  */
 function sendOptions(to) {
-  if (to === null) throw new TypeError('To null is to nobody: to is a peer or its id, a list of them, or not given, for everybody.');
   if (typeof to === 'object' && !Array.isArray(to) && !('id' in to)) return to;
   return { to: /** @type {SendOptions['to']} */ (to) };
 }

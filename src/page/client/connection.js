@@ -216,7 +216,7 @@ export class Connection {
 
   /** The tracks that come, and what the other end says of each. */
   get received() {
-    const transceivers = this.#pc?.getTransceivers() ?? [];
+    const transceivers = this.#closed ? [] : this.#pc?.getTransceivers() ?? [];
     return this.#told.flatMap((one) => {
       const [mid, about] = Array.isArray(one) ? one : [];
       const transceiver = transceivers.find((candidate) => candidate.mid === mid);
@@ -269,6 +269,7 @@ export class Connection {
     this.#told = [];
     this.#hooks.media();
     this.#hooks.changed();
+    if (this.#closed) return; // by who was told of it
 
     // This throws where the browser has no WebRTC or may not use it: then it is tried again later.
     const pc = new RTCPeerConnection(this.#configuration(iceServers));

@@ -12,7 +12,7 @@
  */
 
 import { KIND, MESSAGE_MAX, Quota, encodeText } from './bytes.js';
-import { Emitter } from './events.js';
+import { Emitter, callPage } from './events.js';
 import { IceServers } from './ice.js';
 import { Link, RELAYED } from './link.js';
 import { Modules } from './modules.js';
@@ -42,6 +42,7 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @typedef {import('./media.js').PublishOptions} PublishOptions  of publish()
  * @typedef {import('./peer.js').OfStream} OfStream  of which stream a track is
  * @typedef {import('./stats.js').PeerStats} PeerStats  how the way to a peer does
+ * @typedef {import('./membership.js').Membership} Membership
  * @typedef {import('./tokens.js').Pass} Pass  as the server lets somebody in: a token, who has it, and when it expires, in Unix seconds
  *
  * @typedef {object} Options  of new Drawbridge()
@@ -109,6 +110,8 @@ export class Drawbridge extends Emitter {
   #links = new Map();
   /** By name, also while they are left for a while. @type {Map<string, Room>} */
   #rooms = new Map();
+  /** @type {WeakMap<Membership, Room>} */
+  #roomsOf = new WeakMap();
   /** @type {import('./requests.js').Deferred | null} */
   #connecting = null;
 
@@ -122,7 +125,7 @@ export class Drawbridge extends Emitter {
     if (secret !== undefined) checkSecret(secret);
     this.#rtc = rtc;
     this.#maxReceive = maxReceive;
-    this.#wants = typeof connect === 'function' ? connect : () => connect === 'all';
+    this.#wants = typeof connect === 'function' ? (/** @type {Peer} */ peer) => callPage(() => connect(peer)) : () => connect === 'all';
     this.#data = checkedData(data);
     const ready = secret === undefined ? undefined : () => this.#loadSeal(secret);
     const signaling = new Signaling({ base: folder(base), username, access, ready }, [...SIGNALS, ...events]);
@@ -152,10 +155,10 @@ export class Drawbridge extends Emitter {
       }
     });
     signaling.on('state', (state, detail) => this.#state(state, detail));
-    signaling.on('room', ({ name, state, detail }) => this.#roomState(name, state, detail));
-    signaling.on('added', ({ name }, peer, offer) => this.#added(this.#room(name), peer, offer));
-    signaling.on('removed', ({ name }, { id }, cause) => this.#removed(this.#room(name), id, cause));
-    signaling.on('cleared', ({ name }) => this.#cleared(this.#room(name)));
+    signaling.on('room', (membership) => this.#roomState(membership));
+    signaling.on('added', (membership, peer, offer) => this.#added(membership, peer, offer));
+    signaling.on('removed', (membership, { id }, cause) => this.#removed(this.#roomOf(membership), id, cause));
+    signaling.on('cleared', (membership) => this.#cleared(this.#roomOf(membership)));
     signaling.on('relayed', (event, peer, said) => this.#relayed(event, peer, said));
     signaling.on('network', () => {
       for (const link of this.#links.values()) link.hurry();
@@ -179,13 +182,13 @@ export class Drawbridge extends Emitter {
 
   /** Those that we are in, or on our way into, in the order in which they were joined. */
   get rooms() {
-    return [...this.#signaling.rooms.keys()].map((name) => this.#room(name));
+    return [...this.#signaling.rooms.values()].map((membership) => this.#roomOf(membership));
   }
 
   /** @returns {Room | null} the one that was joined last */
   get room() {
     const last = this.#signaling.room;
-    return last ? this.#room(last.name) : null;
+    return last ? this.#roomOf(last) : null;
   }
 
   /** The others in the room. */
@@ -223,7 +226,9 @@ export class Drawbridge extends Emitter {
    */
   join(name) {
     this.connect();
-    const joined = this.#signaling.join(name).then(() => this.#room(name));
+    const joining = this.#signaling.join(name);
+    const membership = /** @type {Membership} */ (this.#signaling.rooms.get(name));
+    const joined = joining.then(() => this.#roomOf(membership));
     joined.catch(() => {}); // who is not interested need not say so
     return joined;
   }
@@ -235,8 +240,8 @@ export class Drawbridge extends Emitter {
 
   /** Leaves all rooms and closes the connection to the server. */
   close() {
-    this.#signaling.close();
     this.#rooms.clear();
+    this.#signaling.close();
   }
 
   /**
@@ -342,49 +347,65 @@ export class Drawbridge extends Emitter {
     this.emit('state', { state, detail });
   }
 
-  /** @param {string} name */
-  #room(name) {
-    const room = this.#rooms.get(name) ?? new Room(name, {
-      leave: () => this.#leave(name),
-      transfers: this.#transfers,
-      channels: () => this.#modules.load('channels'),
-      media: () => this.#modules.load('media'),
-    });
-    this.#rooms.set(name, room);
+  /**
+   * The one that there is, if it is left for a while; while it is being left, another follows it.
+   * @param {Membership} membership
+   */
+  #roomOf(membership) {
+    const { name } = membership;
+    let room = this.#roomsOf.get(membership);
+    if (!room) {
+      const known = this.#rooms.get(name);
+      room = known?.state === 'left' ? known : this.#newRoom(name);
+      this.#roomsOf.set(membership, room);
+      this.#rooms.set(name, room);
+    }
     return room;
   }
 
   /** @param {string} name */
-  #leave(name) {
-    this.#signaling.leave(name);
-    this.#rooms.delete(name);
+  #newRoom(name) {
+    /** @type {Room} */
+    const room = new Room(name, {
+      leave: () => this.#leave(room),
+      transfers: this.#transfers,
+      channels: () => this.#modules.load('channels'),
+      media: () => this.#modules.load('media'),
+    });
+    return room;
   }
 
-  /**
-   * @param {string} name
-   * @param {RoomState} state
-   * @param {string} detail
-   */
-  #roomState(name, state, detail) {
-    const room = this.#room(name);
+  /** @param {Room} room  which may have been left before, and another be in its place */
+  #leave(room) {
+    if (this.#rooms.get(room.name) !== room) return;
+    this.#rooms.delete(room.name);
+    this.#signaling.leave(room.name);
+  }
+
+  /** @param {Membership} membership */
+  #roomState(membership) {
+    const { state, detail } = membership;
+    const room = this.#roomOf(membership);
+    if (room.state === state && room.detail === detail) return;
     Object.assign(room, { state, detail });
     room.emit('state', { state, detail, room });
   }
 
   /**
-   * @param {Room} room
+   * A page that is told of something may leave the room, or close all.
+   * @param {Membership} membership
    * @param {import('./signaling.js').User} user
    * @param {boolean} offers
    */
-  #added(room, { id, username }, offers) {
-    let link = this.#links.get(id);
-    if (link && !link.added(offers)) {
-      this.#drop(link);
-      link = undefined;
-    }
-    if (link && username) link.peer.rename(username);
-    link ??= this.#newLink(id, username);
+  #added(membership, { id, username }, offers) {
+    const room = this.#roomOf(membership);
+    const known = this.#links.get(id);
+    if (known && !known.added(offers)) this.#drop(known);
+    else if (username) known?.peer.rename(username);
+    if (!membership.peers.has(id)) return;
+    const link = this.#links.get(id) ?? this.#newLink(id, username);
     if (!link.connection && this.#wants(link.peer)) link.connect(offers);
+    if (!membership.peers.has(id)) return link.rooms.size ? undefined : this.#end(link);
     if (link.peer.state !== 'idle') this.#seal?.greet(id); // it may be a page that has not heard of this one
     if (room.has(id)) return;
     room.add(link);
@@ -615,9 +636,10 @@ export class Drawbridge extends Emitter {
       this.#modules.said(link, name, decode);
       return true;
     }
-    const room = this.#signaling.rooms.has(name) ? this.#room(name) : null;
-    if (room && !link.rooms.has(room)) return false;
-    if (!room) return true; // we have left it
+    const membership = this.#signaling.rooms.get(name);
+    if (!membership) return true; // we have left it
+    const room = this.#roomOf(membership);
+    if (!link.rooms.has(room)) return false;
     const details = { data: decode(), peer: link.peer, room };
     room.emit('data', details);
     this.emit('data', details);

@@ -19,6 +19,21 @@ export function onNetworkChange(listener, signal) {
   }, { signal });
 }
 
+/**
+ * Calls a function of the page's. What it throws is the page's to see, as of a listener, and stops nothing here.
+ * @template T
+ * @param {() => T} run
+ * @returns {T | undefined}
+ */
+export function callPage(run) {
+  try {
+    return run();
+  } catch (error) {
+    queueMicrotask(() => { throw error; });
+    return undefined;
+  }
+}
+
 /** What happened, with its details as properties. */
 class Happening extends Event {
   #details;

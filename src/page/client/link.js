@@ -312,6 +312,7 @@ export class Link {
 
   /** @param {number} ms */
   #relayIn(ms) {
+    if (this.#closed) return;
     this.#timers.relayAfter = setTimeout(() => {
       this.#want('relay');
       this.#choose();
@@ -385,6 +386,7 @@ export class Link {
    * @param {Why} [why]
    */
   #sendStatus(way, why) {
+    if (this.#closed) return; // a page may leave when it is told of anything
     if (way === 'channel') this.#connection?.send(JSON.stringify(this.#status(why)));
     else this.#relay({ status: this.#status(why) });
   }
@@ -424,6 +426,7 @@ export class Link {
       this.#otherEpoch = turn;
       this.#otherWay = way;
     }
+    if (this.#closed) return false;
     if (begins) this.#hooks.opened();
     this.#choose();
     // What was under way may not have arrived. (In a channel it does.)
@@ -642,7 +645,7 @@ export class Link {
 
   /** What goes through the server may be lost on the way: then the other end is asked. */
   #watchRelay() {
-    if (this.#timers.relay) return;
+    if (this.#timers.relay || this.#closed) return;
     const wait = Math.min(RELAY_AGAIN_MS * 2 ** this.#unanswered, RELAY_AGAIN_MAX_MS);
     const acked = this.#sender.acked;
     this.#timers.relay = setTimeout(() => {

@@ -19,7 +19,8 @@ const REJOIN_MS = 1_000;
  * @typedef {{id: string, username?: string}} User
  *
  * @typedef {object} Hooks
- * @property {(method: string, path: string, options: {wanted: () => boolean, full?: (detail: string) => void}) => Promise<any>} request
+ * @property {(method: string, path: string, options: {wanted: () => boolean, full?: (detail: string) => void,
+ *     asked?: (answer: Promise<any>) => void}) => Promise<any>} request
  * @property {() => boolean} isInherited  whether our token is that of this tab's last page
  * @property {(peer: User, offer: boolean) => void} added
  * @property {(peer: User, cause?: string) => void} removed
@@ -45,6 +46,9 @@ export class Membership {
   #added = new Set(); // peers heard of since we asked to join
   #timers = { confirm: 0, removal: 0, rejoin: 0 };
   #attempt = 0; // counts joins: what began in an earlier one is over
+  #asking = 0; // the join that waits for the server's answer
+  /** To our last request to be let in. @type {Promise<any>} */
+  #answer = Promise.resolve();
 
   /**
    * @param {string} name
@@ -60,6 +64,11 @@ export class Membership {
   /** @returns {Promise<void>} once we are in it */
   get joined() {
     return this.#joining?.promise ?? Promise.resolve();
+  }
+
+  /** @returns {Promise<void>} once no request of ours to be let in is on its way: what overtakes it would be undone by it */
+  get answered() {
+    return this.#answer.then(() => {}, () => {});
   }
 
   /** Whether we were in it, as far as we know. */
@@ -95,6 +104,7 @@ export class Membership {
   }
 
   async join() {
+    if (this.state === 'left') return; // a page may leave when it is told of anything
     const attempt = ++this.#attempt;
     const wanted = () => attempt === this.#attempt;
     const before = [...this.peers.values()];
@@ -103,7 +113,10 @@ export class Membership {
     try {
       await this.#after;
       if (!wanted()) return;
-      const { peers } = await this.#hooks.request('POST', `${this.name}/join`, { wanted, full: (detail) => this.#setState('full', detail) });
+      this.#asking = attempt;
+      const { peers } = await this.#hooks.request('POST', `${this.name}/join`, {
+        wanted, full: (detail) => this.#setState('full', detail), asked: (answer) => { this.#answer = answer; },
+      });
       if (!wanted()) return;
       const present = new Set(peers.map((/** @type {User} */ peer) => peer.id));
       this.#removeLater(before.filter((peer) => !present.has(peer.id)));
@@ -114,12 +127,15 @@ export class Membership {
       this.#joining = null;
     } catch (error) {
       if (wanted()) this.#hooks.refused(asError(error));
+    } finally {
+      if (this.#asking === attempt) this.#asking = 0;
     }
   }
 
   /** Our name is another: the server is told it. */
   async renamed() {
     const attempt = this.#attempt;
+    if (this.#asking === attempt) return this.join(); // what is under way may bear the old one
     if (this.state === 'joined') await this.#hooks.request('POST', `${this.name}/join`, { wanted: () => attempt === this.#attempt });
   }
 
@@ -165,6 +181,7 @@ export class Membership {
     const known = this.peers.get(id);
     // Known from what was still under way when we were last here: it has begun anew with us since.
     if (known && offer && this.#firstJoin && !this.#met.has(id)) this.remove(known);
+    if (this.state === 'left') return;
     if (offer) this.#met.add(id);
     this.#added.add(id);
     // The same object for as long as it is the same page.

@@ -93,7 +93,21 @@ export class Peer extends Emitter {
   }
 }
 
-/** @param {Peer | string} whom */
+/**
+ * @param {Peer | string} whom
+ * @throws {TypeError} it is neither
+ */
 export function idOf(whom) {
-  return typeof whom === 'string' ? whom : whom.id;
+  const id = typeof whom === 'string' ? whom : whom?.id;
+  if (typeof id !== 'string') throw new TypeError('Whom it is to is a peer or its id, or a list of them.');
+  return id;
+}
+
+/**
+ * @template {Peer | string} Whom
+ * @param {Whom[]} all
+ * @returns {Whom[]} each once, though it be there as itself and by its id
+ */
+export function uniquePeers(all) {
+  return [...new Map(all.map((one) => [idOf(one), one])).values()];
 }

@@ -4,7 +4,7 @@
 
 import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
 import { Emitter } from './events.js';
-import { idOf } from './peer.js';
+import { idOf, uniquePeers } from './peer.js';
 import { Refusal, rejected } from './requests.js';
 import { isSource } from './transfer.js';
 
@@ -189,8 +189,10 @@ export class Room extends Emitter {
   messages({ signal } = {}) {
     /** @type {{data: any, peer: Peer}[]} */
     const waiting = [];
-    let wake = () => {};
-    let isOver = signal?.aborted ?? false;
+    /** @type {(() => void)[]} */
+    const wakes = []; // of who waits for the next
+    const wake = () => { for (const one of wakes.splice(0)) one(); };
+    let isOver = false;
     /** @type {Error | null} */
     let failure = null;
     const listening = new AbortController();
@@ -202,6 +204,7 @@ export class Room extends Emitter {
     this.addEventListener('data', ({ data, peer }) => {
       if (waiting.length === UNREAD_MAX) {
         failure = new Error(`More than ${UNREAD_MAX} messages wait to be read.`);
+        waiting.length = 0;
         end();
       } else {
         waiting.push({ data, peer });
@@ -210,10 +213,13 @@ export class Room extends Emitter {
     }, listening);
     this.addEventListener('state', ({ state }) => state === 'left' && end(), listening);
     signal?.addEventListener('abort', end, listening);
+    if (signal?.aborted || this.state === 'left') end();
     return {
       async next() {
-        while (!waiting.length && !isOver) await new Promise((resolve) => { wake = () => resolve(undefined); });
-        if (failure) throw failure;
+        while (!waiting.length && !isOver) await new Promise((resolve) => { wakes.push(() => resolve(undefined)); });
+        const error = failure;
+        failure = null; // it fails once, and is over
+        if (error) throw error;
         const value = waiting.shift();
         return value ? { value, done: false } : { value: undefined, done: true };
       },
@@ -243,7 +249,7 @@ export class Room extends Emitter {
       done.catch(() => {}); // who is not interested need not say so
       return { peer: link?.peer ?? peer, done };
     };
-    return Array.isArray(to) ? settle([...new Set(to)].map(one)) : one(to).done;
+    return Array.isArray(to) ? settle(uniquePeers(to).map(one)) : one(to).done;
   }
 
   /**
@@ -254,7 +260,7 @@ export class Room extends Emitter {
   linksTo(whom) {
     const { to } = sendOptions(whom);
     if (to === undefined) return [...this.#links.values()];
-    return [...new Set([to].flat())].flatMap((peer) => this.#links.get(idOf(peer)) ?? []);
+    return uniquePeers([to].flat()).flatMap((peer) => this.#links.get(idOf(peer)) ?? []);
   }
 
   // --- what the bridge does with it ---
@@ -294,7 +300,7 @@ export class Room extends Emitter {
  * @returns {SendOptions}
  */
 function sendOptions(to) {
-  if (typeof to === 'object' && !Array.isArray(to) && !('id' in to)) return to;
+  if (typeof to === 'object' && to && !Array.isArray(to) && !('id' in to)) return to;
   return { to: /** @type {SendOptions['to']} */ (to) };
 }
 

@@ -69,6 +69,10 @@ export class Signaling extends Emitter {
   /** By id, in any room: the same object for as long as it is the same page. @type {Map<string, object>} */
   #present = new Map();
   #era = 0; // counts open() and close(): what began in an earlier one is over
+  /** Why all is being left, while it is. @type {Error | null} */
+  #ending = null;
+  /** Of the page that comes back. @type {AbortController | null} */
+  #returning = null;
   #waits = new Waits(); // of what has failed
   /** Ours, as the server saw it. @type {string | null} */
   #address = null;
@@ -139,9 +143,7 @@ export class Signaling extends Emitter {
    * @returns {Promise<void>} once the server tells it
    */
   async rename(username) {
-    this.#tokens.username = username;
-    if (!this.user) return;
-    await this.#tokens.get(true);
+    await this.#tokens.rename(username);
     await Promise.all([...this.rooms.values()].map((room) => room.renamed()));
   }
 
@@ -181,7 +183,9 @@ export class Signaling extends Emitter {
 
   /** Leaves the rooms, so that the others see it at once, and ends the stream. */
   close() {
-    if (this.state === 'closed') return;
+    this.#returning?.abort();
+    if (this.state === 'closed' || this.#ending) return;
+    this.#ending = new Refusal(0, 'It was closed.');
     for (const room of [...this.rooms.values()]) this.#leaveRoom(room, true);
     this.#stop('closed');
   }
@@ -189,9 +193,11 @@ export class Signaling extends Emitter {
   /**
    * Goes into a room.
    * @param {string} name
-   * @returns {Promise<void>} once we are in it; rejected, and nothing changes, where no room can have this name
+   * @returns {Promise<void>} once we are in it; rejected, and nothing changes, where no room can have this name, and in the
+   *     midst of close() and of being refused
    */
   join(name) {
+    if (this.#ending) return rejected(this.#ending);
     if (typeof name !== 'string' || !ROOM.test(name)) {
       return rejected(new Refusal(400, "A room's name is 1 to 64 letters, digits, _ or -."));
     }
@@ -231,6 +237,7 @@ export class Signaling extends Emitter {
       refused: (error) => this.#roomRefused(room, error),
     });
     this.rooms.set(name, room);
+    this.emit('room', { room });
     if (this.#stream.live) room.join();
     return room;
   }
@@ -437,16 +444,23 @@ export class Signaling extends Emitter {
    * @param {boolean} [closing]  there is no time to repeat it
    */
   #leaveRoom(room, closing = false) {
-    const { name } = room;
-    this.rooms.delete(name);
+    this.rooms.delete(room.name);
+    this.#sayGoodbye(room, closing); // who joins again when it is told waits for that
     room.exit(new Refusal(0, 'The room was left.'));
     this.#settle();
+  }
+
+  /**
+   * @param {Membership} room
+   * @param {boolean} closing
+   */
+  #sayGoodbye({ name, answered }, closing) {
     const { token } = this.#tokens;
     if (!token) return;
     const path = `${name}/leave`;
     const thisEra = this.#thisEra();
     const said = closing ? ask(this.#base, 'POST', path, { token, keepalive: true })
-      : this.#request('POST', path, { wanted: () => thisEra() && !this.rooms.has(name) });
+      : answered.then(() => this.#request('POST', path, { wanted: () => thisEra() && !this.rooms.has(name) }));
     const leaving = Promise.race([said.catch(() => {}), pause(LEAVE_MS)]).then(() => {
       if (this.#leaving.get(name) === leaving) this.#leaving.delete(name);
     });
@@ -474,11 +488,15 @@ export class Signaling extends Emitter {
    * A request with our token, repeated until it is answered for good or not wanted any more.
    * @param {string} method
    * @param {string} path
-   * @param {{wanted: () => boolean, full?: (detail: string) => void}} options
-   *     full: told of 409, which is waited out, too
+   * @param {{wanted: () => boolean, full?: (detail: string) => void, asked?: (answer: Promise<any>) => void}} options
+   *     full: told of 409, which is waited out, too; asked: of each request
    */
-  #request(method, path, { wanted, full }) {
-    return this.#persist(wanted, () => this.#askOnce(method, path, { full: full && ((detail) => wanted() && full(detail)) }));
+  #request(method, path, { wanted, full, asked }) {
+    return this.#persist(wanted, () => {
+      const answer = this.#askOnce(method, path, { full: full && ((detail) => wanted() && full(detail)) });
+      asked?.(answer);
+      return answer;
+    });
   }
 
   /**
@@ -524,6 +542,7 @@ export class Signaling extends Emitter {
 
   /** @param {Error} error */
   #refused(error) {
+    this.#ending = error;
     const rooms = [...this.rooms.values()];
     this.rooms.clear();
     for (const room of rooms) room.exit(error, error.message);
@@ -544,6 +563,7 @@ export class Signaling extends Emitter {
     this.#release = null;
     this.#listening?.abort();
     this.#listening = null;
+    this.#ending = null;
     this.#setState(state, detail);
   }
 
@@ -564,7 +584,8 @@ export class Signaling extends Emitter {
     const rooms = [...this.rooms.keys()];
     this.close();
     this.#tokens.bequeath();
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#pageShown(rooms), { once: true });
+    const { signal } = this.#returning = new AbortController(); // until the page itself closes it
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#pageShown(rooms), { once: true, signal });
   }
 
   /**

@@ -101,6 +101,18 @@ export class Tokens {
     return /** @type {Pass} */ (this.#pass).token;
   }
 
+  /**
+   * @param {string} username  ours from now on
+   * @returns {Promise<void>} once the token has it, if there is one
+   */
+  async rename(username) {
+    this.username = username;
+    if (!this.#pass && !this.#pending) return;
+    const era = this.#era;
+    await this.#pending?.catch(() => {}); // it may have been asked for under the last one
+    if (era === this.#era) await this.get(true);
+  }
+
   /** From now on it is renewed in time. Where that is refused, the old one lasts on. */
   renewInTime() {
     const era = this.#era;

@@ -14,7 +14,7 @@
  * else is sent to that peer comes right after them.
  */
 
-import { Emitter } from './events.js';
+import { Emitter, callPage } from './events.js';
 import { otherPage, peerGone } from './link.js';
 import { withoutBidi } from './names.js';
 import { Refusal, asError, deferred, rejected } from './requests.js';
@@ -678,11 +678,7 @@ function paced(report) {
     const now = performance.now();
     if (now < next && !last) return;
     next = now + PROGRESS_MS;
-    try {
-      report();
-    } catch (error) {
-      queueMicrotask(() => { throw error; }); // the page's to see
-    }
+    callPage(report);
   };
 }
 

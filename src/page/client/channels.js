@@ -74,6 +74,7 @@ export class Channels {
    * @returns {Promise<void>} once it has arrived
    */
   send(channel, link, message) {
+    if (link.isClosed) return link.send(channel.key, message); // which says why
     if (this.#isOpen(channel)) return this.#end(link).send(channel.key, message);
     return Promise.reject(new Refusal(0, 'The channel was closed.'));
   }
@@ -85,7 +86,7 @@ export class Channels {
    * @returns {boolean} whether it goes
    */
   sendNow(channel, link, message) {
-    return this.#isOpen(channel) && this.#end(link).sendNow(channel, message);
+    return this.#isOpen(channel) && !link.isClosed && this.#end(link).sendNow(channel, message);
   }
 
   /** @param {Channel} channel */
@@ -164,7 +165,7 @@ export class Channels {
       this.#isDue = false;
       const channels = [...this.#channels.values()].map(({ channel }) => channel);
       const links = new Set([...this.#ends.keys(), ...channels.flatMap(({ room }) => [...room.links])]);
-      for (const link of links) this.#end(link).sync(channels.filter(({ room }) => link.rooms.has(room)));
+      for (const link of links) if (!link.isClosed) this.#end(link).sync(channels.filter(({ room }) => link.rooms.has(room)));
     });
   }
 }

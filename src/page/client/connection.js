@@ -296,6 +296,7 @@ export class Connection {
       if (channel === this.#channel && !this.#closed) this.#changed();
     };
 
+    pc.ondatachannel = ({ channel: further }) => further.close(); // unless somebody here wants any
     for (const made of this.#users) made(pc);
     if (offering) await this.#offer();
   }

@@ -49,6 +49,7 @@ const ACK_BYTES = 524_288;
 const ACK_MS = 50;
 const PENDING_MAX = 256 * 1024 * 1024;
 const CHUNK_HEAD_BYTES = 4;
+const SESSION_MS = 1_000; // no page is loaded anew more often
 const EARLY_MAX = 1_000; // messages of a peer in rooms where the server has not told us of it yet
 
 // Through the server, which has limits for a body (a piece of 8 KiB makes 11 KiB of JSON), for a
@@ -92,6 +93,8 @@ export class Link {
   #connection = null;
   #session = randomId();
   #otherSession = ''; // its session
+  #begunAt = 0; // that
+  #channelSession = ''; // of who speaks by the channel that there is: a page has one of its own
   #sender = new Sender();
   #receiver;
   #otherMax = MESSAGE_MAX; // bytes of a message that the other end takes
@@ -113,6 +116,8 @@ export class Link {
   #using = ''; // the way that data takes
   #piece = RELAY_PIECE;
   #relaysPending = 0; // relays that are not answered
+  #answering = false; // by a relay
+  #owesAnswer = false;
   #wasOpen = false;
   #pumpScheduled = false;
   #unanswered = 0; // how often it was asked in vain
@@ -143,6 +148,11 @@ export class Link {
   /** What negotiates for us; null while it is idle. */
   get connection() {
     return this.#connection;
+  }
+
+  /** Nothing goes to it or comes from it any more. */
+  get isClosed() {
+    return this.#closed;
   }
 
   /** How many bytes of what was sent have not arrived. */
@@ -290,6 +300,7 @@ export class Link {
   // --- which way ---
 
   #changed() {
+    if (!this.#connection?.open) this.#channelSession = '';
     // What was in the channel may be lost with it: the other end's next status says.
     if (this.#using === 'channel') this.#using = '';
     if (this.#isUp) {
@@ -395,11 +406,28 @@ export class Link {
    * Refused is what goes to a peer that has just gone, or is too much.
    * @param {{status: Status, offset?: number, bytes?: string}} data
    * @param {(error: Error) => void} [refused]
+   * @returns {Promise<void>} once it was relayed, or is not going to be
    */
   #relay(data, refused = () => {}) {
     const done = () => { this.#relaysPending--; };
     this.#relaysPending++;
-    this.#hooks.relay(RELAYED, data).catch(refused).then(done);
+    return this.#hooks.relay(RELAYED, data).catch(refused).then(done);
+  }
+
+  /**
+   * By the server one after the other, however often we are asked.
+   * @param {Way} way
+   */
+  async #answer(way) {
+    if (way === 'channel') return this.#sendStatus(way, 'answer');
+    this.#owesAnswer = true;
+    if (this.#answering) return;
+    this.#answering = true;
+    while (this.#owesAnswer && !this.#closed) {
+      this.#owesAnswer = false;
+      await this.#relay({ status: this.#status('answer') });
+    }
+    this.#answering = false;
   }
 
   /**
@@ -412,6 +440,8 @@ export class Link {
     if (typeof session !== 'string' || !session || session.length > 64) return false;
     if (!Number.isSafeInteger(at) || !Number.isSafeInteger(turn) || !['', 'channel', 'relay'].includes(way)) return false;
     const begins = session !== this.#otherSession;
+    if (begins && !this.#mayBegin(session, from)) return false;
+    if (from === 'channel') this.#channelSession = session;
     if (begins) this.#beginSession(session, Number.isSafeInteger(max) && max >= 0 ? max : MESSAGE_MAX);
     if (to === this.#session && at > this.#sender.acked) {
       this.#sender.ack(at);
@@ -431,9 +461,19 @@ export class Link {
     this.#choose();
     // What was under way may not have arrived. (In a channel it does.)
     if (why === 'answer' && from === 'relay' && this.#using === 'relay') this.#next = this.#sender.acked;
-    if (why === 'ask') this.#sendStatus(from, 'answer');
+    if (why === 'ask') this.#answer(from);
     this.#pump();
     return true;
+  }
+
+  /**
+   * Whoever is another page again and again would have this one greet it each time.
+   * @param {string} session
+   * @param {Way} from
+   */
+  #mayBegin(session, from) {
+    if (from === 'channel') return this.#channelSession === '' || this.#channelSession === session;
+    return this.#otherSession === '' || Math.abs(Date.now() - this.#begunAt) >= SESSION_MS; // clocks are set
   }
 
   /**
@@ -464,6 +504,7 @@ export class Link {
   #beginSession(session, max) {
     const anew = this.#otherSession !== '';
     this.#otherSession = session;
+    this.#begunAt = Date.now();
     this.#otherEpoch = -1;
     this.#otherMax = Math.min(max, MESSAGE_MAX);
     this.#ended = null;
@@ -513,13 +554,14 @@ export class Link {
     const { status, offset, bytes } = data ?? {};
     if (typeof status !== 'object' || !status || !this.#receiveStatus(status, 'relay')) return;
     if (bytes === undefined || status.to !== this.#session) return;
+    let piece;
     try {
-      const piece = fromBase64(String(bytes));
-      this.#relayed.received += piece.length;
-      this.#receive(offset, piece);
+      piece = fromBase64(String(bytes));
     } catch {
-      /* no base64: not one of ours */
+      return; // no base64: not one of ours
     }
+    this.#relayed.received += piece.length;
+    this.#receive(offset, piece);
   }
 
   /**
@@ -544,7 +586,7 @@ export class Link {
       else if (kind === KIND.control) this.#hearControl(JSON.parse(decodeText(content)));
       else if (kind === KIND.chunk) this.#hearChunk(content);
     } catch (error) {
-      ignoreSyntax(error);
+      excuse(error);
     }
   }
 
@@ -569,10 +611,18 @@ export class Link {
     try {
       if (this.#hooks.data(decode, room)) return;
     } catch (error) {
-      return ignoreSyntax(error);
+      return excuse(error);
     }
     const held = this.#held.reduce((sum, one) => sum + one.bytes, bytes);
     if (this.#held.length < EARLY_MAX && held <= this.#maxReceive) this.#held.push({ decode, room, bytes });
+  }
+
+  /**
+   * What it sends is not taken any more.
+   * @param {string} why
+   */
+  refuse(why) {
+    if (!this.#receiver.refused) this.#receiver.refuse(why);
   }
 
   #newReceiver() {
@@ -662,11 +712,12 @@ export class Link {
 }
 
 /**
- * What is not JSON was none of ours.
+ * What is not JSON, or nested deeper than a browser takes, was none of ours. What else fails is told, and what comes after it
+ * is heard.
  * @param {unknown} error
  */
-function ignoreSyntax(error) {
-  if (!(error instanceof SyntaxError)) throw error;
+function excuse(error) {
+  if (!(error instanceof SyntaxError || error instanceof RangeError)) queueMicrotask(() => { throw error; });
 }
 
 export function otherPage() {

@@ -19,6 +19,8 @@
  * @property {(link: Link) => void} [closed]  it has gone
  */
 
+const LATE_MAX = 100; // of what a peer says to one that is being loaded
+
 export class Modules {
   #links;
   /** @type {Map<string, Module>} */
@@ -27,6 +29,8 @@ export class Modules {
   #loaders = new Map();
   /** @type {Map<string, Promise<Module>>} */
   #loading = new Map();
+  /** How much was said to those that are being loaded. @type {WeakMap<Link, number>} */
+  #late = new WeakMap();
 
   /** @param {() => Iterable<Link>} links */
   constructor(links) {
@@ -85,9 +89,21 @@ export class Modules {
   heard(name, link, payload) {
     const module = this.#made.get(name);
     if (module) module.heard?.(link, payload);
-    else if (this.#loaders.has(name)) {
-      this.load(name).then((loaded) => loaded.heard?.(link, payload), () => {});
-    }
+    else if (this.#loaders.has(name)) this.#heardLate(name, link, payload);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Link} link
+   * @param {any} payload
+   */
+  async #heardLate(name, link, payload) {
+    const late = this.#late.get(link) ?? 0;
+    if (late === LATE_MAX) return;
+    this.#late.set(link, late + 1);
+    const module = await this.load(name).catch(() => null);
+    this.#late.set(link, (this.#late.get(link) ?? 0) - 1);
+    if (!link.isClosed) module?.heard?.(link, payload);
   }
 
   /**

@@ -27,6 +27,8 @@ const READ_WINDOW = 1024 * 1024;
 /** As which a chunk counts that is smaller: so a window is no more than a thousand of them. */
 const COST_MIN = 1_024;
 const AT_ONCE = 64; // from one page to another
+const ANSWERS_MAX = 10_000; // to what a page has begun, which it has not confirmed: one that begins 64 at a time gets there never
+const KEPT_MAX = 64; // that are whole, and unread, of pages that are gone
 /** So long who receives may leave it unread, and keep others waiting to whom the same stream goes. */
 const PATIENCE_MS = 300_000;
 const PROGRESS_MS = 50;
@@ -121,6 +123,7 @@ class Lane {
   places = new Turns(AT_ONCE);
   queue = new Turns(BACKLOG_FIRST);
   #number = 0;
+  #answers = 0; // that are not confirmed
   #closed = false;
 
   /** @param {Link} link */
@@ -149,6 +152,19 @@ class Lane {
   }
 
   /**
+   * As say(), of what the other end has begun.
+   * @param {string} step
+   * @param {number} number
+   * @param {object} [more]
+   */
+  async answer(step, number, more) {
+    if (this.#answers === ANSWERS_MAX) return this.link.refuse('It began transfers without end.');
+    this.#answers++;
+    await this.say(step, number, more).catch(() => {}); // who is gone needs no answer
+    this.#answers--;
+  }
+
+  /**
    * @param {number} number
    * @param {Uint8Array<ArrayBuffer>} bytes
    */
@@ -168,11 +184,13 @@ class Lane {
   /**
    * Nothing goes or comes any more. What has come and is whole can still be read.
    * @param {Error} error
+   * @returns {Incoming[]} these
    */
   close(error) {
     this.#closed = true;
     for (const one of [...this.outgoing.values()]) one.fail(error, false);
     for (const one of [...this.incoming.values()]) if (!one[isWhole]) one[lost](error);
+    return [...this.incoming.values()];
   }
 }
 
@@ -311,6 +329,7 @@ const push = Symbol('push');
 const end = Symbol('end');
 const lost = Symbol('lost');
 const isWhole = Symbol('isWhole');
+const isOver = Symbol('isOver');
 
 /**
  * A Blob or a stream that a peer sends. Who does not want it cancels it: what nobody has begun to read within five
@@ -445,7 +464,7 @@ export class Incoming extends Emitter {
    * @param {object} [more]
    */
   #say(step, more) {
-    this.#lane.say(step, this.#number, more).catch(() => {}); // who is gone needs no answer
+    this.#lane.answer(step, this.#number, more);
   }
 
   #finish() {
@@ -491,6 +510,11 @@ export class Incoming extends Emitter {
     return this.#ended;
   }
 
+  /** @internal */
+  get [isOver]() {
+    return this.#over;
+  }
+
   /**
    * Nothing more comes.
    * @param {Error} error
@@ -507,6 +531,8 @@ export class Transfers {
   #blobMax;
   /** @type {WeakMap<Link, Lane>} */
   #lanes = new WeakMap();
+  /** Whole ones, of pages that are gone. @type {Incoming[]} */
+  #kept = [];
 
   /**
    * @param {{blobMax: number, incoming: (incoming: Incoming, link: Link, room: string) => void}} hooks
@@ -580,8 +606,10 @@ export class Transfers {
    * @param {Error} why
    */
   ended(link, why) {
-    this.#lanes.get(link)?.close(why);
+    const whole = this.#lanes.get(link)?.close(why) ?? [];
     this.#lanes.delete(link);
+    this.#kept = [...this.#kept, ...whole].filter((one) => !one[isOver]);
+    for (const one of this.#kept.splice(0, Math.max(this.#kept.length - KEPT_MAX, 0))) one[lost](why);
   }
 
   /** @param {Link} link */
@@ -609,7 +637,7 @@ export class Transfers {
   #begin(lane, number, { room, size, type = '', name }) {
     if (!(Number.isInteger(number) && number >= 0 && number < 2 ** 32) || lane.incoming.has(number)) return;
     const refuse = (/** @type {number} */ status, /** @type {string} */ why) => {
-      lane.say('cancel', number, { status, why }).catch(() => {});
+      lane.answer('cancel', number, { status, why });
     };
     const sound = (size === undefined || (Number.isSafeInteger(size) && size >= 0)) &&
       [room, type, name ?? ''].every((text) => typeof text === 'string' && text.length <= LABEL_MAX);

@@ -107,6 +107,27 @@ suite('firefox', { settings, skip }, (test) => {
     }
   });
 
+  test('what is sealed in one is opened in the other, by a channel and by the server; who has no secret is a stranger to both', async (room) => {
+    const sealed = { options: { secret: 'a secret of theirs, as long as it takes' } };
+    const blocked = { ...sealed, prepare: () => { addEventListener('DOMContentLoaded', () => { globalThis.blocked = true; }, { once: true }); } };
+    const members = [await inFirefox(room, 'ann', sealed), await room.guest('bob', sealed), await inFirefox(room, 'cat', blocked), await room.guest('dan', blocked)];
+    const all = [...members, await room.guest('eve'), await inFirefox(room, 'fay')];
+    const states = { ann: 'open relayed relayed', bob: 'open relayed relayed', cat: 'relayed relayed relayed', dan: 'relayed relayed relayed' };
+    for (const guest of members) {
+      await guest.until((wanted) => {
+        const { user, peers } = globalThis.bridge;
+        return wanted[user.username] === peers.filter(({ username }) => username in wanted).map(({ state }) => state).sort().join(' ') &&
+          peers.filter(({ username }) => !(username in wanted)).every(({ state, detail }) => state === 'stranger' && /has no secret/.test(detail));
+      }, states);
+      await guest.run(() => globalThis.bridge.send(`from ${globalThis.bridge.user.username} ${'ä€😀'.repeat(10_000)}`));
+    }
+    for (const guest of members) await guest.until(() => globalThis.seen.data.length === 3);
+    for (const guest of all.slice(4)) {
+      await guest.until(() => globalThis.bridge.peers.filter(({ state }) => state === 'stranger').length === 4);
+      assert.deepEqual((await guest.seen()).data, []);
+    }
+  });
+
   if (turn) {
     test('where a TURN server is the only way that is said, too', async (room) => {
       const options = { rtc: { iceTransportPolicy: 'relay' } };

@@ -568,3 +568,30 @@ test('no more tracks are sent than are taken, and what is told of them may be an
   assert.equal(world.delivered, before);
   world.close();
 });
+
+test('a server that changes the fingerprints of all that is said keeps nobody busy, and connects them once it does so no more', async () => {
+  begin();
+  const world = new World();
+  let changes = true, n = 1_000_000;
+  const forge = (text) => text.replace(/(a=fingerprint:sha-256 |o=.*a=fingerprint:sha-256 )\S+/i, (_, name) => `${name}${++n}`);
+  world.loses = ({ event, data }) => {
+    if (changes && event === 'session-description') Object.assign(data, { sdp: forge(data.sdp), ...(data.to && { to: forge(data.to) }) });
+    return false;
+  };
+  const step = async () => {
+    tick(250);
+    for (let i = 0; i < 20; i++) {
+      await settle();
+      if (!world.deliver()) break;
+    }
+  };
+  for (let i = 0; i < 4 * 60; i++) await step();
+  const descriptions = world.said.filter(({ event }) => event === 'session-description').length;
+  assert.ok(descriptions > 4 && descriptions < 60, `${descriptions}`);
+  assert.ok(net.all.length < 60, `${net.all.length}`);
+  changes = false;
+  for (let i = 0; i < 4 * 60 && !world.connected; i++) await step();
+  assert.ok(world.connected);
+  world.close();
+  end();
+});

@@ -6,7 +6,8 @@
  * is to (`to`), as pages come and go quicker than what was said to them; a description that comes from
  * another connection than the one we talked to, which its DTLS fingerprint shows, makes ours
  * begin anew, too; and a description says what each of its tracks is (`media`). What fails is mended,
- * until close(); an offer that nobody answers is made again.
+ * until close(); an offer that nobody answers is made again. Where one end is taken for somebody else, again and again, the
+ * last of what it says is heeded, after a wait that grows: so a server that changes what is said keeps nobody busy.
  *
  * Once it is up the polite end does not offer, but asks the other to (`request`, with how many sections more it needs): for
  * a rollback of an offer with tracks Chromium mutes those that come, and at times shows them no more.
@@ -24,6 +25,9 @@ const DOUBLINGS_MAX = 2; // of a wait, one with each try in vain
 const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offer
 
 const ASKED_MAX = 8; // times, of the other end for an offer with what is lacking
+
+const MISTAKEN_MS = 500; // the first wait
+const MISTAKEN_DOUBLINGS = 5; // to 16 s
 
 const CANDIDATES_MAX = 100;
 /** Of each kind in each direction. A description with all has 24 to 40 KB, by the browser's codecs; sealed a third more; servers take 64 KiB. */
@@ -77,6 +81,10 @@ export class Connection {
   #timer = 0;
   #unanswered = 0; // a timer
   #tries = 0;
+  #mistaken = 0; // how often one end was somebody else to the other, since it was up
+  /** What is to be done about that, when it is time. @type {(() => Promise<void>) | null} */
+  #due = null;
+  #dueTimer = 0;
   #closed = false;
 
   /**
@@ -183,7 +191,7 @@ export class Connection {
   works() {
     if (!this.up) return;
     clearTimeout(this.#timer);
-    this.#tries = 0;
+    this.#tries = this.#mistaken = 0;
   }
 
   /** @param {any} description  as it came */
@@ -232,8 +240,7 @@ export class Connection {
 
   close() {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#unanswered);
+    for (const timer of [this.#timer, this.#unanswered, this.#dueTimer]) clearTimeout(timer);
     this.#pc?.close();
   }
 
@@ -245,6 +252,25 @@ export class Connection {
     this.#operations = this.#operations
       .then(() => (this.#closed ? undefined : run()))
       .catch((error) => console.debug('connection:', error));
+  }
+
+  /**
+   * Who comes back is somebody else once, and need not wait.
+   * @param {() => Promise<void>} run
+   */
+  async #mistake(run) {
+    if (this.#due) {
+      this.#due = run;
+      return;
+    }
+    const before = this.#mistaken++;
+    if (!before) return run();
+    this.#due = run;
+    this.#dueTimer = setTimeout(() => this.#chain(() => {
+      const due = this.#due;
+      this.#due = null;
+      return due?.();
+    }), MISTAKEN_MS * 2 ** Math.min(before - 1, MISTAKEN_DOUBLINGS));
   }
 
   /**
@@ -345,8 +371,9 @@ export class Connection {
     await this.#offer();
   }
 
-  #offerFirst() {
-    return this.#pc ? this.#offer() : this.#create(true);
+  /** @param {boolean} [again] */
+  #offerFirst(again) {
+    return this.#pc ? this.#offer(again) : this.#create(true);
   }
 
   async #offer(again = false) {
@@ -389,17 +416,37 @@ export class Connection {
     if (!this.#pc) await this.#create(false);
     if (type === 'answer') {
       // To an offer of an earlier page or connection: the other end believes in that one now.
-      if (to && to !== this.#offered) return this.#offer(true);
+      if (to && to !== this.#offered) return this.#mistake(() => this.#offerFirst(true));
       // To one that we have taken back, or it came twice.
       if (this.#current.signalingState !== 'have-local-offer') return;
     }
     const known = this.#current.remoteDescription;
-    if (known && fingerprint(known.sdp) !== fingerprint(sdp)) {
-      this.#restartIn(ATTEMPT_MS); // the one before may have been up
-      await this.#create(type === 'answer');
-      if (type === 'answer' || this.#closed) return;
-    }
+    if (known && fingerprint(known.sdp) !== fingerprint(sdp)) return this.#mistake(() => this.#describeAnew(description, media));
+    await this.#take(description, media);
+  }
+
+  /**
+   * Of another connection than the one we talked to: ours begins anew.
+   * @param {RTCSessionDescriptionInit & {sdp: string}} description
+   * @param {any} media
+   */
+  async #describeAnew(description, media) {
+    const candidates = this.#candidates.splice(0); // that came while it waited
+    this.#restartIn(ATTEMPT_MS); // the one before may have been up
+    await this.#create(description.type === 'answer');
+    if (description.type === 'answer' || this.#closed) return;
+    this.#candidates.push(...candidates);
+    await this.#take(description, media);
+  }
+
+  /**
+   * @param {RTCSessionDescriptionInit & {sdp: string}} description
+   * @param {any} media
+   */
+  async #take(description, media) {
+    const { type, sdp } = description;
     const pc = this.#current;
+    const known = pc.remoteDescription;
     const again = known?.type === 'offer' && pc.signalingState === 'stable' && identity(known.sdp) === identity(sdp);
     if (again) return this.#describeTo({ to: identity(sdp) }); // the answer may have been lost
     this.#ignoring = type === 'offer' && pc.signalingState !== 'stable' && !this.#polite;
@@ -419,7 +466,7 @@ export class Connection {
   /** @param {RTCIceCandidateInit} candidate */
   async #candidate(candidate) {
     if (this.#ignoring) return;
-    if (this.#pc?.remoteDescription) {
+    if (this.#pc?.remoteDescription && !this.#due) {
       // Of an earlier connection, perhaps. Those that matter are many.
       await this.#pc.addIceCandidate(candidate).catch(() => {});
     } else if (this.#candidates.length < CANDIDATES_MAX) {

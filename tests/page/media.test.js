@@ -157,3 +157,22 @@ test('a peer is sent up to 4 tracks of a kind, of all that is published', async 
   await turns();
   assert.equal(sent().length, 5, 'one has ended');
 });
+
+test('a stream that cannot be published as it is now stays published as it was', async () => {
+  const { media, rooms: [tea] } = world('tea');
+  const stream = /** @type {any} */ (new Stream([track('video')]));
+  const first = media.publish(tea, stream);
+  for (let i = 0; i < 4; i++) stream.addTrack(track('video'));
+  assert.throws(() => media.publish(tea, stream), { status: 413 });
+  assert.equal(first.isOver, false);
+  stream.removeTrack(stream.getTracks()[4]);
+  const second = media.publish(tea, stream, { name: 'anew' });
+  assert.deepEqual([first.isOver, second.isOver], [true, false]);
+  await turns();
+});
+
+test('no name of a stream turns round what a page shows beside it', () => {
+  const { told, receives } = world('tea');
+  receives({ track: track('video'), about: ['1', 'tea', '\u202Ecamera\u2066'] });
+  assert.deepEqual(told, ['track video camera tea']);
+});

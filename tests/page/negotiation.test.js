@@ -595,3 +595,14 @@ test('a server that changes the fingerprints of all that is said keeps nobody bu
   world.close();
   end();
 });
+
+test('of a connection that was closed nothing is received', async () => {
+  begin();
+  const world = new World();
+  world.publish('ann', tracks('video'));
+  await run(world, 5);
+  assert.equal(world.end('bob').received.length, 1);
+  world.close();
+  assert.deepEqual(world.end('bob').received, []);
+  end();
+});

@@ -243,3 +243,27 @@ test('a page that leaves when a stranger turns out to be none hears nothing more
 test('what is no secret is refused, and null, too: it might have been meant as one', () => {
   for (const secret of /** @type {any[]} */ ([null, '', 'short', 7])) assert.throws(() => new Drawbridge({ base: 'http://draw.test/', secret }), TypeError);
 });
+
+test('who publishes connects to a stranger that is none after all, though nobody else wants a connection', async () => {
+  class Stream extends EventTarget {
+    id = 'one';
+    getTracks() { return [Object.assign(new EventTarget(), { kind: 'video', readyState: 'live', enabled: true })]; }
+    addTrack() {}
+    removeTrack() {}
+  }
+  globalThis.MediaStream = /** @type {any} */ (Stream);
+  const { bridge } = await enter({ secret: SECRET, connect: 'none' });
+  adds();
+  await rest();
+  says('peer-data', {}); // in the clear
+  await rest();
+  assert.equal(bridge.peers[0].state, 'stranger');
+  await bridge.publish(/** @type {any} */ (new Stream()));
+  await rest();
+  assert.equal(net.all.length, 0);
+  const bob = sealed();
+  bob.greet();
+  await bob.goOn();
+  assert.notEqual(bridge.peers[0].state, 'stranger');
+  assert.equal(net.all.length, 1);
+});

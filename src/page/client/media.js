@@ -8,6 +8,7 @@
  */
 
 import { TRACKS_MAX } from './connection.js';
+import { withoutBidi } from './names.js';
 import { idOf } from './peer.js';
 import { randomId } from './random.js';
 import { Refusal } from './requests.js';
@@ -187,15 +188,17 @@ export class Media {
     if (!(stream instanceof MediaStream)) throw new TypeError('Only a MediaStream can be published.');
     if (typeof name !== 'string' || name.length > STREAM_NAME_MAX) throw new TypeError(`The name of a stream has up to ${STREAM_NAME_MAX} characters.`);
     if (room.state === 'left') throw new Refusal(404, 'This page is not in the room.');
-    this.unpublish(room, stream);
+    const last = this.#publicationOf(room, stream);
     const ids = to === undefined ? null : new Set([to].flat().map(idOf));
     const publication = new Publication(room, stream, { name, to: ids }, (changed) => this.#changed(changed));
-    this.#publications.add(publication);
-    const all = [publication.sent, ...[...this.#hooks.links()].map((link) => this.#publicationsFor(link).flatMap(({ sent }) => sent))];
+    const beside = (/** @type {Link} */ link) => [...this.#publicationsFor(link).filter((one) => one !== last), ...publication.isFor(link) ? [publication] : []];
+    const all = [publication.sent, ...[...this.#hooks.links()].map((link) => beside(link).flatMap(({ sent }) => sent))];
     if (all.some((sent) => taken(sent).length < sent.length)) {
       publication.unpublish();
       throw new Refusal(413, `A peer takes up to ${TRACKS_MAX} tracks of audio and ${TRACKS_MAX} of video from another.`);
     }
+    last?.unpublish();
+    this.#publications.add(publication);
     this.#changed(publication);
     return publication;
   }
@@ -205,9 +208,15 @@ export class Media {
    * @param {MediaStream} stream
    */
   unpublish(room, stream) {
-    for (const publication of this.#publications) {
-      if (publication.room === room && publication.stream === stream) publication.unpublish();
-    }
+    this.#publicationOf(room, stream)?.unpublish();
+  }
+
+  /**
+   * @param {InRoom} room
+   * @param {MediaStream} stream
+   */
+  #publicationOf(room, stream) {
+    return [...this.#publications].find((one) => one.room === room && one.stream === stream);
   }
 
   // --- what goes ---
@@ -344,7 +353,7 @@ function checked(about, link) {
   const [id, inRoom, name] = Array.isArray(about) ? about : [];
   if (typeof id !== 'string' || id.length > ID_MAX || typeof name !== 'string' || name.length > STREAM_NAME_MAX) return [];
   const room = [...link.rooms].find((one) => one.name === inRoom);
-  return room ? [{ id, name, room: /** @type {InRoom} */ (room) }] : [];
+  return room ? [{ id, name: withoutBidi(name), room: /** @type {InRoom} */ (room) }] : [];
 }
 
 /**

@@ -87,7 +87,9 @@ export class Firefox {
   #heard({ id, type, method, params, result, error, message }) {
     if (type === 'event') {
       const { level, type: kind, text, source } = params;
-      if (method === 'log.entryAdded' && kind === 'javascript' && level === 'error') this.#pageErrors.get(source?.context)?.(new Error(text));
+      const isOfPage = method === 'log.entryAdded' && kind === 'javascript' && level === 'error';
+      // Of a connection that finds no way Firefox says so, and nothing was thrown.
+      if (isOfPage && !text.startsWith('WebRTC: ICE failed')) this.#pageErrors.get(source?.context)?.(new Error(text));
       return;
     }
     const { resolve, reject } = this.#waiting.get(id) ?? {};

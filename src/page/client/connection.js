@@ -26,8 +26,8 @@ const ANSWERER_MS = 6_000; // how much longer the side waits that is not to offe
 
 const ASKED_MAX = 8; // times, of the other end for an offer with what is lacking
 
-const MISTAKEN_MS = 750; // the first wait
-const MISTAKEN_DOUBLINGS = 3; // to 6 s: what is heeded then is answered before the other end gives it up
+const MISTAKEN_MS = 500; // the first wait
+const MISTAKEN_DOUBLINGS = 3; // to 4 s: what is heeded then is answered before the other end gives it up
 
 const CANDIDATES_MAX = 100;
 /** Of each kind in each direction. A description with all has 24 to 40 KB, by the browser's codecs; sealed a third more; servers take 64 KiB. */

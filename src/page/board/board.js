@@ -11,7 +11,7 @@ import { Drawbridge, newSecret } from '../drawbridge.js';
 import { Drawing } from './drawing.js';
 import { png, save, svg } from './export.js';
 import { boxOf } from './figures.js';
-import { Keys } from './keys.js';
+import { Keys, isTyping } from './keys.js';
 import { askPersistence, recall, remember } from './memory.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
@@ -71,12 +71,12 @@ const people = new People(bridge, view, { list: element('list'), cursors: elemen
 const sync = new Sync(bridge, elements, changed);
 const outgoing = new Outgoing(bridge, sync);
 const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), TOOLS, toolChosen,
-  (change) => selection.restyle(change));
+  (change) => (field.isOpen ? field : selection).restyle(change));
 const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
 const tools = makeTools(desk);
 const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text')), desk);
 const pointers = new Pointers(board, view, { tool, begins, at, open });
-const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, say, repaint: () => paper.requestPaint() });
+const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, edit, say, repaint: () => paper.requestPaint() });
 
 drawing.acted = count;
 store.refused = (/** @type {boolean} */ refused) => {
@@ -167,10 +167,13 @@ function at(place) {
   board.classList.toggle('handle', Boolean(place && selection.handleAt(place, view)));
 }
 
+/** @returns {boolean} whether that has closed a panel, or ended a text */
 function begins() {
   view.own();
-  closePanels();
+  const wrote = field.isOpen;
+  const closed = closePanels();
   board.focus({ preventScroll: true }); // typing a name has ended
+  return wrote || closed;
 }
 
 /** @param {string} name */
@@ -198,6 +201,14 @@ function write(place, one) {
 function open(spot) {
   const there = toolbar.tool === 'select' && tools.select.find(spot);
   if (there && there.value.kind === 'text') write(spot, there);
+}
+
+/** A text that is selected alone is written on. */
+function edit() {
+  const [one, other] = selection.list;
+  if (!one || other || one.value.kind !== 'text') return false;
+  write({ x: one.value.x, y: one.value.y }, one);
+  return true;
 }
 
 function selected() {
@@ -301,7 +312,7 @@ function help() {
  * @param {Peer} [peer]  everybody if not given
  */
 function introduce(peer) {
-  const { value: name } = nameField;
+  const { defaultValue: name } = nameField; // not one that is being typed
   bridge.send(JSON.stringify({ type: 'name', name, colour: Number(element('me').dataset.colour) }), peer).catch(() => {});
 }
 
@@ -343,7 +354,7 @@ function showPeople() {
 
 function rename() {
   const name = cleanName(nameField.value) || username;
-  nameField.value = name;
+  nameField.value = nameField.defaultValue = name;
   element('initial').textContent = initial(name);
   remember('name', name);
   bridge.rename(name);
@@ -453,13 +464,25 @@ function start() {
   element('lock').hidden = element('private').hidden = secret === null || Boolean(unusable);
   if (!element('lock').hidden) say('This board is private: only who has its whole link can read or draw here.');
   addEventListener('hashchange', () => location.reload());
-  nameField.value = username;
+  nameField.value = nameField.defaultValue = username;
   remember('name', username);
   element('initial').textContent = initial(username);
   // On a small window the board is what matters.
   peoplePanel.open = wide.matches;
 
   nameField.addEventListener('change', rename);
+  nameField.addEventListener('keydown', (event) => {
+    if (event.isComposing || (event.key !== 'Enter' && event.key !== 'Escape')) return;
+    event.preventDefault();
+    if (event.key === 'Escape') nameField.value = nameField.defaultValue;
+    closePanels();
+    board.focus({ preventScroll: true }); // and that is a change, if it is one
+  });
+  // What is being written is coloured, and keeps the focus.
+  element('tools').addEventListener('mousedown', (event) => {
+    const styles = event.target instanceof Element && event.target.closest('#style, #style-open');
+    if (styles && field.isOpen) event.preventDefault();
+  });
   const buttons = {
     copy, undo, redo, clear, fit,
     'make-private': makePrivate, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
@@ -470,21 +493,28 @@ function start() {
     button.addEventListener('click', closePanels);
   }
   addEventListener('keydown', (event) => {
-    if (event.key !== ' ' || event.target !== board) return;
-    event.preventDefault();
-    pan(true);
+    if (event.key !== ' ' || document.querySelector('dialog[open]')) return;
+    // Else a field writes it, and a button is pressed.
+    if (event.target === board || pointers.panned) event.preventDefault();
+    pan(true, isTyping(event.target));
   });
-  addEventListener('keyup', ({ key }) => key === ' ' && pan(false));
+  addEventListener('keyup', (event) => {
+    if (event.key !== ' ') return;
+    if (pointers.panned) event.preventDefault();
+    pan(false);
+  });
   addEventListener('blur', () => pan(false));
 }
 
 /**
- * While the space bar is down.
+ * While the space bar is down, whatever has the focus.
  * @param {boolean} panning
+ * @param {boolean} [typing]
  */
-function pan(panning) {
+function pan(panning, typing = false) {
   pointers.panning = panning;
-  board.classList.toggle('panning', panning);
+  if (!panning) pointers.panned = false;
+  board.classList.toggle('panning', panning && !typing);
 }
 
 function join() {

@@ -27,8 +27,9 @@ export class Keys {
    * @param {import('./view.js').View} view
    * @param {Record<string, (event: KeyboardEvent) => void>} commands  by key: Ctrl+, Shift+ and the key's name
    * @param {{tool: () => import('./tools.js').Tool, at: (place: Place | null) => void, repaint: () => void,
-   *     begins: () => void, nudge: (dx: number, dy: number, stretches: boolean) => boolean, say: (sentence: string) => void}} hooks
-   *     nudge: moves or stretches what is selected, if anything is
+   *     begins: () => void, nudge: (dx: number, dy: number, stretches: boolean) => boolean, edit: () => boolean,
+   *     say: (sentence: string) => void}} hooks
+   *     nudge: moves or stretches what is selected, if anything is; edit: writes on it, if it is a text
    */
   constructor(board, view, commands, hooks) {
     this.#board = board;
@@ -82,8 +83,7 @@ export class Keys {
   #down(event) {
     const { target, key, ctrlKey, metaKey, altKey, defaultPrevented } = event;
     if (defaultPrevented || altKey || document.querySelector('dialog[open]')) return;
-    const typing = target instanceof Element && target.matches('input:not([type=radio]), textarea');
-    if (typing) return;
+    if (isTyping(target)) return;
     const command = ctrlKey || metaKey;
     const on = target === this.#board;
     if (on && ARROWS[key]) this.#arrow(event, command);
@@ -129,6 +129,7 @@ export class Keys {
   /** @param {KeyboardEvent} event */
   #press(event) {
     event.preventDefault();
+    if (!this.#tool && this.#hooks.edit()) return;
     const cross = this.#cross ??= { x: this.#view.width / 2, y: this.#view.height / 2 };
     if (this.#tool) {
       const tool = this.#tool;
@@ -151,6 +152,14 @@ export class Keys {
   #spot(cross, shift) {
     return { ...this.#view.toBoard(cross.x, cross.y), pressure: 0.5, shift };
   }
+}
+
+/**
+ * Letters are for it.
+ * @param {EventTarget | null} target
+ */
+export function isTyping(target) {
+  return target instanceof Element && target.matches(':read-write');
 }
 
 /**

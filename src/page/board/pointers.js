@@ -1,12 +1,15 @@
 /**
  * pointers.js - mouse, pen and fingers on the board.
  *
- * One pointer works with the tool. Two fingers move the board and scale it; while a pen is down, or
- * was just now, fingers are a palm. The middle button, or the space bar, moves the board.
+ * One pointer works with the tool. Where it has closed a menu, or ended a text, it does so only when it is
+ * dragged: a click there is no dot. Two fingers move the board and scale it; while a pen is down, or was
+ * just now, fingers are a palm. The middle button, or the space bar, moves the board.
  */
 
 const PALM_MS = 1_000;
-const SLIP_MS = 250; // what a first finger drew so shortly before the second is discarded
+const SLIP_MS = 250; // what a first finger did so shortly before the second is discarded,
+const SLIP_REACH_PX = 32; // and what it did so near to where it came down, however long ago
+const CLICK_PX = 8; // who moved less has clicked
 const SERIES_MS = 250; // of the wheel
 const NOTCH = 50; // a wheel begins with more at once, fingers on a pad with less
 const LINE_PX = 40;
@@ -17,16 +20,27 @@ const PEN_ERASER = 5; // a button
 /**
  * @typedef {{x: number, y: number}} Place
  * @typedef {import('./tools.js').Tool} Tool
+ * @typedef {import('./tools.js').Spot} Spot
+ *
+ * @typedef {object} Active
+ * @property {number} id
+ * @property {Tool} tool
+ * @property {number} at
+ * @property {Place} from       in the window
+ * @property {number} reach     how far from there it has been, in pixels
+ * @property {Spot | null} held  where the tool is to be put down once it is dragged
  */
 
 export class Pointers {
   /** @type {boolean} the space bar is down */
   panning = false;
+  /** @type {boolean} and the board was moved by it */
+  panned = false;
 
   #canvas;
   #view;
   #hooks;
-  /** @type {{id: number, tool: Tool, at: number} | null} the pointer that works */
+  /** @type {Active | null} the pointer that works */
   #active = null;
   /** @type {Map<number, Place>} by id */
   #fingers = new Map();
@@ -38,7 +52,7 @@ export class Pointers {
    * @param {import('./view.js').View} view
    * @typedef {object} Hooks
    * @property {(name?: string) => Tool} tool  the chosen one, or that one
-   * @property {() => void} begins
+   * @property {() => boolean} begins  whether that has ended something else
    * @property {(place: Place | null) => void} at  where the pointer is, in units of the board
    * @property {(spot: Place) => void} open  it was clicked twice
    * @param {Hooks} hooks
@@ -63,8 +77,14 @@ export class Pointers {
 
   /** Cancels what is being drawn. */
   abandon() {
-    this.#active?.tool.cancel();
+    this.#end('cancel');
+  }
+
+  /** @param {'up' | 'cancel'} how */
+  #end(how) {
+    const { tool, held } = this.#active ?? {};
     this.#active = null;
+    if (!held) tool?.[how]();
   }
 
   /** @param {PointerEvent} event */
@@ -73,12 +93,16 @@ export class Pointers {
     const { pointerType, pointerId, button, timeStamp } = event;
     if (pointerType === 'pen') this.#pen(timeStamp);
     if (pointerType === 'touch' && this.#finger(event)) return;
-    const tool = this.#toolFor(button, pointerType);
+    const pans = button === 1 || (button === 0 && this.panning);
+    const tool = pans ? this.#hooks.tool('hand') : this.#toolFor(button, pointerType);
     if (this.#active || !tool) return;
     this.#canvas.setPointerCapture(pointerId);
-    this.#active = { id: pointerId, tool, at: timeStamp };
-    this.#hooks.begins();
-    tool.down(this.#spot(event));
+    this.panned ||= this.panning;
+    const spot = this.#spot(event);
+    // Who moves the board meanwhile goes on with what has the focus.
+    const held = !pans && this.#hooks.begins() ? spot : null;
+    this.#active = { id: pointerId, tool, at: timeStamp, from: placeIn(event), reach: 0, held };
+    if (!held) tool.down(spot);
   }
 
   /**
@@ -86,7 +110,6 @@ export class Pointers {
    * @param {string} pointerType
    */
   #toolFor(button, pointerType) {
-    if (button === 1 || (button === 0 && this.panning)) return this.#hooks.tool('hand');
     if (button === PEN_ERASER && pointerType === 'pen') return this.#hooks.tool('eraser');
     return button === 0 ? this.#hooks.tool() : null;
   }
@@ -103,9 +126,22 @@ export class Pointers {
     if (pointerId === this.#active?.id) {
       // The browser sums up what the pointer did since the last frame.
       const steps = event.getCoalescedEvents?.() ?? [];
-      this.#active.tool.move((steps.length ? steps : [event]).map((step) => this.#spot(step)));
+      this.#drag(this.#active, steps.length ? steps : [event]);
     }
     if (!this.#active || pointerId === this.#active.id) this.#hooks.at(this.#view.toBoard(clientX, clientY));
+  }
+
+  /**
+   * @param {Active} active
+   * @param {PointerEvent[]} steps
+   */
+  #drag(active, steps) {
+    const { tool, from, held } = active;
+    for (const step of steps) active.reach = Math.max(active.reach, distanceOf(from, placeIn(step)));
+    if (held && active.reach < CLICK_PX) return;
+    active.held = null;
+    if (held) tool.down(held);
+    tool.move(steps.map((step) => this.#spot(step)));
   }
 
   /** @param {PointerEvent} event */
@@ -113,9 +149,7 @@ export class Pointers {
     if (event.pointerType === 'pen') this.#penAt = event.timeStamp;
     this.#fingers.delete(event.pointerId);
     if (event.pointerId !== this.#active?.id) return;
-    const { tool } = this.#active;
-    this.#active = null;
-    tool.up();
+    this.#end('up');
     if (event.pointerType === 'touch') this.#hooks.at(null);
   }
 
@@ -146,9 +180,8 @@ export class Pointers {
     this.#fingers.set(pointerId, { x: clientX, y: clientY });
     if (this.#fingers.size < 2) return false;
     if (this.#active && this.#fingers.has(this.#active.id)) {
-      if (timeStamp - this.#active.at < SLIP_MS) this.#active.tool.cancel();
-      else this.#active.tool.up();
-      this.#active = null;
+      const { at, reach } = this.#active;
+      this.#end(timeStamp - at < SLIP_MS || reach < SLIP_REACH_PX ? 'cancel' : 'up');
     }
     return true;
   }
@@ -161,7 +194,7 @@ export class Pointers {
     const { left, top } = this.#canvas.getBoundingClientRect();
     const middle = (/** @type {Place} */ p, /** @type {Place} */ q) => ({ x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 });
     const [from, to] = [middle(a, b), middle(c, d)];
-    const distance = (/** @type {Place} */ p, /** @type {Place} */ q) => Math.max(1, Math.hypot(p.x - q.x, p.y - q.y));
+    const distance = (/** @type {Place} */ p, /** @type {Place} */ q) => Math.max(1, distanceOf(p, q));
     this.#view.pan(to.x - from.x, to.y - from.y);
     this.#view.zoom(distance(c, d) / distance(a, b), to.x - left, to.y - top);
   }
@@ -190,4 +223,17 @@ export class Pointers {
     const { x, y } = this.#view.toBoard(clientX, clientY); // the canvas fills the window
     return { x, y, pressure: pointerType === 'pen' && pressure > 0 ? pressure : 0.5, shift: shiftKey };
   }
+}
+
+/** @param {MouseEvent} event */
+function placeIn({ clientX, clientY }) {
+  return { x: clientX, y: clientY };
+}
+
+/**
+ * @param {Place} a
+ * @param {Place} b
+ */
+function distanceOf(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y);
 }

@@ -57,12 +57,31 @@ export class TextField {
     this.#element = element ?? null;
     // A new one begins where its line would be written, not below it.
     const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
-    this.#open = place;
     this.#field.value = value?.text ?? '';
-    this.#field.dataset.colour = String(place.colour);
     this.#field.hidden = false;
-    this.place();
+    this.#show(place);
     this.#field.focus();
+  }
+
+  /** @param {{x: number, y: number, colour: number, width: number}} place */
+  #show(place) {
+    this.#open = place;
+    this.#field.dataset.colour = String(place.colour);
+    this.place();
+  }
+
+  get isOpen() {
+    return this.#open !== null;
+  }
+
+  /**
+   * What is written now, and from now on.
+   * @param {{colour?: number, width?: number}} style
+   */
+  restyle(style) {
+    if (!this.#open) return;
+    this.#show({ ...this.#open, ...style });
+    if (this.#element) this.#drawing.edit(this.#element, style);
   }
 
   /** The view, or what is written, has changed. */

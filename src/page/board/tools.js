@@ -219,6 +219,10 @@ class Eraser extends Tool {
   up() {
     this.desk.drawing.commit();
   }
+
+  cancel() {
+    this.desk.drawing.cancel();
+  }
 }
 
 /** Pulls at a handle of an element. */

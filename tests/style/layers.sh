@@ -86,7 +86,7 @@ row client drawbridge
 row . drawbridge
 # The board knows of the client what every page may know, its one module; how names are made, and shown; and a search.
 below=' drawbridge.js client/names.js client/random.js client/search.js'
-row board checks hash memory private
+row board checks edits hash memory private text-merge
 row board graves
 row board elements
 row board quota shapes

@@ -68,7 +68,7 @@ const view = new View();
 const selection = new Selection(drawing, selected);
 const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
 const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
-const sync = new Sync(bridge, elements, changed);
+const sync = new Sync(bridge, elements, (merged) => drawing.heard(merged));
 const outgoing = new Outgoing(bridge, sync);
 const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), TOOLS, toolChosen,
   (change) => (field.isOpen ? field : selection).restyle(change));
@@ -105,6 +105,7 @@ field.after = () => board.focus();
 function changed({ element: one }) {
   store.keep(one);
   paper.changed(one);
+  field.follow(one);
   facts.strokes = String(elements.list.length);
   facts.points = String(elements.points);
   count();

@@ -44,6 +44,19 @@ export class Drawing {
     return this.#history.canRedo;
   }
 
+  /**
+   * A piece of somebody else's was merged. What was edited here meanwhile, and that has undone, is done again.
+   * @param {Merged} merged
+   */
+  heard(merged) {
+    const { element } = merged;
+    const { version } = element;
+    const again = merged.replaced ? this.elements.editAgain(element) : null;
+    if (again) this.#history.rebase(element.id, again.before, again.after);
+    if (again?.merged) this.#made(again.merged, element.version === version ? Infinity : 0);
+    else this.#changed(merged);
+  }
+
   // --- an action is some of these, and then commit() or cancel() ---
 
   /**

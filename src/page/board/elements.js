@@ -4,12 +4,13 @@
  * An element has an id, a version and who made that version; the higher version counts, and of
  * two that are alike the higher name. What is deleted is dead in that version and all before it
  * (graves.js), and comes back as one more. Within a version the points only ever grow, and of two
- * points for one place the higher counts; its value may be edited: the higher edit counts. So
+ * points for one place the higher counts; its value may be edited: the higher edit counts, and what
+ * that has undone is done again (edits.js). So
  * pieces may come twice, late, from anybody and in any order: who got the same pieces has the
  * same elements.
  *
  *     {"id":"…","version":1,"by":"…","value":{…},"at":0,"points":[x,y,pressure,x,y,pressure,…]}
- *     {"id":"…","version":1,"by":"…","edit":1,"editor":"…","value":{…},"at":0,"points":[]}
+ *     {"id":"…","version":1,"by":"…","edit":1,"editor":"…","base":[[…,"…"]],"value":{…},"at":0,"points":[]}
  *     {"id":"…","version":2,"by":"…","value":null}
  *     {"dead":"page","runs":[from,to,version,…]}  of that page's elements these numbers
  *
@@ -24,6 +25,7 @@
  */
 
 import { isIntegerUpTo } from './checks.js';
+import { Edits, baseOn, parseBase } from './edits.js';
 import { Graves, RUNS_MAX, VERSION_MAX, makeId, parseId, parseRuns } from './graves.js';
 import { EMPTY, fnv, fnvNumbers } from './hash.js';
 import { randomId } from '../client/random.js';
@@ -38,6 +40,7 @@ import { firstIndex } from '../client/search.js';
  * @property {string} by
  * @property {number} edit                   of this version: how often its value was changed
  * @property {string} editor                 who changed it last; empty: nobody
+ * @property {import('./edits.js').Base} [base]  the edits that this one was made on top of
  * @property {number[]} points               the numbers of all points, one point after the other; a new
  *     list wherever it does not merely grow
  *
@@ -55,6 +58,7 @@ import { firstIndex } from '../client/search.js';
  * @typedef {object} Rules
  * @property {(value: any) => Value | null} clean  the value as it is kept, its members always
  *     in the same order; null: there is no such value
+ * @property {(base: Value, ours: Value, theirs: Value) => Value} merge  what two have made of one value
  * @property {number[]} point  what each number of a point is at most, to both sides of 0
  */
 
@@ -80,6 +84,7 @@ export class Elements {
   #rules;
   #max;
   #graves;
+  #edits = new Edits();
   #stride; // numbers a point
   /** @type {Map<string, Present>} */
   #byId = new Map();
@@ -148,7 +153,7 @@ export class Elements {
    */
   add(value, points = []) {
     // Somebody may have said that what we shall make is dead.
-    while (this.get(makeId({ page: this.#me, number: this.#made + 1 }))) [this.#me, this.#made] = [pageId(), 0];
+    while (this.get(makeId({ page: this.#me, number: this.#made + 1 }))) [this.#me, this.#made, this.#edits] = [pageId(), 0, new Edits()];
     const id = makeId({ page: this.#me, number: ++this.#made });
     this.#untold.add(id);
     const merged = this.#insertVersion(id, 1, value, points);
@@ -171,11 +176,37 @@ export class Elements {
    * @param {Element} element
    * @param {object} change
    */
-  edit({ id, version, by, edit, value, points }, change) {
+  edit(element, change) {
+    const { value } = element;
     if (!value) return null;
-    const changed = { ...value, ...change };
-    if (edit < VERSION_MAX) return this.merge({ id, version, by, edit: edit + 1, editor: this.#me, value: changed });
-    return this.#insertVersion(id, version + 1, changed, points);
+    const merged = this.#edit(element, { ...value, ...change });
+    const made = merged?.element;
+    if (made?.value) this.#edits.made(made, value);
+    return merged;
+  }
+
+  /**
+   * Somebody else has edited it: what was edited here meanwhile, and that has undone, is done again.
+   * @param {Element} element
+   * @returns {{before: Value, after: Value, merged: Merged | null} | null}  what it was before that, and is now; null:
+   *     it was not edited here
+   */
+  editAgain(element) {
+    const { value } = element;
+    const rebased = value && this.#edits.rebase(element, this.#me, this.#rules.merge);
+    if (!rebased) return null;
+    const same = Object.keys(value).every((name) => value[name] === rebased.after[name]);
+    return { ...rebased, merged: same ? null : this.#edit(element, rebased.after) };
+  }
+
+  /**
+   * @param {Present} element
+   * @param {object} value
+   */
+  #edit(element, value) {
+    const { id, version, by, edit, points } = element;
+    if (edit === VERSION_MAX) return this.#insertVersion(id, version + 1, value, points);
+    return this.merge({ id, version, by, edit: edit + 1, editor: this.#me, base: baseOn(element), value });
   }
 
   /**
@@ -223,7 +254,7 @@ export class Elements {
    * @returns {Merged | null}
    */
   merge(piece) {
-    const { id, version, by, edit = 0, editor = '', value: given, at = 0, points = [], dead, runs } = piece ?? {};
+    const { id, version, by, edit = 0, editor = '', base, value: given, at = 0, points = [], dead, runs } = piece ?? {};
     if (dead !== undefined) return this.#bury(dead, runs);
     if (!this.#valid(id, version, by, at, points) || !validEdit(edit, editor, given)) return null;
     if (given === null) return this.#kill(id, version);
@@ -238,7 +269,8 @@ export class Elements {
     if (element) {
       this.#hash(element);
       if (order > 0) this.#empty(element);
-      if (newer) this.#set(element, { version, by, edit, editor, value });
+      if (newer) this.#set(element, { version, by, edit, editor, base: parseBase(base), value });
+      if (newer) this.#edits.note(element);
     } else {
       element = this.#insert({ id, version, by, edit, editor, value, points: [] });
       if (!element) return null;
@@ -255,14 +287,14 @@ export class Elements {
    * @param {Element} element
    * @param {number} [from]
    */
-  * pieces({ id, version, by, edit, editor, value, points }, from = 0) {
+  * pieces({ id, version, by, edit, editor, base, value, points }, from = 0) {
     this.#untold.delete(id);
     if (!value) {
       const dead = this.#graves.version(id);
       if (dead) yield { id, version: dead, by: this.#me, value };
       return;
     }
-    const head = { id, version, by, ...(edit ? { edit, editor } : {}), value };
+    const head = { id, version, by, ...(edit ? { edit, editor, base } : {}), value };
     let at = from;
     do {
       yield { ...head, at, points: points.slice(this.#stride * at, this.#stride * (at + PIECE_POINTS)) };
@@ -451,6 +483,7 @@ export class Elements {
     this.#empty(element);
     this.#byId.delete(id);
     this.#untold.delete(id);
+    this.#edits.forget(id);
     const others = this.#byPage.get(page);
     others?.delete(element);
     if (!others?.size) this.#byPage.delete(page);

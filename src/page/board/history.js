@@ -3,10 +3,12 @@
  *
  * An action is a set of changes to elements, each from one state to another: {value, points}, or null
  * where there was none. What others did to the same elements meanwhile stays: a move is taken back by
- * as much as it moved, another value only where it is still ours, and what they deleted is gone.
+ * as much as it moved, of a text what one wrote, another value only where it is still ours, and what
+ * they deleted is gone.
  */
 
-import { coordinate } from './shapes.js';
+import { cleanText, coordinate } from './shapes.js';
+import { mergeText } from './text-merge.js';
 
 const ACTIONS_MAX = 500;
 const MOVED = ['x', 'y', 'w', 'h'];
@@ -55,6 +57,17 @@ export class History {
   note(id, from) {
     this.#open ??= new Map();
     if (!this.#open.has(id)) this.#open.set(id, { from, to: null });
+  }
+
+  /**
+   * Somebody else has changed an element from one value to another: that is no part of the action.
+   * @param {string} id
+   * @param {Value} before
+   * @param {Value} after
+   */
+  rebase(id, before, after) {
+    const { from } = this.#open?.get(id) ?? {};
+    if (from) from.value = { ...from.value, ...this.#difference(from.value, before, after) };
   }
 
   /** The action ends: what the elements are now is what it made of them. */
@@ -168,6 +181,7 @@ export class History {
     const difference = {};
     for (const name of Object.keys(then)) {
       if (MOVED.includes(name)) difference[name] = coordinate(is[name] + then[name] - now[name]);
+      else if (name === 'text') difference[name] = cleanText(mergeText(now[name], is[name], then[name])) || is[name];
       else if (is[name] === now[name]) difference[name] = then[name];
     }
     return difference;

@@ -8,6 +8,7 @@
 
 import { withoutBidi } from '../client/names.js';
 import { isIntegerUpTo } from './checks.js';
+import { mergeText } from './text-merge.js';
 
 export const COLOURS = 8;
 export const WIDTHS = [3, 7, 16];
@@ -31,6 +32,12 @@ export const RULES = {
     if (kind === 'pen') return common;
     if (SPANNED.includes(kind)) return isCoordinate(w) && isCoordinate(h) ? { ...common, w, h } : null;
     return kind === 'text' && typeof text === 'string' && text === cleanText(text) && text ? { ...common, text } : null;
+  },
+  merge(base, ours, theirs) {
+    const merged = { ...theirs };
+    for (const name of Object.keys(theirs)) if (theirs[name] === base[name]) merged[name] = ours[name];
+    if (base.text && ours.text && theirs.text) merged.text = cleanText(mergeText(base.text, ours.text, theirs.text)) || theirs.text;
+    return merged;
   },
 };
 

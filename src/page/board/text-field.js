@@ -1,10 +1,14 @@
 /**
  * text-field.js - where a text of the board is written: over the place where it will be.
+ *
+ * Others may write in it at the same time, move it and colour it: the field follows. What an input method is
+ * composing is not touched; the others' part is merged when that ends.
  */
 
 import { FULL } from './drawing.js';
 import { FONT, LINE_HEIGHT } from './figures.js';
 import { TEXT_MAX, TEXT_SIZES, cleanText, coordinate } from './shapes.js';
+import { mergeText, offsetIn } from './text-merge.js';
 
 /** @typedef {import('./elements.js').Present} Present */
 
@@ -18,6 +22,8 @@ export class TextField {
   #say;
   /** @type {import('./elements.js').Element | null} */
   #element = null; // that is written
+  #known = ''; // what of its text the field has
+  #composing = false;
   /** @type {{x: number, y: number, colour: number, width: number} | null} */
   #open = null;
 
@@ -33,6 +39,11 @@ export class TextField {
     this.#paper = paper;
     this.#say = say;
     field.addEventListener('input', () => this.#write());
+    field.addEventListener('compositionstart', () => { this.#composing = true; });
+    field.addEventListener('compositionend', () => {
+      this.#composing = false;
+      if (this.#element) this.follow(this.#element);
+    });
     field.addEventListener('blur', () => this.close());
     field.addEventListener('keydown', (event) => {
       const ends = event.key === 'Escape' || (event.key === 'Enter' && (event.ctrlKey || event.metaKey));
@@ -57,7 +68,7 @@ export class TextField {
     this.#element = element ?? null;
     // A new one begins where its line would be written, not below it.
     const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
-    this.#field.value = value?.text ?? '';
+    this.#known = this.#field.value = value?.text ?? '';
     this.#field.hidden = false;
     this.#show(place);
     this.#field.focus();
@@ -68,6 +79,28 @@ export class TextField {
     this.#open = place;
     this.#field.dataset.colour = String(place.colour);
     this.place();
+  }
+
+  /**
+   * Somebody has changed an element.
+   * @param {import('./elements.js').Element} element
+   */
+  follow({ id, value }) {
+    if (!this.#open || id !== this.#element?.id || !value || this.#composing) return;
+    if (value.text !== this.#known) this.#merge(value.text);
+    const place = placeOf(value);
+    const { x, y, colour, width } = this.#open;
+    if (x !== place.x || y !== place.y || colour !== place.colour || width !== place.width || value.text !== this.#known) this.#show(place);
+    this.#known = value.text;
+  }
+
+  /** @param {string} text */
+  #merge(text) {
+    const { value, selectionStart, selectionEnd, selectionDirection } = this.#field;
+    const merged = mergeText(this.#known, value, text);
+    this.#field.value = merged;
+    const [start, end] = [selectionStart, selectionEnd].map((offset) => offsetIn(value, merged, offset));
+    this.#field.setSelectionRange(start, end, selectionDirection);
   }
 
   get isOpen() {
@@ -109,8 +142,10 @@ export class TextField {
 
   /** The others see it being written. */
   #write() {
-    const text = cleanText(this.#field.value);
+    const before = this.#known;
+    const written = this.#known = cleanText(this.#field.value);
     if (this.#element && !this.#element.value) this.#element = null; // somebody took it away
+    const text = this.#element?.value ? cleanText(mergeText(before, written, this.#element.value.text)) : written;
     if (this.#element) {
       if (text) this.#drawing.edit(this.#element, { text });
       else this.#drawing.remove(this.#element);

@@ -110,6 +110,7 @@ suite('state', { settings: { GRACE: 2 } }, (test) => {
     await bob.page.goto('about:blank');
     await ann.meets(0);
     await ann.page.keyboard.press('Control+Delete');
+    await ann.page.keyboard.press('Enter');
     await ann.until({ strokes: 0, points: 0 });
     await ann.draw(wave(200, 400));
     await bob.page.goBack();

@@ -97,7 +97,9 @@ suite('tools', { servers: [['lighttpd', '/']] }, (test) => {
     await alike([ann, bob], 6);
     await press('Control+z', 'Control+z', 'Control+z');
     await bob.until({ strokes: 12 });
-    await press('Control+Delete');
+    await press('Control+Delete', 'Escape');
+    await bob.until({ strokes: 12 });
+    await press('Control+Delete', 'Enter');
     await bob.until({ strokes: 0 });
     await press('Control+z');
     await alike([ann, bob], 12);

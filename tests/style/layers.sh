@@ -86,10 +86,10 @@ row client drawbridge
 row . drawbridge
 # The board knows of the client what every page may know, its one module; how names are made, and shown; and a search.
 below=' drawbridge.js client/names.js client/random.js client/search.js'
-row board checks edits hash memory private text-merge
+row board checks edits hash memory offers private text-merge
 row board graves
 row board elements
-row board quota shapes
+row board quota removals shapes
 row board figures history store sync
 row board brush drawing outgoing toolbar view
 row board export paper people selection

@@ -6,20 +6,24 @@
  * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
  */
 
+import { randomId } from '../client/random.js';
 import { palette } from './brush.js';
 import { Drawbridge, newSecret } from '../drawbridge.js';
 import { Drawing } from './drawing.js';
+import { ELEMENTS_MAX, POINTS_MAX } from './elements.js';
 import { png, save, svg } from './export.js';
 import { boxOf } from './figures.js';
 import { Keys, isTyping } from './keys.js';
 import { askPersistence, recall, remember } from './memory.js';
+import { Offers } from './offers.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
 import { People, initial } from './people.js';
 import { Pointers } from './pointers.js';
 import { hashWith, secretIn, storeName } from './private.js';
+import { Removals, sentenceOf } from './removals.js';
 import { Selection } from './selection.js';
-import { COLOURS, cleanName, coordinate } from './shapes.js';
+import { COLOURS, RULES, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
 import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
 import { TextField } from './text-field.js';
@@ -36,6 +40,7 @@ import { View } from './view.js';
 const NOTICE_MS = 6_000;
 const NEARLY_FULL = 0.8;
 const ZOOM_STEP = 1.25;
+const SEND_MS = 1_000; // to tell the others before one leaves
 const COPY_PX = 16; // a copy lies that far from what it is of
 
 /** @type {Record<string, string>} */
@@ -68,7 +73,9 @@ const view = new View();
 const selection = new Selection(drawing, selected);
 const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
 const people = new People(bridge, view, { list: element('list'), cursors: element('cursors'), say });
-const sync = new Sync(bridge, elements, (merged) => drawing.heard(merged));
+const sync = new Sync(bridge, elements, heard);
+const removals = new Removals({ elements: ELEMENTS_MAX, numbers: RULES.point.length * POINTS_MAX });
+const offers = new Offers(element('offer'));
 const outgoing = new Outgoing(bridge, sync);
 const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), TOOLS, toolChosen,
   (change) => (field.isOpen ? field : selection).restyle(change));
@@ -106,9 +113,21 @@ function changed({ element: one }) {
   store.keep(one);
   paper.changed(one);
   field.follow(one);
+  if (one.value) removals.back(one.id);
   facts.strokes = String(elements.list.length);
   facts.points = String(elements.points);
   count();
+}
+
+/**
+ * By another one.
+ * @param {import('./elements.js').Merged} merged
+ * @param {Peer | null} by  null: it was found to be so
+ */
+function heard(merged, by) {
+  const { removed = [] } = merged;
+  if (removed.length) removals.add(removed, by && { id: by.id, name: people.nameOf(by) }, !elements.list.length);
+  drawing.heard(merged);
 }
 
 /**
@@ -130,7 +149,7 @@ function restore(pieces) {
 }
 
 let countFrame = 0;
-let warned = false; // that it will be full
+let closedAt = 0; // how full the board was when the offer of a new room was closed; 0: it was not
 
 /** Many may change at once. */
 function count() {
@@ -142,9 +161,34 @@ function showCounts() {
   /** @type {HTMLButtonElement} */ (element('undo')).disabled = !drawing.canUndo;
   /** @type {HTMLButtonElement} */ (element('redo')).disabled = !drawing.canRedo;
   selected();
-  const nearly = elements.filled >= NEARLY_FULL;
-  if (nearly && !warned) say(`The board is ${Math.floor(100 * elements.filled)} % full: delete what is not needed.`);
-  warned = nearly;
+  offerBack();
+}
+
+/** Once when it is nearly full, and again when it is. */
+function offerRoom() {
+  const { filled } = elements;
+  if (filled < NEARLY_FULL) closedAt = 0;
+  const offered = filled >= NEARLY_FULL && (!closedAt || (closedAt < 1 && filled >= 1));
+  offers.set('room', offered ? {
+    sentence: filled < 1 ? `The board is ${Math.floor(100 * filled)} % full` : 'The board is full',
+    label: selection.list.length ? 'Go on in a new room with what is selected' : 'Go on in a new room',
+    run: goOn, closed: () => { closedAt = filled; },
+  } : null);
+}
+
+function offerBack() {
+  const removal = removals.last();
+  offers.set('removal', removal ? {
+    sentence: sentenceOf(removal), label: 'Bring back',
+    run: () => bringBack(removal), closed: () => { removals.dismiss(removal); count(); },
+  } : null);
+}
+
+/** @param {import('./removals.js').Removal} removal */
+function bringBack({ removed }) {
+  const wanted = removed.size;
+  const back = drawing.bringBack([...removed.values()]);
+  if (back < wanted) say(`${back} of ${wanted} elements are back: there is no place for the others.`);
 }
 
 function moved() {
@@ -214,6 +258,7 @@ function edit() {
 
 function selected() {
   facts.selected = String(selection.list.length);
+  offerRoom();
   paper.requestPaint();
 }
 
@@ -239,6 +284,15 @@ function undo() {
 function redo() {
   if (!pointers.busy) drawing.redo();
   count();
+}
+
+/** Its key lies beside the one that deletes what is selected. */
+function askToClear() {
+  const dialog = /** @type {HTMLDialogElement} */ (element('clear-ask'));
+  if (!elements.list.length) return clear();
+  closePanels();
+  dialog.returnValue = '';
+  dialog.showModal();
 }
 
 function clear() {
@@ -296,7 +350,7 @@ function commands() {
     'Ctrl+z': undo, 'Ctrl+Shift+z': redo, 'Ctrl+y': redo,
     'Ctrl+a': selectAll, 'Ctrl+d': () => selection.copy(COPY_PX / view.scale),
     Delete: () => selection.remove(), Backspace: () => selection.remove(),
-    'Ctrl+Delete': clear, 'Ctrl+Backspace': clear,
+    'Ctrl+Delete': askToClear, 'Ctrl+Backspace': askToClear,
     '?': help, Escape: dismiss,
   };
 }
@@ -331,6 +385,7 @@ function hear(text, peer) {
   }
   sync.hear(message, peer);
   people.hear(message, peer);
+  if (message?.type === 'onward') invite(message.room, peer);
   if (message?.type === 'name') peopleFrame ||= requestAnimationFrame(showPeople);
 }
 
@@ -411,7 +466,48 @@ async function copy() {
   say(copied ? `The ${secret === null ? '' : 'private '}link is copied: whoever opens it draws here, too.` : `This is the link: ${link.value}`);
 }
 
-// --- private boards ---
+// --- other rooms ---
+
+/**
+ * Nobody goes without what is to come along.
+ * @param {string} to  a room
+ * @param {string | null} by  its secret
+ * @param {Present[]} list
+ */
+async function takeAlong(to, by, list) {
+  try {
+    if (list.length) await store.copy(await storeName(to, by), list.map(({ id }) => id));
+    return true;
+  } catch {
+    say('The board cannot be taken along: this browser has no space for it.');
+    return false;
+  }
+}
+
+/** What is selected comes along, or all there is, and the others are told; this room stays as it is. */
+async function goOn() {
+  const fresh = randomId() + randomId();
+  const { list } = selection;
+  if (!await takeAlong(fresh, secret, list.length ? list : elements.list)) return;
+  const told = bridge.send(JSON.stringify({ type: 'onward', room: fresh })).catch(() => {});
+  await Promise.race([told, new Promise((resolve) => { setTimeout(resolve, SEND_MS); })]);
+  go(fresh);
+}
+
+/** @param {string} to  a room; a private one has the same secret */
+function go(to) {
+  location.assign(new URL(to + location.hash, location.href));
+}
+
+/**
+ * Somebody goes on in a new room.
+ * @param {any} to  as it came
+ * @param {Peer} peer
+ */
+function invite(to, peer) {
+  if (typeof to !== 'string' || !/^[0-9a-f]{32}$/.test(to)) return;
+  offers.set('onward', { sentence: `${people.nameOf(peer)} goes on in a new room`, label: 'Go there', run: () => go(to), closed: () => {} });
+}
 
 /** A link that cannot be used opens nothing, and least of all the open board of that room. */
 function newBridge() {
@@ -427,12 +523,7 @@ function newBridge() {
 async function makePrivate() {
   if (!globalThis.isSecureContext) return say('Private links work by HTTPS only, or on localhost.');
   const fresh = newSecret();
-  try {
-    if (elements.list.length) await store.copy(await storeName(room, fresh), elements.list.map(({ id }) => id));
-  } catch {
-    return say('The board cannot be taken along: this browser has no space for it.');
-  }
-  location.hash = hashWith(fresh); // and that loads the page
+  if (await takeAlong(room, fresh, elements.list)) location.hash = hashWith(fresh); // and that loads the page
 }
 
 /** @returns {boolean} whether one was open */
@@ -486,10 +577,13 @@ function start() {
   });
   const buttons = {
     copy, undo, redo, clear, fit,
-    'make-private': makePrivate, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
+    'make-private': makePrivate, 'go-on': goOn, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
+  element('clear-ask').addEventListener('close', ({ target }) => {
+    if (/** @type {HTMLDialogElement} */ (target).returnValue === 'clear') clear();
+  });
   for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) {
     button.addEventListener('click', closePanels);
   }

@@ -14,7 +14,7 @@ import { ORDER_MAX, RULES } from './shapes.js';
  */
 
 /** What there is to say where nothing can be added any more. */
-export const FULL = 'The board is full. Delete something, or open a new room, to go on.';
+export const FULL = 'The board is full. Delete something, or go on in a new room.';
 
 const ORDER_GAP = 1e6; // more than that at once, nobody draws
 
@@ -25,6 +25,7 @@ export class Drawing {
   #changed;
   #tell;
   #history;
+  #clock = 0; // the highest order of what was deleted: that may come back, below what is drawn now
 
   /**
    * @param {(merged: Merged) => void} changed  whoever changed it
@@ -49,8 +50,9 @@ export class Drawing {
    * @param {Merged} merged
    */
   heard(merged) {
-    const { element } = merged;
+    const { element, removed = [] } = merged;
     const { version } = element;
+    for (const { value } of removed) this.#gone(value);
     const again = merged.replaced ? this.elements.editAgain(element) : null;
     if (again) this.#history.rebase(element.id, again.before, again.after);
     if (again?.merged) this.#made(again.merged, element.version === version ? Infinity : 0);
@@ -98,7 +100,28 @@ export class Drawing {
   remove(element) {
     if (!element.value) return;
     this.#history.note(element.id, state(element));
+    this.#gone(element.value);
     this.#made(this.elements.remove(element));
+  }
+
+  /**
+   * Brings back what somebody deleted, where nothing that is there has to give way.
+   * @param {Iterable<import('./elements.js').Removed>} removed
+   * @returns {number} how many of these are there now
+   */
+  bringBack(removed) {
+    let back = 0;
+    for (const { id, value, points } of removed) {
+      const gone = this.elements.get(id) ?? { id, version: 0, value: null };
+      if (gone.value || !this.elements.hasPlace(this.elements.count({ points }))) continue;
+      const merged = this.elements.restore(gone, value, points);
+      if (!merged) continue;
+      this.#history.note(merged.element.id, null);
+      this.#made({ ...merged, from: 0 });
+      back++;
+    }
+    this.commit();
+    return back;
   }
 
   commit() {
@@ -120,11 +143,19 @@ export class Drawing {
     this.#history.redo();
   }
 
+  /** @param {import('./elements.js').Value} value */
+  #gone({ order }) {
+    if (order < this.#clock + ORDER_GAP) this.#clock = Math.max(this.#clock, order);
+  }
+
   /** The order of what lies above all. */
   #above() {
     const { list } = this.elements;
     const orderAt = (/** @type {number} */ i) => list[i]?.value.order ?? 0;
     const top = orderAt(list.length - 1);
+    const above = Math.max(top, this.#clock) + 1;
+    if (above <= ORDER_MAX) return above;
+    this.#clock = 0;
     if (top < ORDER_MAX) return top + 1;
     // Nobody gets there by drawing. What lies above a gap is brought down to the rest, as it lies.
     let first = list.length - 1;

@@ -52,6 +52,9 @@ import { firstIndex } from '../client/search.js';
  * @property {Element} element   of a run of dead ones the first
  * @property {number} from       the first of the new points
  * @property {boolean} replaced  what it was before is to be seen no more
+ * @property {Removed[]} [removed]  what is deleted by it
+ *
+ * @typedef {{id: string, by: string, value: Value, points: number[]}} Removed  by: whom; empty: that is not known
  *
  * @typedef {{edit: number, editor: string, value: Value | null}} Edit
  *
@@ -129,6 +132,14 @@ export class Elements {
   /** There is no place for another element, or for another point. */
   get full() {
     return this.filled >= 1;
+  }
+
+  /**
+   * There is place for an element with so many points, and nothing has to give way.
+   * @param {number} points
+   */
+  hasPlace(points) {
+    return this.list.length < this.#max.elements && this.points + points <= this.#max.points;
   }
 
   /** How many runs of dead ones there are. */
@@ -257,7 +268,7 @@ export class Elements {
     const { id, version, by, edit = 0, editor = '', base, value: given, at = 0, points = [], dead, runs } = piece ?? {};
     if (dead !== undefined) return this.#bury(dead, runs);
     if (!this.#valid(id, version, by, at, points) || !validEdit(edit, editor, given)) return null;
-    if (given === null) return this.#kill(id, version);
+    if (given === null) return this.#kill(id, version, by);
     const value = this.#rules.clean(given);
     if (!value || version <= this.#graves.version(id)) return null;
 
@@ -417,15 +428,17 @@ export class Elements {
   /**
    * @param {string} id
    * @param {number} version
+   * @param {string} by
    * @returns {Merged | null}
    */
-  #kill(id, version) {
+  #kill(id, version, by) {
     const { page, number } = parseId(id);
     if (!version || !this.#graves.add(page, { from: number, to: number, version })) return null;
     const element = this.#byId.get(id);
     const replaced = element !== undefined && element.version <= version;
+    const removed = replaced ? [removedBy(by, element)] : [];
     if (replaced) this.#drop(element, version);
-    return { element: element ?? deleted(id, version), from: 0, replaced };
+    return { element: element ?? deleted(id, version), from: 0, replaced, removed };
   }
 
   /**
@@ -437,13 +450,15 @@ export class Elements {
     if (!isName(page) || !Array.isArray(numbers) || numbers.length > 3 * RUNS_MAX) return null;
     const [first] = parseRuns(numbers).filter((run) => this.#graves.add(page, run));
     if (!first) return null;
+    const removed = [];
     for (const element of [...this.#byPage.get(page) ?? []]) {
       const version = this.#graves.version(element.id);
       if (element.version > version) continue;
+      removed.push(removedBy('', element));
       this.#drop(element, version);
       this.lost(element);
     }
-    return { element: deleted(makeId({ page, number: first.from }), first.version), from: 0, replaced: false };
+    return { element: deleted(makeId({ page, number: first.from }), first.version), from: 0, replaced: false, removed };
   }
 
   // --- the living ---
@@ -673,6 +688,15 @@ function graveKey(page) {
  */
 function deleted(id, version) {
   return { id, version, by: '', edit: 0, editor: '', value: null, points: [] };
+}
+
+/**
+ * @param {string} by
+ * @param {Present} element
+ * @returns {Removed}
+ */
+function removedBy(by, { id, value, points }) {
+  return { id, by, value, points };
 }
 
 /** @param {Present} element */

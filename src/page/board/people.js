@@ -61,6 +61,11 @@ export class People {
   }
 
   /** @param {Peer} peer */
+  nameOf({ id, username }) {
+    return this.#known.get(id)?.name || username || 'Somebody';
+  }
+
+  /** @param {Peer} peer */
   remove({ id }) {
     this.#known.get(id)?.mark?.remove();
     this.#known.delete(id);

@@ -54,15 +54,19 @@ export class Store {
   }
 
   /**
-   * Under another name, too.
+   * Under another name, too; without what is deleted.
    * @param {string} room
-   * @param {Iterable<string>} ids  of which elements
+   * @param {string[]} ids  of which elements
    */
   async copy(room, ids) {
     if (!this.#db) throw new Error('Nothing is kept here.');
     const work = this.#db.transaction('elements', 'readwrite');
     const elements = work.objectStore('elements');
-    for (const [key, pieces] of this.#kept(ids)) if (pieces) elements.put(pieces, [room, key]);
+    const kept = this.#kept(ids);
+    for (const id of ids) {
+      const pieces = kept.get(id);
+      if (pieces) elements.put(pieces, [room, id]);
+    }
     await new Promise((resolve, reject) => {
       work.oncomplete = resolve;
       work.onabort = () => reject(work.error);

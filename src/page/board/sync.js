@@ -52,7 +52,7 @@ export class Sync {
   /**
    * @param {import('../drawbridge.js').Drawbridge} bridge
    * @param {import('./elements.js').Elements} elements
-   * @param {(merged: {element: import('./elements.js').Element, from: number, replaced: boolean}) => void} merged
+   * @param {(merged: import('./elements.js').Merged, by: Peer | null) => void} merged  by: who told it of its own accord
    */
   constructor(bridge, elements, merged) {
     this.#bridge = bridge;
@@ -150,7 +150,7 @@ export class Sync {
         points: restored ? 0 : this.#elements.count(element) - from,
         graves: Math.max(this.#elements.graves - graves, Number(element.value === null && !before)),
       });
-      this.#merged(merged);
+      this.#merged(merged, answers ? null : peer);
     }
   }
 

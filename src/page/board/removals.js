@@ -3,7 +3,8 @@
  *
  * What one peer deletes in one go is one removal. It is offered where the board is empty after it, or where more than a few
  * of it were others'. What is back, whoever brought it, is no part of it any more. All removals together hold no
- * more than a board does: beyond that the oldest goes first, and what somebody drew and deleted again is not taken.
+ * more than a board does: beyond that the oldest goes first, and what somebody drew and deleted again is not taken. Of
+ * more than a few removals that with the least of others goes.
  */
 
 import { parseId } from './graves.js';
@@ -83,7 +84,7 @@ export class Removals {
     const going = this.#all.findLast((one) => one.by === id && open(one) && !one.cleared);
     if (going) return Object.assign(going, { at });
     for (const one of this.#all) if (!open(one) && !isOffered(one)) this.dismiss(one);
-    if (this.#all.length >= REMOVALS_MAX) this.dismiss(this.#all[0]);
+    if (this.#all.length >= REMOVALS_MAX) this.dismiss(this.#all.reduce((least, one) => (one.others < least.others ? one : least)));
     const removal = { by: id, name, at, cleared: false, others: 0, removed: new Map() };
     this.#all.push(removal);
     return removal;

@@ -181,9 +181,14 @@ suite('private', { redis: () => RedisServer.start(), together: true }, (test) =>
     await arrived('two');
     // In the clear, as a page without a secret says it: now they are strangers, until they greet each other again.
     for (const guest of all) {
+      await guest.run(() => {
+        globalThis.details = new Map();
+        globalThis.bridge.on('peer', ({ id, detail }) => detail && globalThis.details.set(id, detail));
+      });
       await bring(guest, all.filter((one) => one !== guest).map((other) => ({ peer: { id: ids.get(other) },
         data: { status: { protocol: 2, session: 'forged', to: '', at: 0, way: 'relay', turn: 9, why: 'ask', max: 1 } } })));
-      assert.deepEqual((await guest.peers()).map(({ detail }) => detail), [NO_SECRET, NO_SECRET]);
+      await guest.until(() => globalThis.details.size === 2);
+      assert.deepEqual(await guest.run(() => [...globalThis.details.values()]), [NO_SECRET, NO_SECRET]);
     }
     for (const guest of all) await guest.meets(2, 'relayed', 2 * RELAYED_MS + 30_000);
     for (const guest of all) await guest.run(() => { globalThis.bridge.send(`three of ${globalThis.bridge.user.username}`); });

@@ -192,6 +192,21 @@ test('who is renamed while it joins joins under the new name', async () => {
   assert.deepEqual([joins.length, joins[0] === joins[1]], [2, false]);
 });
 
+test('who is renamed and joins before there is a stream joins once there is one, with a token', async () => {
+  await enter([]);
+  const bridge = new Drawbridge({ base: 'http://draw.test/' });
+  const from = server.asked.length;
+  bridge.rename('bob');
+  bridge.join('tea');
+  await settle();
+  assert.deepEqual(server.asked.slice(from).filter(({ path }) => path === 'tea/join'), []);
+  server.stream.say('connected', { resumed: false, rooms: [] }, '1-0');
+  await settle();
+  const joins = server.asked.slice(from).filter(({ path }) => path === 'tea/join').map(({ headers }) => /** @type {any} */ (headers).Authorization);
+  assert.deepEqual([joins.length, /^Bearer t/.test(joins[0])], [1, true]);
+  bridge.close();
+});
+
 test('what a page asks of the peers to connect to may fail: that is told, and the peer is there', async () => {
   const errors = [];
   const listener = (error) => errors.push(error.message);

@@ -135,7 +135,7 @@ export class Membership {
   /** Our name is another: the server is told it. */
   async renamed() {
     const attempt = this.#attempt;
-    if (this.#asking === attempt) return this.join(); // what is under way may bear the old one
+    if (this.#asking && this.#asking === attempt) return this.join(); // what is under way may bear the old one
     if (this.state === 'joined') await this.#hooks.request('POST', `${this.name}/join`, { wanted: () => attempt === this.#attempt });
   }
 

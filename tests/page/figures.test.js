@@ -31,6 +31,16 @@ for (const [why, drawn, x, y, hit] of /** @type {[string, Present, number, numbe
   test(`${hit ? 'hits' : 'misses'}: ${why}`, () => assert.equal(hits(drawn, at(x, y), at(x, y), 2), hit));
 }
 
+test('what a later format has is nowhere to be hit, and has nothing to be seen', () => {
+  const note = shape('note');
+  const bare = element({ kind: 'note' });
+  for (const one of [note, bare]) {
+    assert.deepEqual([figureOf(one).lines, figureOf(one).text, hits(one, at(10, 20), at(10, 20), 5), handlesOf(one)], [[], null, false, []]);
+  }
+  assert.equal(figureOf(note).box.right, 111.5);
+  assert.equal(figureOf(bare).box.right, 11.5);
+});
+
 test('handles: the ends of what is a line, the corners of what has four, and none of what is drawn by hand', () => {
   const count = (one) => handlesOf(one).length;
   assert.deepEqual([shape('line'), shape('arrow'), shape('rectangle'), shape('ellipse')].map(count), [2, 2, 4, 4]);

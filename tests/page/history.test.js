@@ -34,8 +34,20 @@ const alike = (all) => {
 
 test('an element that no peer would accept is a fault of ours, and not a full board', () => {
   const [ann] = people(1);
-  assert.throws(() => ann.add({ ...PEN, kind: 'star' }), /shapes\.js allows no such element: .*star/);
+  assert.throws(() => ann.add({ ...PEN, kind: 'Star' }), /shapes\.js allows no such element: .*Star/);
   assert.deepEqual(ids(ann), []);
+});
+
+test('a member that was added goes again by undo, and what it is written in stays', () => {
+  const [ann, bob] = people(2);
+  draw(ann);
+  ann.edit(ann.elements.list[0], { lock: true });
+  ann.commit();
+  ann.undo();
+  assert.deepEqual(bob.elements.list[0].value, { order: 1, ...PEN, format: 2 });
+  ann.redo();
+  assert.equal(/** @type {any} */ (bob.elements.list[0].value).lock, true);
+  alike([ann, bob]);
 });
 
 test('two who draw by turns undo each their own, and do it again', () => {

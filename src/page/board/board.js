@@ -23,7 +23,7 @@ import { Pointers } from './pointers.js';
 import { hashWith, secretIn, storeName } from './private.js';
 import { Removals, sentenceOf } from './removals.js';
 import { Selection } from './selection.js';
-import { COLOURS, RULES, cleanName, coordinate } from './shapes.js';
+import { COLOURS, FORMAT, RULES, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
 import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
 import { TextField } from './text-field.js';
@@ -111,12 +111,21 @@ field.after = () => board.focus();
  */
 function changed({ element: one }) {
   store.keep(one);
+  if ((one.value?.format ?? 1) > FORMAT) newer();
   paper.changed(one);
   field.follow(one);
   if (one.value) removals.back(one.id);
   facts.strokes = String(elements.list.length);
   facts.points = String(elements.points);
   count();
+}
+
+let outdated = false;
+
+/** It is of a later format than this page. */
+function newer() {
+  if (!outdated) say('There is something on this board that this page is too old to show whole. Reload it to see all.');
+  outdated = true;
 }
 
 /**

@@ -4,8 +4,9 @@
  * An element has an id, a version and who made that version; the higher version counts, and of
  * two that are alike the higher name. What is deleted is dead in that version and all before it
  * (graves.js), and comes back as one more. Within a version the points only ever grow, and of two
- * points for one place the higher counts; its value may be edited: the higher edit counts, and what
- * that has undone is done again (edits.js). So
+ * points for one place the higher counts; its value may be edited: the higher format counts, as a
+ * page of a lower one may have lost what it did not know, and within one the higher edit, and what that has undone
+ * is done again (edits.js). So
  * pieces may come twice, late, from anybody and in any order: who got the same pieces has the
  * same elements.
  *
@@ -32,7 +33,8 @@ import { randomId } from '../client/random.js';
 import { firstIndex } from '../client/search.js';
 
 /**
- * @typedef {{order: number, [member: string]: any}} Value  as Rules.clean() leaves it
+ * @typedef {{order: number, format?: number, [member: string]: any}} Value  as Rules.clean() leaves it; without a
+ *     format it is of the first
  *
  * @typedef {object} Version
  * @property {string} id
@@ -349,14 +351,14 @@ export class Elements {
   }
 
   /**
-   * What there is in some buckets: [id, version, by, points, edit, editor, hash of the points, hash of the value]
-   * each; and all that is dead, [.page, from, to, version, …] for each page that made it.
+   * What there is in some buckets: [id, version, by, points, edit, editor, hash of the points, hash of the value,
+   * format] each; and all that is dead, [.page, from, to, version, …] for each page that made it.
    * @param {number[]} buckets
    */
   known(buckets) {
     const wanted = new Set(buckets);
     const living = this.list.filter(({ id }) => wanted.has(bucket(id))).map((element) => [element.id, element.version,
-      element.by, this.count(element), element.edit, element.editor, this.#sum(element), valueSum(element)]);
+      element.by, this.count(element), element.edit, element.editor, this.#sum(element), valueSum(element), formatOf(element)]);
     const dead = this.#graves.pages.map((page) => [graveKey(page), ...this.#graves.of(page)]);
     return [...living, ...dead];
   }
@@ -379,11 +381,11 @@ export class Elements {
     yield* this.#news(others);
     for (const element of this.list) {
       if (!wanted.has(bucket(element.id)) || element.version <= dead.version(element.id)) continue;
-      const [version = -1, by = '', points, edit = 0, editor = '', sum, sumOfValue] = others.get(element.id) ?? [];
+      const [version = -1, by = '', points, edit = 0, editor = '', sum, sumOfValue, format = 1] = others.get(element.id) ?? [];
       const order = compare(element, { version, by });
       if (order > 0) yield* this.pieces(element);
       if (order !== 0 || !isIntegerUpTo(points, ELEMENT_POINTS_MAX)) continue;
-      const edited = compare({ version: element.edit, by: element.editor }, { version: edit, by: editor });
+      const edited = formatOf(element) - format || compare({ version: element.edit, by: element.editor }, { version: edit, by: editor });
       const outdated = edited > 0 || (edited === 0 && sumOfValue !== undefined && sumOfValue !== valueSum(element));
       const count = this.count(element);
       const same = sum === undefined || points > count || sum === this.#sum(element, points);
@@ -735,13 +737,18 @@ function compare(a, b) {
   return a.by === b.by ? 0 : a.by < b.by ? -1 : 1;
 }
 
+/** @param {{value: Value | null}} element */
+function formatOf({ value }) {
+  return value?.format ?? 1;
+}
+
 /**
  * The same of two edits of one version.
  * @param {Edit} a
  * @param {Edit} b
  */
 function compareEdits(a, b) {
-  const order = compare({ version: a.edit, by: a.editor }, { version: b.edit, by: b.editor });
+  const order = formatOf(a) - formatOf(b) || compare({ version: a.edit, by: a.editor }, { version: b.edit, by: b.editor });
   if (order) return order;
   // A peer that sends two values for one edit is faulty, but must not make the others diverge.
   const [one, other] = [JSON.stringify(a.value), JSON.stringify(b.value)];

@@ -3,7 +3,7 @@
  * alike, or lines of text; the box around it; and where it can be hit.
  */
 
-import { PRESSURE_MAX, TEXT_SIZES } from './shapes.js';
+import { ELEMENT_KINDS, PRESSURE_MAX, TEXT_SIZES } from './shapes.js';
 
 /**
  * @typedef {import('./elements.js').Present} Present
@@ -65,6 +65,7 @@ function makeFigure(value, points) {
  * @returns {Line[]}
  */
 function trace({ kind, width, x, y, w, h }, points) {
+  if (!ELEMENT_KINDS.includes(kind)) return []; // of a later format: it is kept for those who know it
   if (kind === 'pen') return stroke(points, x, y, width);
   const d = kind === 'rectangle' ? `M${x} ${y}h${w}v${h}h${-w}Z`
     : kind === 'ellipse' ? ellipse(x + w / 2, y + h / 2, Math.abs(w / 2), Math.abs(h / 2))
@@ -197,6 +198,7 @@ function outline({ kind, x, y, w, h, ...value }, points) {
     for (let i = 0; i < points.length; i += 3) line.push(points[i] + x, points[i + 1] + y);
     return line;
   }
+  if (!ELEMENT_KINDS.includes(kind)) return [x, y, x + (w ?? 0), y + (h ?? 0)];
   if (kind === 'rectangle') return [x, y, x + w, y, x + w, y + h, x, y + h, x, y];
   if (kind === 'ellipse') {
     return Array.from({ length: CORNERS + 1 }, (_, i) => 2 * Math.PI * i / CORNERS)
@@ -280,7 +282,7 @@ export function span(a, b) {
  * @returns {Handle[]}
  */
 export function handlesOf({ value: { kind, x, y, w, h } }) {
-  if (w === undefined) return [];
+  if (w === undefined || !ELEMENT_KINDS.includes(kind)) return [];
   /**
    * @param {number} x1
    * @param {number} y1
@@ -304,6 +306,7 @@ export function hits(element, a, b, reach) {
   const { box } = figureOf(element);
   if (!meet(box, grow(span(a, b), reach))) return false;
   const { value, points } = element;
+  if (!ELEMENT_KINDS.includes(value.kind)) return false; // nobody sees it
   if (value.kind === 'text') return true;
   const line = outline(value, points);
   const max = reach + value.width / 2;

@@ -179,7 +179,8 @@ export class History {
   #difference(is, now, then) {
     /** @type {Record<string, any>} */
     const difference = {};
-    for (const name of Object.keys(then)) {
+    for (const name of Object.keys({ ...now, ...then })) {
+      if (name === 'format') continue; // it does not go back
       if (MOVED.includes(name)) difference[name] = coordinate(is[name] + then[name] - now[name]);
       else if (name === 'text') difference[name] = cleanText(mergeText(now[name], is[name], then[name])) || is[name];
       else if (is[name] === now[name]) difference[name] = then[name];

@@ -4,6 +4,11 @@
  * Each has a kind, a colour, a width and a place {"x","y"}. A pen's stroke has points beside that,
  * {x, y, pressure} from its place on. A line, an arrow, a rectangle and an ellipse reach {"w","h"} from their
  * place, a text has {"text"}. What was begun later lies above: `order`, a Lamport clock.
+ *
+ * That is format 1. Whatever a later format adds, kinds and members, is kept and sent on by a page that does not
+ * know it, as it came, within bounds. So the check is the same in all formats: what was added says nothing where it is
+ * not sound, but is not refused. A value with more than format 1 has says its `format`, the highest of those that
+ * had a hand in it; it beats one of a lower format (elements.js), which may have lost what it did not know.
  */
 
 import { withoutBidi } from '../client/names.js';
@@ -19,19 +24,30 @@ export const TEXT_MAX = 2_000;
 /** @type {Record<number, number>} */
 export const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width
 
+export const FORMAT = 2;
+const FIRST_TO_ADD = 2; // of all formats, whatever this one is
+const FORMAT_MAX = 1_000;
+const MORE_MAX = 3_500; // characters of all that format 1 does not know, as JSON
+const MEMBER = /^[a-z][A-Za-z]{0,23}$/;
+const KIND_NAME = /^[a-z]{1,16}$/;
+
 const SPANNED = ['line', 'arrow', 'rectangle', 'ellipse'];
+export const ELEMENT_KINDS = [...SPANNED, 'pen', 'text'];
 
 /** @type {import('./elements.js').Rules} */
 export const RULES = {
   point: [COORDINATE_MAX, COORDINATE_MAX, PRESSURE_MAX],
-  clean(/** @type {any} */ { order, kind, colour, width, x, y, w, h, text } = {}) {
+  clean(/** @type {any} */ { order, kind, colour, width, x, y, w, h, text, format, ...more } = {}) {
     const sound = isIntegerUpTo(order, ORDER_MAX) && isIntegerUpTo(colour, COLOURS - 1) && WIDTHS.includes(width) &&
-      isCoordinate(x) && isCoordinate(y);
-    const common = { order, kind, colour, width, x, y };
-    if (!sound) return null;
-    if (kind === 'pen') return common;
-    if (SPANNED.includes(kind)) return isCoordinate(w) && isCoordinate(h) ? { ...common, w, h } : null;
-    return kind === 'text' && typeof text === 'string' && text === cleanText(text) && text ? { ...common, text } : null;
+      isCoordinate(x) && isCoordinate(y) && typeof kind === 'string' && KIND_NAME.test(kind);
+    const own = sound && ownOf(kind, { w, h, text });
+    const added = own && addedOf(more);
+    if (!added) return null;
+    const later = !ELEMENT_KINDS.includes(kind) || Object.keys(added).length > 0 || format !== undefined;
+    if (!later) return { order, kind, colour, width, x, y, ...own };
+    const is = format ?? FIRST_TO_ADD;
+    if (!isIntegerUpTo(is, FORMAT_MAX) || is < FIRST_TO_ADD) return null;
+    return { order, kind, colour, width, x, y, ...own, format: is, ...added };
   },
   merge(base, ours, theirs) {
     const merged = { ...theirs };
@@ -40,6 +56,34 @@ export const RULES = {
     return merged;
   },
 };
+
+/**
+ * What a kind has beside what all have; null: it may not have that.
+ * @param {string} kind
+ * @param {{w: any, h: any, text: any}} given
+ */
+function ownOf(kind, { w, h, text }) {
+  if (kind === 'pen') return {};
+  if (kind === 'text') return typeof text === 'string' && text && text === cleanText(text) ? { text } : null;
+  const spans = isCoordinate(w) && isCoordinate(h);
+  if (SPANNED.includes(kind)) return spans ? { w, h } : null;
+  const reach = w === undefined && h === undefined ? {} : spans ? { w, h } : null;
+  const words = text === undefined ? {} : typeof text === 'string' && text === cleanText(text) ? { text } : null;
+  return reach && words && { ...reach, ...words };
+}
+
+/**
+ * Members of later formats, by their names; null: they are too much.
+ * @param {Record<string, any>} given
+ * @returns {Record<string, any> | null}
+ */
+function addedOf(given) {
+  const names = Object.keys(given).filter((name) => given[name] !== undefined).sort();
+  if (!names.length) return {};
+  if (!names.every((name) => MEMBER.test(name))) return null;
+  const json = JSON.stringify(Object.fromEntries(names.map((name) => [name, given[name]])));
+  return json.length <= MORE_MAX ? JSON.parse(json) : null; // a number that is none is null to others, too
+}
 
 /**
  * Several lines, without other control characters, and not too long.

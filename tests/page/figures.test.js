@@ -1,9 +1,9 @@
 // figures.test.js - what elements look like, where they can be hit, and which part of the board is seen.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { figureOf, handlesOf, hits } from '../../src/page/board/figures.js';
+import { boxOfMost, figureOf, handlesOf, hits, meet } from '../../src/page/board/figures.js';
 import { COORDINATE_MAX } from '../../src/page/board/shapes.js';
-import { View } from '../../src/page/board/view.js';
+import { SCALE_MIN, View } from '../../src/page/board/view.js';
 
 const VERSION = { id: 'a-1', version: 1, by: 'a', edit: 0, editor: '' };
 const base = { order: 1, colour: 0, width: 3, x: 10, y: 20 };
@@ -101,4 +101,67 @@ test('nobody gets lost', () => {
   assert.equal(view.scale, 0.1);
   view.fit({ left: 4_000, top: 4_000, right: 4_100, bottom: 4_100 });
   assert.deepEqual(view.toWindow({ x: 4_050, y: 4_050 }), { x: 500, y: 350 });
+});
+
+test('a phone begins at full size', () => {
+  const view = new View();
+  view.resize(360, 740);
+  assert.deepEqual([view.scale, view.x, view.y], [1, 180, 370]);
+  view.fit(null);
+  assert.deepEqual([view.scale, view.x, view.y], [1, 180, 370]);
+});
+
+test('whatever lies wherever: the first view, and all of it, show something', async () => {
+  const far = 49_000;
+  const square = (x, y) => element({ kind: 'rectangle', x, y, w: 100, h: 100 });
+  for (const [why, drawn, scale] of /** @type {[string, Present[], number?][]} */ ([
+    ['one in a corner of all there may be', [square(far, far)], 1],
+    ['two at some distance', [square(far, far), square(far - 11_000, far)]],
+    ['three at both ends, of which two lie together', [square(far, far), square(-far, -far), square(far - 300, far)]],
+    ['one that is too long to be seen whole', [element({ kind: 'line', x: -far, y: -far, w: 2 * far, h: 2 * far })]],
+  ])) {
+    for (const [width, height] of [[1440, 900], [360, 740], [640, 320]]) {
+      for (const fits of [false, true]) {
+        const view = new View();
+        view.most = () => boxOfMost(drawn, { width: view.width / SCALE_MIN, height: view.height / SCALE_MIN });
+        view.resize(width, height);
+        for (const one of drawn) view.include(figureOf(one).box);
+        await null;
+        if (fits) view.fit({ left: Math.min(...drawn.map((one) => figureOf(one).box.left)), top: Math.min(...drawn.map((one) => figureOf(one).box.top)),
+          right: Math.max(...drawn.map((one) => figureOf(one).box.right)), bottom: Math.max(...drawn.map((one) => figureOf(one).box.bottom)) });
+        const seen = drawn.filter((one) => meet(figureOf(one).box, view.box)).length;
+        assert.ok(seen >= (drawn.length > 2 ? 2 : 1), `${why}, ${width} wide: ${seen} are seen at ${view.scale}`);
+        assert.ok(view.scale >= 0.05 && view.scale <= 1, `${why}: ${view.scale}`);
+        if (scale) assert.equal(view.scale, scale, why);
+      }
+    }
+  }
+});
+
+test('a hand does not make it smaller than a tenth, nor larger at once where it was smaller', () => {
+  const view = new View();
+  view.resize(1000, 700);
+  view.fit({ left: -8_000, top: 0, right: 8_000, bottom: 10 });
+  const { scale } = view;
+  assert.ok(scale > 0.05 && scale < 0.1);
+  view.zoom(0.5);
+  assert.equal(view.scale, scale);
+  view.zoom(1.1);
+  assert.ok(Math.abs(view.scale - 1.1 * scale) < 1e-9);
+});
+
+test('a view is brought back as it was, in a window of another size, too; and only what is one', () => {
+  const view = new View();
+  view.resize(1000, 700);
+  assert.equal(view.kept, null);
+  view.zoom(2);
+  view.pan(300, 40);
+  const other = new View();
+  other.resize(360, 740);
+  other.restore(JSON.parse(JSON.stringify(view.kept)));
+  assert.deepEqual(other.kept, view.kept);
+  for (const bad of [null, 5, {}, { x: 0, y: 0 }, { x: 'a', y: 0, scale: 1 }, { x: 0, y: 0, scale: Infinity }]) other.restore(bad);
+  assert.deepEqual(other.kept, view.kept);
+  other.restore({ x: 1e12, y: 0, scale: 1e12 });
+  assert.deepEqual([other.scale, other.kept?.x], [8, COORDINATE_MAX]);
 });

@@ -12,9 +12,9 @@ import { Drawbridge, newSecret } from '../drawbridge.js';
 import { Drawing } from './drawing.js';
 import { ELEMENTS_MAX, POINTS_MAX } from './elements.js';
 import { png, save, svg } from './export.js';
-import { boxOf } from './figures.js';
+import { boxOf, boxOfMost, figureOf, meet } from './figures.js';
 import { Keys, isTyping } from './keys.js';
-import { askPersistence, recall, remember } from './memory.js';
+import { askPersistence, recall, recallHere, remember, rememberHere } from './memory.js';
 import { Offers } from './offers.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
@@ -29,7 +29,7 @@ import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
 import { TextField } from './text-field.js';
 import { Toolbar, helpOf } from './toolbar.js';
 import { TOOLS, makeTools } from './tools.js';
-import { View } from './view.js';
+import { SCALE_MIN, View } from './view.js';
 
 /**
  * @typedef {import('./elements.js').Present} Present
@@ -68,7 +68,8 @@ let unusable = ''; // why the link is
 const bridge = newBridge();
 const drawing = new Drawing(changed, made);
 const { elements } = drawing;
-const store = new Store(unusable ? '' : await storeName(room, secret), (ids) => elements.kept(ids));
+const kept = unusable ? '' : await storeName(room, secret); // under which name this browser keeps what is here
+const store = new Store(kept, (ids) => elements.kept(ids));
 const view = new View();
 const selection = new Selection(drawing, selected);
 const paper = new Paper(/** @type {HTMLCanvasElement} */ (element('paper')), board, elements, view);
@@ -92,6 +93,7 @@ store.refused = (/** @type {boolean} */ refused) => {
 };
 elements.lost = (/** @type {import('./elements.js').Element} */ one) => changed({ element: one, from: 0, replaced: true });
 view.changed = moved;
+view.most = () => boxOfMost(elements.list, { width: view.width / SCALE_MIN, height: view.height / SCALE_MIN });
 /** @type {Paper['overlay']} */
 paper.overlay = (context, colours) => {
   selection.paint(context, view, colours, paper.shifted);
@@ -171,6 +173,7 @@ function showCounts() {
   /** @type {HTMLButtonElement} */ (element('redo')).disabled = !drawing.canRedo;
   selected();
   offerBack();
+  showWay();
 }
 
 /** Once when it is nearly full, and again when it is. */
@@ -200,8 +203,15 @@ function bringBack({ removed }) {
   if (back < wanted) say(`${back} of ${wanted} elements are back: there is no place for the others.`);
 }
 
+/** Back to what is there, when nothing of it is in sight. */
+function showWay() {
+  const { box } = view;
+  element('back').hidden = !elements.list.length || elements.list.some((one) => meet(figureOf(one).box, box));
+}
+
 function moved() {
   facts.rests = 'false';
+  count();
   paper.requestPaint();
   people.place();
   field.place();
@@ -335,6 +345,11 @@ function fit() {
   const left = wide.matches ? edge('style', 'right') : 0;
   const bottom = innerHeight - edge('bar', 'top');
   view.fit(boxOf(elements.list), { left, top: edge('state', 'bottom'), right: 0, bottom });
+}
+
+function goBack() {
+  fit();
+  board.focus({ preventScroll: true }); // the button goes
 }
 
 /** Each way out of something, the innermost first. */
@@ -587,7 +602,7 @@ function start() {
   const buttons = {
     copy, undo, redo, clear, fit,
     'make-private': makePrivate, 'go-on': goOn, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
-    'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, 'help-open': help,
+    'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, back: goBack, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
   element('clear-ask').addEventListener('close', ({ target }) => {
@@ -633,6 +648,8 @@ bridge.on('peer', showPeople);
 bridge.on('data', hear);
 
 facts.strokes = facts.points = '0';
+view.restore(recallHere(kept));
+addEventListener('pagehide', () => view.kept && rememberHere(kept, view.kept));
 start();
 showCounts();
 showPeople();

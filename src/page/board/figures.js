@@ -266,6 +266,26 @@ export function boxOf(elements) {
 }
 
 /**
+ * The box around those that lie together in the largest number; null: there are none.
+ * @param {Present[]} elements
+ * @param {{width: number, height: number}} extent  what counts as together
+ */
+export function boxOfMost(elements, { width, height }) {
+  /** @type {Map<string, Present[]>} by quarters of that: each lies in four such places */
+  const places = new Map();
+  for (const element of elements) {
+    const { left, top, right, bottom } = figureOf(element).box;
+    const [column, row] = [Math.floor((left + right) / width), Math.floor((top + bottom) / height)];
+    for (const place of [[column, row], [column - 1, row], [column, row - 1], [column - 1, row - 1]]) {
+      const there = places.get(place.join());
+      if (there) there.push(element);
+      else places.set(place.join(), [element]);
+    }
+  }
+  return boxOf([...places.values()].reduce((most, there) => (there.length > most.length ? there : most), []));
+}
+
+/**
  * The box that two points span.
  * @param {Place} a
  * @param {Place} b

@@ -1,5 +1,5 @@
 /**
- * memory.js - what this browser remembers of a person: a name, a colour, the pen.
+ * memory.js - what this browser remembers of a person: a name, a colour, the pen; and this tab, of a room.
  */
 
 const KEY = 'drawbridge';
@@ -22,6 +22,29 @@ export function remember(name, value) {
   memory = { ...read(), [name]: value };
   try {
     localStorage.setItem(KEY, JSON.stringify(memory));
+  } catch { /* the browser forbids it */ }
+}
+
+/**
+ * What this tab remembers of a room, over a reload.
+ * @param {string} room
+ * @returns {any} null: nothing, or the browser forbids it
+ */
+export function recallHere(room) {
+  try {
+    return JSON.parse(sessionStorage.getItem(`${KEY} ${room}`) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} room
+ * @param {object} value
+ */
+export function rememberHere(room, value) {
+  try {
+    sessionStorage.setItem(`${KEY} ${room}`, JSON.stringify(value));
   } catch { /* the browser forbids it */ }
 }
 

@@ -2,19 +2,20 @@
  * view.js - which part of the board a window shows: {scale, x, y}, CSS pixels a unit and where the
  * origin is in them.
  *
- * Until somebody moves it, it shows all that is there: the origin in the middle, and as small as
- * that takes.
+ * Until somebody moves it, it shows all that is there: the origin in the middle, and as small as that takes; where
+ * that would be too small, what is there in the middle, and smaller than a hand may make it; where even that would be
+ * too small, where most is.
  */
 
 import { COORDINATE_MAX } from './shapes.js';
 
+/** @typedef {import('./figures.js').Box} Box */
+
 export const SCALE_MIN = 0.1;
 export const SCALE_MAX = 8;
 
-// What every window shows from the beginning, in units to each side of the origin.
-const HALF_WIDTH = 400;
-const HALF_HEIGHT = 300;
-const FIRST = { left: -HALF_WIDTH, top: -HALF_HEIGHT, right: HALF_WIDTH, bottom: HALF_HEIGHT };
+const FIT_MIN = 0.05; // nothing would be recognized
+const ORIGIN = { left: 0, top: 0, right: 0, bottom: 0 };
 const SHOWN_MARGIN = 16;
 const FIT_MARGIN = 0.04; // of what is free, to each side
 
@@ -25,7 +26,12 @@ export class View {
   width = 0;
   height = 0;
   changed = () => {};
-  #half = { x: HALF_WIDTH, y: HALF_HEIGHT };
+  /** @type {() => Box | null} where most of what is there is */
+  most = () => null;
+  #half = { x: 0, y: 0 }; // around the origin
+  /** @type {Box} around what is there */
+  #all = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  #searching = false; // where most is
   #own = false;
 
   /**
@@ -39,17 +45,36 @@ export class View {
 
   /**
    * Something is there.
-   * @param {import('./figures.js').Box} box
+   * @param {Box} box
    */
   include({ left, top, right, bottom }) {
     this.#half.x = Math.max(this.#half.x, SHOWN_MARGIN - left, SHOWN_MARGIN + right);
     this.#half.y = Math.max(this.#half.y, SHOWN_MARGIN - top, SHOWN_MARGIN + bottom);
+    this.#all = {
+      left: Math.min(this.#all.left, left), top: Math.min(this.#all.top, top),
+      right: Math.max(this.#all.right, right), bottom: Math.max(this.#all.bottom, bottom),
+    };
     if (!this.#own) this.#showAll(this.width, this.height);
   }
 
   /** From now on it moves only by hand. */
   own() {
     this.#own = true;
+  }
+
+  /** What brings it back: what is in the middle of the window, and how large. Null: nobody moved it. */
+  get kept() {
+    const { x, y } = this.toBoard(this.width / 2, this.height / 2);
+    return this.#own ? { x, y, scale: this.scale } : null;
+  }
+
+  /** @param {any} kept  by this browser: it may be anything */
+  restore(kept) {
+    const { x, y, scale } = kept ?? {};
+    if (![x, y, scale].every(Number.isFinite)) return;
+    this.own();
+    const at = Math.min(SCALE_MAX, Math.max(FIT_MIN, scale));
+    this.#set(at, this.width / 2 - at * x, this.height / 2 - at * y);
   }
 
   /**
@@ -90,25 +115,35 @@ export class View {
    */
   zoom(factor, x = this.width / 2, y = this.height / 2) {
     this.own();
-    const scale = Math.min(SCALE_MAX, Math.max(SCALE_MIN, this.scale * factor));
+    const scale = Math.min(SCALE_MAX, Math.max(Math.min(SCALE_MIN, this.scale), this.scale * factor));
     const grown = scale / this.scale;
     this.#set(scale, x - (x - this.x) * grown, y - (y - this.y) * grown);
   }
 
   /**
-   * @param {import('./figures.js').Box | null} box  null: there is nothing
+   * @param {Box | null} box  null: there is nothing
    * @param {{left: number, top: number, right: number, bottom: number}} [inset]  what lies over the board's edges
    */
   fit(box, inset = { left: 0, top: 0, right: 0, bottom: 0 }) {
     this.own();
-    const { left, top, right, bottom } = box ?? FIRST;
-    const width = Math.max(1, this.width - inset.left - inset.right);
-    const height = Math.max(1, this.height - inset.top - inset.bottom);
-    const room = (1 - 2 * FIT_MARGIN) * Math.min(width / (right - left), height / (bottom - top));
-    const scale = Math.min(1, Math.max(SCALE_MIN, room));
-    const x = inset.left + (width - scale * (left + right)) / 2;
-    const y = inset.top + (height - scale * (top + bottom)) / 2;
-    this.#set(scale, x, y);
+    this.#fit(box ?? ORIGIN, inset, this.width, this.height);
+  }
+
+  /**
+   * @param {Box} box
+   * @param {{left: number, top: number, right: number, bottom: number}} inset
+   * @param {number} width
+   * @param {number} height
+   */
+  #fit(box, inset, width, height) {
+    const free = { width: Math.max(1, width - inset.left - inset.right), height: Math.max(1, height - inset.top - inset.bottom) };
+    const roomFor = (/** @type {Box} */ { left, top, right, bottom }) =>
+      (1 - 2 * FIT_MARGIN) * Math.min(free.width / (right - left), free.height / (bottom - top));
+    const shown = roomFor(box) < FIT_MIN ? this.most() ?? box : box;
+    const scale = Math.min(1, Math.max(FIT_MIN, roomFor(shown)));
+    const { left, top, right, bottom } = shown;
+    this.#set(scale, inset.left + (free.width - scale * (left + right)) / 2, inset.top + (free.height - scale * (top + bottom)) / 2,
+      width, height);
   }
 
   /**
@@ -117,7 +152,17 @@ export class View {
    */
   #showAll(width, height) {
     const [x, y] = [width / 2, height / 2];
-    this.#set(Math.max(SCALE_MIN, Math.min(1, x / this.#half.x, y / this.#half.y)), x, y, width, height);
+    const scale = Math.min(1, x / (this.#half.x || 1), y / (this.#half.y || 1));
+    if (scale >= SCALE_MIN || !width || !height) return this.#set(Math.max(SCALE_MIN, scale), x, y, width, height);
+    Object.assign(this, { width, height });
+    // Many come at once.
+    if (!this.#searching) queueMicrotask(() => this.#showMost());
+    this.#searching = true;
+  }
+
+  #showMost() {
+    this.#searching = false;
+    if (!this.#own) this.#fit(this.#all, ORIGIN, this.width, this.height);
   }
 
   /**

@@ -90,8 +90,8 @@ row board checks edits hash memory offers private text-merge
 row board graves
 row board elements
 row board quota removals shapes
-row board figures history store sync
-row board brush drawing outgoing toolbar view
+row board excalidraw figures history store sync
+row board brush drawing files outgoing toolbar view
 row board export paper people selection
 row board tools
 row board keys pointers text-field

@@ -13,6 +13,7 @@ import { Drawing } from './drawing.js';
 import { ELEMENTS_MAX, POINTS_MAX } from './elements.js';
 import { png, save, svg } from './export.js';
 import { boxOf, boxOfMost, figureOf, meet } from './figures.js';
+import { ENDING, FILE_MAX, beside, read, write as fileOf } from './files.js';
 import { Keys, isTyping } from './keys.js';
 import { askPersistence, recall, recallHere, remember, rememberHere } from './memory.js';
 import { Offers } from './offers.js';
@@ -41,6 +42,7 @@ const NOTICE_MS = 6_000;
 const NEARLY_FULL = 0.8;
 const ZOOM_STEP = 1.25;
 const SEND_MS = 1_000; // to tell the others before one leaves
+const GAP = 80; // between what is there and what is opened
 const COPY_PX = 16; // a copy lies that far from what it is of
 
 /** @type {Record<string, string>} */
@@ -335,8 +337,61 @@ async function exportAs(render, ending) {
   }
 }
 
+function saveFile() {
+  if (!elements.list.length) return say('The board is empty: there is nothing to save.');
+  save(new Blob([fileOf(elements.list)], { type: 'application/json' }), `${room}.${ENDING}`);
+}
+
+function chooseFile() {
+  /** @type {HTMLInputElement} */ (element('file')).click();
+}
+
+/**
+ * Beside what is there.
+ * @param {File} file
+ */
+async function openFile(file) {
+  try {
+    if (file.size > FILE_MAX) throw new Error('It is too large.');
+    const { drawn, left } = read(await file.text());
+    const added = lay(drawn, (box) => beside(box, boxOf(elements.list), GAP));
+    if (added) view.fit(selection.box, free());
+    say(`${added === 1 ? 'One element was' : `${added} elements were`} opened.${left ? ` Left out: ${left}.` : ''}`);
+  } catch (error) {
+    say(`“${file.name}” could not be opened. ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/**
+ * What comes from elsewhere, as new elements, which are selected then.
+ * @param {import('./files.js').Drawn[]} drawn
+ * @param {(box: import('./figures.js').Box) => Place} moveOf  by how much it is to be moved
+ * @returns {number} how many there are
+ * @throws {Error} a sentence: there is no place
+ */
+function lay(drawn, moveOf) {
+  const box = boxOf(drawn.map(({ value, points }) => ({ id: '', version: 0, by: '', edit: 0, editor: '', value, points })));
+  if (!box) return 0;
+  const points = drawn.reduce((sum, one) => sum + elements.count(one), 0);
+  if (elements.list.length + drawn.length > ELEMENTS_MAX || elements.points + points > POINTS_MAX) {
+    throw new Error('The board has no place for all of it.');
+  }
+  const by = moveOf(box);
+  const added = drawn.map(({ value, points: line }) =>
+    drawing.add({ ...value, x: coordinate(value.x + by.x), y: coordinate(value.y + by.y) }, line));
+  drawing.commit();
+  toolbar.choose('select');
+  selection.set(added.filter((one) => one !== null));
+  return selection.list.length;
+}
+
 /** Shows everything, in the space that the panels leave free. */
 function fit() {
+  view.fit(boxOf(elements.list), free());
+}
+
+/** What of the window's edges lies under panels. */
+function free() {
   /**
    * @param {string} id
    * @param {'top' | 'right' | 'bottom'} side
@@ -344,7 +399,7 @@ function fit() {
   const edge = (id, side) => element(id).getBoundingClientRect()[side];
   const left = wide.matches ? edge('style', 'right') : 0;
   const bottom = innerHeight - edge('bar', 'top');
-  view.fit(boxOf(elements.list), { left, top: edge('state', 'bottom'), right: 0, bottom });
+  return { left, top: edge('state', 'bottom'), right: 0, bottom };
 }
 
 function goBack() {
@@ -374,6 +429,7 @@ function commands() {
     'Ctrl+z': undo, 'Ctrl+Shift+z': redo, 'Ctrl+y': redo,
     'Ctrl+a': selectAll, 'Ctrl+d': () => selection.copy(COPY_PX / view.scale),
     Delete: () => selection.remove(), Backspace: () => selection.remove(),
+    'Ctrl+s': saveFile, 'Ctrl+o': chooseFile,
     'Ctrl+Delete': askToClear, 'Ctrl+Backspace': askToClear,
     '?': help, Escape: dismiss,
   };
@@ -601,7 +657,8 @@ function start() {
   });
   const buttons = {
     copy, undo, redo, clear, fit,
-    'make-private': makePrivate, 'go-on': goOn, 'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
+    'make-private': makePrivate, 'go-on': goOn, 'save-file': saveFile, 'open-file': chooseFile,
+    'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, back: goBack, 'help-open': help,
   };
   for (const [id, run] of Object.entries(buttons)) element(id).addEventListener('click', run);
@@ -611,6 +668,16 @@ function start() {
   for (const button of document.querySelectorAll('#menu button:not([id^=zoom])')) {
     button.addEventListener('click', closePanels);
   }
+  const file = /** @type {HTMLInputElement} */ (element('file'));
+  file.addEventListener('change', () => {
+    if (file.files?.[0]) openFile(file.files[0]);
+    file.value = ''; // the same one may be chosen again
+  });
+  addEventListener('dragover', (event) => event.preventDefault());
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    if (event.dataTransfer?.files[0]) openFile(event.dataTransfer.files[0]);
+  });
   addEventListener('keydown', (event) => {
     if (event.key !== ' ' || document.querySelector('dialog[open]')) return;
     // Else a field writes it, and a button is pressed.

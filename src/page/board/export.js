@@ -2,8 +2,9 @@
  * export.js - the board as a file: a PNG or an SVG of all that is on it, in the colours that are seen.
  */
 
-import { paint } from './brush.js';
+import { paint, tint } from './brush.js';
 import { FONT, LINE_HEIGHT, boxOf, contextOf, figureOf, grow } from './figures.js';
+import { NO_FILL } from './shapes.js';
 
 const PICTURE_MARGIN = 24; // around it, in units of the board
 const SCALE = 2; // pixels a unit
@@ -43,10 +44,12 @@ export function png(list, colours) {
 export function svg(list, { inks, paper }) {
   const { left, top, width, height } = frame(list);
   const shapes = list.map((element) => {
-    const { lines, text } = figureOf(element);
+    const { lines, text, fill, opacity } = figureOf(element);
     const ink = inks[element.value.colour];
-    const paths = lines.map(({ d, width: line }) => `<path d="${d}" stroke="${ink}" stroke-width="${line}"/>`).join('');
-    return paths + (text ? textElement(text, ink) : '');
+    const paths = lines.map(({ d, width: line, dashes }, i) => `<path d="${d}" stroke="${ink}" stroke-width="${line}"` +
+      `${dashes ? ` stroke-dasharray="${dashes.join(' ')}"` : ''}${!i && fill !== NO_FILL ? ` fill="${tint(inks[fill], paper)}"` : ''}/>`);
+    const shape = paths.join('') + (text ? textElement(text, ink) : '');
+    return opacity < 1 ? `<g opacity="${opacity}">${shape}</g>` : shape;
   });
   return new Blob([
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" `,

@@ -3,13 +3,13 @@
  * alike, or lines of text; the box around it; and where it can be hit.
  */
 
-import { ELEMENT_KINDS, PRESSURE_MAX, TEXT_SIZES } from './shapes.js';
+import { ELEMENT_KINDS, NO_FILL, PRESSURE_MAX, styleOf } from './shapes.js';
 
 /**
  * @typedef {import('./elements.js').Present} Present
  * @typedef {import('./elements.js').Value} Value
  * @typedef {{x: number, y: number}} Place
- * @typedef {{d: string, width: number, path?: Path2D}} Line
+ * @typedef {{d: string, width: number, dashes?: number[], path?: Path2D}} Line  dashes: of CSS
  *
  * @typedef {{left: number, top: number, right: number, bottom: number}} Box  in units of the board
  *
@@ -17,6 +17,8 @@ import { ELEMENT_KINDS, PRESSURE_MAX, TEXT_SIZES } from './shapes.js';
  * @property {Line[]} lines
  * @property {{lines: string[], size: number, x: number, y: number} | null} text  y: of the first base line
  * @property {Box} box
+ * @property {number} fill     a colour, of what its first line encloses; NO_FILL: none
+ * @property {number} opacity  0 to 1
  */
 
 export const FONT = 'system-ui, sans-serif';
@@ -52,10 +54,13 @@ function makeFigure(value, points) {
   if (value.kind === 'text') return textFigure(value);
   /** @type {Line[] | null} */
   let lines = null;
+  const { fill, opacity } = styleOf(value);
   return {
     get lines() { return lines ??= trace(value, points); }, // many are never seen
     text: null,
     box: boxAlong(outline(value, points), widest(value)),
+    fill,
+    opacity: opacity / 100,
   };
 }
 
@@ -64,13 +69,26 @@ function makeFigure(value, points) {
  * @param {number[]} points
  * @returns {Line[]}
  */
-function trace({ kind, width, x, y, w, h }, points) {
+function trace(value, points) {
+  const { kind, width, x, y, w, h } = value;
   if (!ELEMENT_KINDS.includes(kind)) return []; // of a later format: it is kept for those who know it
-  if (kind === 'pen') return stroke(points, x, y, width);
+  const dashes = dashesOf(width, styleOf(value).dash);
+  if (kind === 'pen') return stroke(points, x, y, width).map((line) => ({ ...line, ...dashes }));
   const d = kind === 'rectangle' ? `M${x} ${y}h${w}v${h}h${-w}Z`
-    : kind === 'ellipse' ? ellipse(x + w / 2, y + h / 2, Math.abs(w / 2), Math.abs(h / 2))
-      : `M${x} ${y}L${x + w} ${y + h}${kind === 'arrow' ? head({ x, y, w, h, width }) : ''}`;
-  return [{ d, width }];
+    : kind === 'ellipse' ? ellipse(x + w / 2, y + h / 2, Math.abs(w / 2), Math.abs(h / 2)) : `M${x} ${y}L${x + w} ${y + h}`;
+  if (kind === 'arrow' && !dashes.dashes) return [{ d: d + head(value), width }];
+  return [{ d, width, ...dashes }, ...(kind === 'arrow' ? [{ d: head(value), width }] : [])];
+}
+
+/**
+ * With the ends that lines have: those of dashes are round.
+ * @param {number} width
+ * @param {number} dash  1: dashes, 2: dots
+ * @returns {{dashes?: number[]}}
+ */
+function dashesOf(width, dash) {
+  if (!dash) return {};
+  return { dashes: dash === 1 ? [2 * width + 6, 2 * width + 6] : [0, 2 * width + 3] };
 }
 
 // --- a pen's stroke ---
@@ -166,15 +184,16 @@ function barbs({ x, y, w, h, width }) {
 let ruler = null;
 
 /** @param {Value} value */
-function textFigure({ text, width, x, y }) {
-  const size = TEXT_SIZES[width];
+function textFigure(value) {
+  const { text, x, y } = value;
+  const { size, opacity } = styleOf(value);
   /** @type {string[]} */
   const lines = text.split('\n');
   const measure = ruler ??= contextOf(document.createElement('canvas'));
   measure.font = `${size}px ${FONT}`;
   const broadest = Math.max(...lines.map((line) => measure.measureText(line).width));
   const box = { left: x, top: y, right: x + broadest, bottom: y + size * LINE_HEIGHT * lines.length };
-  return { lines: [], text: { lines, size, x, y: y + size * ASCENT }, box };
+  return { lines: [], text: { lines, size, x, y: y + size * ASCENT }, box, fill: NO_FILL, opacity: opacity / 100 };
 }
 
 /**
@@ -328,6 +347,7 @@ export function hits(element, a, b, reach) {
   const { value, points } = element;
   if (!ELEMENT_KINDS.includes(value.kind)) return false; // nobody sees it
   if (value.kind === 'text') return true;
+  if (styleOf(value).fill !== NO_FILL && (encloses(value, a) || encloses(value, b))) return true;
   const line = outline(value, points);
   const max = reach + value.width / 2;
   if (line.length === 2) return apart(a, b, line[0], line[1]) <= max;
@@ -337,6 +357,17 @@ export function hits(element, a, b, reach) {
     if (ends <= max || cross(a, b, c, d)) return true;
   }
   return false;
+}
+
+/**
+ * Whether a point is in a rectangle or an ellipse.
+ * @param {Value} value
+ * @param {Place} point
+ */
+function encloses({ kind, x, y, w, h }, point) {
+  const [dx, dy] = [2 * (point.x - x) - w, 2 * (point.y - y) - h].map(Math.abs);
+  const [rx, ry] = [Math.abs(w), Math.abs(h)];
+  return kind === 'ellipse' ? (dx / rx) ** 2 + (dy / ry) ** 2 <= 1 : dx <= rx && dy <= ry;
 }
 
 /**

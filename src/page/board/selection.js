@@ -3,7 +3,7 @@
  */
 
 import { boxOf, figureOf, grow, handlesOf, within } from './figures.js';
-import { coordinate } from './shapes.js';
+import { coordinate, restyled } from './shapes.js';
 
 /**
  * @typedef {import('./elements.js').Element} Element
@@ -136,9 +136,12 @@ export class Selection {
     this.#drawing.commit();
   }
 
-  /** @param {{colour?: number, width?: number}} style */
+  /** @param {Partial<import('./shapes.js').Style>} style */
   restyle(style) {
-    for (const element of this.list) this.#drawing.edit(element, style);
+    for (const element of this.list) {
+      const change = restyled(element.value.kind, style);
+      if (change) this.#drawing.edit(element, change);
+    }
     this.#drawing.commit();
   }
 

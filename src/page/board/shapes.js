@@ -3,7 +3,8 @@
  *
  * Each has a kind, a colour, a width and a place {"x","y"}. A pen's stroke has points beside that,
  * {x, y, pressure} from its place on. A line, an arrow, a rectangle and an ellipse reach {"w","h"} from their
- * place, a text has {"text"}. What was begun later lies above: `order`, a Lamport clock.
+ * place, a text has {"text"}. Format 2 adds a `fill` (a colour) for what is closed, a `dash`, an `opacity` and the `size`
+ * of a text, which was that of its width before: styleOf(). What was begun later lies above: `order`, a Lamport clock.
  *
  * That is format 1. Whatever a later format adds, kinds and members, is kept and sent on by a page that does not
  * know it, as it came, within bounds. So the check is the same in all formats: what was added says nothing where it is
@@ -21,8 +22,13 @@ export const COORDINATE_MAX = 50_000; // in units of the board
 export const ORDER_MAX = 1e9;
 export const PRESSURE_MAX = 100; // half of it is a stroke as wide as its width says
 export const TEXT_MAX = 2_000;
+export const SIZES = [14, 20, 32, 56]; // of texts
+export const DASHES = ['solid', 'dashed', 'dotted'];
+export const OPACITIES = [25, 50, 75, 100]; // percent
+export const NO_FILL = -1;
 /** @type {Record<number, number>} */
-export const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width
+const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width: of those that have none of their own
+const CLOSED = ['rectangle', 'ellipse'];
 
 export const FORMAT = 2;
 const FIRST_TO_ADD = 2; // of all formats, whatever this one is
@@ -56,6 +62,54 @@ export const RULES = {
     return merged;
   },
 };
+
+/**
+ * How it looks, where what was said of that is sound.
+ * @param {Record<string, any>} value
+ */
+export function styleOf({ kind, width, fill, dash, opacity, size }) {
+  return {
+    fill: CLOSED.includes(kind) && isIntegerUpTo(fill, COLOURS - 1) ? Number(fill) : NO_FILL,
+    dash: isIntegerUpTo(dash, DASHES.length - 1) ? Number(dash) : 0,
+    opacity: OPACITIES.includes(opacity) ? Number(opacity) : 100,
+    size: SIZES.includes(size) ? Number(size) : TEXT_SIZES[width],
+  };
+}
+
+/**
+ * @typedef {{colour: number, width: number, fill: number, dash: number, opacity: number, size: number}} Style
+ */
+
+/**
+ * Of a style that which a kind can have; what is as it always was is not said, so that all formats have it.
+ * @param {string} kind
+ * @param {Partial<Style>} style
+ */
+export function styled(kind, { fill = NO_FILL, dash = 0, opacity = 100, size, ...common }) {
+  return {
+    ...common,
+    ...(CLOSED.includes(kind) && fill !== NO_FILL ? { fill } : {}),
+    ...(kind !== 'text' && dash ? { dash } : {}),
+    ...(opacity < 100 ? { opacity } : {}),
+    ...(kind === 'text' && size && size !== TEXT_SIZES[common.width ?? 0] ? { size } : {}),
+  };
+}
+
+/**
+ * A change of style, as far as it is one for that kind; null: it is none.
+ * @param {string} kind
+ * @param {Partial<Style>} change
+ */
+export function restyled(kind, change) {
+  const names = Object.keys(change).filter((name) => (name === 'size' ? kind === 'text' : name === 'fill' ? CLOSED.includes(kind)
+    : kind !== 'text' || (name !== 'width' && name !== 'dash')));
+  if (!names.length) return null;
+  const normal = /** @type {Record<string, number>} */ ({ fill: NO_FILL, dash: 0, opacity: 100 });
+  return Object.fromEntries(names.map((name) => {
+    const value = change[/** @type {keyof Style} */ (name)];
+    return [name, value === normal[name] ? undefined : value];
+  }));
+}
 
 /**
  * What a kind has beside what all have; null: it may not have that.

@@ -7,10 +7,12 @@
 
 import { FULL } from './drawing.js';
 import { FONT, LINE_HEIGHT } from './figures.js';
-import { TEXT_MAX, TEXT_SIZES, cleanText, coordinate } from './shapes.js';
+import { TEXT_MAX, cleanText, coordinate, restyled, styleOf, styled } from './shapes.js';
 import { mergeText, offsetIn } from './text-merge.js';
 
 /** @typedef {import('./elements.js').Present} Present */
+
+/** @typedef {import('./shapes.js').Style & {x: number, y: number}} Place */
 
 const ROOM_PX = 24; // for the character that comes next
 
@@ -24,7 +26,7 @@ export class TextField {
   #element = null; // that is written
   #known = ''; // what of its text the field has
   #composing = false;
-  /** @type {{x: number, y: number, colour: number, width: number} | null} */
+  /** @type {Place | null} */
   #open = null;
 
   /**
@@ -58,23 +60,22 @@ export class TextField {
   after = () => {};
 
   /**
-   * @param {{x: number, y: number, colour: number, width: number}} how
+   * @param {Place} how
    * @param {Present} [element]  one that is there
    */
-  open({ x, y, colour, width }, element) {
+  open({ x, y, ...style }, element) {
     this.close();
-    const size = TEXT_SIZES[width];
     const { value } = element ?? {};
     this.#element = element ?? null;
     // A new one begins where its line would be written, not below it.
-    const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - size * LINE_HEIGHT / 2), colour, width };
+    const place = value ? placeOf(value) : { x: coordinate(x), y: coordinate(y - style.size * LINE_HEIGHT / 2), ...style };
     this.#known = this.#field.value = value?.text ?? '';
     this.#field.hidden = false;
     this.#show(place);
     this.#field.focus();
   }
 
-  /** @param {{x: number, y: number, colour: number, width: number}} place */
+  /** @param {Place} place */
   #show(place) {
     this.#open = place;
     this.#field.dataset.colour = String(place.colour);
@@ -88,9 +89,9 @@ export class TextField {
   follow({ id, value }) {
     if (!this.#open || id !== this.#element?.id || !value || this.#composing) return;
     if (value.text !== this.#known) this.#merge(value.text);
-    const place = placeOf(value);
-    const { x, y, colour, width } = this.#open;
-    if (x !== place.x || y !== place.y || colour !== place.colour || width !== place.width || value.text !== this.#known) this.#show(place);
+    const [place, before] = [placeOf(value), this.#open];
+    const names = /** @type {(keyof Place)[]} */ (Object.keys(place));
+    if (value.text !== this.#known || names.some((name) => place[name] !== before[name])) this.#show(place);
     this.#known = value.text;
   }
 
@@ -109,21 +110,22 @@ export class TextField {
 
   /**
    * What is written now, and from now on.
-   * @param {{colour?: number, width?: number}} style
+   * @param {Partial<import('./shapes.js').Style>} style
    */
   restyle(style) {
-    if (!this.#open) return;
+    const change = restyled('text', style);
+    if (!this.#open || !change) return;
     this.#show({ ...this.#open, ...style });
-    if (this.#element) this.#drawing.edit(this.#element, style);
+    if (this.#element) this.#drawing.edit(this.#element, change);
   }
 
   /** The view, or what is written, has changed. */
   place() {
     if (!this.#open) return;
-    const { x, y, width } = this.#open;
+    const { x, y, size: units } = this.#open;
     const { style } = this.#field;
     const at = this.#view.toWindow({ x, y });
-    const size = TEXT_SIZES[width] * this.#view.scale;
+    const size = units * this.#view.scale;
     style.font = `${size}px/${LINE_HEIGHT} ${FONT}`;
     style.translate = `${at.x}px ${at.y}px`;
     style.width = style.height = '0';
@@ -150,8 +152,8 @@ export class TextField {
       if (text) this.#drawing.edit(this.#element, { text });
       else this.#drawing.remove(this.#element);
     } else if (text && this.#open) {
-      const { x, y, colour, width } = this.#open;
-      this.#element = this.#drawing.add({ kind: 'text', colour, width, x, y, text });
+      const { x, y, ...style } = this.#open;
+      this.#element = this.#drawing.add({ kind: 'text', ...styled('text', style), x, y, text });
       if (!this.#element) this.#say(FULL);
     }
     this.place();
@@ -159,6 +161,7 @@ export class TextField {
 }
 
 /** @param {import('./elements.js').Value} value */
-function placeOf({ x, y, colour, width }) {
-  return { x, y, colour, width };
+function placeOf(value) {
+  const { x, y, colour, width } = value;
+  return { x, y, colour, width, ...styleOf(value) };
 }

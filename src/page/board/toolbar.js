@@ -1,12 +1,13 @@
 /**
- * toolbar.js - the tools' buttons, and which tool, colour and width are chosen. Colour and width are remembered.
+ * toolbar.js - the tools' buttons, and which tool and style are chosen. The style is remembered.
  */
 
 import { recall, remember } from './memory.js';
-import { COLOURS, WIDTHS } from './shapes.js';
+import { COLOURS, DASHES, NO_FILL, OPACITIES, SIZES, WIDTHS } from './shapes.js';
 
 /**
- * @typedef {'tool' | 'colour' | 'width'} Choice
+ * @typedef {keyof import('./shapes.js').Style} Feature
+ * @typedef {'tool' | Feature} Choice
  *
  * @typedef {object} ToolButton
  * @property {string} name
@@ -18,8 +19,8 @@ import { COLOURS, WIDTHS } from './shapes.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** @type {Choice[]} */
-const STYLES = ['colour', 'width'];
+/** @type {Feature[]} */
+const FEATURES = ['colour', 'width', 'fill', 'dash', 'opacity', 'size'];
 
 export class Toolbar {
   #form;
@@ -29,10 +30,10 @@ export class Toolbar {
   #restyled;
 
   /**
-   * @param {HTMLFormElement} form  with radio buttons `colour` and `width`, and a place for those of the tools
+   * @param {HTMLFormElement} form  with radio buttons for each feature of a style, and a place for those of the tools
    * @param {ToolButton[]} tools
    * @param {(tool: string) => void} chosen
-   * @param {(change: {colour?: number, width?: number}) => void} restyled
+   * @param {(change: Partial<import('./shapes.js').Style>) => void} restyled
    */
   constructor(form, tools, chosen, restyled) {
     this.#form = form;
@@ -41,9 +42,10 @@ export class Toolbar {
     this.#open = /** @type {HTMLElement} */ (form.querySelector('[aria-controls=style]'));
     this.#chosen = chosen;
     this.#restyled = restyled;
-    for (const name of STYLES) {
+    for (const name of FEATURES) {
       const buttons = /** @type {HTMLInputElement[]} */ ([...this.#buttons(name)]);
-      (buttons.find(({ value }) => value === String(recall(name))) ?? buttons[0]).checked = true;
+      const remembered = buttons.find(({ value }) => value === String(recall(name)));
+      if (remembered) remembered.checked = true;
     }
     this.#open.dataset.colour = String(this.style.colour);
     this.#open.addEventListener('click', () => this.showStyle(!form.classList.contains('styling')));
@@ -51,7 +53,7 @@ export class Toolbar {
     form.addEventListener('change', ({ target }) => {
       const { name, value } = /** @type {HTMLInputElement} */ (target);
       if (name === 'tool') chosen(value);
-      else if (name === 'colour' || name === 'width') this.#restyle(name, Number(value));
+      else this.#restyle(/** @type {Feature} */ (name), Number(value));
     });
   }
 
@@ -60,7 +62,8 @@ export class Toolbar {
   }
 
   get style() {
-    return { colour: Number(this.#buttons('colour').value), width: Number(this.#buttons('width').value) };
+    const chosen = FEATURES.map((name) => [name, Number(this.#buttons(name).value)]);
+    return /** @type {import('./shapes.js').Style} */ (Object.fromEntries(chosen));
   }
 
   /** By key. */
@@ -71,6 +74,10 @@ export class Toolbar {
       ...Object.fromEntries(Array.from({ length: COLOURS }, (_, n) => [n + 1, () => this.#pick('colour', n)])),
       '[': widen(-1),
       ']': widen(1),
+      g: () => this.#pick('fill', this.style.fill === NO_FILL ? this.style.colour : NO_FILL),
+      d: () => this.#pick('dash', (this.style.dash + 1) % DASHES.length),
+      s: () => this.#pick('size', SIZES[(SIZES.indexOf(this.style.size) + 1) % SIZES.length]),
+      u: () => this.#pick('opacity', OPACITIES[(OPACITIES.indexOf(this.style.opacity) + OPACITIES.length - 1) % OPACITIES.length]),
     };
   }
 
@@ -98,7 +105,7 @@ export class Toolbar {
   }
 
   /**
-   * @param {Choice} name
+   * @param {Feature} name
    * @param {number | undefined} value
    */
   #pick(name, value) {
@@ -108,7 +115,7 @@ export class Toolbar {
   }
 
   /**
-   * @param {Choice} name
+   * @param {Feature} name
    * @param {number} value
    */
   #restyle(name, value) {

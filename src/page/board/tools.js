@@ -17,7 +17,7 @@
  * @property {import('./paper.js').Paper} paper
  * @property {import('./view.js').View} view
  * @property {import('./selection.js').Selection} selection
- * @property {() => {colour: number, width: number}} style
+ * @property {() => import('./shapes.js').Style} style
  * @property {(place: Place, element?: Present) => void} write  opens a field for a text
  * @property {(sentence: string) => void} say
  *
@@ -30,7 +30,7 @@
 
 import { FULL } from './drawing.js';
 import { grow, hits, meet, span } from './figures.js';
-import { PRESSURE_MAX, coordinate } from './shapes.js';
+import { PRESSURE_MAX, coordinate, styled } from './shapes.js';
 
 const PEN_STEP_PX = 1.5; // a pen that moved less has not moved
 const TINY_PX = 4; // a shape that is smaller was a slip
@@ -88,7 +88,7 @@ class Pen extends Tool {
   down(spot) {
     const { drawing, paper, style, say } = this.desk;
     this.#last = spot;
-    this.#stroke = drawing.add({ kind: 'pen', ...style(), x: 0, y: 0 }, point(spot));
+    this.#stroke = drawing.add({ kind: 'pen', ...styled('pen', style()), x: 0, y: 0 }, point(spot));
     if (!this.#stroke) return say(FULL);
     this.#version = this.#stroke.version;
     paper.hold([this.#stroke]);
@@ -144,7 +144,7 @@ class Shape extends Tool {
   down(spot) {
     const { drawing, paper, style, say } = this.desk;
     this.#from = { x: coordinate(spot.x), y: coordinate(spot.y) };
-    this.#shape = drawing.add({ kind: this.#kind, ...style(), ...this.#from, w: 0, h: 0 });
+    this.#shape = drawing.add({ kind: this.#kind, ...styled(this.#kind, style()), ...this.#from, w: 0, h: 0 });
     if (!this.#shape) return say(FULL);
     paper.hold([this.#shape]);
   }

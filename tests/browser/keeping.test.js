@@ -156,4 +156,41 @@ suite('keeping', { servers: [['lighttpd', '/']] }, (test) => {
       assert.ok(painted > 100);
     });
   }
+
+  test('cut, copied and pasted within a board and to another; a text becomes one', async (room) => {
+    const [ann] = await room.people(1);
+    const { page } = ann;
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await ann.draw(wave(300, 200));
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Control+c');
+    await page.keyboard.press('Control+v');
+    await ann.until({ strokes: 2, selected: 1 });
+    const [one, two] = await ann.elements({ points: true });
+    assert.deepEqual([two.value.x - one.value.x, two.points], [16, one.points]);
+    await page.keyboard.press('Control+x');
+    await ann.until({ strokes: 1 });
+    await page.keyboard.press('Control+z');
+    await ann.until({ strokes: 2 });
+    await page.goto(`${page.url()}-copies`);
+    await ann.until({ state: 'connected', strokes: 0 });
+    await page.focus('#board');
+    await page.keyboard.press('Control+v');
+    await ann.until({ strokes: 1 });
+    // By the menu, as a finger does.
+    await page.click('#menu summary');
+    await page.click('#clip-cut');
+    await ann.until({ strokes: 0 });
+    await page.click('#menu summary');
+    await page.click('#clip-paste');
+    await ann.until({ strokes: 1, selected: 1 });
+    await page.evaluate(() => navigator.clipboard.writeText('tea\r\nat four'));
+    await page.keyboard.press('Control+v');
+    await ann.until({ strokes: 2 });
+    assert.equal((await ann.elements())[1].value.text, 'tea\nat four');
+    await page.evaluate(() => navigator.clipboard.writeText('{"type":"drawbridge","version":1,"elements":[5]}'));
+    await page.keyboard.press('Control+v');
+    await until(async () => /^It could not be pasted\. It is broken/.test(await page.textContent('#notice') ?? ''), 'a refusal');
+    assert.equal((await ann.facts()).strokes, '2');
+  });
 });

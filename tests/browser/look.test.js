@@ -105,7 +105,8 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
       if (!at || order.includes(at)) break;
       order.push(at);
     }
-    assert.deepEqual(order, ['copy', 'summary', 'name', 'own', 'menu-open', 'board', 'colour', 'width', 'tool', 'scale']);
+    assert.deepEqual(order, ['copy', 'summary', 'name', 'own', 'menu-open', 'board', 'colour', 'width', 'fill', 'dash', 'size',
+      'opacity', 'tool', 'scale']);
   });
 
   test('who wants less motion gets none', async (room) => {

@@ -6,7 +6,7 @@ import { tint } from '../../src/page/board/brush.js';
 import { Drawing } from '../../src/page/board/drawing.js';
 import { PALETTE } from '../../src/page/board/excalidraw.js';
 import { figureOf, hits } from '../../src/page/board/figures.js';
-import { beside, read, write } from '../../src/page/board/files.js';
+import { beside, readFile as read, writeFile as write } from '../../src/page/board/files.js';
 import { COORDINATE_MAX, NO_FILL, RULES, restyled, styleOf, styled } from '../../src/page/board/shapes.js';
 
 const PEN = { kind: 'pen', colour: 0, width: 3, x: 0, y: 0 };

@@ -13,7 +13,7 @@ import { Drawing } from './drawing.js';
 import { ELEMENTS_MAX, POINTS_MAX } from './elements.js';
 import { png, save, svg } from './export.js';
 import { boxOf, boxOfMost, figureOf, meet } from './figures.js';
-import { ENDING, FILE_MAX, beside, read, write as fileOf } from './files.js';
+import { ENDING, FILE_MAX, beside, readFile, writeFile } from './files.js';
 import { Keys, isTyping } from './keys.js';
 import { askPersistence, recall, recallHere, remember, rememberHere } from './memory.js';
 import { Offers } from './offers.js';
@@ -24,7 +24,7 @@ import { Pointers } from './pointers.js';
 import { hashWith, secretIn, storeName } from './private.js';
 import { Removals, sentenceOf } from './removals.js';
 import { Selection } from './selection.js';
-import { COLOURS, FORMAT, RULES, cleanName, coordinate } from './shapes.js';
+import { COLOURS, FORMAT, RULES, cleanName, cleanText, coordinate, styled } from './shapes.js';
 import { Store } from './store.js';
 import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
 import { TextField } from './text-field.js';
@@ -339,7 +339,7 @@ async function exportAs(render, ending) {
 
 function saveFile() {
   if (!elements.list.length) return say('The board is empty: there is nothing to save.');
-  save(new Blob([fileOf(elements.list)], { type: 'application/json' }), `${room}.${ENDING}`);
+  save(new Blob([writeFile(elements.list)], { type: 'application/json' }), `${room}.${ENDING}`);
 }
 
 function chooseFile() {
@@ -353,7 +353,7 @@ function chooseFile() {
 async function openFile(file) {
   try {
     if (file.size > FILE_MAX) throw new Error('It is too large.');
-    const { drawn, left } = read(await file.text());
+    const { drawn, left } = readFile(await file.text());
     const added = lay(drawn, (box) => beside(box, boxOf(elements.list), GAP));
     if (added) view.fit(selection.box, free());
     say(`${added === 1 ? 'One element was' : `${added} elements were`} opened.${left ? ` Left out: ${left}.` : ''}`);
@@ -383,6 +383,70 @@ function lay(drawn, moveOf) {
   toolbar.choose('select');
   selection.set(added.filter((one) => one !== null));
   return selection.list.length;
+}
+
+// --- the clipboard ---
+
+let clip = ''; // where the browser's cannot be read
+
+/** @returns {string} what is selected, as a file; empty: nothing is */
+function clipped() {
+  const chosen = elements.list.filter((one) => selection.has(one));
+  if (chosen.length) clip = writeFile(chosen);
+  else say('Nothing is selected.');
+  return chosen.length ? clip : '';
+}
+
+/** @param {boolean} cuts */
+function copyByButton(cuts) {
+  const text = clipped();
+  if (!text) return;
+  navigator.clipboard?.writeText(text).catch(() => {});
+  if (cuts) selection.remove();
+}
+
+async function pasteByButton() {
+  const text = await navigator.clipboard?.readText().catch(() => '');
+  paste(text || clip);
+}
+
+/**
+ * Elements, as they were copied on a board or in Excalidraw; of anything else the text.
+ * @param {string} text
+ */
+function paste(text) {
+  if (!text.trim()) return say('There is nothing to be pasted.');
+  const middle = view.toBoard(view.width / 2, view.height / 2);
+  try {
+    const isDrawing = /^\s*\{\s*"type"\s*:\s*"(drawbridge|excalidraw)/.test(text);
+    const written = { order: 0, kind: 'text', ...styled('text', toolbar.style), x: 0, y: 0, text: cleanText(text) };
+    const { drawn, left } = isDrawing ? readFile(text) : { drawn: [{ value: written, points: [] }], left: '' };
+    const near = COPY_PX / view.scale;
+    lay(drawn, (box) => (isDrawing && meet(box, view.box) ? { x: near, y: near }
+      : { x: middle.x - (box.left + box.right) / 2, y: middle.y - (box.top + box.bottom) / 2 }));
+    if (left) say(`Left out: ${left}.`);
+  } catch (error) {
+    say(`It could not be pasted. ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/**
+ * In a field, the clipboard is the field's.
+ * @param {ClipboardEvent} event
+ */
+function clipboard(event) {
+  const { type, target, clipboardData } = event;
+  if (!clipboardData || (target instanceof Element && target.matches('textarea, #name'))) return;
+  if (type === 'paste') {
+    event.preventDefault();
+    if (clipboardData.files[0]) openFile(clipboardData.files[0]);
+    else paste(clipboardData.getData('text/plain'));
+    return;
+  }
+  if (!selection.list.length) return;
+  event.preventDefault();
+  clipboardData.setData('text/plain', clipped());
+  if (type === 'cut') selection.remove();
 }
 
 /** Shows everything, in the space that the panels leave free. */
@@ -658,6 +722,7 @@ function start() {
   const buttons = {
     copy, undo, redo, clear, fit,
     'make-private': makePrivate, 'go-on': goOn, 'save-file': saveFile, 'open-file': chooseFile,
+    'clip-copy': () => copyByButton(false), 'clip-cut': () => copyByButton(true), 'clip-paste': pasteByButton,
     'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, back: goBack, 'help-open': help,
   };
@@ -673,6 +738,7 @@ function start() {
     if (file.files?.[0]) openFile(file.files[0]);
     file.value = ''; // the same one may be chosen again
   });
+  for (const type of /** @type {const} */ (['copy', 'cut', 'paste'])) addEventListener(type, clipboard);
   addEventListener('dragover', (event) => event.preventDefault());
   addEventListener('drop', (event) => {
     event.preventDefault();

@@ -12,8 +12,8 @@ import { cleanText, coordinate, COORDINATE_MAX, DASHES, OPACITIES, PRESSURE_MAX,
  * @typedef {[number, number]} Pair
  */
 
-const STROKE_MAX = 4_000; // points in one stroke
-const POINTS_MAX = 100_000; // of a line: each makes another one
+const STROKE_POINTS_MAX = 4_000; // points in one stroke
+const LINE_POINTS_MAX = 100_000; // of a line: each makes another one
 
 /** @type {Pair[]} strokes there, and what they are here */
 const STROKES = [[2, WIDTHS[0]], [4, WIDTHS[1]], [Infinity, WIDTHS[2]]];
@@ -77,7 +77,7 @@ function make(element, leave) {
  * @returns {Pair[] | null}
  */
 function turned({ x, y, points, angle }) {
-  if (!Array.isArray(points) || !points.length || points.length > POINTS_MAX) return null;
+  if (!Array.isArray(points) || !points.length || points.length > LINE_POINTS_MAX) return null;
   if (!points.every((one) => Array.isArray(one) && Number.isFinite(one[0]) && Number.isFinite(one[1]))) return null;
   const at = Number.isFinite(angle) ? angle : 0;
   const middle = (/** @type {number} */ axis) => {
@@ -103,9 +103,9 @@ function strokes(element, points) {
   };
   const numbers = points.map((point, i) => [...point, pressure(i)]);
   const made = [];
-  for (let i = 0; i < numbers.length; i += STROKE_MAX - 1) { // each goes on where the last one ended
+  for (let i = 0; i < numbers.length; i += STROKE_POINTS_MAX - 1) { // each goes on where the last one ended
     const value = { kind: 'pen', x: 0, y: 0, ...styleFrom(element) };
-    if (i === 0 || i + 1 < numbers.length) made.push({ value, points: numbers.slice(i, i + STROKE_MAX).flat() });
+    if (i === 0 || i + 1 < numbers.length) made.push({ value, points: numbers.slice(i, i + STROKE_POINTS_MAX).flat() });
   }
   return made;
 }

@@ -14,13 +14,14 @@ import { COORDINATE_MAX, ORDER_MAX, RULES, coordinate } from './shapes.js';
 
 export const ENDING = 'drawbridge.json';
 export const TYPE = 'drawbridge';
+const OTHERS = ['excalidraw', 'excalidraw/clipboard'];
 const VERSION = 1;
 export const FILE_MAX = 128 * 1024 * 1024; // bytes: a full board is below that
 const DRAWN_MAX = 20_000;
-const STROKE_MAX = 4_000; // points
+const PEN_POINTS_MAX = 4_000; // points
 
 /** @param {{value: Value, points: number[]}[]} list */
-export function write(list) {
+export function writeFile(list) {
   const elements = list.map(({ value, points }) => ({ value, points }));
   return JSON.stringify({ type: TYPE, version: VERSION, elements });
 }
@@ -30,7 +31,7 @@ export function write(list) {
  * @returns {Opened}
  * @throws {Error} a sentence: why it cannot be opened
  */
-export function read(text) {
+export function readFile(text) {
   let file;
   try {
     file = JSON.parse(text);
@@ -38,7 +39,7 @@ export function read(text) {
     throw new Error('It is no drawing.');
   }
   const { type, version, elements } = file ?? {};
-  if (type !== TYPE && type !== 'excalidraw') throw new Error('It is no drawing of Drawbridge or Excalidraw.');
+  if (type !== TYPE && !OTHERS.includes(type)) throw new Error('It is no drawing of Drawbridge or Excalidraw.');
   if (!Array.isArray(elements)) throw new Error('It is broken: there are no elements in it.');
   if (type === TYPE && !(version >= 1 && version <= VERSION)) throw new Error('It was saved by a newer Drawbridge: reload the page to open it.');
   if (elements.length > DRAWN_MAX) throw new Error(`It has more than ${DRAWN_MAX} elements.`);
@@ -55,7 +56,7 @@ function check(drawn, i) {
   const { value: given, points = [] } = drawn ?? {};
   const value = given && RULES.clean({ ...given, order: Math.min(i, ORDER_MAX) });
   const { point } = RULES;
-  const sound = Array.isArray(points) && points.length % point.length === 0 && points.length <= point.length * STROKE_MAX &&
+  const sound = Array.isArray(points) && points.length % point.length === 0 && points.length <= point.length * PEN_POINTS_MAX &&
     points.every((number, at) => Number.isFinite(number) && Math.abs(number) <= point[at % point.length]);
   if (!value || !sound || (value.kind === 'pen' && !points.length)) throw new Error(`It is broken: element ${i + 1} in it is none.`);
   return { value, points };

@@ -57,7 +57,7 @@ suite('board', { settings: { GRACE: seconds(10, 20), ROOM_PEERS: 3 }, allowed: K
   test('who comes late gets it all, also on a small screen', async (room) => {
     const [ann] = await room.people(1);
     assert.equal(await ann.status(), 'Connected. Nobody else is here yet.');
-    await ann.draw(wave(130, 350)); // to the left of what a phone's width shows of itself
+    await ann.draw(wave(210, 350)); // to the left of what a phone's width shows of itself
     const phone = await room.board({ viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true });
     const desk = await room.board();
     await phone.until({ strokes: 1, points: 20, peers: 2 });

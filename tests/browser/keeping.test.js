@@ -39,7 +39,7 @@ suite('keeping', { servers: [['lighttpd', '/']] }, (test) => {
       await page.waitForSelector('#back', { state: 'hidden' });
       const hand = await Hand.of(ann, way === 'touch' ? 'touch' : 'mouse');
       await ann.tool('p');
-      await hand.drag([100, 200], [200, 260]);
+      await hand.drag([220, 200], [320, 260]); // beside the panel
       await ann.tool('h');
       await page.waitForSelector('#back', { state: 'hidden' });
       for (let i = 0; i < 4; i++) await hand.drag([300, 400], [30, 400]);

@@ -78,19 +78,20 @@ suite('hands', { servers: [['lighttpd', '/']] }, (test) => {
     await Promise.all([ann.meets(1), bob.meets(1)]);
     const { page } = ann;
     const hand = await Hand.of(ann, 'touch');
-    const ways = ['#menu summary', '#people summary', '#style-open'];
-    for (const [i, opener] of ways.entries()) {
+    /** @type {[string, number][]} with where beside it there is board */
+    const ways = [['#menu summary', 420], ['#people summary', 420], ['#style-open', 150]];
+    for (const [i, [opener, y]] of ways.entries()) {
       for (const key of ['p', 't', 'r']) {
         await ann.tool(key);
         await page.click(opener);
-        await hand.tap([50, 420]);
+        await hand.tap([50, y]);
         await until(() => page.evaluate(() => !document.querySelector('details[open], #tools.styling')), `${opener} to close`);
       }
       assert.equal(await page.isVisible('#text'), false);
       assert.equal((await ann.facts()).strokes, String(i));
       await ann.tool('p');
       await page.click(opener);
-      await hand.drag([40, 420], [90, 440]);
+      await hand.drag([40, y], [90, y + 20]);
       await bob.until({ strokes: i + 1 });
       const [{ points }] = (await bob.elements()).slice(-1);
       assert.ok(points > 1, `${points} points`);
@@ -212,12 +213,12 @@ suite('hands', { servers: [['lighttpd', '/']] }, (test) => {
       await page.keyboard.type('tea');
       await until(async () => (await bob.elements())[0]?.value.colour === 3, 'the colour');
       await press('[name=colour][value="5"]');
-      await press('[name=width][value="16"]');
+      await press('[name=size][value="32"]');
       await hasFocus(ann, 'text');
       await page.keyboard.type('time');
       await until(async () => {
         const [{ value } = { value: null }] = await bob.elements();
-        return value?.text === 'teatime' && value.colour === 5 && value.width === 16;
+        return value?.text === 'teatime' && value.colour === 5 && value.size === 32;
       }, 'all of it');
       assert.equal(await page.getAttribute('#text', 'data-colour'), '5');
       await page.keyboard.press('Escape');

@@ -8,6 +8,8 @@ import { suite } from './lib/suite.js';
 const offer = ({ page }) => page.$eval('#offer', (card) => (card.checkVisibility() ? card.querySelector('p').textContent : ''));
 const reads = (board, wanted) => until(async () => await offer(board) === wanted, `“${wanted}” to be read`);
 const press = ({ page }) => page.click('#offer button');
+/** Whether or not another one is quicker. */
+const pressAtOnce = ({ page }) => page.$eval('#offer button', (button) => button.click());
 
 async function called(board, name) {
   await board.page.fill('#name', name);
@@ -30,7 +32,7 @@ suite('removals', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (tes
     await Promise.all([bob.meets(1), cat.meets(1)]);
     await cat.draw(wave(240, 320), { colour: 1 });
     await alike([bob, cat], 1);
-    await Promise.all([press(bob), press(cat)]);
+    await Promise.all([pressAtOnce(bob), pressAtOnce(cat)]);
     await alike([bob, cat], 4);
     assert.deepEqual((await bob.elements()).map(({ value }) => value.colour), [0, 3, 4, 1], 'below what was drawn since');
     for (const board of [bob, cat]) await reads(board, '');

@@ -118,6 +118,7 @@ export class Store {
         if (pieces) elements.put(pieces, [this.#room, key]);
         else elements.delete([this.#room, key]);
       }
+      work.commit?.(); // else a page that goes takes it along, as nobody is left to say that this was all
     } catch { // the browser is closing it
       this.#end(null, changed);
     }

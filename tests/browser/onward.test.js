@@ -69,6 +69,8 @@ suite('onward', { servers: [['lighttpd', '/']] }, (test) => {
     await ann.draw(wave(200, 200));
     await ann.page.click('#menu summary');
     await ann.page.click('#make-private');
+    await ann.page.waitForURL(/#secret=/);
+    await ann.page.waitForSelector('#lock', { state: 'visible' });
     await ann.until({ state: 'connected', strokes: 1 });
     const { hash } = new URL(ann.page.url());
     assert.match(hash, /^#secret=/);

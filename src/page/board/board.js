@@ -319,7 +319,8 @@ function askToClear() {
 function clear() {
   if (!elements.list.length) return say('The board is empty.');
   const many = elements.list.length;
-  for (const one of elements.list.slice()) drawing.remove(one);
+  // From above: what is taken out of a list at its end moves nothing.
+  for (const one of elements.list.slice().reverse()) drawing.remove(one);
   drawing.commit();
   say(`Cleared ${many === 1 ? 'one element' : `${many} elements`}, for everybody. Undo brings it back.`);
 }
@@ -552,9 +553,15 @@ function showPeople() {
   if (bridge.state === 'connected') showStatus('connected');
 }
 
+/** @param {string} name */
+function showName(name) {
+  nameField.value = name; // first, as that puts the caret at its end
+  nameField.defaultValue = name;
+}
+
 function rename() {
   const name = cleanName(nameField.value) || username;
-  nameField.value = nameField.defaultValue = name;
+  showName(name);
   element('initial').textContent = initial(name);
   remember('name', name);
   bridge.rename(name);
@@ -700,7 +707,7 @@ function start() {
   element('lock').hidden = element('private').hidden = secret === null || Boolean(unusable);
   if (!element('lock').hidden) say('This board is private: only who has its whole link can read or draw here.');
   addEventListener('hashchange', () => location.reload());
-  nameField.value = nameField.defaultValue = username;
+  showName(username);
   remember('name', username);
   element('initial').textContent = initial(username);
   // On a small window the board is what matters.

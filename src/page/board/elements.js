@@ -97,6 +97,8 @@ export class Elements {
   #byPage = new Map();
   /** @type {WeakMap<Version, number>} a hash of its points */
   #sums = new WeakMap();
+  /** What each adds to the hashes, while it does. @type {WeakMap<Present, number>} */
+  #marks = new WeakMap();
   /** @type {Set<string>} ids of ours that have not left this page */
   #untold = new Set();
   /** @type {Map<string, Map<number, number[]>>} by id: pieces' points by their place */
@@ -664,9 +666,15 @@ export class Elements {
    * @param {Present} element
    */
   #hash(element) {
+    const mark = this.#marks.get(element) ?? this.#mark(element);
+    if (!this.#marks.delete(element)) this.#marks.set(element, mark);
+    this.#hashes[bucket(element.id)] ^= mark;
+  }
+
+  /** @param {Present} element */
+  #mark(element) {
     const { id, version, by, edit, editor, value } = element;
-    const all = [id, version, by, edit, editor, value, this.count(element), this.#sum(element)];
-    this.#hashes[bucket(id)] ^= fnv(JSON.stringify(all)) | 1;
+    return fnv(JSON.stringify([id, version, by, edit, editor, value, this.count(element), this.#sum(element)])) | 1;
   }
 }
 

@@ -137,7 +137,9 @@ export class History {
    * @param {keyof Change} then
    */
   #apply(action, now, then) {
-    for (const [id, change] of [...action]) {
+    const changes = [...action];
+    if (now === 'to') changes.reverse(); // backwards, as it was done
+    for (const [id, change] of changes) {
       const element = this.#elements.get(id);
       const [had, wanted] = [change[now], change[then]];
       let merged = null;

@@ -15,7 +15,7 @@ import { Application } from './lib/npm-package.js';
 import { examine, typesFound } from './lib/public-names.js';
 import { suite } from './lib/suite.js';
 
-const CORE_MAX = 21 * 1024;
+const CORE_MAX = 22 * 1024;
 const SECRET = 'nobody-else-knows-it';
 const NAME = 'drawbridge-client';
 /** In whose place a block of the README stands that has it, too; or before it. */

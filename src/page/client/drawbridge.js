@@ -42,7 +42,6 @@ export { Incoming, Peer, Refusal, Room, newSecret };
  * @typedef {import('./media.js').PublishOptions} PublishOptions  of publish()
  * @typedef {import('./peer.js').OfStream} OfStream  of which stream a track is
  * @typedef {import('./stats.js').PeerStats} PeerStats  how the way to a peer does
- * @typedef {import('./membership.js').Membership} Membership
  * @typedef {import('./tokens.js').Pass} Pass  as the server lets somebody in: a token, who has it, and when it expires, in Unix seconds
  *
  * @typedef {object} Options  of new Drawbridge()
@@ -110,7 +109,7 @@ export class Drawbridge extends Emitter {
   #links = new Map();
   /** By name, also while they are left for a while. @type {Map<string, Room>} */
   #rooms = new Map();
-  /** @type {WeakMap<Membership, Room>} */
+  /** @type {WeakMap<import('./membership.js').Membership, Room>} */
   #roomsOf = new WeakMap();
   /** @type {import('./requests.js').Deferred | null} */
   #connecting = null;
@@ -227,7 +226,7 @@ export class Drawbridge extends Emitter {
   join(name) {
     this.connect();
     const joining = this.#signaling.join(name);
-    const membership = /** @type {Membership} */ (this.#signaling.rooms.get(name));
+    const membership = /** @type {import('./membership.js').Membership} */ (this.#signaling.rooms.get(name));
     const joined = joining.then(() => this.#roomOf(membership));
     joined.catch(() => {}); // who is not interested need not say so
     return joined;
@@ -349,7 +348,7 @@ export class Drawbridge extends Emitter {
 
   /**
    * The one that there is, if it is left for a while; while it is being left, another follows it.
-   * @param {Membership} membership
+   * @param {import('./membership.js').Membership} membership
    */
   #roomOf(membership) {
     const { name } = membership;
@@ -382,7 +381,7 @@ export class Drawbridge extends Emitter {
     this.#signaling.leave(room.name);
   }
 
-  /** @param {Membership} membership */
+  /** @param {import('./membership.js').Membership} membership */
   #roomState(membership) {
     const { state, detail } = membership;
     const room = this.#roomOf(membership);
@@ -393,7 +392,7 @@ export class Drawbridge extends Emitter {
 
   /**
    * A page that is told of something may leave the room, or close all.
-   * @param {Membership} membership
+   * @param {import('./membership.js').Membership} membership
    * @param {import('./signaling.js').User} user
    * @param {boolean} offers
    */

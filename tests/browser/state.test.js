@@ -39,6 +39,7 @@ function withoutSpace() {
     const work = transaction.call(this, names, mode, ...more);
     if (globalThis.full && mode === 'readwrite') {
       Object.defineProperty(work, 'error', { value: new DOMException('There is no space.', 'QuotaExceededError') });
+      work.commit = () => {}; // what is being committed cannot be aborted from here
       queueMicrotask(() => work.abort());
     }
     return work;

@@ -298,6 +298,9 @@ suite('Redis that is lost', {
     const ann = await room.guest('ann');
     const bob = await room.guest('bob');
     await Promise.all([ann.meets(1), bob.meets(1)]);
+    // A candidate that is still on its way to the server would be refused, and that is said.
+    await ann.until(() => globalThis.connections.every(({ iceGatheringState }) => iceGatheringState === 'complete'));
+    await ann.run(() => globalThis.bridge.rename('ann'));
     await ann.count();
     await room.redis.kill();
     const cat = await room.guest('cat', { join: false });

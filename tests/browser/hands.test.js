@@ -111,13 +111,16 @@ suite('hands', { servers: [['lighttpd', '/']] }, (test) => {
     await ann.draw(wave(300, 300));
     await ann.until({ strokes: 1, rests: true });
     let { sum } = await ann.picture();
-    const drag = async () => {
+    const dragBySpace = async () => {
       await page.keyboard.down(' ');
       await page.mouse.move(400, 500);
       await page.mouse.down();
       await page.mouse.move(430, 500, { steps: 3 });
       await page.mouse.up();
       await page.keyboard.up(' ');
+    };
+    const drag = async () => {
+      await dragBySpace();
       await until(async () => {
         const now = await ann.facts().then(({ rests }) => (rests === 'true' ? ann.picture() : null));
         if (!now || now.sum === sum) return false;
@@ -140,12 +143,7 @@ suite('hands', { servers: [['lighttpd', '/']] }, (test) => {
     await page.keyboard.type('tea');
     await ann.until({ strokes: 2, rests: true });
     const before = await place(ann);
-    await page.keyboard.down(' ');
-    await page.mouse.move(400, 500);
-    await page.mouse.down();
-    await page.mouse.move(430, 500, { steps: 3 });
-    await page.mouse.up();
-    await page.keyboard.up(' ');
+    await dragBySpace();
     assert.notEqual(await place(ann), before);
     await page.keyboard.type('time');
     await page.keyboard.press('Escape');

@@ -205,15 +205,18 @@ function bringBack({ removed }) {
   if (back < wanted) say(`${back} of ${wanted} elements are back: there is no place for the others.`);
 }
 
+let wayFrame = 0;
+
 /** Back to what is there, when nothing of it is in sight. */
 function showWay() {
+  wayFrame = 0;
   const { box } = view;
   element('back').hidden = !elements.list.length || elements.list.some((one) => meet(figureOf(one).box, box));
 }
 
 function moved() {
   facts.rests = 'false';
-  count();
+  wayFrame ||= requestAnimationFrame(showWay);
   paper.requestPaint();
   people.place();
   field.place();
@@ -374,9 +377,7 @@ function lay(drawn, moveOf) {
   const box = boxOf(drawn.map(({ value, points }) => ({ id: '', version: 0, by: '', edit: 0, editor: '', value, points })));
   if (!box) return 0;
   const points = drawn.reduce((sum, one) => sum + elements.count(one), 0);
-  if (elements.list.length + drawn.length > ELEMENTS_MAX || elements.points + points > POINTS_MAX) {
-    throw new Error('The board has no place for all of it.');
-  }
+  if (!elements.hasPlace(points, drawn.length)) throw new Error('The board has no place for all of it.');
   const by = moveOf(box);
   const added = drawn.map(({ value, points: line }) =>
     drawing.add({ ...value, x: coordinate(value.x + by.x), y: coordinate(value.y + by.y) }, line));

@@ -25,7 +25,7 @@
  * comes back under another id. (Nothing is clipped to what is known: that depends on what came first.)
  */
 
-import { isIntegerUpTo } from './checks.js';
+import { arePoints, isIntegerUpTo } from './checks.js';
 import { Edits, baseOn, parseBase } from './edits.js';
 import { Graves, RUNS_MAX, VERSION_MAX, makeId, parseId, parseRuns } from './graves.js';
 import { EMPTY, fnv, fnvNumbers } from './hash.js';
@@ -73,7 +73,7 @@ export const BUCKETS = 64;
 export const ELEMENTS_MAX = 20_000;
 export const POINTS_MAX = 400_000;
 export const GRAVES_MAX = 20_000; // runs
-const ELEMENT_POINTS_MAX = 4_000;
+export const ELEMENT_POINTS_MAX = 4_000;
 const HELD_MAX = 1_000; // pieces that came before those that they follow
 
 // A message stays below 16 KiB: 24 characters a point at most.
@@ -139,11 +139,12 @@ export class Elements {
   }
 
   /**
-   * There is place for an element with so many points, and nothing has to give way.
+   * There is place for so many points, of one element or more, and nothing has to give way.
    * @param {number} points
+   * @param {number} [count]  elements
    */
-  hasPlace(points) {
-    return this.list.length < this.#max.elements && this.points + points <= this.#max.points;
+  hasPlace(points, count = 1) {
+    return this.list.length + count <= this.#max.elements && this.points + points <= this.#max.points;
   }
 
   /** How many runs of dead ones there are. */
@@ -421,10 +422,8 @@ export class Elements {
    * @param {any} points
    */
   #valid(id, version, by, at, points) {
-    const { point } = this.#rules;
     return isName(id) && isName(by) && isIntegerUpTo(version, VERSION_MAX) && isIntegerUpTo(at, ELEMENT_POINTS_MAX) &&
-      Array.isArray(points) && points.length % this.#stride === 0 && points.length <= this.#stride * PIECE_POINTS &&
-      points.every((value, i) => typeof value === 'number' && Math.abs(value) <= point[i % this.#stride]);
+      arePoints(points, this.#rules.point, PIECE_POINTS);
   }
 
   // --- the dead ---

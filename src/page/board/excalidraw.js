@@ -5,6 +5,7 @@
  * they are units here; points lie from their element's place on, and what is turned is so around its middle.
  */
 
+import { ELEMENT_POINTS_MAX } from './elements.js';
 import { cleanText, coordinate, COORDINATE_MAX, DASHES, OPACITIES, PRESSURE_MAX, SIZES, WIDTHS } from './shapes.js';
 
 /**
@@ -12,7 +13,6 @@ import { cleanText, coordinate, COORDINATE_MAX, DASHES, OPACITIES, PRESSURE_MAX,
  * @typedef {[number, number]} Pair
  */
 
-const STROKE_POINTS_MAX = 4_000; // points in one stroke
 const LINE_POINTS_MAX = 100_000; // of a line: each makes another one
 
 /** @type {Pair[]} strokes there, and what they are here */
@@ -103,9 +103,9 @@ function strokes(element, points) {
   };
   const numbers = points.map((point, i) => [...point, pressure(i)]);
   const made = [];
-  for (let i = 0; i < numbers.length; i += STROKE_POINTS_MAX - 1) { // each goes on where the last one ended
+  for (let i = 0; i < numbers.length; i += ELEMENT_POINTS_MAX - 1) { // each goes on where the last one ended
     const value = { kind: 'pen', x: 0, y: 0, ...styleFrom(element) };
-    if (i === 0 || i + 1 < numbers.length) made.push({ value, points: numbers.slice(i, i + STROKE_POINTS_MAX).flat() });
+    if (i === 0 || i + 1 < numbers.length) made.push({ value, points: numbers.slice(i, i + ELEMENT_POINTS_MAX).flat() });
   }
   return made;
 }

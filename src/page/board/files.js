@@ -3,6 +3,8 @@
  * from the lowest to the topmost, without ids: what is opened is new. Of Excalidraw's files it shows what it can.
  */
 
+import { arePoints } from './checks.js';
+import { ELEMENTS_MAX, ELEMENT_POINTS_MAX } from './elements.js';
 import { convert } from './excalidraw.js';
 import { COORDINATE_MAX, ORDER_MAX, RULES, coordinate } from './shapes.js';
 
@@ -17,8 +19,6 @@ export const TYPE = 'drawbridge';
 const OTHERS = ['excalidraw', 'excalidraw/clipboard'];
 const VERSION = 1;
 export const FILE_MAX = 128 * 1024 * 1024; // bytes: a full board is below that
-const DRAWN_MAX = 20_000;
-const PEN_POINTS_MAX = 4_000; // points
 
 /** @param {{value: Value, points: number[]}[]} list */
 export function writeFile(list) {
@@ -42,7 +42,7 @@ export function readFile(text) {
   if (type !== TYPE && !OTHERS.includes(type)) throw new Error('It is no drawing of Drawbridge or Excalidraw.');
   if (!Array.isArray(elements)) throw new Error('It is broken: there are no elements in it.');
   if (type === TYPE && !(version >= 1 && version <= VERSION)) throw new Error('It was saved by a newer Drawbridge: reload the page to open it.');
-  if (elements.length > DRAWN_MAX) throw new Error(`It has more than ${DRAWN_MAX} elements.`);
+  if (elements.length > ELEMENTS_MAX) throw new Error(`It has more than ${ELEMENTS_MAX} elements.`);
   const { drawn, left } = type === TYPE ? { drawn: elements, left: new Map() } : convert(elements);
   return { drawn: drawn.map(check), left: [...left].map(([what, count]) => `${what} × ${count}`).join(', ') };
 }
@@ -55,9 +55,7 @@ export function readFile(text) {
 function check(drawn, i) {
   const { value: given, points = [] } = drawn ?? {};
   const value = given && RULES.clean({ ...given, order: Math.min(i, ORDER_MAX) });
-  const { point } = RULES;
-  const sound = Array.isArray(points) && points.length % point.length === 0 && points.length <= point.length * PEN_POINTS_MAX &&
-    points.every((number, at) => Number.isFinite(number) && Math.abs(number) <= point[at % point.length]);
+  const sound = arePoints(points, RULES.point, ELEMENT_POINTS_MAX);
   if (!value || !sound || (value.kind === 'pen' && !points.length)) throw new Error(`It is broken: element ${i + 1} in it is none.`);
   return { value, points };
 }

@@ -216,16 +216,21 @@ export class Paper {
    * @param {number} now
    */
   #begin(now) {
-    const { scale, x, y } = this.#view;
-    const moved = !samePlace(this.#view, this.#shown);
-    const rests = now - this.#moved >= REST_MS;
-    const [dx, dy] = [x - this.#shown.x, y - this.#shown.y].map((by) => by * this.#ratio);
-    const isShift = scale === this.#shown.scale && !this.#all && Math.max(Math.abs(dx), Math.abs(dy)) < 2 * MARGIN * this.#ratio;
-    if (this.#all || this.#restless(now) || (moved && !isShift)) return this.#beginAll({ scale, x, y });
-    if (!moved || (!rests && Math.max(Math.abs(dx), Math.abs(dy)) < MARGIN / 2 * this.#ratio)) return;
+    const [{ scale, x, y }, shown, ratio] = [this.#view, this.#shown, this.#ratio];
+    const view = { scale, x, y };
+    if (this.#all || this.#restless(now)) return this.#beginAll(view);
+    if (samePlace(view, shown)) return;
+    const [dx, dy] = [(x - shown.x) * ratio, (y - shown.y) * ratio];
     const [right, down] = [Math.round(dx), Math.round(dy)];
-    if (rests && Math.max(Math.abs(right - dx), Math.abs(down - dy)) > UNSEEN) return this.#beginAll({ scale, x, y });
-    this.#beginShift(right, down, rests ? { scale, x, y } : { scale, x: this.#shown.x + right / this.#ratio, y: this.#shown.y + down / this.#ratio });
+    const far = Math.max(Math.abs(dx), Math.abs(dy));
+    if (scale !== shown.scale || far >= 2 * MARGIN * ratio) return this.#beginAll(view);
+    if (now - this.#moved < REST_MS) {
+      if (far >= MARGIN / 2 * ratio) this.#beginShift(right, down, { scale, x: shown.x + right / ratio, y: shown.y + down / ratio });
+    } else if (Math.max(Math.abs(right - dx), Math.abs(down - dy)) > UNSEEN) {
+      this.#beginAll(view);
+    } else {
+      this.#beginShift(right, down, view);
+    }
   }
 
   /** @param {Place} view */
@@ -285,7 +290,7 @@ export class Paper {
     const seen = this.#seen(view);
     const end = job.next + this.#slice;
     context.save();
-    this.#clip(context, parts, view);
+    if (parts.length) this.#clip(context, parts.map((part) => this.#pixels(part, view)));
     this.#transform(context, view);
     while (job.next < list.length && job.next < end) {
       this.#rest(context, list[job.next++], seen);
@@ -298,17 +303,12 @@ export class Paper {
   /**
    * Whole pixels, so that nothing is painted in half.
    * @param {CanvasRenderingContext2D} context
-   * @param {Box[]} parts  of the board; none: no bounds
-   * @param {Place} view
+   * @param {Box[]} boxes  of the canvas
    */
-  #clip(context, parts, view) {
-    if (!parts.length) return;
+  #clip(context, boxes) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.beginPath();
-    for (const part of parts) {
-      const { left, top, right, bottom } = this.#pixels(part, view);
-      context.rect(left, top, right - left, bottom - top);
-    }
+    for (const { left, top, right, bottom } of boxes) context.rect(left, top, right - left, bottom - top);
     context.clip();
   }
 
@@ -343,13 +343,9 @@ export class Paper {
     this.#stale = [];
     const context = this.#lower;
     for (const { part, seen, elements } of parts) {
-      const { left, top, right, bottom } = this.#pixels(part, this.#shown, 1);
       context.save();
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.beginPath();
-      context.rect(left, top, right - left, bottom - top);
-      context.clip();
-      context.clearRect(left, top, right - left, bottom - top);
+      this.#clip(context, [this.#pixels(part, this.#shown, 1)]);
+      this.#clear(context);
       this.#transform(context, this.#shown);
       for (const element of elements) this.#rest(context, element, seen);
       context.restore();

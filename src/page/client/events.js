@@ -29,9 +29,17 @@ export function callPage(run) {
   try {
     return run();
   } catch (error) {
-    queueMicrotask(() => { throw error; });
+    throwLater(error);
     return undefined;
   }
+}
+
+/**
+ * It is seen as what nobody has caught, and stops nothing here.
+ * @param {unknown} error
+ */
+export function throwLater(error) {
+  queueMicrotask(() => { throw error; });
 }
 
 /** What happened, with its details as properties. */

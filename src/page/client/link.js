@@ -15,6 +15,7 @@ import {
   KIND, MESSAGE_MAX, OFFSET_BYTES, Receiver, Sender, decodeData, decodeText, encode, encodeText, fromBase64, isTaken, toBase64,
 } from './bytes.js';
 import { Connection } from './connection.js';
+import { throwLater } from './events.js';
 import { Peer } from './peer.js';
 import { randomId } from './random.js';
 import { Refusal, rejected } from './requests.js';
@@ -717,7 +718,7 @@ export class Link {
  * @param {unknown} error
  */
 function excuse(error) {
-  if (!(error instanceof SyntaxError || error instanceof RangeError)) queueMicrotask(() => { throw error; });
+  if (!(error instanceof SyntaxError || error instanceof RangeError)) throwLater(error);
 }
 
 export function otherPage() {

@@ -11,7 +11,7 @@ import { TRACKS_MAX } from './connection.js';
 import { withoutBidi } from './names.js';
 import { idOf } from './peer.js';
 import { randomId } from './random.js';
-import { Refusal } from './requests.js';
+import { Refusal, notInRoom } from './requests.js';
 import { Tracks, taken } from './tracks.js';
 
 const KINDS = ['audio', 'video'];
@@ -187,7 +187,7 @@ export class Media {
   publish(room, stream, { name = '', to } = {}) {
     if (!(stream instanceof MediaStream)) throw new TypeError('Only a MediaStream can be published.');
     if (typeof name !== 'string' || name.length > STREAM_NAME_MAX) throw new TypeError(`The name of a stream has up to ${STREAM_NAME_MAX} characters.`);
-    if (room.state === 'left') throw new Refusal(404, 'This page is not in the room.');
+    if (room.state === 'left') throw notInRoom();
     const last = this.#publicationOf(room, stream);
     const ids = to === undefined ? null : new Set([to].flat().map(idOf));
     const publication = new Publication(room, stream, { name, to: ids }, (changed) => this.#changed(changed));

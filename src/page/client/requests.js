@@ -154,6 +154,11 @@ export function rejected(error) {
   return promise;
 }
 
+/** Of what is to be done in a room that was left. */
+export function notInRoom() {
+  return new Refusal(404, 'This page is not in the room.');
+}
+
 /** Of what was to be relayed, and is of no use any more. */
 export function notSent() {
   return new Refusal(0, 'It was not sent.');

@@ -5,7 +5,7 @@
 import { MESSAGE_MAX, contentLength, encodeData } from './bytes.js';
 import { Emitter } from './events.js';
 import { idOf, uniquePeers } from './peer.js';
-import { Refusal, rejected } from './requests.js';
+import { Refusal, notInRoom, rejected } from './requests.js';
 import { isSource } from './transfer.js';
 
 const UNREAD_MAX = 10_000; // messages of one messages()
@@ -240,7 +240,7 @@ export class Room extends Emitter {
    * @internal
    */
   each(whom, run) {
-    if (this.state === 'left') return rejected(new Refusal(404, 'This page is not in the room.'));
+    if (this.state === 'left') return rejected(notInRoom());
     const { to } = sendOptions(whom);
     if (to === undefined) return settle([...this.#links.values()].map((link) => ({ peer: link.peer, done: run(link) })));
     const one = (/** @type {Peer | string} */ peer) => {

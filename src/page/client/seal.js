@@ -29,6 +29,7 @@
  */
 
 import { fromBase64, toBase64 } from './bytes.js';
+import { throwLater } from './events.js';
 import { notSent } from './requests.js';
 
 const NO_SECRET = 'Its page has no secret, and this one has.';
@@ -243,7 +244,7 @@ class SealedRelay {
     this.#opening = this.#opening.then(async () => {
       this.#unopened -= text.length;
       await this.#open(text);
-    }).catch((error) => queueMicrotask(() => { throw error; }));
+    }).catch(throwLater);
   }
 
   close() {

@@ -119,20 +119,28 @@ suite('frames', { servers: [['lighttpd', '/']] }, (test) => {
     }, key);
     await image('shifted');
     for (const colorScheme of /** @type {const} */ (['dark', 'light'])) { // each paints all of it
+      await anew();
       await ann.page.emulateMedia({ colorScheme });
+      await ann.page.waitForFunction(() => globalThis.seen.strokes > 0); // the page is told of it later
       await ann.until({ rests: true });
     }
     await image('whole');
-    const { ink, other } = await ann.page.evaluate(() => {
+    const { ink, shades, other } = await ann.page.evaluate(() => {
       const { shifted, whole } = /** @type {any} */ (globalThis);
-      let [ink, other] = [0, 0];
+      const { width } = /** @type {HTMLCanvasElement} */ (document.getElementById('paper'));
+      const differs = (i) => [0, 1, 2, 3].some((k) => Math.abs(whole[i + k] - shifted[i + k]) > 16);
+      let [ink, shades, other] = [0, 0, 0];
       for (let i = 0; i < whole.length; i += 4) {
         ink += Number(whole[i + 3] > 0);
-        other += Number([0, 1, 2, 3].some((k) => Math.abs(whole[i + k] - shifted[i + k]) > 16));
+        if (!differs(i)) continue;
+        shades++;
+        other += Number([4, 4 * width, 4 * width + 4].every((next) => differs(i + next)));
       }
-      return { ink, other };
+      return { ink, shades, other };
     });
     assert.ok(ink > 0);
+    // What is painted within a part has edges of another shade here and there; what is more has an area.
     assert.equal(other, 0, `of ${ink} pixels`);
+    assert.ok(shades < ink / 1_000, `${shades} of ${ink} pixels`);
   });
 });

@@ -212,6 +212,7 @@ suite('media', { settings, skip }, (test) => {
     await bob.until(() => [...globalThis.screens.keys()][0].getVideoTracks().length === 1 && [...globalThis.screens.values()][0].video.videoWidth === 64);
     assert.equal(await ann.run(() => globalThis.offers), 0);
     await ann.run(() => globalThis.mine.removeTrack(globalThis.mine.getAudioTracks()[0]));
+    await bob.until(() => globalThis.told.at(-1) === 'no audio call of ann');
     await plays(bob, 1, 1);
     assert.deepEqual(await told(bob), [`audio call of ann in ${room.name}`, `video call of ann in ${room.name}`, 'no audio call of ann']);
     const errors = await ann.run(async () => {

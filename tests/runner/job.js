@@ -88,12 +88,12 @@ async function runFile({ file, ownNetwork }, { env, title, signal }) {
 async function runMake({ make, build }, { env, signal }) {
   const start = performance.now();
   const parallel = make === 'distcheck' ? [] : [`-j${availableParallelism()}`];
-  const { status, output, cpu } = await run(['make', '-s', ...parallel, '-C', build, make], env, signal);
+  // VERBOSE prints the logs of programs that failed, also of those that distcheck has built.
+  const { status, output, cpu } = await run(['make', '-s', ...parallel, '-C', build, make, 'VERBOSE=1'], env, signal);
   const ms = performance.now() - start;
   const passed = make === 'check' ? Number(/^# PASS: *(\d+)$/m.exec(output)?.[1] ?? 0) : 1;
   if (status === 0 && passed > 0) return { results: Array.from({ length: passed }, () => ({ title: make, ms: ms / passed, passed: true })), output, cpu };
-  const log = make === 'check' ? readFileSync(path.join(build, 'test-suite.log'), { encoding: 'utf8', flag: 'a+' }) : '';
-  return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output: log + output, cpu };
+  return { results: [{ title: `make ${make}`, ms, failed: `status ${status}` }], output, cpu };
 }
 
 /** @param {{command?: string[]}} job

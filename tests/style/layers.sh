@@ -93,8 +93,8 @@ row board quota removals shapes
 row board excalidraw figures history store sync
 row board brush drawing files outgoing toolbar view
 row board export paper people selection
-row board tools
-row board keys pointers text-field
+row board inserter onward tools
+row board clipboard keys pointers text-field
 row board board
 # A page of its own.
 row . name

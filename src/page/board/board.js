@@ -6,17 +6,19 @@
  * `points` on the board, what is `selected`, the `scale`, and whether the picture `rests`.
  */
 
-import { randomId } from '../client/random.js';
 import { palette } from './brush.js';
-import { Drawbridge, newSecret } from '../drawbridge.js';
+import { Clipboard } from './clipboard.js';
+import { Drawbridge } from '../drawbridge.js';
 import { Drawing } from './drawing.js';
 import { ELEMENTS_MAX, POINTS_MAX } from './elements.js';
 import { png, save, svg } from './export.js';
 import { boxOf, boxOfMost, figureOf, meet } from './figures.js';
-import { ENDING, FILE_MAX, beside, readFile, writeFile } from './files.js';
+import { ENDING, writeFile } from './files.js';
+import { COPY_PX, Inserter } from './inserter.js';
 import { Keys, isTyping } from './keys.js';
 import { askPersistence, recall, recallHere, remember, rememberHere } from './memory.js';
 import { Offers } from './offers.js';
+import { Onward } from './onward.js';
 import { Outgoing } from './outgoing.js';
 import { Paper } from './paper.js';
 import { People, initial } from './people.js';
@@ -24,7 +26,7 @@ import { Pointers } from './pointers.js';
 import { hashWith, secretIn, storeName } from './private.js';
 import { Removals, sentenceOf } from './removals.js';
 import { Selection } from './selection.js';
-import { COLOURS, FORMAT, RULES, cleanName, cleanText, coordinate, styled } from './shapes.js';
+import { COLOURS, FORMAT, RULES, cleanName, coordinate } from './shapes.js';
 import { Store } from './store.js';
 import { BOARD_MESSAGE_MAX, Sync } from './sync.js';
 import { TextField } from './text-field.js';
@@ -41,9 +43,6 @@ import { SCALE_MIN, View } from './view.js';
 const NOTICE_MS = 6_000;
 const NEARLY_FULL = 0.8;
 const ZOOM_STEP = 1.25;
-const SEND_MS = 1_000; // to tell the others before one leaves
-const GAP = 80; // between what is there and what is opened
-const COPY_PX = 16; // a copy lies that far from what it is of
 
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -84,6 +83,12 @@ const toolbar = new Toolbar(/** @type {HTMLFormElement} */ (element('tools')), T
   (change) => (field.isOpen ? field : selection).restyle(change));
 const desk = { drawing, paper, view, selection, style: () => toolbar.style, write, say };
 const tools = makeTools(desk);
+const inserter = new Inserter({
+  drawing, view, selection, say, style: () => toolbar.style,
+  select: () => toolbar.choose('select'), show: () => view.fit(selection.box, free()),
+});
+const clipboard = new Clipboard({ elements, selection, inserter, say });
+const onward = new Onward({ room, secret, bridge, elements, selection, store, offers, people, say });
 const field = new TextField(/** @type {HTMLTextAreaElement} */ (element('text')), desk);
 const pointers = new Pointers(board, view, { tool, begins, at, open });
 const keys = new Keys(board, view, commands(), { tool, at, begins, nudge, edit, say, repaint: () => paper.requestPaint() });
@@ -186,7 +191,7 @@ function offerRoom() {
   offers.set('room', offered ? {
     sentence: filled < 1 ? `The board is ${Math.floor(100 * filled)} % full` : 'The board is full',
     label: selection.list.length ? 'Go on in a new room with what is selected' : 'Go on in a new room',
-    run: goOn, closed: () => { closedAt = filled; },
+    run: () => onward.goOn(), closed: () => { closedAt = filled; },
   } : null);
 }
 
@@ -350,107 +355,6 @@ function chooseFile() {
   /** @type {HTMLInputElement} */ (element('file')).click();
 }
 
-/**
- * Beside what is there.
- * @param {File} file
- */
-async function openFile(file) {
-  try {
-    if (file.size > FILE_MAX) throw new Error('It is too large.');
-    const { drawn, left } = readFile(await file.text());
-    const added = lay(drawn, (box) => beside(box, boxOf(elements.list), GAP));
-    if (added) view.fit(selection.box, free());
-    say(`${added === 1 ? 'One element was' : `${added} elements were`} opened.${left ? ` Left out: ${left}.` : ''}`);
-  } catch (error) {
-    say(`“${file.name}” could not be opened. ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/**
- * What comes from elsewhere, as new elements, which are selected then.
- * @param {import('./files.js').Drawn[]} drawn
- * @param {(box: import('./figures.js').Box) => Place} moveOf  by how much it is to be moved
- * @returns {number} how many there are
- * @throws {Error} a sentence: there is no place
- */
-function lay(drawn, moveOf) {
-  const box = boxOf(drawn.map(({ value, points }) => ({ id: '', version: 0, by: '', edit: 0, editor: '', value, points })));
-  if (!box) return 0;
-  const points = drawn.reduce((sum, one) => sum + elements.count(one), 0);
-  if (!elements.hasPlace(points, drawn.length)) throw new Error('The board has no place for all of it.');
-  const by = moveOf(box);
-  const added = drawn.map(({ value, points: line }) =>
-    drawing.add({ ...value, x: coordinate(value.x + by.x), y: coordinate(value.y + by.y) }, line));
-  drawing.commit();
-  toolbar.choose('select');
-  selection.set(added.filter((one) => one !== null));
-  return selection.list.length;
-}
-
-// --- the clipboard ---
-
-let clip = ''; // where the browser's cannot be read
-
-/** @returns {string} what is selected, as a file; empty: nothing is */
-function clipped() {
-  const chosen = elements.list.filter((one) => selection.has(one));
-  if (chosen.length) clip = writeFile(chosen);
-  else say('Nothing is selected.');
-  return chosen.length ? clip : '';
-}
-
-/** @param {boolean} cuts */
-function copyByButton(cuts) {
-  const text = clipped();
-  if (!text) return;
-  navigator.clipboard?.writeText(text).catch(() => {});
-  if (cuts) selection.remove();
-}
-
-async function pasteByButton() {
-  const text = await navigator.clipboard?.readText().catch(() => '');
-  paste(text || clip);
-}
-
-/**
- * Elements, as they were copied on a board or in Excalidraw; of anything else the text.
- * @param {string} text
- */
-function paste(text) {
-  if (!text.trim()) return say('There is nothing to be pasted.');
-  const middle = view.toBoard(view.width / 2, view.height / 2);
-  try {
-    const isDrawing = /^\s*\{\s*"type"\s*:\s*"(drawbridge|excalidraw)/.test(text);
-    const written = { order: 0, kind: 'text', ...styled('text', toolbar.style), x: 0, y: 0, text: cleanText(text) };
-    const { drawn, left } = isDrawing ? readFile(text) : { drawn: [{ value: written, points: [] }], left: '' };
-    const near = COPY_PX / view.scale;
-    lay(drawn, (box) => (isDrawing && meet(box, view.box) ? { x: near, y: near }
-      : { x: middle.x - (box.left + box.right) / 2, y: middle.y - (box.top + box.bottom) / 2 }));
-    if (left) say(`Left out: ${left}.`);
-  } catch (error) {
-    say(`It could not be pasted. ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/**
- * In a field, the clipboard is the field's.
- * @param {ClipboardEvent} event
- */
-function clipboard(event) {
-  const { type, target, clipboardData } = event;
-  if (!clipboardData || (target instanceof Element && target.matches('textarea, #name'))) return;
-  if (type === 'paste') {
-    event.preventDefault();
-    if (clipboardData.files[0]) openFile(clipboardData.files[0]);
-    else paste(clipboardData.getData('text/plain'));
-    return;
-  }
-  if (!selection.list.length) return;
-  event.preventDefault();
-  clipboardData.setData('text/plain', clipped());
-  if (type === 'cut') selection.remove();
-}
-
 /** Shows everything, in the space that the panels leave free. */
 function fit() {
   view.fit(boxOf(elements.list), free());
@@ -531,7 +435,7 @@ function hear(text, peer) {
   }
   sync.hear(message, peer);
   people.hear(message, peer);
-  if (message?.type === 'onward') invite(message.room, peer);
+  if (message?.type === 'onward') onward.invite(message.room, peer);
   if (message?.type === 'name') peopleFrame ||= requestAnimationFrame(showPeople);
 }
 
@@ -618,49 +522,6 @@ async function copy() {
   say(copied ? `The ${secret === null ? '' : 'private '}link is copied: whoever opens it draws here, too.` : `This is the link: ${link.value}`);
 }
 
-// --- other rooms ---
-
-/**
- * Nobody goes without what is to come along.
- * @param {string} to  a room
- * @param {string | null} by  its secret
- * @param {Present[]} list
- */
-async function takeAlong(to, by, list) {
-  try {
-    if (list.length) await store.copy(await storeName(to, by), list.map(({ id }) => id));
-    return true;
-  } catch {
-    say('The board cannot be taken along: this browser has no space for it.');
-    return false;
-  }
-}
-
-/** What is selected comes along, or all there is, and the others are told; this room stays as it is. */
-async function goOn() {
-  const fresh = randomId() + randomId();
-  const { list } = selection;
-  if (!await takeAlong(fresh, secret, list.length ? list : elements.list)) return;
-  const told = bridge.send(JSON.stringify({ type: 'onward', room: fresh })).catch(() => {});
-  await Promise.race([told, new Promise((resolve) => { setTimeout(resolve, SEND_MS); })]);
-  go(fresh);
-}
-
-/** @param {string} to  a room; a private one has the same secret */
-function go(to) {
-  location.assign(new URL(to + location.hash, location.href));
-}
-
-/**
- * Somebody goes on in a new room.
- * @param {any} to  as it came
- * @param {Peer} peer
- */
-function invite(to, peer) {
-  if (typeof to !== 'string' || !/^[0-9a-f]{32}$/.test(to)) return;
-  offers.set('onward', { sentence: `${people.nameOf(peer)} goes on in a new room`, label: 'Go there', run: () => go(to), closed: () => {} });
-}
-
 /** A link that cannot be used opens nothing, and least of all the open board of that room. */
 function newBridge() {
   try {
@@ -669,13 +530,6 @@ function newBridge() {
     unusable = error instanceof TypeError ? 'The link is not whole: what follows the # is too short.' : `${error instanceof Error ? error.message : error}`;
     return new Drawbridge({ username });
   }
-}
-
-/** The board goes along; the open one stays as it is, with whoever is there. */
-async function makePrivate() {
-  if (!globalThis.isSecureContext) return say('Private links work by HTTPS only, or on localhost.');
-  const fresh = newSecret();
-  if (await takeAlong(room, fresh, elements.list)) location.hash = hashWith(fresh); // and that loads the page
 }
 
 /** @returns {boolean} whether one was open */
@@ -729,8 +583,8 @@ function start() {
   });
   const buttons = {
     copy, undo, redo, clear, fit,
-    'make-private': makePrivate, 'go-on': goOn, 'save-file': saveFile, 'open-file': chooseFile,
-    'clip-copy': () => copyByButton(false), 'clip-cut': () => copyByButton(true), 'clip-paste': pasteByButton,
+    'make-private': () => onward.makePrivate(), 'go-on': () => onward.goOn(), 'save-file': saveFile, 'open-file': chooseFile,
+    'clip-copy': () => clipboard.copy(), 'clip-cut': () => clipboard.cut(), 'clip-paste': () => clipboard.paste(),
     'save-png': () => exportAs(png, 'png'), 'save-svg': () => exportAs(svg, 'svg'),
     'zoom-in': () => view.zoom(ZOOM_STEP), 'zoom-out': () => view.zoom(1 / ZOOM_STEP), scale: fit, back: goBack, 'help-open': help,
   };
@@ -743,14 +597,8 @@ function start() {
   }
   const file = /** @type {HTMLInputElement} */ (element('file'));
   file.addEventListener('change', () => {
-    if (file.files?.[0]) openFile(file.files[0]);
+    if (file.files?.[0]) inserter.open(file.files[0]);
     file.value = ''; // the same one may be chosen again
-  });
-  for (const type of /** @type {const} */ (['copy', 'cut', 'paste'])) addEventListener(type, clipboard);
-  addEventListener('dragover', (event) => event.preventDefault());
-  addEventListener('drop', (event) => {
-    event.preventDefault();
-    if (event.dataTransfer?.files[0]) openFile(event.dataTransfer.files[0]);
   });
   addEventListener('keydown', (event) => {
     if (event.key !== ' ' || document.querySelector('dialog[open]')) return;

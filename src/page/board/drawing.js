@@ -5,7 +5,7 @@
 
 import { Elements } from './elements.js';
 import { History, state } from './history.js';
-import { ORDER_MAX, RULES } from './shapes.js';
+import { ORDER_MAX, RULES, formatFor } from './shapes.js';
 
 /**
  * @typedef {import('./elements.js').Element} Element
@@ -68,7 +68,7 @@ export class Drawing {
    */
   add(value, points) {
     if (this.elements.full) return null;
-    const merged = this.elements.add({ ...value, order: this.#above() }, points);
+    const merged = this.elements.add({ ...value, format: formatFor(value), order: this.#above() }, points);
     if (!merged) throw new TypeError(`shapes.js allows no such element: ${JSON.stringify(value)}`);
     this.#history.note(merged.element.id, null);
     this.#made(merged);
@@ -171,7 +171,7 @@ export class Drawing {
    */
   #edit(element, change) {
     const { version } = element;
-    const merged = this.elements.edit(element, change);
+    const merged = this.elements.edit(element, { ...change, format: formatFor({ ...element.value, ...change }) });
     this.#made(merged, element.version === version ? Infinity : 0);
   }
 

@@ -30,8 +30,10 @@ export const NO_FILL = -1;
 const TEXT_SIZES = { 3: 20, 7: 32, 16: 56 }; // by width: of those that have none of their own
 const CLOSED = ['rectangle', 'ellipse'];
 
-export const FORMAT = 2;
+export const FORMAT = 3;
 const FIRST_TO_ADD = 2; // of all formats, whatever this one is
+/** @type {Record<string, number>} kinds and members that format 1 does not have, and the first format that does */
+const SINCE = { fill: 2, dash: 2, opacity: 2, size: 2 };
 const FORMAT_MAX = 1_000;
 const MORE_MAX = 3_500; // characters of all that format 1 does not know, as JSON
 const MEMBER = /^[a-z][A-Za-z]{0,23}$/;
@@ -62,6 +64,17 @@ export const RULES = {
     return merged;
   },
 };
+
+/**
+ * The lowest format that knows all that a value has; undefined: the first.
+ * @param {Record<string, any>} value
+ * @returns {number | undefined}
+ */
+export function formatFor({ format, ...value }) {
+  const names = Object.keys(value).filter((name) => value[name] !== undefined);
+  const needs = Math.max(format ?? 1, ...[value.kind, ...names].map((name) => SINCE[name] ?? 1));
+  return needs > 1 ? needs : undefined;
+}
 
 /**
  * How it looks, where what was said of that is sound.

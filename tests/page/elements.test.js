@@ -40,7 +40,13 @@ function history(random) {
     const author = authors[random(authors.length)];
     const one = author.list[random(author.list.length || 1)];
     const before = one ? author.count(one) : 0;
-    const what = one ? random(6) : 0;
+    const what = one ? random(7) : 0;
+    if (what === 6) {
+      const pieces = author.removeAll(author.list.filter(() => random(4) === 0));
+      all.push(...pieces.map((piece) => copied(piece)));
+      for (const other of authors) for (const piece of pieces) if (other !== author && random(2)) other.merge(piece);
+      continue;
+    }
     const merged = what === 0 ? author.add(value(random), points(random, 1 + random(5)))
       : what === 1 ? author.remove(one)
         : what === 2 ? author.edit(one, { x: random(100), order: random(50) })
@@ -150,7 +156,7 @@ test('edits of one version: the higher counts, and points are everybody\'s', () 
 
 /** What a hostile peer makes of a piece, or by itself. */
 function spoiled(piece, random) {
-  const page = piece.id.replace(/-\d+$/, '');
+  const page = piece.dead ?? piece.id.replace(/-\d+$/, '');
   const number = () => [0, 1, 2, 3, 5, 1e9 - 1, 1e9][random(7)];
   const name = () => ['0', 'm', 'zzzz'][random(3)];
   const start = 1 + random(20);
@@ -380,6 +386,34 @@ test('what nobody was told of leaves nothing', () => {
   assert.equal(elements.kept([kept.id]).get(kept.id).length, 1);
   elements.remove(kept);
   assert.equal(elements.graves, 1);
+});
+
+test('many that are deleted at once are as those deleted one after the other, here and there, and it is said whose they were', () => {
+  const random = dice();
+  for (let run = 0; run < 20; run++) {
+    const [ann, ben, cat] = Array.from({ length: 3 }, () => new Elements(RULES));
+    for (let i = 0; i < 60; i++) {
+      const { element } = [ann, ben][random(2)].add(value(random), points(random, 1 + random(3)));
+      if (random(3)) ann.edit(element, { x: i });
+    }
+    for (const [one, other] of [[ann, ben], [ben, ann], [ann, cat]]) {
+      for (const element of one.list) for (const piece of one.pieces(element)) other.merge(copied(piece));
+    }
+    const untold = ann.add(value(random), points(random, 1));
+    const going = ann.list.filter((element) => element === untold.element || random(3));
+    /** @type {any[]} */ const lost = [];
+    ann.lost = (element) => lost.push(element);
+    for (const { id } of going) if (ben.get(id)) ben.remove(ben.get(id));
+    const pieces = ann.removeAll(going);
+    const removed = pieces.flatMap((piece) => cat.merge(copied(piece)).removed);
+    assert.equal(ann.canonical(), ben.canonical());
+    assert.equal(ann.canonical(), cat.canonical());
+    assert.deepEqual(ann.hashes(), ben.hashes());
+    assert.deepEqual(new Set(lost), new Set(going));
+    assert.deepEqual(removed.map(({ id }) => id).sort(), going.map(({ id }) => id).filter((id) => id !== untold.element.id).sort());
+    assert.equal(new Set(removed.map(({ by }) => by)).size, 1, 'by one page');
+    assert.ok(removed.some(({ id, by }) => id.startsWith(by)), 'that has made some of them');
+  }
 });
 
 test('who is told that what it will make is dead makes others', () => {

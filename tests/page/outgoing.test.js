@@ -51,6 +51,9 @@ test('all that happens in a frame is one message, with the pointer', (context) =
   outgoing.element(element, 6);
   assert.deepEqual(frame()[0].message.pieces.map(({ at, points }) => [at, points]), [[6, [9, 9, 50]]], 'and then what is new');
   assert.deepEqual(frame(), []);
+  outgoing.pieces(elements.removeAll(elements.list));
+  const { pieces } = frame()[0].message;
+  assert.deepEqual([pieces.length, pieces[0].runs, frame()], [1, [1, 1, 2], []], 'and what is deleted');
 });
 
 test('a pointer alone goes to those who have a channel, and not in every frame', (context) => {

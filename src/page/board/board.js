@@ -67,7 +67,7 @@ const username = cleanName(String(recall('name') ?? '')) || guestName;
 const secret = secretIn(location.hash);
 let unusable = ''; // why the link is
 const bridge = newBridge();
-const drawing = new Drawing(changed, made);
+const drawing = new Drawing(changed, made, (pieces) => outgoing.pieces(pieces));
 const { elements } = drawing;
 const kept = unusable ? '' : await storeName(room, secret); // under which name this browser keeps what is here
 const store = new Store(kept, (ids) => elements.kept(ids));
@@ -327,8 +327,7 @@ function askToClear() {
 function clear() {
   if (!elements.list.length) return say('The board is empty.');
   const many = elements.list.length;
-  // From above: what is taken out of a list at its end moves nothing.
-  for (const one of elements.list.slice().reverse()) drawing.remove(one);
+  drawing.removeAll(elements.list);
   drawing.commit();
   say(`Cleared ${many === 1 ? 'one element' : `${many} elements`}, for everybody. Undo brings it back.`);
 }

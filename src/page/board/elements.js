@@ -13,7 +13,8 @@
  *     {"id":"…","version":1,"by":"…","value":{…},"at":0,"points":[x,y,pressure,x,y,pressure,…]}
  *     {"id":"…","version":1,"by":"…","edit":1,"editor":"…","base":[[…,"…"]],"value":{…},"at":0,"points":[]}
  *     {"id":"…","version":2,"by":"…","value":null}
- *     {"dead":"page","runs":[from,to,version,…]}  of that page's elements these numbers
+ *     {"dead":"page","runs":[from,to,version,…],"by":"…"}  of that page's elements these numbers; by whom, where that
+ *                                                   is known
  *
  * What lives is bounded, and what is dead is bounded apart from it. Where there is no place, what
  * lies lowest stays: an element more takes the place of the topmost one, points more are taken
@@ -27,7 +28,7 @@
 
 import { arePoints, isIntegerUpTo } from './checks.js';
 import { Edits, baseOn, parseBase } from './edits.js';
-import { Graves, RUNS_MAX, VERSION_MAX, makeId, parseId, parseRuns } from './graves.js';
+import { Graves, RUNS_MAX, VERSION_MAX, graves, joined, makeId, parseId, parseRuns } from './graves.js';
 import { EMPTY, fnv, fnvNumbers } from './hash.js';
 import { randomId } from '../client/random.js';
 import { firstIndex } from '../client/search.js';
@@ -240,6 +241,26 @@ export class Elements {
   }
 
   /**
+   * Many at once: others are told in few words.
+   * @param {Present[]} elements
+   * @returns {import('./graves.js').Grave[]} the pieces that say so; those that nobody was told of are in none
+   */
+  removeAll(elements) {
+    this.#dropAll(elements.filter(({ id }) => this.#untold.has(id)).map((element) => [element, element.version]));
+    /** @type {Map<string, import('./graves.js').Run[]>} */
+    const runs = new Map();
+    for (const { id, version, value } of elements) {
+      if (!value) continue;
+      const { page, number } = parseId(id);
+      runs.set(page, runs.get(page) ?? []);
+      runs.get(page)?.push({ from: number, to: number, version: Math.min(version + 1, VERSION_MAX) });
+    }
+    const pieces = [...runs].flatMap(([page, all]) => graves(page, joined(all))).map((piece) => ({ ...piece, by: this.#me }));
+    for (const { dead, runs: numbers, by } of pieces) this.#bury(dead, numbers, by);
+    return pieces;
+  }
+
+  /**
    * Something that was deleted, as it was before; perhaps under another id.
    * @param {{id: string, version: number}} element
    * @param {object} value
@@ -271,7 +292,7 @@ export class Elements {
    */
   merge(piece) {
     const { id, version, by, edit = 0, editor = '', base, value: given, at = 0, points = [], dead, runs } = piece ?? {};
-    if (dead !== undefined) return this.#bury(dead, runs);
+    if (dead !== undefined) return this.#bury(dead, runs, by);
     if (!this.#valid(id, version, by, at, points) || !validEdit(edit, editor, given)) return null;
     if (given === null) return this.#kill(id, version, by);
     const value = this.#rules.clean(given);
@@ -447,20 +468,21 @@ export class Elements {
   /**
    * @param {any} page
    * @param {any} numbers
+   * @param {any} by
    * @returns {Merged | null}
    */
-  #bury(page, numbers) {
+  #bury(page, numbers, by) {
     if (!isName(page) || !Array.isArray(numbers) || numbers.length > 3 * RUNS_MAX) return null;
     const [first] = parseRuns(numbers).filter((run) => this.#graves.add(page, run));
     if (!first) return null;
-    const removed = [];
-    for (const element of [...this.#byPage.get(page) ?? []]) {
+    /** @type {[Present, number][]} */
+    const gone = [];
+    for (const element of this.#byPage.get(page) ?? []) {
       const version = this.#graves.version(element.id);
-      if (element.version > version) continue;
-      removed.push(removedBy('', element));
-      this.#drop(element, version);
-      this.lost(element);
+      if (element.version <= version) gone.push([element, version]);
     }
+    const removed = gone.map(([element]) => removedBy(isName(by) ? by : '', element));
+    this.#dropAll(gone);
     return { element: deleted(makeId({ page, number: first.from }), first.version), from: 0, replaced: false, removed };
   }
 
@@ -489,15 +511,35 @@ export class Elements {
   }
 
   /**
-   * It is not on the board any more. Who has it still sees that.
+   * They are not on the board any more. Who has them still sees that.
+   * @param {[Present, number][]} elements  and in which version that is
+   */
+  #dropAll(elements) {
+    const gone = new Set(elements.map(([element]) => element));
+    if (gone.size) this.list = this.list.filter((element) => !gone.has(/** @type {Present} */ (element)));
+    for (const [element, version] of elements) {
+      this.#forget(element, version);
+      this.lost(element);
+    }
+  }
+
+  /**
    * @param {Present} element
    * @param {number} version
    */
   #drop(element, version) {
+    this.list.splice(this.#place(element), 1);
+    this.#forget(element, version);
+  }
+
+  /**
+   * @param {Present} element
+   * @param {number} version
+   */
+  #forget(element, version) {
     const { id } = element;
     const { page } = parseId(id);
     this.#hash(element);
-    this.list.splice(this.#place(element), 1);
     this.#empty(element);
     this.#byId.delete(id);
     this.#untold.delete(id);

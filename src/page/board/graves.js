@@ -17,7 +17,8 @@ import { fnv } from './hash.js';
 
 /**
  * @typedef {{from: number, to: number, version: number}} Run
- * @typedef {{dead: string, runs: number[], id?: undefined}} Grave  as it is sent and kept: from, to, version, from, to, version, …
+ * @typedef {{dead: string, runs: number[], by?: string, id?: undefined}} Grave  as it is sent and kept: from, to, version, from, to,
+ *     version, …; by whom, where that is known
  */
 
 export const RUNS_MAX = 100; // in one piece
@@ -92,11 +93,10 @@ export class Graves {
    * The runs of a page that these do not have, and get now.
    * @param {string} page
    * @param {Graves} [others]  none, if not given
-   * @returns {Iterable<Grave>}
+   * @returns {Grave[]}
    */
-  * pieces(page, others) {
-    const lacking = (this.#runs.get(page) ?? []).filter((run) => !others || others.add(page, run));
-    for (let i = 0; i < lacking.length; i += RUNS_MAX) yield { dead: page, runs: flatten(lacking.slice(i, i + RUNS_MAX)) };
+  pieces(page, others) {
+    return graves(page, (this.#runs.get(page) ?? []).filter((run) => !others || others.add(page, run)));
   }
 
   /** The first run of the page that came first is the least likely to be needed. */
@@ -134,6 +134,40 @@ export function makeId({ page, number }) {
   return number ? `${page}-${number}` : page;
 }
 
+/**
+ * Runs as they are sent.
+ * @param {string} page
+ * @param {Run[]} runs
+ * @returns {Grave[]}
+ */
+export function graves(page, runs) {
+  const parts = Array.from({ length: Math.ceil(runs.length / RUNS_MAX) }, (_, i) => runs.slice(i * RUNS_MAX, (i + 1) * RUNS_MAX));
+  return parts.map((part) => ({ dead: page, runs: flatten(part) }));
+}
+
+/**
+ * Single numbers, in any order, as runs.
+ * @param {Run[]} numbers
+ */
+export function joined(numbers) {
+  /** @type {Run[]} */
+  const runs = [];
+  for (const run of numbers.sort((a, b) => a.from - b.from)) append(runs, run);
+  return runs;
+}
+
+/**
+ * A run behind the others; none where it ends before it begins.
+ * @param {Run[]} runs
+ * @param {Run} run
+ */
+function append(runs, { from, to, version }) {
+  const last = runs[runs.length - 1];
+  if (from > to) return;
+  if (last && last.to === from - 1 && last.version === version) last.to = to;
+  else runs.push({ from, to, version });
+}
+
 /** @param {Run[]} runs */
 function flatten(runs) {
   return runs.flatMap(({ from, to, version }) => [from, to, version]);
@@ -161,21 +195,15 @@ export function parseRuns(given) {
 function overlay(runs, over) {
   /** @type {Run[]} */
   const all = [];
-  const push = (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ version) => {
-    const last = all[all.length - 1];
-    if (from > to) return;
-    if (last && last.to === from - 1 && last.version === version) last.to = to;
-    else all.push({ from, to, version });
-  };
   let next = over.from; // what is over them lies up to here
   for (const { from, to, version } of runs) {
-    push(from, Math.min(to, over.from - 1), version);
-    push(next, Math.min(from - 1, over.to), over.version);
-    push(Math.max(from, over.from), Math.min(to, over.to), Math.max(version, over.version));
-    push(Math.max(from, over.to + 1), to, version);
+    append(all, { from, to: Math.min(to, over.from - 1), version });
+    append(all, { from: next, to: Math.min(from - 1, over.to), version: over.version });
+    append(all, { from: Math.max(from, over.from), to: Math.min(to, over.to), version: Math.max(version, over.version) });
+    append(all, { from: Math.max(from, over.to + 1), to, version });
     next = Math.max(next, Math.min(to, over.to) + 1);
   }
-  push(next, over.to, over.version);
+  append(all, { from: next, to: over.to, version: over.version });
   return all;
 }
 

@@ -10,6 +10,8 @@ export class Outgoing {
   #sync;
   /** @type {Map<import('./elements.js').Element, number>} and from which point on */
   #elements = new Map();
+  /** @type {object[]} that are whole */
+  #pieces = [];
   /** @type {{x: number, y: number} | null | undefined} */
   #cursor = undefined; // {x, y}; null: it has left; undefined: nothing new
   #cursorSentAt = 0;
@@ -36,6 +38,12 @@ export class Outgoing {
     this.#soon();
   }
 
+  /** @param {object[]} pieces  as Elements.merge() takes them */
+  pieces(pieces) {
+    this.#pieces.push(...pieces);
+    this.#soon();
+  }
+
   /** @param {{x: number, y: number} | null} place */
   cursor(place) {
     this.#cursor = place;
@@ -54,9 +62,11 @@ export class Outgoing {
   #flush() {
     this.#waiting = false;
     const elements = [...this.#elements];
+    const pieces = this.#pieces;
     this.#elements.clear();
-    if (elements.length) {
-      this.#sync.tell(elements, this.#cursor);
+    this.#pieces = [];
+    if (elements.length || pieces.length) {
+      this.#sync.tell(elements, this.#cursor, pieces);
     } else if (this.#cursor !== undefined) {
       if (this.#cursor && performance.now() - this.#cursorSentAt < CURSOR_MS) return this.#soon();
       const text = JSON.stringify({ type: 'cursor', cursor: this.#cursor });

@@ -146,7 +146,7 @@ export class Selection {
   }
 
   remove() {
-    for (const element of this.list) this.#drawing.remove(element);
+    this.#drawing.removeAll(this.list);
     this.#drawing.commit();
     this.clear();
   }

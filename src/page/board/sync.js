@@ -75,10 +75,11 @@ export class Sync {
    * Tells everybody of elements of ours: all of each, or its points from there on.
    * @param {[import('./elements.js').Element, number][]} elements
    * @param {{x: number, y: number} | null} [cursor]  where we are, null: not on the board
+   * @param {object[]} [whole]  pieces that say all there is to say
    */
-  tell(elements, cursor) {
+  tell(elements, cursor, whole = []) {
     const at = cursor !== undefined ? `,"cursor":${JSON.stringify(cursor)}` : '';
-    const pieces = elements.flatMap(([element, from]) => [...this.#elements.pieces(element, from)]);
+    const pieces = [...elements.flatMap(([element, from]) => [...this.#elements.pieces(element, from)]), ...whole];
     for (const chunk of chunks(pieces)) this.#bridge.send(`{"type":"pieces","pieces":[${chunk.join()}]${at}}`);
   }
 

@@ -42,7 +42,7 @@ suite('onward', { servers: [['lighttpd', '/']] }, (test) => {
     await reads(ann, 'The board is full · Go on in a new room');
     await ann.tool('p');
     await ann.page.mouse.click(300, 500);
-    assert.match(await ann.page.textContent('#notice'), /^The board is full\. Delete something, or go on in a new room\.$/);
+    await ann.says(/^The board is full\. Delete something, or go on in a new room\.$/);
     // What is selected, alone.
     await ann.tool('v');
     const [, , , [x, y]] = wave(200, 300);

@@ -42,7 +42,7 @@ export async function newContext(browser, options) {
 
 /** What a test must know and a page does not say. */
 function watch() {
-  const facts = { connections: 0, fewest: Infinity, all: [] };
+  const facts = { connections: 0, fewest: Infinity, states: [], said: [], all: [] };
   globalThis.watched = facts;
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
@@ -61,26 +61,33 @@ function watch() {
       };
     });
   }
-  new MutationObserver(() => {
+  new MutationObserver((records) => {
     const open = document.querySelectorAll('#people li[data-state=open]').length - 1;
     facts.fewest = Math.min(facts.fewest, open);
-  }).observe(document, { subtree: true, childList: true, attributes: true });
+    for (const { target, attributeName, oldValue, addedNodes } of records) {
+      if (target === document.documentElement && attributeName === 'data-state') facts.states.push(oldValue);
+      if (target instanceof Element && target.id === 'notice') for (const { textContent } of addedNodes) facts.said.push(textContent);
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true, attributeOldValue: true });
 }
 
 export class Board {
-  /** Errors in the console or of the page that no test has allowed. */
-  errors = [];
+  #thrown = [];
+  #logged = []; // errors in the console
   #allowed = [];
 
   /** @param {import('playwright-core').Page} page */
   constructor(page) {
     this.page = page;
-    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('pageerror', (error) => this.#thrown.push(String(error)));
     page.on('console', (message) => {
-      if (message.type() !== 'error') return;
-      const line = `${message.location().url.replace(/\?.*/, '')} ${message.text()}`;
-      if (!this.#allowed.some((pattern) => pattern.test(line))) this.errors.push(line);
+      if (message.type() === 'error') this.#logged.push(`${message.location().url.replace(/\?.*/, '')} ${message.text()}`);
     });
+  }
+
+  /** Those that the test has not allowed, be it later: what a page logs may be told sooner than why it does. */
+  get errors() {
+    return [...this.#thrown, ...this.#logged.filter((line) => !this.#allowed.some((pattern) => pattern.test(line)))];
   }
 
   /** Somebody's browser, that is one with a store of its own; `prepare` is what its pages do first.
@@ -95,8 +102,9 @@ export class Board {
 
   /** Goes to a room. A board may be used for one test after the other: pages are dear. */
   async enter(url) {
-    this.errors = [];
     this.#allowed = [];
+    // Until the page before it has gone, that may say something.
+    this.page.once('framenavigated', () => { [this.#thrown, this.#logged] = [[], []]; });
     await this.page.goto(url);
   }
 
@@ -120,9 +128,22 @@ export class Board {
     return this.page.evaluate(() => ({ connections: globalThis.watched.connections, fewest: globalThis.watched.fewest }));
   }
 
-  /** From now on the fewest open channels count anew. */
+  /** From now on the fewest open channels count anew, and states. */
   countAnew() {
-    return this.page.evaluate(() => { globalThis.watched.fewest = Infinity; });
+    return this.page.evaluate(() => { Object.assign(globalThis.watched, { fewest: Infinity, states: [] }); });
+  }
+
+  /** Waits until it was in this state since countAnew(): it may be in another by now. */
+  was(state) {
+    return this.page.waitForFunction((wanted) => globalThis.watched.states.includes(wanted) || document.documentElement.dataset.state === wanted,
+      state, { timeout: WAIT_MS, polling: 20 });
+  }
+
+  /** Waits until the page has given such a notice: one goes again by itself. */
+  async says(sentence) {
+    /** @type {string[]} */ let said;
+    await until(async () => (said = await this.page.evaluate(() => globalThis.watched.said)).some((one) => sentence.test(one)),
+      () => `${sentence} to be said, not ${JSON.stringify(said)}`, WAIT_MS);
   }
 
   status() {

@@ -66,6 +66,9 @@ export function suite(name, { settings, allowed, together, servers = SERVERS, ho
   });
 }
 
+/** One that is closed has no handlers, and one may close just then. */
+const unroute = (page) => (page.isClosed() ? undefined : page.unrouteAll({ behavior: 'ignoreErrors' }).catch((error) => { if (!page.isClosed()) throw error; }));
+
 /** When one goes, a candidate for it may be on its way. */
 const FOR_WHO_WENT = /\/relay\/.*\b404\b/;
 /** @type {any[]} */
@@ -164,7 +167,7 @@ export class Room {
 
   async close() {
     // A request that is on its way through a test's own handler ends with its page.
-    for (const { page } of [...this.boards, ...this.guests]) if (!this.#pages.includes(page) && !page.isClosed()) await page.unrouteAll({ behavior: 'ignoreErrors' });
+    for (const { page } of [...this.boards, ...this.guests]) if (!this.#pages.includes(page)) await unroute(page);
     for (const board of this.boards) {
       for (const event of GOES) board.page.off(event, this.#oneGoes);
       if (this.#kept.includes(board) && !board.page.isClosed()) this.#spare.push(board);

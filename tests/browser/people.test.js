@@ -117,7 +117,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     const eve = await room.guest('eve', { options: { rtc: { iceTransportPolicy: 'relay' } } });
     await ann.page.waitForFunction(() => document.documentElement.dataset.relayed === '1', undefined, { timeout: 2 * WAIT_MS });
     assert.deepEqual((await hows(ann)).sort(), ['by server', 'direct']);
-    assert.equal(await ann.page.textContent('#notice'), 'eve is reached by the server alone: what you draw arrives slowly.');
+    await ann.says(/^eve is reached by the server alone: what you draw arrives slowly\.$/);
     await ann.draw(wave(200, 200));
     await alike([ann, bob], 1);
     await eve.until(() => globalThis.seen.data.some(({ data }) => data.includes('"pieces"')));
@@ -129,7 +129,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await ann.page.context().setOffline(true);
     ann.allow(/ERR_|Failed to load/);
     await ann.until({ state: 'reconnecting' });
-    assert.match(await ann.status(), /^Reconnecting… The server cannot be reached/);
+    await until(async () => /^Reconnecting… The server cannot be reached/.test(await ann.status()), 'why it is', WAIT_MS); // once it was tried
     await ann.draw(wave(200, 200)); // one draws on
     await ann.page.context().setOffline(false);
     await ann.until({ state: 'connected', strokes: 1 });
@@ -171,7 +171,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     const ann = await room.board({ viewport: { width: 1000, height: 700 }, permissions: ['clipboard-read', 'clipboard-write'] });
     await ann.until({ state: 'connected' });
     await ann.page.click('#copy');
-    await until(async () => /copied/.test(await ann.page.textContent('#notice')), 'it to be copied');
+    await ann.says(/copied/);
     assert.equal(await ann.page.evaluate(() => navigator.clipboard.readText()), ann.page.url());
   });
 
@@ -204,7 +204,7 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     await ann.draw(wave(200, 200));
     await alike([ann, bob], 1);
     await ann.page.click('#copy');
-    await until(async () => /copied/.test(await ann.page.textContent('#notice')), 'it to be copied');
+    await ann.says(/copied/);
     await ann.page.focus('#name');
     await ann.page.keyboard.press('Control+a');
     await ann.page.keyboard.press('Control+v');
@@ -247,6 +247,6 @@ suite('people', { servers: [['lighttpd', '/']], settings: { GRACE: 2 } }, (test)
     const [ann] = await room.people(1);
     await ann.page.click('#menu summary');
     await ann.page.click('#save-png');
-    assert.match(await ann.page.textContent('#notice'), /nothing to export/);
+    await ann.says(/nothing to export/);
   });
 });

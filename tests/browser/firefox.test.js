@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { missing } from '../http/lib/programs.js';
+import { until } from '../http/lib/wait.js';
 import { CHROMIUM, WAIT_MS } from './lib/boards.js';
 import { FIREFOX, Firefox } from './lib/firefox.js';
 import { suite } from './lib/suite.js';
@@ -78,18 +79,22 @@ suite('firefox', { settings, skip }, (test) => {
       });
     }
     const talk = async (text) => {
-      for (const guest of both) {
-        await guest.until((x) => globalThis.cursor.send({ x }) === 1, text);
+      for (const [guest, other] of [[ann, bob], [bob, ann]]) {
         await guest.run((data) => globalThis.chat.send(data), text);
+        await other.until((data) => globalThis.heard.includes(data), text);
+        await until(async () => { // of some that may get lost one is heard
+          await guest.run((x) => { globalThis.cursor.send({ x }); }, text);
+          return other.run((x) => globalThis.heard.some((data) => data.x === x), text);
+        }, `${text} to be heard on the other channel`, WAIT_MS);
       }
-      for (const guest of both) await guest.until((x) => globalThis.heard.includes(x) && globalThis.heard.some((data) => data.x === x), text);
     };
     await talk('one');
     for (const guest of both) {
       assert.deepEqual(await guest.run((label) => globalThis.channels.filter(({ label: one, readyState }) => one === label && readyState === 'open')
         .map(({ ordered, maxRetransmits }) => [ordered, maxRetransmits]), `${room.name}/cursor`), [[false, 0], [false, 0]]);
+      const before = await Promise.all(both.map((one) => one.connections()));
       await guest.run(() => { globalThis.channels.filter(({ negotiated, id }) => negotiated && id === 0).pop().close(); });
-      for (const one of both) await one.until((n) => globalThis.connections.length === n && globalThis.bridge.peers[0].state === 'open', both.indexOf(guest) + 2);
+      for (const [i, one] of both.entries()) await one.until((n) => globalThis.connections.length > n && globalThis.bridge.peers[0].state === 'open', before[i]);
       await talk(`after ${both.indexOf(guest)}`);
     }
   });
@@ -118,7 +123,7 @@ suite('firefox', { settings, skip }, (test) => {
         const { user, peers } = globalThis.bridge;
         return wanted[user.username] === peers.filter(({ username }) => username in wanted).map(({ state }) => state).sort().join(' ') &&
           peers.filter(({ username }) => !(username in wanted)).every(({ state, detail }) => state === 'stranger' && /has no secret/.test(detail));
-      }, states);
+      }, states, 2 * WAIT_MS); // it is 15 s until data goes by the server
       await guest.run(() => globalThis.bridge.send(`from ${globalThis.bridge.user.username} ${'ä€😀'.repeat(10_000)}`));
     }
     for (const guest of members) await guest.until(() => globalThis.seen.data.length === 3);

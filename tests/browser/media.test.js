@@ -320,7 +320,7 @@ suite('media', { settings, skip }, (test) => {
     assert.equal((await told(ann)).length, 2, 'nothing was told twice');
     assert.equal((await told(bob)).length, 4);
     await ann.run(() => globalThis.connections[0].close());
-    for (const guest of [ann, bob]) await guest.until(() => globalThis.connections.length === 2, undefined, 4 * WAIT_MS);
+    for (const guest of [ann, bob]) await guest.until(() => globalThis.connections.length > 1, undefined, 4 * WAIT_MS);
     await Promise.all([plays(ann, 1), plays(bob, 2)]);
     assert.deepEqual(await names(bob), ['camera of ann', 'screen of ann']);
     assert.equal((await told(ann)).length, 6, 'each ended, and came again');

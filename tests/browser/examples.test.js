@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import { until as waitFor } from '../http/lib/wait.js';
 import { SOON_MS, WAIT_MS } from './lib/boards.js';
 import { Guest } from './lib/guests.js';
-import { findings, keep, misfits } from './lib/looks.js';
+import { findings, keep, misfits, recolour, resize } from './lib/looks.js';
 import { suite } from './lib/suite.js';
 
 const EXAMPLES = new URL('../../src/page/examples/', import.meta.url);
@@ -58,10 +58,10 @@ async function open(room, name, who) {
   const { base } = room.site.servers[number % room.site.servers.length];
   const page = await (await room.context()).newPage();
   const guest = new Guest(page);
-  page.on('pageerror', (error) => guest.errors.push(String(error)));
+  page.on('pageerror', (error) => guest.told.push(String(error)));
   page.on('console', (message) => {
     const line = `${message.location().url} ${message.text()}`;
-    if (message.type() === 'error' && !FOR_WHO_WENT.test(line)) guest.errors.push(line);
+    if (message.type() === 'error' && !FOR_WHO_WENT.test(line)) guest.told.push(line);
   });
   room.guests.push(guest);
   await page.addInitScript(prepare, who);
@@ -93,7 +93,7 @@ async function desk(room, who) {
   room.pages.files.set(`${path}.js`, { type: 'text/javascript', body: await bundle({ stdin: { contents: DESK, resolveDir: fileURLToPath(EXAMPLES) } }, base.href) });
   room.pages.files.set(path, { type: 'text/html', body: `<!doctype html><script type="module" src="${path}.js"></script>` });
   const guest = new Guest(await (await room.context()).newPage());
-  guest.page.on('pageerror', (error) => guest.errors.push(String(error)));
+  guest.page.on('pageerror', (error) => guest.told.push(String(error)));
   room.guests.push(guest);
   await guest.page.goto(`${room.pages.origins[0]}${path}?name=${who}`);
   await guest.page.waitForFunction(() => globalThis.provide);
@@ -137,11 +137,10 @@ const until = (guest, what, argument) => guest.page.waitForFunction(what, argume
 
 /** What a page looks like, as it is now. */
 async function looks(guest, name) {
-  const { page } = guest;
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    await page.emulateMedia({ colorScheme });
+    await recolour(guest, colorScheme);
     for (const [width, height, target] of SIZES) {
-      await page.setViewportSize({ width, height });
+      await resize(guest, width, height);
       const seen = `${name}-${width}-${colorScheme}`;
       await keep(guest, seen);
       assert.deepEqual([await findings(guest), await misfits(guest, target)], [[], []], seen);
@@ -229,14 +228,18 @@ suite('examples', {}, (test) => {
     const [ann, bob] = await people(room, 'cursors.html', 'Ann', 'Bob');
     const place = (guest) => guest.page.$eval('.pointer.person', ({ style }) => [style.left, style.top]);
     const { x, y, width, height } = await ann.page.locator('#field').boundingBox();
-    const at = (left, top) => bob.page.waitForFunction(([wantedLeft, wantedTop]) => {
-      const mark = /** @type {HTMLElement} */ (document.querySelector('.pointer.person'));
-      return mark && Math.abs(parseFloat(mark.style.left) - wantedLeft) < 1 && Math.abs(parseFloat(mark.style.top) - wantedTop) < 1;
-    }, [left, top], { timeout: WAIT_MS }).catch(async () => assert.deepEqual(await place(bob), [`${left}%`, `${top}%`]));
-    // The last of some moves may get lost, as any may: so it goes on until one has arrived.
-    for (let i = 0; i < 20 && !(await bob.page.$('.pointer.person')); i++) await ann.page.mouse.move(x + i, y + i);
-    await ann.page.mouse.move(x + width / 4, y + height / 2);
-    await at(25, 50);
+    // The last of some moves may get lost, as any may, and those before the channel is open do: so it goes on until one has arrived.
+    const at = (left, top, again) => waitFor(async () => {
+      const seen = await bob.page.$('.pointer.person') ? await place(bob) : [];
+      if ([left, top].every((wanted, i) => Math.abs(parseFloat(seen[i]) - wanted) < 1)) return true;
+      await again();
+    }, () => `a pointer at ${left}, ${top}`, WAIT_MS);
+    const moves = async () => {
+      await ann.page.mouse.move(x + width / 4 + 1, y + height / 2);
+      await ann.page.mouse.move(x + width / 4, y + height / 2);
+    };
+    await moves();
+    await at(25, 50, moves);
     await bob.run(() => { // it does not last
       new MutationObserver((records) => {
         globalThis.ringed ||= records.some(({ addedNodes: [node] }) => node instanceof HTMLElement && node.className.includes('ring'));
@@ -247,7 +250,7 @@ suite('examples', {}, (test) => {
     await until(bob, () => globalThis.ringed);
     await ann.page.focus('#field');
     for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown']) await ann.page.keyboard.press(key);
-    await at(29, 52);
+    await at(29, 52, async () => { for (const key of ['ArrowRight', 'ArrowLeft']) await ann.page.keyboard.press(key); });
     await ann.page.waitForSelector('.pointer:not(.person):visible'); // where no mouse is, one sees one's own
     await bob.page.mouse.move(x + width / 2, y + height / 4);
     const cat = await open(room, 'cursors.html', 'Cat');

@@ -3,7 +3,7 @@
 // makes the picture of the README anew.
 import assert from 'node:assert/strict';
 import { until } from '../http/lib/wait.js';
-import { findings, keep, misfits } from './lib/looks.js';
+import { findings, keep, misfits, resize } from './lib/looks.js';
 import { suite } from './lib/suite.js';
 import { sketch } from './lib/sketch.js';
 
@@ -84,7 +84,7 @@ suite('look', { servers: [['lighttpd', '/']] }, (test) => {
         await checkOf(board, 'private-menu');
         await board.page.keyboard.press('Escape');
       }
-      await phone.page.setViewportSize({ width: 740, height: 360 });
+      await resize(phone, 740, 360);
       assert.deepEqual(await misfits(phone, TARGET), [], 'on its side');
       await keep(phone, `sideways-${colorScheme}`);
     });

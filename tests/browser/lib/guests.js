@@ -79,11 +79,21 @@ export class Pages {
 
 /** A page that has a Drawbridge, and remembers what it was told. */
 export class Guest {
-  /** @type {string[]} */ errors = [];
+  /** @type {string[]} */ told = [];
+  #allowed = [];
 
   /** @param {import('playwright-core').Page} page */
   constructor(page) {
     this.page = page;
+  }
+
+  /** Those of its page that the test has not allowed, be it later. */
+  get errors() {
+    return this.told.filter((line) => !this.#allowed.some((pattern) => pattern.test(line)));
+  }
+
+  allow(pattern) {
+    this.#allowed.push(pattern);
   }
 
   /**
@@ -93,7 +103,7 @@ export class Guest {
    */
   static async open(page, url, { options = {}, prepare } = {}) {
     const guest = new Guest(page);
-    page.on('pageerror', (error) => guest.errors.push(String(error)));
+    page.on('pageerror', (error) => guest.told.push(String(error)));
     await page.addInitScript(watchConnections);
     if (prepare) await page.addInitScript(prepare);
     await page.goto(url);
@@ -185,7 +195,7 @@ export class Guest {
 /** Each RTCPeerConnection of the page, and whether they are allowed to find a way. */
 function watchConnections() {
   globalThis.connections = [];
-  globalThis.blocked = false;
+  globalThis.blocked ??= false; // which script of a page is first is up to the browser
   if (!globalThis.RTCPeerConnection) return;
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration) {

@@ -31,6 +31,17 @@ export const misfits = ({ page }, least) => page.evaluate((size) => {
   return wrong;
 }, least);
 
+/** The page is told of another size of its window later, and so of other colours. */
+export async function resize({ page }, width, height) {
+  await page.setViewportSize({ width, height });
+  await page.waitForFunction(([x, y]) => innerWidth === x && innerHeight === y, [width, height]);
+}
+
+export async function recolour({ page }, colorScheme) {
+  await page.emulateMedia({ colorScheme });
+  await page.waitForFunction((wanted) => matchMedia(`(prefers-color-scheme: ${wanted})`).matches, colorScheme);
+}
+
 export async function keep({ page }, name) {
   if (!PICTURES) return;
   mkdirSync(PICTURES, { recursive: true });

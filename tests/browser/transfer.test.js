@@ -110,15 +110,23 @@ async function sendStream(ann, bob, size) {
   return ms;
 }
 
-/** What the browser's processes for pages had in memory at most, in MiB, and how many seconds of a processor they took. */
+/** What a process had in memory at most, in MiB; 0: it has ended. */
+function memoryOf(pid) {
+  try {
+    return Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+  } catch {
+    return 0;
+  }
+}
+
+/** What the browser's processes for pages had in memory at most, in MiB, and how many seconds of a processor they took, by
+ *  their ids: it may start one for a page that is to come, and end that. */
 async function cost(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
-  return processInfo.filter(({ type }) => type === 'renderer').map(({ id, cpuTime }) => {
-    const kib = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]);
-    return { most: Math.round(kib('VmHWM') / 1024), seconds: cpuTime };
-  });
+  const pages = processInfo.filter(({ type }) => type === 'renderer').map(({ id, cpuTime }) => ({ id, most: memoryOf(id), seconds: cpuTime }));
+  return new Map(pages.filter(({ most }) => most).map((one) => [one.id, one]));
 }
 
 suite('transfer', {}, (test) => {
@@ -140,15 +148,17 @@ suite('transfer', {}, (test) => {
     const after = await cost(room.browser);
     bare += await sendBare(ann, bob, SIZE / 2); // before and after, as this machine has other work
     const last = await cost(room.browser);
-    const seconds = (costs) => costs.reduce((sum, one) => sum + one.seconds, 0);
+    const pages = [...before.keys()].filter((id) => [middle, after, last].every((one) => one.has(id)));
+    assert.ok(pages.length > 0);
+    const seconds = (costs) => pages.reduce((sum, id) => sum + costs.get(id).seconds, 0);
     const took = { bare: seconds(middle) - seconds(before) + seconds(last) - seconds(after), ours: seconds(after) - seconds(middle) };
     const rate = (ms) => `${(SIZE / MIB / ms * 1000).toFixed(1)} MiB/s`;
     console.log(`${SIZE / MIB} MiB: ${rate(bare)} by a channel, ${rate(ours)} as a transfer, ${(bare / ours).toFixed(2)} of it; ` +
       `${took.bare.toFixed(1)} s and ${took.ours.toFixed(1)} s of a processor, ${(took.bare / took.ours).toFixed(2)}`);
-    console.log(`memory of the pages: ${before.map(({ most }, i) => `${most} MiB before, at most ${after[i].most} then`).join('; ')}`);
+    console.log(`memory of the pages: ${pages.map((id) => `${before.get(id).most} MiB before, at most ${after.get(id).most} then`).join('; ')}`);
     // The time of a processor, as other work slows the one down or the other.
     assert.ok(took.bare / took.ours > 0.5, JSON.stringify(took));
-    after.forEach(({ most }, i) => assert.ok(most < before[i].most + GROWTH_MIB, `${most} MiB, ${before[i].most} before`));
+    for (const [then, now] of pages.map((id) => [before.get(id).most, after.get(id).most])) assert.ok(now < then + GROWTH_MIB, `${now} MiB, ${then} before`);
   });
 
   test('the source is read no faster than the other end reads, and messages go on meanwhile', async (room) => {
@@ -233,6 +243,7 @@ suite('transfer', {}, (test) => {
     await bob.run(() => { globalThis.bridge.on('data', async (data) => { globalThis.text = typeof data === 'string' ? data : await (await data.blob()).text(); }); });
     const status = await ann.run(() => globalThis.bridge.send(new Blob(['tea'.repeat(40_000)]), globalThis.bridge.peers[0]).then(() => 'read'));
     assert.equal(status, 'read');
+    await bob.until(() => globalThis.text !== undefined); // it has read all, and is putting that together
     assert.ok(await bob.run(() => globalThis.text === 'tea'.repeat(40_000)));
   });
 });

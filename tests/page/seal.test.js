@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import test, { afterEach, beforeEach } from 'node:test';
 import { Seal } from '../../src/page/client/seal.js';
 import { checkSecret, newSecret } from '../../src/page/client/secret.js';
-import { letTimeGo, stopTime, tick } from './lib/clock.js';
-import './lib/crypto.js';
+import { letTimeGo, stopTime, tick, turns } from './lib/clock.js';
+import { ciphers } from './lib/crypto.js';
 
 const SECRET = 'a secret of some length';
 const HELLO_MS = 1_000;
@@ -21,7 +21,6 @@ afterEach(letTimeGo);
 let seen = [];
 /** @type {typeof seen} */
 let mail = [];
-let opened = 0;
 beforeEach(() => { seen = []; mail = []; });
 
 class End {
@@ -48,7 +47,6 @@ class End {
       opened: (id, event, data) => {
         assert.equal(id, other);
         this.got.push([event, data]);
-        opened++;
       },
       member: (id) => tell(id, 'member'),
       stranger: (id, why) => tell(id, why),
@@ -93,14 +91,9 @@ class End {
 const kindOf = ({ sealed }) => Buffer.from(sealed, 'base64')[0];
 const isHello = (letter) => kindOf(letter) === HELLO;
 
-/** Until ciphers have nothing to do any more: they run in threads of their own. */
+/** Until ciphers have nothing to do any more. */
 async function settle() {
-  for (let quiet = 0, before = -1; quiet < 30; quiet++) {
-    await new Promise((resolve) => { setImmediate(resolve); });
-    await crypto.subtle.digest('SHA-256', new Uint8Array(1));
-    if (seen.length + opened !== before) quiet = 0;
-    before = seen.length + opened;
-  }
+  do await turns(); while (ciphers.atWork > 0);
 }
 
 /** The server brings what there is, and what that makes the ends say, as it should. */
@@ -181,14 +174,14 @@ test('it takes a hello each to meet, and what is said in one turn leaves in one'
   ann.say('offer', 'one', 'two');
   await settle();
   assert.deepEqual(seen.map(kindOf), [HELLO, HELLO]);
-  const turns = [];
+  const left = [];
   const { push } = mail;
   mail.push = (...letters) => {
-    queueMicrotask(() => turns.push(mail.length));
+    queueMicrotask(() => left.push(mail.length));
     return push.apply(mail, letters);
   };
   await bring(ann, bob);
-  assert.deepEqual(turns, [3, 3, 3]);
+  assert.deepEqual(left, [3, 3, 3]);
   assert.deepEqual(bob.heard(), ['offer', 'one', 'two']);
   bob.say('answer');
   await bring(ann, bob);
@@ -198,7 +191,7 @@ test('it takes a hello each to meet, and what is said in one turn leaves in one'
   assert.equal(seen.filter(isHello).length, 2);
   ann.say('four', 'five');
   await bring(ann, bob);
-  assert.deepEqual(turns.splice(4), [2, 2]);
+  assert.deepEqual(left.splice(4), [2, 2]);
 });
 
 test('one that knows nothing of the other is answered: who greets nobody, too, hears and is heard', async () => {

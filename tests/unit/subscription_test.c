@@ -419,7 +419,7 @@ static void test_frozen(void **state)
 	server_freeze();
 	late = start("d", NULL);
 	subscription_stop(gone);
-	wait_once(10);
+	subscription_flush();
 	assert_int_equal(subscription_state(late), SUBSCRIPTION_STARTING);
 	assert_int_equal(subscription_state(gone), SUBSCRIPTION_STOPPING);
 	assert_int_equal(wait_while(late, SUBSCRIPTION_STARTING), SUBSCRIPTION_LATE);

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { command } from './lib/command.js';
 import { alike, serverExamples } from './lib/documents.js';
 import { request } from './lib/http.js';
+import { freePort } from './lib/redis-server.js';
 import { FULL, suite } from './lib/suite.js';
 import { nowSeconds, randomId, verify } from './lib/tokens.js';
 import { until } from './lib/wait.js';
@@ -123,12 +124,10 @@ class Hook {
 
   static async start({ tag, file, program }) {
     const hook = new Hook();
-    const free = await serve(() => {});
-    free.close();
-    hook.url = free.url;
+    hook.url = new URL(`http://127.0.0.1:${await freePort()}`);
     const script = path.join(hook.#folder, file);
-    writeFileSync(script, SECTIONS[HOOK].find(({ code }) => tag in code).code[tag].replaceAll('8087', free.url.port).replaceAll('/var/lib/shop', hook.#folder));
-    hook.#child = spawn(program, tag === 'php' ? ['-S', free.url.host, script] : [script],
+    writeFileSync(script, SECTIONS[HOOK].find(({ code }) => tag in code).code[tag].replaceAll('8087', hook.url.port).replaceAll('/var/lib/shop', hook.#folder));
+    hook.#child = spawn(program, tag === 'php' ? ['-S', hook.url.host, script] : [script],
       { env: { ...env, PYTHONUNBUFFERED: '1', DRAWBRIDGE_WEBHOOK_SECRET: HOOK_SECRET }, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const from of [hook.#child.stdout, hook.#child.stderr]) from.on('data', (text) => { hook.#said += text; });
     await until(() => hook.post('x').then(() => true, () => false), () => `the receiver to listen; it said ${hook.#said}`);

@@ -48,10 +48,14 @@ if (FULL) {
       const [seconds, us] = await site.redis('TIME');
       const oldest = seconds * 1000 + us / 1000 - Math.min(...last);
       assert.ok(oldest < PING * 1000 + steps(4), `the last beat of one was ${oldest} ms ago`);
-      const tenths = Array.from({ length: 10 }, () => 0);
-      for (const at of last) tenths[Math.floor(at / (PING * 100)) % 10]++;
-      assert.equal(tenths.reduce((sum, n) => sum + n), STREAMS);
-      assert.ok(Math.max(...tenths) < STREAMS / 3, `beats in each tenth of PING: ${tenths}`);
+      /** @type {number[]} */ let tenths;
+      // Where the machine stands still for a moment, those that were due meanwhile beat together once, and no more.
+      await until(async () => {
+        tenths = Array.from({ length: 10 }, () => 0);
+        for (const at of await beats()) tenths[Math.floor(at / (PING * 100)) % 10]++;
+        assert.equal(tenths.reduce((sum, n) => sum + n), STREAMS);
+        return Math.max(...tenths) < STREAMS / 3;
+      }, () => `beats in each tenth of PING: ${tenths}`);
       assert.equal(streams.filter((stream) => stream.ended).length, 0);
       for (const stream of streams) stream.cut();
     });

@@ -77,12 +77,15 @@ if (FULL) {
         await until(async () => {
           let waits = true, beside = 0;
           const relay = site.request('POST', '/relay/bob/x', { token, body: '1' }).finally(() => { waits = false; });
-          while (waits) {
-            assert.equal((await site.request('GET', '/health/live')).status, 200);
-            beside += Number(waits);
-          }
+          // Several at a time, as the wait has an end on each machine.
+          await Promise.all(Array.from({ length: 4 }, async () => {
+            while (waits) {
+              assert.equal((await site.request('GET', '/health/live')).status, 200);
+              beside += Number(waits);
+            }
+          }));
           refused(await relay, 503);
-          return beside >= 5; // the first of them may come before the relay
+          return beside >= 9; // the first of each may come before the relay
         }, 'requests that are answered while another one waits');
         patient.hosts = `${LOCAL}127.0.0.1 redis.test\n`;
         await until(async () => (await site.request('POST', '/relay/bob/x', { token, body: '1' })).status === 404, 'Redis to be found');

@@ -249,15 +249,14 @@ if (FULL) {
       await until(async () => {
         await ann.relay(bob, 'x', 1);
         const reports = await site.redis('HVALS', 'hosts');
-        assert.equal(reports.length, 1);
-        const [, at, text] = /^(\d+) (.*)$/.exec(reports[0]);
-        assert.ok(JSON.parse(text).counts.joins >= 2);
-        times.add(Number(at));
-        return times.size > 3;
-      }, 'three more reports');
+        assert.ok(reports.length <= 1);
+        const [, at, text] = /^(\d+) (.*)$/.exec(reports[0] ?? '') ?? [];
+        if (text && JSON.parse(text).counts.joins >= 2) times.add(Number(at));
+        return times.size > 5;
+      }, 'six reports');
       const all = [...times];
-      // Redis looks at another clock, and a little later.
-      for (const [i, at] of all.slice(1).entries()) assert.ok(at - all[i] > 800, all.join(' '));
+      // Redis looks at another clock, and later: each time as much later as it is late, which is less than a second.
+      assert.ok(all.at(-1) - all[0] > (all.length - 2) * 1_000, all.join(' '));
       await gone(room, ann, bob);
     });
 
@@ -271,12 +270,10 @@ if (FULL) {
       ];
       for (const [why, end] of ends) {
         const terminal = new Terminal(drawbridge(), ['watch'], settings());
-        await until(() => /^streams +3 /m.test(terminal.screen), () => `three streams to be shown: ${terminal.screen}`);
+        // A drawing may come in parts.
+        for (const line of [/^streams +3 /m, /^rooms +1 +relays delivered +\d+\.\d$/m, /^peers here +3 /m, /^Redis answers +\d+\.\d ms/m,
+          /^HOST +STREAMS .*\n\S+ +3 .* s ago$/m]) await until(() => line.test(terminal.screen), () => `${line} in ${terminal.screen}`);
         assert.ok(terminal.said.includes(ENTERED));
-        assert.match(terminal.screen, /^rooms +1 +relays delivered +\d+\.\d$/m);
-        assert.match(terminal.screen, /^peers here +3 /m);
-        assert.match(terminal.screen, /^Redis answers +\d+\.\d ms/m);
-        assert.match(terminal.screen, /^HOST +STREAMS .*\n\S+ +3 .* s ago$/m);
         assert.ok(terminal.screen.split('\n').every((line) => line.length <= 100));
         const { pid } = descendants(terminal.child.pid).find(({ comm }) => comm === 'drawbridge');
         end(terminal, pid);

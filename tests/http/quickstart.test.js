@@ -11,6 +11,7 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { command } from './lib/command.js';
 import { unprivileged } from './lib/netns.js';
+import { stepsNow } from './lib/pace.js';
 import { descendants } from './lib/processes.js';
 import { RedisServer } from './lib/redis-server.js';
 import { Server } from './lib/server.js';
@@ -251,7 +252,8 @@ if (FULL) {
       await first.stop();
       assert.equal((await fetch(new URL('health/ready', second.base))).status, 200);
       await second.stop();
-      assert.ok(ms < 3_000 + usual, `${ms} ms, the first ${usual} ms`);
+      const most = 3_000 + usual + await stepsNow(20); // about so many processes start it
+      assert.ok(ms < most, `${ms} ms, the first ${usual} ms`);
     });
 
     it('a machine without IPv6', { skip: unprivileged }, async () => {

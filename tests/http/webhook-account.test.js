@@ -40,8 +40,11 @@ if (FULL) describe(`the account of rooms by webhooks (EVENTS=${EVENTS} SEED=${SE
 
   /** Programs of a host, and the senders of two, so that the one is among them sooner or later. Web servers, and whoever
    *  watches over the senders, start them again. */
-  function kill(host) {
+  async function kill(host) {
     const [first] = site.servers;
+    // Those that were killed last are there again, as others ask for them.
+    await until(() => ['signal.fcgi', 'drawbridge'].every((comm) => host.processes(comm).length) && first.processes('drawbridge').length,
+      'what is to be killed');
     const killed = [...['signal.fcgi', 'stream.fcgi', 'drawbridge'].flatMap((comm) => host.processes(comm)),
       ...first.processes('drawbridge')];
     for (const pid of killed) signal(pid, 'SIGKILL');
@@ -94,7 +97,7 @@ if (FULL) describe(`the account of rooms by webhooks (EVENTS=${EVENTS} SEED=${SE
         // The first host goes on, the others are killed again and again.
         if (done >= killAt[0]) {
           killAt.shift();
-          killed += kill(site.servers[1 + killAt.length % (HOSTS - 1)]);
+          killed += await kill(site.servers[1 + killAt.length % (HOSTS - 1)]);
         }
       }
     });

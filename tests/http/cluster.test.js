@@ -70,7 +70,8 @@ if (FULL) suite('cluster', {
       // Not at once: a script is asked for again and again.
       const scripts = await server.unsettled(from);
       const requests = pairs.reduce((sum, { unknown }) => sum + unknown.size, 0);
-      assert.ok(scripts > 5 * requests, `${scripts} scripts refused, ${requests} requests`);
+      assert.ok(scripts > 2 * requests, // 50 of each, where there is time for them
+        `${scripts} scripts refused, ${requests} requests`);
     }));
   });
 
@@ -94,12 +95,14 @@ if (FULL) suite('cluster', {
       for (; !isOver; asked++) statuses.add((await ann.ask('POST', '/relay/nobody/x', '1')).status);
     })();
     try {
-      await until(async () => {
-        await master.ask('FLUSHALL');
-        return await master.ask('CLUSTER', 'COUNTKEYSINSLOT', server.slot) === 0 && asked > 0;
-      }, 'an empty slot');
-      const id = await to.ask('CLUSTER', 'MYID');
-      for (const node of [to, master]) await node.ask('CLUSTER', 'SETSLOT', server.slot, 'NODE', id);
+      await until(() => asked > 0, 'a request');
+      const give = ['CLUSTER', 'SETSLOT', server.slot, 'NODE', await to.ask('CLUSTER', 'MYID')];
+      await to.ask(...give);
+      // In one step: what hosts report, and who sends to the site, are keys at any time.
+      const redis = await master.connect();
+      for (const words of [['MULTI'], ['FLUSHALL'], give]) await redis.ask(...words);
+      assert.deepEqual(await redis.ask('EXEC'), ['OK', 'OK']);
+      redis.close();
       const before = asked;
       await until(() => asked > before + 10, 'ten requests more');
     } finally {

@@ -14,11 +14,12 @@ import { until } from './lib/wait.js';
 
 // Seconds. A client waits up to 3 before it returns, and the web servers a second before
 // they start what was killed; who is gone is noticed by one who is back.
-const PING = 2, GRACE = seconds(5, 10);
+const STREAMS = FULL ? 200 : 16;
+const BACK_A_STEP = 8; // of clients, all of which are of one process, and return at once
+const PING = 2, GRACE = seconds(5, 10 + STREAMS / BACK_A_STEP);
 const GHOST_MS = (GRACE + 3 * PING) * 1000 + steps(4);
 
 if (!OUTSIDE) {
-  const STREAMS = FULL ? 200 : 16;
   suite('kill', {
     settings: { PING, GRACE, RATE: 0, RATE_BYTES: 0, ROOM_PEERS: 256 },
     redis: () => RedisServer.start(),

@@ -708,9 +708,12 @@ bool fcgi_is_stopping(void)
 bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int *count)
 {
 	int epoll = fcgi_epoll(), n;
-	int64_t next = expire_queues();
+	int64_t next;
 	bool returns = false, stops = false;
 
+	/* Before it waits: after one that this thread has just answered nothing may come. */
+	drop_idle();
+	next = expire_queues();
 	if (conns_stopping && stop_at < next && has_work())
 		next = stop_at;
 	if (accepts_at < next)
@@ -742,7 +745,6 @@ bool fcgi_wait(int64_t deadline, struct epoll_event events[FCGI_EVENTS_MAX], int
 		collect_returned();
 	if (stops)
 		begin_shutdown();
-	drop_idle();
 	while (memory_held > HELD_MAX && evict_oldest(0))
 		;
 	return !conns_stopping || has_work();

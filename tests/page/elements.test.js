@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BUCKETS, ELEMENTS_MAX, Elements, GRAVES_MAX, PIECE_POINTS, POINTS_MAX } from '../../src/page/board/elements.js';
 import { BOARD_MESSAGE_MAX } from '../../src/page/board/sync.js';
-import { COLOURS, COORDINATE_MAX, PRESSURE_MAX, RULES } from '../../src/page/board/shapes.js';
+import { COLOURS, COORDINATE_MAX, PRESSURE_MAX, RULES, formatFor } from '../../src/page/board/shapes.js';
 import { dice } from './lib/webrtc.js';
 
 const good = { id: 'a-1', version: 1, by: 'a', at: 0, points: [0, 0, 50, 5, 5, 50],
@@ -499,6 +499,9 @@ test('what a page does not know it keeps, edits around, and sends on, in one way
   const { id, version, by, edit, editor, value } = ann.list[0];
   other.merge({ id, version, by, edit, editor, value: Object.fromEntries(Object.entries(value).reverse()) });
   assert.deepEqual([other.canonical(), other.hashes()], [ann.canonical(), ann.hashes()]);
+  // What needs a later format says so, whatever a peer calls its kinds and members.
+  assert.deepEqual([{ ...shape, constructor: 1 }, { ...shape, fill: undefined }, { ...shape, fill: 1 }, { ...shape, kind: 'constructor', format: 5 }]
+    .map(formatFor), [undefined, undefined, 2, 5]);
   // What was added goes again, and that is an edit as any other.
   ann.edit(ann.list[0], { lock: undefined, aim: undefined });
   assert.deepEqual(ann.list[0].value, { ...shape, x: 7, format: 2 });

@@ -234,7 +234,7 @@ export class Elements {
   remove({ id, version }) {
     const element = this.#byId.get(id);
     if (!element || !this.#untold.has(id)) {
-      return this.merge({ id, version: Math.min(version + 1, VERSION_MAX), by: this.#me, value: null });
+      return this.merge({ id, version: versionAfter(version), by: this.#me, value: null });
     }
     this.#drop(element, version);
     return { element, from: 0, replaced: true };
@@ -246,17 +246,27 @@ export class Elements {
    * @returns {import('./graves.js').Grave[]} the pieces that say so; those that nobody was told of are in none
    */
   removeAll(elements) {
-    this.#dropAll(elements.filter(({ id }) => this.#untold.has(id)).map((element) => [element, element.version]));
+    /** @type {[Present, number][]} */
+    const gone = [];
     /** @type {Map<string, import('./graves.js').Run[]>} */
     const runs = new Map();
-    for (const { id, version, value } of elements) {
-      if (!value) continue;
-      const { page, number } = parseId(id);
-      runs.set(page, runs.get(page) ?? []);
-      runs.get(page)?.push({ from: number, to: number, version: Math.min(version + 1, VERSION_MAX) });
+    for (const element of elements) {
+      const told = !this.#untold.has(element.id);
+      const version = told ? versionAfter(element.version) : element.version;
+      gone.push([element, version]);
+      if (!told) continue;
+      const { page, number } = parseId(element.id);
+      const numbers = runs.get(page) ?? [];
+      numbers.push({ from: number, to: number, version });
+      runs.set(page, numbers);
     }
-    const pieces = [...runs].flatMap(([page, all]) => graves(page, joined(all))).map((piece) => ({ ...piece, by: this.#me }));
-    for (const { dead, runs: numbers, by } of pieces) this.#bury(dead, numbers, by);
+    const pieces = [];
+    for (const [page, numbers] of runs) {
+      const all = joined(numbers);
+      for (const run of all) this.#graves.add(page, run);
+      pieces.push(...graves(page, all).map((piece) => ({ ...piece, by: this.#me })));
+    }
+    this.#dropAll(gone);
     return pieces;
   }
 
@@ -722,6 +732,14 @@ export class Elements {
 /** Those that came earlier have the lower names. */
 function pageId() {
   return `${Math.floor(Date.now() / 60_000).toString(36)}${randomId()}`;
+}
+
+/**
+ * In which an element is deleted that lives in this one.
+ * @param {number} version
+ */
+function versionAfter(version) {
+  return Math.min(version + 1, VERSION_MAX);
 }
 
 /**

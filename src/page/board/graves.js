@@ -157,7 +157,7 @@ export function joined(numbers) {
 }
 
 /**
- * A run behind the others; none where it ends before it begins.
+ * Appends a run, as a part of the last one where it goes on from that. An empty one is left out.
  * @param {Run[]} runs
  * @param {Run} run
  */

@@ -32,8 +32,8 @@ const CLOSED = ['rectangle', 'ellipse'];
 
 export const FORMAT = 3;
 const FIRST_TO_ADD = 2; // of all formats, whatever this one is
-/** Kinds and members that format 1 does not have, and the first format that does. A peer may choose any name. */
-const SINCE = new Map(Object.entries({ fill: 2, dash: 2, opacity: 2, size: 2 }));
+/** Kinds and members that format 1 does not have, and the first format that does. */
+const SINCE = Object.entries({ fill: 2, dash: 2, opacity: 2, size: 2 });
 const FORMAT_MAX = 1_000;
 const MORE_MAX = 3_500; // characters of all that format 1 does not know, as JSON
 const MEMBER = /^[a-z][A-Za-z]{0,23}$/;
@@ -70,9 +70,9 @@ export const RULES = {
  * @param {Record<string, any>} value
  * @returns {number | undefined}
  */
-export function formatFor({ format, ...value }) {
-  const names = Object.keys(value).filter((name) => value[name] !== undefined);
-  const needs = Math.max(format ?? 1, ...[value.kind, ...names].map((name) => SINCE.get(name) ?? 1));
+export function formatFor(value) {
+  const has = SINCE.filter(([name]) => name === value.kind || value[name] !== undefined);
+  const needs = Math.max(value.format ?? 1, ...has.map(([, since]) => since));
   return needs > 1 ? needs : undefined;
 }
 
